@@ -1,0 +1,99 @@
+"""The tree of errors: each says in one sentence what is wrong, with what, and what to do.
+
+MedunetError
+├── InputError (ValueError)              something that the user gave
+│   ├── MissingInputError (FileNotFoundError)   a path or a case that isn't there
+│   ├── OutputExistsError (FileExistsError)     an output that would be overwritten
+│   ├── SeriesError                      files that don't make one volume
+│   ├── GeometryError                    grids that disagree, affines that can't be
+│   ├── LabelError                       label values or contours that don't fit
+│   └── RecordError                      a JSON file or key
+│       └── BundleError                  a bundle that is incomplete or doesn't fit
+├── ResourceError (OSError)              disk, memory or time that ran out
+└── ExtraError (ImportError)             an optional package that isn't installed
+"""
+
+
+class MedunetError(Exception):
+    """Base of all errors that medunet raises on purpose.
+
+    Args:
+        subject: the file, series, case, option or key that it is about.
+        found: what is wrong with it.
+        remedy: what the user can do.
+        expected: what would have been right, where `found` doesn't say so itself.
+    """
+
+    def __init__(self, subject: object, found: str, remedy: str, expected: str = "") -> None:
+        self.subject = str(subject)
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        expected = f" (expected {self.expected})" if self.expected else ""
+        return f"{self.subject}: {self.found}{expected}; {self.remedy}."
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
+        return type(self), (self.subject, self.found, self.remedy, self.expected)
+
+
+class InputError(MedunetError, ValueError):
+    """Something that the user gave can't be used."""
+
+
+class MissingInputError(InputError, FileNotFoundError):
+    """A path or a case that isn't there."""
+
+
+class OutputExistsError(InputError, FileExistsError):
+    """An output that exists and would be overwritten."""
+
+
+class SeriesError(InputError):
+    """Files that don't make exactly one volume."""
+
+
+class GeometryError(InputError):
+    """Grids that disagree, or an affine that places no voxel."""
+
+
+class LabelError(InputError):
+    """Label values or contours that don't fit the image or the label table."""
+
+
+class RecordError(InputError):
+    """A JSON file that can't be read, or one of its keys."""
+
+
+class BundleError(RecordError):
+    """A bundle that is incomplete, or whose parts don't fit each other."""
+
+
+class ResourceError(MedunetError, OSError):
+    """Disk, memory or time that ran out."""
+
+
+class ExtraError(MedunetError, ImportError):
+    """An optional package that isn't installed."""
+
+
+def find_medunet_error(error: BaseException) -> MedunetError | None:
+    """Find our own error in the chain of causes that a library wrapped around it.
+
+    Args:
+        error: any exception, for example the RuntimeError in which MONAI wraps errors of transforms.
+
+    Returns:
+        The innermost `MedunetError`, or None where the chain holds none.
+    """
+    found = None
+    seen: set[int] = set()
+    step: BaseException | None = error
+    while step is not None and id(step) not in seen:
+        seen.add(id(step))
+        if isinstance(step, MedunetError):
+            found = step
+        step = step.__cause__ or step.__context__
+    return found

@@ -1,0 +1,118 @@
+"""Grids: where the voxels of an array lie in the patient.
+
+Vocabulary: a *voxel index* (i, j, k) counts along the axes of an array (C, I, J, K); the *affine* maps the
+index of a voxel's centre to *world* millimetres in RAS+ (x to the right, y to the front, z to the head of
+the patient), as NIfTI does. DICOM and ITK speak LPS+ (x and y negated); `flip_lps_ras` is the only place
+where one becomes the other.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from medunet.errors import GeometryError
+
+Affine = npt.NDArray[np.float64]
+"""A 4 × 4 matrix from voxel index to world."""
+Points = npt.NDArray[np.float64]
+"""Points as rows, (N, 3)."""
+Shape = tuple[int, int, int]
+
+ACCEPTED_MM = 0.05
+"""A voxel nearer than this to where its header puts it is in its place (architecture, decision 5)."""
+RECORDED_MM = 0.2
+"""Up to here a displacement is accepted with a warning; above it is refused."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """The shape of an array and the place of its voxels.
+
+    Attributes:
+        shape: voxels along (I, J, K); a 2D image has K = 1.
+        affine: (4, 4) float64, voxel index to RAS+ world.
+        unit: "mm", or "px" for an image without a physical size.
+    """
+
+    shape: Shape
+    affine: Affine
+    unit: Literal["mm", "px"] = "mm"
+
+    def __post_init__(self) -> None:
+        affine = np.array(self.affine, dtype=np.float64)
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            raise GeometryError("affine", "it is not a finite 4 × 4 matrix", "repair the header of the file")
+        if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+            raise GeometryError("affine", "it is singular, so that voxels lie on each other", "repair the header of the file")
+        affine.setflags(write=False)
+        object.__setattr__(self, "affine", affine)
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxels along (I, J, K), in `unit`."""
+        return tuple(float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0))  # type: ignore[return-value]
+
+    @property
+    def voxel_volume(self) -> float:
+        """Volume of one voxel in `unit`³; right for sheared grids too."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    def to_world(self, indices: npt.ArrayLike) -> Points:
+        """World positions (N, 3) of voxel indices (N, 3)."""
+        return np.asarray(indices, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def to_voxel(self, points: npt.ArrayLike) -> Points:
+        """Voxel indices (N, 3), not rounded, of world positions (N, 3)."""
+        inverse = np.linalg.inv(self.affine)
+        return np.asarray(points, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+
+    def corners(self) -> Points:
+        """Indices (8, 3) of the eight voxels at the corners."""
+        return np.array(list(product(*((0, n - 1) for n in self.shape))), dtype=np.float64)
+
+
+def flip_lps_ras(affine: npt.ArrayLike) -> Affine:
+    """Turn a voxel-to-LPS affine into a voxel-to-RAS one, or back: x and y of the world change sign.
+
+    Source: DICOM PS3.3 C.7.6.2.1.1 (LPS) and the NIfTI-1 header (RAS).
+    """
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(affine, dtype=np.float64)
+
+
+def measure_displacement(grid: Grid, other: Grid) -> float:
+    """Largest distance in mm between equal corner indices of two grids; infinite where their shapes differ."""
+    if grid.shape != other.shape:
+        return float("inf")
+    corners = grid.corners()
+    return float(np.linalg.norm(grid.to_world(corners) - other.to_world(corners), axis=1).max())
+
+
+def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str) -> None:
+    """Check that two arrays lie on one grid: equal shape, no corner displaced by more than 0.2 mm.
+
+    Args:
+        grid: the grid in question.
+        other: the grid that it must equal.
+        subject: what lies on `grid`, for the message.
+        reference: what lies on `other`, for the message.
+
+    Raises:
+        GeometryError: the grids differ.
+    """
+    if grid.shape != other.shape:
+        raise GeometryError(
+            subject,
+            f"its shape {grid.shape} is not {other.shape}, that of {reference}",
+            "resample it to that image, or name the image that it was drawn on",
+        )
+    distance = measure_displacement(grid, other)
+    if distance > RECORDED_MM:
+        raise GeometryError(
+            subject,
+            f"its voxels lie up to {distance:.3g} mm away from those of {reference}",
+            "resample it to that image, or name the image that it was drawn on",
+        )

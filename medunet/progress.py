@@ -1,0 +1,89 @@
+"""Progress of long work: the work says how far it is, whoever runs it decides how that is shown.
+
+Work calls `track`; a command line wraps the call in `showing(sink)`. Without a sink, as under
+`python -m monai.bundle run`, plain lines go to the log.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
+
+LOGGER = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class ProgressSink(Protocol):
+    """Shows progress."""
+
+    def update(self, what: str, done: int, total: int, note: str) -> None:
+        """Show that `done` of `total` parts of `what` are finished; `note` is a short text beside it."""
+
+
+class LogSink:
+    """Writes a plain line to the log at most every `interval` seconds, with the time left."""
+
+    def __init__(self, interval: float = 5.0) -> None:
+        self._interval = interval
+        self._started: dict[str, float] = {}
+        self._shown: dict[str, float] = {}
+
+    def update(self, what: str, done: int, total: int, note: str) -> None:
+        """Write the line if it is time for one, and always at the end of work that took over two seconds."""
+        now = time.monotonic()
+        if done == 0 or what not in self._started:
+            self._started[what] = self._shown[what] = now
+            return
+        ended = done >= total and now - self._started[what] > 2
+        if ended or now - self._shown[what] >= self._interval:
+            self._shown[what] = now
+            LOGGER.info(describe_progress(what, done, total, now - self._started[what], note))
+
+
+def describe_progress(what: str, done: int, total: int, seconds: float, note: str) -> str:
+    """One line of progress: what, how far, and the time left or taken."""
+    tail = f", {note}" if note else ""
+    if done >= total:
+        return f"{what}: {total} in {format_seconds(seconds)}{tail}"
+    left = seconds / done * (total - done) if done else float("nan")
+    return f"{what}: {done}/{total}, {format_seconds(left)} left{tail}"
+
+
+def format_seconds(seconds: float) -> str:
+    """Seconds for people: 7 s, 4:05 min, 2:30 h."""
+    if seconds != seconds:
+        return "?"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6000:
+        return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
+    return f"{int(seconds) // 3600}:{int(seconds) % 3600 // 60:02d} h"
+
+
+_SINK: ContextVar[ProgressSink | None] = ContextVar("progress_sink", default=None)
+_LOG_SINK = LogSink()
+
+
+@contextmanager
+def showing(sink: ProgressSink) -> Iterator[None]:
+    """Show the progress of everything inside the block through `sink`."""
+    token = _SINK.set(sink)
+    try:
+        yield
+    finally:
+        _SINK.reset(token)
+
+
+def report(what: str, done: int, total: int, note: str = "") -> None:
+    """Say how far work is."""
+    (_SINK.get() or _LOG_SINK).update(what, done, total, note)
+
+
+def track(items: Iterable[T], what: str, total: int) -> Iterator[T]:
+    """Pass items through, reporting after each."""
+    report(what, 0, total)
+    for done, item in enumerate(items, start=1):
+        yield item
+        report(what, done, total)
