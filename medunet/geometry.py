@@ -7,7 +7,7 @@ where one becomes the other.
 """
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import permutations, product
 from typing import Literal
 
 import numpy as np
@@ -69,6 +69,11 @@ class Grid:
         """Voxel indices (N, 3), not rounded, of world positions (N, 3)."""
         inverse = np.linalg.inv(self.affine)
         return np.asarray(points, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+
+    def nearest_axes(self) -> tuple[int, int, int]:
+        """For each world axis (x, y, z) the voxel axis (0, 1 or 2) that runs most nearly along it."""
+        along = np.abs(self.affine[:3, :3]) / np.linalg.norm(self.affine[:3, :3], axis=0)
+        return max(permutations(range(3)), key=lambda axes: sum(along[world, voxel] for world, voxel in enumerate(axes)))
 
     def corners(self) -> Points:
         """Indices (8, 3) of the eight voxels at the corners."""

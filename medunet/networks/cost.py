@@ -1,0 +1,40 @@
+"""What a network costs on this machine: seconds of one training step."""
+
+import time
+
+import torch
+from monai.losses import DeepSupervisionLoss, DiceCELoss
+
+from medunet.networks.precision import AutocastInferer
+from medunet.networks.unet import DeepSupervision, build_network, make_network
+from medunet.planning import Plan
+
+PROBE_SECONDS = 6.0
+
+
+def measure_step(plan: Plan) -> float:
+    """Seconds of one training step (forward, loss, backward, update) at the plan's patch and batch.
+
+    The first step warms up; then steps are timed until six seconds have passed, at least one and at most five,
+    and the fastest counts, since other work on the machine only ever slows.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device).train()
+    loss = DeepSupervisionLoss(DiceCELoss(include_background=False, to_onehot_y=True, softmax=True))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
+    size = plan.patch[: plan.dims] if plan.patch[2] == 1 else plan.patch
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn((plan.batch, len(plan.channels), *size), generator=generator).to(device)
+    label = (torch.rand((plan.batch, 1, *size), generator=generator) > 0.9).float().to(device)
+    inferer = AutocastInferer()
+    times: list[float] = []
+    started = time.perf_counter()
+    while len(times) < 2 or (len(times) < 6 and time.perf_counter() - started < PROBE_SECONDS):
+        begin = time.perf_counter()
+        optimizer.zero_grad(set_to_none=True)
+        loss(inferer(image, network), label).backward()
+        optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - begin)
+    return min(times[1:])

@@ -1,0 +1,37 @@
+"""Half precision where the hardware has it: bf16 on CPUs with AVX-512 bf16 or AMX, and on GPUs."""
+
+from typing import Any
+
+import torch
+from monai.inferers import Inferer
+
+
+def choose_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware computes in it, else float32; emulated bf16 is over 30 times slower."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    # torch has no public name for these two.
+    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if has_bf16 else torch.float32
+
+
+class AutocastInferer(Inferer):
+    """Runs a network under autocast in the best precision of its device; logits come back in float32.
+
+    MONAI's engines know autocast for CUDA only; this stands where they take an inferer.
+
+    Args:
+        inferer: runs the network; None calls it directly.
+    """
+
+    def __init__(self, inferer: Inferer | None = None) -> None:
+        super().__init__()
+        self._inferer = inferer
+
+    def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
+        """Logits of `network`, or the list of them."""
+        dtype = choose_precision(inputs.device)
+        with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32):
+            run = self._inferer or (lambda x, net, *a, **k: net(x, *a, **k))
+            logits = run(inputs, network, *args, **kwargs)
+        return [level.float() for level in logits] if isinstance(logits, list) else logits.float()

@@ -1,0 +1,83 @@
+"""U-Nets of MONAI's DynUNet, with deep-supervision heads that exist in training only."""
+
+from typing import Any
+
+import torch
+from monai.networks.blocks.dynunet_block import UnetOutBlock
+from monai.networks.nets import DynUNet
+from torch import nn
+
+from medunet.errors import BundleError
+from medunet.planning import Plan
+
+
+def make_network(plan: Plan) -> dict[str, Any]:
+    """MONAI `_target_` dictionary of the network of a plan: `plan.dims` spatial axes, one logit a class."""
+    shape = plan.network
+    dims = 3 if plan.dims == 3 else 2
+    kernels = [list(kernel[:dims]) for kernel in shape.kernels]
+    strides = [list(stride[:dims]) for stride in shape.strides]
+    return {
+        "_target_": "DynUNet",
+        "spatial_dims": dims,
+        "in_channels": len(plan.channels),
+        "out_channels": len(plan.labels.labels) + 1,
+        "kernel_size": kernels,
+        "strides": strides,
+        "upsample_kernel_size": strides[1:],
+        "filters": list(shape.filters),
+        "norm_name": ["INSTANCE", {"affine": True}],
+    }
+
+
+def build_network(config: dict[str, Any]) -> nn.Module:
+    """Build a network from its dictionary; DynUNet only, since a bundle of somebody else is data.
+
+    Raises:
+        BundleError: it names another network, or arguments that don't fit.
+    """
+    arguments = dict(config)
+    target = arguments.pop("_target_", None)
+    if target != "DynUNet":
+        raise BundleError("network_def", f"{target!r} is not DynUNet", "run this bundle with monai.bundle")
+    try:
+        return DynUNet(**arguments)
+    except (TypeError, ValueError) as error:
+        raise BundleError("network_def", f"DynUNet can't be built ({error})", "restore inference.json") from error
+
+
+class DeepSupervision(nn.Module):
+    """A DynUNet that in training also gives the logits of its coarser decoder levels, each at its own size.
+
+    MONAI's own heads are upsampled to full size and stay in the state dict; these live beside the network, whose
+    weights are those of the plain `network` at all times.
+
+    Args:
+        network: built without deep supervision.
+        heads: coarser levels that get one.
+
+    Returns of a call: in training a list of logits, finest first; in evaluation the logits of `network`.
+    """
+
+    def __init__(self, network: DynUNet, heads: int) -> None:
+        super().__init__()
+        self.network = network
+        self.heads = nn.ModuleList(
+            UnetOutBlock(network.spatial_dims, network.filters[level], network.out_channels, dropout=None)
+            for level in range(1, heads + 1)
+        )
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
+        """See the class."""
+        if not self.training:
+            return self.network(image)
+        skips = [self.network.input_block(image)]
+        for down in self.network.downsamples:
+            skips.append(down(skips[-1]))
+        features = self.network.bottleneck(skips[-1])
+        decoded = []
+        for up, skip in zip(self.network.upsamples, reversed(skips), strict=True):
+            features = up(features, skip)
+            decoded.insert(0, features)
+        coarser = zip(self.heads, decoded[1:], strict=False)
+        return [self.network.output_block(decoded[0]), *(head(level) for head, level in coarser)]

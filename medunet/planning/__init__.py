@@ -1,0 +1,19 @@
+"""From what was measured of a cohort to every number of a plan."""
+
+from medunet.planning.fingerprint import CaseMeasure, ChannelStatistics, Fingerprint, measure_cohort
+from medunet.planning.plan import NetworkPlan, Normalization, Plan, make_plan
+from medunet.planning.rules import choose_topology, plan_patch, plan_spacing
+
+__all__ = [
+    "CaseMeasure",
+    "ChannelStatistics",
+    "Fingerprint",
+    "NetworkPlan",
+    "Normalization",
+    "Plan",
+    "choose_topology",
+    "make_plan",
+    "measure_cohort",
+    "plan_patch",
+    "plan_spacing",
+]

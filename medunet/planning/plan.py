@@ -1,0 +1,180 @@
+"""The plan: every number that preparation, network, training and prediction share, and why it is so."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import Field
+
+from medunet.cohort import Cohort
+from medunet.labels import LabelTable
+from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
+from medunet.planning.rules import Triple, allowed_voxels, choose_topology, plan_filters, plan_patch, plan_spacing
+from medunet.records import Record
+
+WIDTHS = (32, 24, 16, 8)
+"""Features of the first level that are tried, widest first."""
+PATCH_SHARES = (1.0, 0.5, 0.25)
+"""Shares of the largest patch that are tried for each width."""
+LARGEST_PATCH = 128**3
+"""Isensee 2021 plans 128³ for 8 GB of GPU memory at a batch of 2."""
+SMALLEST_PATCH = 40**3
+ENOUGH_STEPS = 900
+"""With fewer steps a wider network learns less than a narrow one: chosen from runs of the demo."""
+
+
+class Normalization(Record):
+    """How the intensities of one channel become numbers near 0 and 1."""
+
+    kind: Literal["fixed", "each"]
+    """fixed: clip to [low, high], subtract mean, divide by sd. each: z-score of every image by itself."""
+    low: float = 0.0
+    high: float = 0.0
+    mean: float = 0.0
+    sd: float = 1.0
+
+
+class NetworkPlan(Record):
+    """Shape of the U-Net (MONAI's DynUNet)."""
+
+    filters: tuple[int, ...]
+    strides: tuple[Triple, ...]
+    kernels: tuple[Triple, ...]
+    heads: int
+    """Deep-supervision heads below the full resolution, in training only."""
+
+
+class Plan(Record):
+    """What all parts of medunet share."""
+
+    version: Literal[1] = 1
+    dims: Literal[2, 3]
+    channels: tuple[str, ...]
+    modalities: dict[str, str]
+    labels: LabelTable
+    spacing_mm: tuple[float, float, float]
+    """Grid of the network, along x, y, z (RAS)."""
+    normalization: dict[str, Normalization]
+    patch: Triple
+    """Voxels along x, y, z."""
+    batch: int = Field(ge=1)
+    network: NetworkPlan
+    overlap: float = Field(0.5, ge=0.0, lt=1.0)
+    """Of neighbouring patches in prediction."""
+    foreground_share: float = Field(0.5, ge=0.0, le=1.0)
+    """Share of a batch, rounded up, whose patches hold a voxel of a label."""
+    learning_rate: float = Field(gt=0.0)
+    budget_minutes: float = Field(gt=0.0)
+    """Training time that the network was chosen for."""
+    seed: int = 0
+    reasons: dict[str, str]
+    """Why each number is what it is, with its source."""
+
+    def image_keys(self) -> tuple[str, ...]:
+        """Names of the channels in MONAI's dictionaries: `image` for a single one, as Deploy's operator needs."""
+        return self.channels if len(self.channels) > 1 else ("image",)
+
+
+def make_plan(
+    cohort: Cohort,
+    fingerprint: Fingerprint,
+    measure_step: Callable[["Plan"], float],
+    *,
+    dims: Literal[2, 3] = 3,
+    memory_gib: float = 8.0,
+    budget_minutes: float = 45.0,
+) -> Plan:
+    """Plan by Isensee's rules, with the widest network that still gets enough steps in the time.
+
+    Args:
+        cohort: channels and labels.
+        fingerprint: what was measured of it.
+        measure_step: seconds of one training step of a plan on this machine.
+        dims: 3, or 2 for slices.
+        memory_gib: what training may take.
+        budget_minutes: time for training.
+
+    Returns:
+        The plan; its `reasons` name every choice.
+    """
+    shapes = [case.shape for case in fingerprint.cases]
+    spacing, why_spacing = plan_spacing([case.spacing_mm for case in fingerprint.cases], shapes)
+    batch = 2 if dims == 3 else 8
+    base = Plan(
+        dims=dims,
+        channels=cohort.channels,
+        modalities=cohort.modalities,
+        labels=cohort.labels,
+        spacing_mm=spacing,
+        normalization={
+            name: plan_normalization(cohort.modalities[name], fingerprint.channels[name]) for name in cohort.channels
+        },
+        patch=(1, 1, 1),
+        batch=batch,
+        network=NetworkPlan(filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
+        learning_rate=1e-3,
+        budget_minutes=budget_minutes,
+        reasons={
+            "spacing_mm": why_spacing,
+            "normalization": "CT and PET carry units, so one fixed scale from the 0.5 and 99.5 percentiles, mean and "
+            "sd inside the labels; every other channel by its own mean and sd (Isensee 2021)",
+            "batch": "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
+            "overlap": "half a patch, weighted by a Gaussian (Isensee 2021)",
+            "foreground_share": "half of a batch holds foreground; Isensee 2021 forces a third, rounded up to one of two",
+            "learning_rate": "AdamW at 1e-3: converges in the few thousand steps that a CPU has; Isensee's SGD at "
+            "0.01 is meant for 250,000",
+        },
+    )
+    return _choose_network(base, fingerprint, measure_step, memory_gib)
+
+
+def plan_normalization(modality: str, statistics: ChannelStatistics) -> Normalization:
+    """Normalisation of one channel: fixed for CT and PET, of each image by itself for the rest (Isensee 2021)."""
+    if modality in ("CT", "PT"):
+        return Normalization(
+            kind="fixed", low=statistics.low, high=statistics.high, mean=statistics.mean, sd=statistics.sd
+        )
+    return Normalization(kind="each")
+
+
+def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float], memory_gib: float) -> Plan:
+    tried = []
+    for width in WIDTHS:
+        for share in PATCH_SHARES:
+            voxels = int(min(LARGEST_PATCH, allowed_voxels(memory_gib, width, base.batch)) * share)
+            if voxels < SMALLEST_PATCH and base.dims == 3:
+                continue
+            plan = _with_network(base, fingerprint, width, voxels)
+            if tried and plan.patch == tried[-1][0].patch and plan.network == tried[-1][0].network:
+                continue
+            seconds = measure_step(plan)
+            steps = base.budget_minutes * 60 * 0.8 / seconds
+            tried.append((plan, seconds))
+            if steps >= ENOUGH_STEPS:
+                return _with_reasons(plan, seconds, memory_gib)
+    fastest, seconds = min(tried, key=lambda pair: pair[1])
+    return _with_reasons(fastest, seconds, memory_gib)
+
+
+def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int) -> Plan:
+    wanted = plan_patch(fingerprint.median_shape_at(base.spacing_mm), base.spacing_mm, voxels, base.dims)
+    topology = choose_topology(wanted, base.spacing_mm)
+    levels = len(topology.strides)
+    network = NetworkPlan(
+        filters=plan_filters(width, levels, base.dims),
+        strides=topology.strides,
+        kernels=topology.kernels,
+        heads=max(0, min(3, levels - 2)),
+    )
+    return base.model_copy(update={"patch": topology.patch, "network": network})
+
+
+def _with_reasons(plan: Plan, seconds: float, memory_gib: float) -> Plan:
+    steps = int(plan.budget_minutes * 60 * 0.8 / seconds)
+    reasons = {
+        **plan.reasons,
+        "patch": f"largest within {memory_gib:g} GiB and the minutes, aspect of the median case, divisible by the "
+        "poolings (Isensee 2021)",
+        "network": f"widest that gets at least {ENOUGH_STEPS} steps: {seconds:.2f} s a step measured here, so about "
+        f"{steps} steps in {plan.budget_minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
+    }
+    return plan.model_copy(update={"reasons": reasons})

@@ -1,0 +1,129 @@
+"""Rules from measured numbers to planned ones: pure functions, each citing its source.
+
+"Isensee 2021" is F. Isensee et al., nnU-Net: a self-configuring method for deep learning-based biomedical
+image segmentation, Nature Methods 18, 203-211, with its supplementary notes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Triple = tuple[int, int, int]
+Spacing = tuple[float, float, float]
+
+ANISOTROPY = 3.0
+"""From this ratio of the coarsest spacing to the next finer, an axis counts as anisotropic (Isensee 2021)."""
+SMALLEST_EDGE = 4
+"""No feature map is pooled below this many voxels (Isensee 2021)."""
+BYTES_PER_FEATURE = 60
+"""Training memory for one feature of one voxel at full resolution, all levels, gradients and workspace
+included; fitted to measured peaks of DynUNet in fp32 (64³, batch 2: 1.4 GB at 8, 1.9 at 16 and 2.6 at 32
+features)."""
+
+
+def plan_spacing(spacings_mm: list[Spacing], shapes: list[Triple]) -> tuple[Spacing, str]:
+    """Target spacing (x, y, z) in mm and its reason.
+
+    The median of every axis; for an anisotropic data set the 10th percentile along its coarsest axis, so that
+    the finer cases don't lose their detail (Isensee 2021, "Target spacing").
+    """
+    median = np.median(spacings_mm, axis=0)
+    sizes = np.median(shapes, axis=0)
+    coarsest = int(np.argmax(median))
+    others = [axis for axis in range(3) if axis != coarsest]
+    anisotropic = median[coarsest] > ANISOTROPY * max(median[others]) and sizes[coarsest] * ANISOTROPY < min(sizes[others])
+    target = median.copy()
+    reason = "median spacing of the cases (Isensee 2021)"
+    if anisotropic:
+        lowest = np.percentile([spacing[coarsest] for spacing in spacings_mm], 10)
+        target[coarsest] = max(float(lowest), float(max(median[others])) + 1e-3)
+        reason = "median spacing; 10th percentile along the anisotropic axis (Isensee 2021)"
+    x, y, z = (round(float(value), 4) for value in target)
+    return (x, y, z), reason
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Shape of a U-Net.
+
+    Attributes:
+        patch: voxels (x, y, z) that the network sees, divisible by the product of the strides.
+        strides: one triple a level, the first is (1, 1, 1).
+        kernels: one triple a level.
+    """
+
+    patch: Triple
+    strides: tuple[Triple, ...]
+    kernels: tuple[Triple, ...]
+
+
+def choose_topology(patch: Triple, spacing_mm: Spacing, levels: int = 6) -> Topology:
+    """Pooling and kernels for a patch (Isensee 2021, "Network topology").
+
+    An axis is pooled while its feature map keeps at least 4 voxels and its spacing is below twice the finest
+    of those that can still be pooled; a kernel has 3 voxels along an axis from where its spacing is below
+    twice the finest one, and 1 before. The patch is rounded up to what the poolings divide.
+
+    Args:
+        patch: voxels (x, y, z); an axis of 1 is neither pooled nor convolved (2D).
+        spacing_mm: spacing of the planned grid.
+        levels: largest number of resolutions.
+    """
+    size = np.array(patch, dtype=float)
+    spacing = np.array(spacing_mm, dtype=float)
+    strides: list[Triple] = [(1, 1, 1)]
+    flat = size == 1
+    kernels: list[Triple] = [_choose_kernel(spacing, flat)]
+    while len(strides) < levels:
+        poolable = (size >= 2 * SMALLEST_EDGE) & ~flat
+        if not poolable.any():
+            break
+        finest = spacing[poolable].min()
+        pooled = poolable & (spacing < 2 * finest)
+        stride = np.where(pooled, 2, 1)
+        size, spacing = np.ceil(size / stride), spacing * stride
+        strides.append((int(stride[0]), int(stride[1]), int(stride[2])))
+        kernels.append(_choose_kernel(spacing, flat))
+    divisor = np.prod(strides, axis=0)
+    rounded = np.where(flat, 1, np.ceil(np.array(patch) / divisor) * divisor).astype(int)
+    return Topology((int(rounded[0]), int(rounded[1]), int(rounded[2])), tuple(strides), tuple(kernels))
+
+
+def _choose_kernel(spacing: np.ndarray, flat: np.ndarray) -> Triple:
+    finest = spacing[~flat].min()
+    x, y, z = (1 if flat[axis] or spacing[axis] >= 2 * finest else 3 for axis in range(3))
+    return x, y, z
+
+
+def plan_patch(median_shape: Triple, spacing_mm: Spacing, voxels: int, dims: int) -> Triple:
+    """Patch (x, y, z) of about `voxels` voxels.
+
+    It starts as a cube in millimetres, no axis longer than the median shape, and is scaled until it holds as
+    many voxels as allowed (Isensee 2021, "Adapting the patch size": as large as memory allows, aspect ratio
+    of the median image). 2D patches lie in the plane of the two finest axes.
+    """
+    shape = np.array(median_shape, dtype=float)
+    spacing = np.array(spacing_mm)
+    free = np.ones(3, dtype=bool)
+    if dims == 2:
+        free[int(np.argmax(spacing))] = False
+    # Bisection on the edge in mm: the number of voxels grows with it until the median shape caps all axes.
+    low, high = 1.0, float((shape * spacing).max())
+    for _ in range(40):
+        edge = (low + high) / 2
+        size = np.where(free, np.clip(edge / spacing, 2 * SMALLEST_EDGE, np.maximum(shape, 2 * SMALLEST_EDGE)), 1)
+        low, high = (edge, high) if np.prod(size) <= voxels else (low, edge)
+    size = np.where(free, np.clip(low / spacing, 2 * SMALLEST_EDGE, np.maximum(shape, 2 * SMALLEST_EDGE)), 1)
+    x, y, z = (max(1, round(float(n))) for n in size)
+    return x, y, z
+
+
+def allowed_voxels(memory_gib: float, width: int, batch: int) -> int:
+    """Voxels of a patch whose training fits a memory budget beside about 1 GiB of program."""
+    return int(max(memory_gib - 1.0, 0.25) * 2**30 / (BYTES_PER_FEATURE * 1.5 * width * batch))
+
+
+def plan_filters(width: int, levels: int, dims: int) -> tuple[int, ...]:
+    """Features of each level: doubled from level to level, at most 320 in 3D and 512 in 2D (Isensee 2021)."""
+    cap = {2: 512, 3: 320}[dims]
+    return tuple(min(width * 2**level, cap) for level in range(levels))

@@ -1,0 +1,22 @@
+"""From a case on disk to what the network sees: one chain of MONAI transforms, made from the plan."""
+
+from medunet.preparation.augmentation import make_augmentation
+from medunet.preparation.cache import PreparedCase, prepare_case, prepare_cases
+from medunet.preparation.chain import make_postprocessing, make_preprocessing, run_chain
+from medunet.preparation.patches import PatchDataset, WholeDataset
+from medunet.preparation.reader import VolumeReader
+from medunet.preparation.resample import resample_labels
+
+__all__ = [
+    "PatchDataset",
+    "PreparedCase",
+    "VolumeReader",
+    "WholeDataset",
+    "make_augmentation",
+    "make_postprocessing",
+    "make_preprocessing",
+    "prepare_case",
+    "prepare_cases",
+    "resample_labels",
+    "run_chain",
+]

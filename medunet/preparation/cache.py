@@ -1,0 +1,116 @@
+"""Prepared cases on disk: each is resampled and normalised once, and read by memory map from then on."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from medunet.cohort import Case, Cohort, read_label
+from medunet.geometry import Grid
+from medunet.preparation.chain import run_chain
+from medunet.preparation.resample import resample_labels
+from medunet.progress import track
+from medunet.reading import read_volume
+from medunet.records import whole_folder
+
+CENTRES = 4_000
+"""Foreground positions kept of each label, from which patches are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCase:
+    """One case as the network sees it, in a folder of the cache.
+
+    Attributes:
+        id: the case.
+        folder: holds image.npy, label.npy and centres.npy.
+    """
+
+    id: str
+    folder: Path
+
+    def image(self) -> npt.NDArray[np.float32]:
+        """(C, I, J, K), memory-mapped, float32."""
+        return np.load(self.folder / "image.npy", mmap_mode="r")
+
+    def label(self) -> npt.NDArray[np.uint8]:
+        """(I, J, K), memory-mapped."""
+        return np.load(self.folder / "label.npy", mmap_mode="r")
+
+    def centres(self) -> npt.NDArray[np.int32]:
+        """(N, 4): label value and voxel index of foreground voxels, at most `CENTRES` of each label."""
+        return np.load(self.folder / "centres.npy")
+
+
+def prepare_cases(
+    cohort: Cohort, cases: Sequence[Case], steps: Sequence[dict[str, Any]], cache: Path
+) -> list[PreparedCase]:
+    """Prepare cases, those that are in the cache already for free.
+
+    Args:
+        cohort: the labels.
+        cases: which cases.
+        steps: the preprocessing chain of the bundle.
+        cache: folder of the cache; an entry's name depends on the case, its files' sizes and dates, and the chain.
+    """
+    return [prepare_case(cohort, case, steps, cache) for case in track(cases, "preparing cases", len(cases))]
+
+
+def prepare_case(cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], cache: Path) -> PreparedCase:
+    """Prepare one case, unless the cache holds it.
+
+    Raises:
+        MedunetError: the case can't be read.
+    """
+    prepared = PreparedCase(case.id, cache / _name_entry(case, steps))
+    if prepared.folder.is_dir():
+        return prepared
+    keys = list(cohort.channels) if len(cohort.channels) > 1 else ["image"]
+    channels = dict(zip(keys, (case.channels[name] for name in cohort.channels), strict=True))
+    paths = {key: channel.path for key, channel in channels.items()}
+    series = {channel.path: channel.series for channel in channels.values() if channel.series}
+    reference = channels[keys[0]]
+    image = run_chain(steps, paths, series)
+    grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine))
+    source = read_volume(reference.path, series=reference.series).grid
+    mask = read_label(cohort, case, source)
+    one_hot = torch.from_numpy(
+        np.stack([mask.voxels == value for value in range(len(cohort.labels.labels) + 1)]).astype(np.float32)
+    )
+    label = resample_labels(one_hot, source.affine, grid)
+    with whole_folder(prepared.folder) as part:
+        np.save(part / "image.npy", np.ascontiguousarray(image.as_tensor().numpy(), dtype=np.float32))
+        np.save(part / "label.npy", label)
+        np.save(part / "centres.npy", _find_centres(label, len(cohort.labels.labels)))
+    return prepared
+
+
+def _find_centres(label: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int32]:
+    found = []
+    for value in range(1, count + 1):
+        indices = np.argwhere(label == value)
+        if len(indices) > CENTRES:
+            indices = indices[np.random.default_rng(value).choice(len(indices), CENTRES, replace=False)]
+        found.append(np.column_stack([np.full(len(indices), value), indices]))
+    return np.concatenate(found).astype(np.int32)
+
+
+def _name_entry(case: Case, steps: Sequence[dict[str, Any]]) -> str:
+    files = [channel.path for channel in case.channels.values()]
+    files += [case.label.path] if case.label else []
+    stamps = [[path, *_stamp(Path(path))] for path in files]
+    content = json.dumps([case.model_dump(mode="json"), list(steps), stamps], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:24]
+
+
+def _stamp(path: Path) -> list[int]:
+    """Count, total size and newest date of the files: changes when a file does."""
+    files = [item for item in path.iterdir() if item.is_file()] if path.is_dir() else [path]
+    stats = [file.stat() for file in files]
+    return [len(stats), sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)]

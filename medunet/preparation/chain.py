@@ -1,0 +1,136 @@
+"""The one inference chain: from a plan to lists of MONAI `_target_` dictionaries, and running them.
+
+These lists stand in the bundle's `inference.json` and `evaluate.json`, where MONAI alone runs them, and in
+medunet's own prediction and training, which read them from there.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from monai.bundle import ConfigComponent
+from monai.transforms import Compose, LoadImaged
+
+from medunet.errors import BundleError, find_medunet_error
+from medunet.planning import Normalization, Plan
+from medunet.preparation.reader import VolumeReader
+
+Step = dict[str, Any]
+
+
+def make_preprocessing(plan: Plan) -> list[Step]:
+    """Transforms from paths to `image`, a float32 tensor (C, I, J, K) in RAS order on the plan's spacing.
+
+    The first channel is resampled to the plan's spacing, the others to the first; each is normalised before
+    they are joined.
+    """
+    keys = list(plan.image_keys())
+    reference, others = keys[0], keys[1:]
+    steps: list[Step] = [
+        {"_target_": "LoadImaged", "keys": keys, "ensure_channel_first": True},
+        {
+            "_target_": "Orientationd",
+            "keys": [reference],
+            "axcodes": "RAS",
+            "labels": [["L", "R"], ["P", "A"], ["I", "S"]],
+        },
+        {"_target_": "Spacingd", "keys": [reference], "pixdim": list(plan.spacing_mm), "mode": "bilinear"},
+    ]
+    steps += [
+        {"_target_": "ResampleToMatchd", "keys": [key], "key_dst": reference, "mode": "bilinear"} for key in others
+    ]
+    steps += [
+        _make_normalization(key, plan.normalization[name]) for key, name in zip(keys, plan.channels, strict=True)
+    ]
+    if others:
+        steps.append({"_target_": "ConcatItemsd", "keys": keys, "name": "image"})
+    return [*steps, {"_target_": "EnsureTyped", "keys": ["image"], "dtype": "float32"}]
+
+
+def _make_normalization(key: str, how: Normalization) -> Step:
+    if how.kind == "each":
+        return {"_target_": "NormalizeIntensityd", "keys": [key], "channel_wise": True}
+    return {
+        "_target_": "ScaleIntensityRanged",
+        "keys": [key],
+        "a_min": how.low,
+        "a_max": how.high,
+        "b_min": (how.low - how.mean) / how.sd,
+        "b_max": (how.high - how.mean) / how.sd,
+        "clip": True,
+    }
+
+
+def make_postprocessing(plan: Plan) -> list[Step]:
+    """Transforms from logits `pred` (classes, I, J, K) to labels on the grid of the first channel.
+
+    The logits are brought back linearly before the labels are taken: labels first and nearest neighbours
+    lose up to 0.05 Dice on a ball.
+    """
+    return [
+        {
+            "_target_": "Invertd",
+            "keys": ["pred"],
+            "transform": "@preprocessing",
+            "orig_keys": plan.image_keys()[0],
+            "nearest_interp": False,
+            "to_tensor": True,
+        },
+        {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True},
+    ]
+
+
+def instantiate(steps: Sequence[Step]) -> list[Any]:
+    """Build MONAI transforms from `_target_` dictionaries, as data: no expressions, MONAI's transforms only.
+
+    Raises:
+        BundleError: a step names something else, or its arguments don't fit.
+    """
+    built = []
+    for step in steps:
+        target = step.get("_target_", "")
+        if not isinstance(target, str) or "." in target or _holds_expression(step):
+            raise BundleError(
+                "preprocessing", f"{target!r} is not a plain MONAI transform", "restore the bundle's inference.json"
+            )
+        try:
+            built.append(ConfigComponent(config=dict(step)).instantiate())
+        except Exception as error:
+            raise BundleError(
+                "preprocessing", f"{target} can't be built ({error})", "restore the bundle's inference.json"
+            ) from error
+    return built
+
+
+def _holds_expression(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.startswith(("$", "@", "%"))
+    if isinstance(value, Mapping):
+        return any(_holds_expression(item) for item in value.values())
+    return isinstance(value, Sequence) and any(_holds_expression(item) for item in value)
+
+
+def run_chain(steps: Sequence[Step], paths: Mapping[str, str], series: Mapping[str, str] | None = None) -> Any:
+    """Run a preprocessing chain with medunet's reader in place of MONAI's.
+
+    Args:
+        steps: as from `make_preprocessing`.
+        paths: a path for each channel key.
+        series: SeriesInstanceUID by path, for folders with several series.
+
+    Returns:
+        The `image`: a MetaTensor (C, I, J, K) with its affine.
+
+    Raises:
+        MedunetError: a file is refused, in the sentence of its reader.
+    """
+    load, *rest = instantiate(steps)
+    if not isinstance(load, LoadImaged):
+        raise BundleError("preprocessing", "its first transform is not LoadImaged", "restore the bundle's inference.json")
+    try:
+        data = load(dict(paths), reader=VolumeReader(series))
+        return Compose(rest)(data)["image"]
+    except RuntimeError as error:
+        ours = find_medunet_error(error)
+        if ours is None:
+            raise
+        raise ours from error

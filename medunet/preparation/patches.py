@@ -1,0 +1,122 @@
+"""Data sets of training patches and of whole prepared cases."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from monai.transforms import Compose
+from torch.utils.data import Dataset
+
+from medunet.preparation.cache import PreparedCase
+
+
+class PatchDataset(Dataset[dict[str, torch.Tensor]]):
+    """Patches drawn from prepared cases; what is drawn depends on (seed, epoch, index) alone.
+
+    So a run that is resumed, or has another number of workers, sees the same patches (architecture, decision
+    4). Patches are cut before they are augmented.
+
+    Args:
+        cases: where they come from; every case is drawn equally often.
+        patch: voxels (I, J, K); an axis of 1 gives 2D patches (C, I, J) of slices.
+        batch: patches in a batch.
+        steps: batches in an epoch.
+        foreground_share: share of each batch, rounded up, whose patches hold a voxel of a label.
+        augmentation: MONAI's random transforms for `image` and `label`.
+        seed: of everything random.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        patch: Sequence[int],
+        batch: int,
+        steps: int,
+        foreground_share: float,
+        augmentation: Sequence[Any],
+        seed: int,
+    ) -> None:
+        self._cases = list(cases)
+        self._patch = np.array(patch)
+        self._batch = batch
+        self._length = batch * steps
+        self._forced = int(np.ceil(batch * foreground_share))
+        self._augment = Compose(list(augmentation))
+        self._seed = seed
+        self._epoch = 0
+        self._centres = [case.centres() for case in self._cases]
+        self._with_labels = [n for n, centres in enumerate(self._centres) if len(centres)]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the patches of an epoch; the loader's workers must start after this."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        """One patch: `image` float32 (C, …) and `label` float32 (1, …)."""
+        draw = np.random.default_rng((self._seed, self._epoch, index))
+        forced = index % self._batch < self._forced and bool(self._with_labels)
+        number = int(draw.choice(self._with_labels)) if forced else int(draw.integers(len(self._cases)))
+        case = self._cases[number]
+        image, label = case.image(), case.label()
+        start = self._place(draw, label.shape, self._centres[number] if forced else None)
+        sample = {
+            "image": torch.from_numpy(cut_patch(image, start, self._patch)),
+            "label": torch.from_numpy(cut_patch(label[None], start, self._patch).astype(np.float32)),
+        }
+        if self._patch[-1] == 1:
+            sample = {key: value[..., 0] for key, value in sample.items()}
+        self._augment.set_random_state(int(draw.integers(2**32)))
+        augmented = self._augment(sample)
+        return {key: torch.as_tensor(value).contiguous() for key, value in augmented.items()}
+
+    def _place(
+        self, draw: np.random.Generator, shape: tuple[int, ...], centres: npt.NDArray[np.int32] | None
+    ) -> npt.NDArray[np.int64]:
+        """First voxel of a patch; it may lie outside where the case is smaller than the patch."""
+        spare = np.array(shape) - self._patch
+        if centres is None:
+            return np.where(spare > 0, draw.integers(0, np.maximum(spare, 0) + 1), spare // 2)
+        values = np.unique(centres[:, 0])
+        of_label = centres[centres[:, 0] == draw.choice(values)]
+        voxel = of_label[draw.integers(len(of_label)), 1:]
+        # Anywhere in the patch, not always its middle: in prediction a lesion lies anywhere too.
+        start = voxel - draw.integers(self._patch // 4, self._patch - self._patch // 4)
+        return np.where(spare > 0, np.clip(start, 0, np.maximum(spare, 0)), spare // 2)
+
+
+def cut_patch(array: npt.NDArray[Any], start: npt.NDArray[np.int64], patch: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Cut (C, I, J, K) from an array; what lies outside of it is 0, the value that the sliding window pads with."""
+    low = np.maximum(start, 0)
+    high = np.minimum(start + patch, array.shape[1:])
+    inside = array[:, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+    if inside.shape[1:] == tuple(patch):
+        return np.array(inside)
+    out = np.zeros((array.shape[0], *patch), dtype=array.dtype)
+    offset = low - start
+    size = high - low
+    target = tuple(slice(o, o + s) for o, s in zip(offset, size, strict=True))
+    out[(slice(None), *target)] = inside
+    return out
+
+
+class WholeDataset(Dataset[dict[str, torch.Tensor]]):
+    """Whole prepared cases, for validation: `image` float32 (C, I, J, K) and `label` float32 (1, I, J, K)."""
+
+    def __init__(self, cases: Sequence[PreparedCase]) -> None:
+        self._cases = list(cases)
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        """One case, copied from its memory map."""
+        case = self._cases[index]
+        return {
+            "image": torch.from_numpy(np.array(case.image())),
+            "label": torch.from_numpy(np.array(case.label())[None].astype(np.float32)),
+        }

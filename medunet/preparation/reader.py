@@ -1,0 +1,61 @@
+"""Our reading as a MONAI `ImageReader`, so that `LoadImaged` gets DICOM and NIfTI without a silent error."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from monai.data import ImageReader
+from monai.utils import MetaKeys, SpaceKeys
+
+from medunet.errors import SeriesError
+from medunet.reading import Volume, read_volume
+
+
+class VolumeReader(ImageReader):
+    """Reads one file, or a folder that holds one DICOM series, as a volume with its RAS affine.
+
+    MONAI falls back to other readers when a reader named at construction refuses a file, and loses the reason;
+    given at the call, `LoadImaged(keys="image")(data, reader=VolumeReader())`, a refusal is final and keeps its
+    sentence.
+
+    Args:
+        series: SeriesInstanceUID by path, for folders that hold several series.
+
+    Example:
+        >>> from monai.transforms import LoadImaged
+        >>> load = LoadImaged(keys="image", ensure_channel_first=True)
+        >>> load({"image": "scans/CT"}, reader=VolumeReader())  # doctest: +SKIP
+    """
+
+    def __init__(self, series: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._series = dict(series or {})
+
+    def verify_suffix(self, filename: Sequence[Path | str] | Path | str) -> bool:
+        """Whether this reader takes the path: it takes every single one, since contents decide, not names."""
+        return isinstance(filename, str | Path) or len(filename) == 1
+
+    def read(self, data: Sequence[Path | str] | Path | str, **_: Any) -> Volume:
+        """Read one path.
+
+        Raises:
+            MedunetError: as `medunet.reading.read_volume`.
+        """
+        if not isinstance(data, str | Path):
+            if len(data) != 1:
+                raise SeriesError(data[0], f"it came with {len(data) - 1} more paths", "give the folder of the series")
+            data = data[0]
+        return read_volume(data, series=self._series.get(str(data)))
+
+    def get_data(self, img: Volume) -> tuple[npt.NDArray[np.generic], dict[str, Any]]:
+        """Array (C, I, J, K), float32, and MONAI's meta data with the RAS affine in mm."""
+        meta: dict[str, Any] = {
+            MetaKeys.AFFINE: img.grid.affine.copy(),
+            MetaKeys.ORIGINAL_AFFINE: img.grid.affine.copy(),
+            MetaKeys.SPACE: SpaceKeys.RAS,
+            MetaKeys.SPATIAL_SHAPE: np.array(img.grid.shape),
+            MetaKeys.ORIGINAL_CHANNEL_DIM: 0,
+        }
+        return img.voxels.astype(np.float32), meta
