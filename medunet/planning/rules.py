@@ -100,13 +100,13 @@ def plan_patch(median_shape: Triple, spacing_mm: Spacing, voxels: int, dims: int
 
     It starts as a cube in millimetres, no axis longer than the median shape, and is scaled until it holds as
     many voxels as allowed (Isensee 2021, "Adapting the patch size": as large as memory allows, aspect ratio
-    of the median image). 2D patches lie in the plane of the two finest axes.
+    of the median image). 2D patches lie in the axial plane (x, y).
     """
     shape = np.array(median_shape, dtype=float)
     spacing = np.array(spacing_mm)
     free = np.ones(3, dtype=bool)
     if dims == 2:
-        free[int(np.argmax(spacing))] = False
+        free[2] = False
     # Bisection on the edge in mm: the number of voxels grows with it until the median shape caps all axes.
     low, high = 1.0, float((shape * spacing).max())
     for _ in range(40):

@@ -1,0 +1,321 @@
+"""From a plan to the three JSON files that `monai.bundle run` takes.
+
+`inference.json` and `evaluate.json` name MONAI, Ignite and torch only; `train.json` needs medunet.
+"""
+
+from typing import Any
+
+from medunet.networks import make_network
+from medunet.planning import Plan
+from medunet.preparation import make_augmentation, make_postprocessing, make_preprocessing
+
+Config = dict[str, Any]
+DEVICE = "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
+
+
+def find_root(name: str) -> str:
+    """Expression for the bundle's folder: that of the configuration on the command line, from wherever it is run."""
+    return (
+        "$next((os.path.dirname(os.path.dirname(os.path.abspath(a.split('=')[-1]))) "
+        f"for a in sys.argv if a.endswith('{name}')), '.')"
+    )
+
+
+def make_inferer(plan: Plan) -> Config:
+    """MONAI's sliding window over a prepared volume; slice by slice for a 2D network."""
+    if plan.dims == 2:
+        return {
+            "_target_": "SliceInferer",
+            "spatial_dim": 2,
+            "roi_size": list(plan.patch[:2]),
+            "sw_batch_size": 4,
+            "overlap": plan.overlap,
+            "mode": "gaussian",
+        }
+    return {
+        "_target_": "SlidingWindowInferer",
+        "roi_size": list(plan.patch),
+        "sw_batch_size": 1,
+        "overlap": plan.overlap,
+        "mode": "gaussian",
+    }
+
+
+def _make_common(plan: Plan, name: str) -> Config:
+    return {
+        "imports": ["$import glob", "$import os", "$import sys", "$import torch"],
+        "bundle_root": find_root(name),
+        "output_dir": "$@bundle_root + '/eval'",
+        "dataset_dir": "$@bundle_root + '/dataset'",
+        "device": DEVICE,
+        "network_def": make_network(plan),
+        "network": "$@network_def.to(@device)",
+        "inferer": make_inferer(plan),
+    }
+
+
+def _list_images(plan: Plan, folder: str) -> str:
+    keys = plan.image_keys()
+    if len(keys) == 1:
+        return f"$[{{'image': p}} for p in sorted(glob.glob({folder} + '/*.nii.gz'))]"
+    first = keys[0]
+    entries = ", ".join(f"'{key}': p.replace('_{first}.nii.gz', '_{key}.nii.gz')" for key in keys)
+    return f"$[{{{entries}}} for p in sorted(glob.glob({folder} + '/*_{first}.nii.gz'))]"
+
+
+def _make_loader(dataset: str) -> Config:
+    return {"_target_": "DataLoader", "dataset": dataset, "batch_size": 1, "shuffle": False, "num_workers": 0}
+
+
+LOAD_WEIGHTS: Config = {
+    "_target_": "CheckpointLoader",
+    "load_path": "$@bundle_root + '/models/model.pt'",
+    "load_dict": {"model": "@network"},
+    "map_location": "@device",
+    "strict": True,
+}
+
+
+def make_inference_config(plan: Plan) -> Config:
+    """`inference.json`: NIfTI files of `dataset_dir` to label maps in `output_dir`, on their own grids.
+
+    A single channel takes every `*.nii.gz`; several take `CASE_<channel>.nii.gz`.
+    """
+    return {
+        **_make_common(plan, "inference.json"),
+        "datalist": _list_images(plan, "@dataset_dir"),
+        "preprocessing": {"_target_": "Compose", "transforms": make_preprocessing(plan)},
+        "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
+        "dataloader": _make_loader("@dataset"),
+        "postprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                *make_postprocessing(plan),
+                {
+                    "_target_": "SaveImaged",
+                    "keys": ["pred"],
+                    "output_dir": "@output_dir",
+                    "output_postfix": "mask",
+                    "separate_folder": False,
+                    "resample": False,
+                    "dtype": "uint8",
+                    "output_dtype": "uint8",
+                },
+            ],
+        },
+        "handlers": [LOAD_WEIGHTS],
+        "evaluator": _make_evaluator(),
+        "initialize": ["$@datalist or sys.exit('no image *.nii.gz in ' + @dataset_dir)"],
+        "run": ["$@evaluator.run()"],
+    }
+
+
+def _make_evaluator() -> Config:
+    return {
+        "_target_": "SupervisedEvaluator",
+        "device": "@device",
+        "val_data_loader": "@dataloader",
+        "network": "@network",
+        "inferer": "@inferer",
+        "postprocessing": "@postprocessing",
+        "val_handlers": "@handlers",
+    }
+
+
+def make_evaluate_config(plan: Plan) -> Config:
+    """`evaluate.json`: Dice of `dataset_dir`/images against `dataset_dir`/labels on the images' own grids.
+
+    A label map has the name of its image (of the case, without the channel, where there are several).
+    """
+    classes = len(plan.labels.labels) + 1
+    keys = plan.image_keys()
+    tail = f"'_{keys[0]}.nii.gz'" if len(keys) > 1 else "'.nii.gz'"
+    label = f"@dataset_dir + '/labels/' + os.path.basename(c['{keys[0]}']).replace({tail}, '.nii.gz')"
+    return {
+        **_make_common(plan, "evaluate.json"),
+        "images": _list_images(plan, "@dataset_dir + '/images'"),
+        "datalist": f"$[dict(c, label={label}) for c in @images]",
+        "preprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                *make_preprocessing(plan),
+                {"_target_": "LoadImaged", "keys": ["label"], "ensure_channel_first": True},
+            ],
+        },
+        "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
+        "dataloader": _make_loader("@dataset"),
+        "postprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                make_postprocessing(plan)[0],
+                {
+                    "_target_": "AsDiscreted",
+                    "keys": ["pred", "label"],
+                    "argmax": [True, False],
+                    "to_onehot": [classes, classes],
+                },
+            ],
+        },
+        "key_metric": {"val_mean_dice": _make_dice()},
+        "handlers": [
+            LOAD_WEIGHTS,
+            {
+                "_target_": "MetricsSaver",
+                "save_dir": "@output_dir",
+                "metrics": ["val_mean_dice"],
+                "metric_details": ["val_mean_dice"],
+                "batch_transform": f"$lambda batch: [case['{keys[0]}'].meta for case in batch]",
+                "summary_ops": ["mean"],
+            },
+        ],
+        "evaluator": {**_make_evaluator(), "key_val_metric": "@key_metric"},
+        "initialize": ["$@images or sys.exit('no image *.nii.gz in ' + @dataset_dir + '/images')"],
+        "run": ["$@evaluator.run()"],
+    }
+
+
+def _make_dice() -> Config:
+    return {
+        "_target_": "MeanDice",
+        "include_background": False,
+        "output_transform": "$monai.handlers.from_engine(['pred', 'label'])",
+    }
+
+
+def make_train_config(plan: Plan) -> Config:
+    """`train.json`: the one wiring of training, run by `medunet train` and by `monai.bundle run` alike."""
+    classes = len(plan.labels.labels) + 1
+    return {
+        "imports": ["$import os", "$import sys", "$import torch"],
+        "_desc_": "Training needs the package medunet; inference.json and evaluate.json need MONAI only.",
+        "bundle_root": find_root("train.json"),
+        "fold": 0,
+        "budget": plan.budget_minutes,
+        "workers": 1,
+        "device": DEVICE,
+        "session": {
+            "_target_": "medunet.training.open_session",
+            "bundle_root": "@bundle_root",
+            "fold": "@fold",
+            "budget_minutes": "@budget",
+        },
+        "dataset_dir": "$@session.folder",
+        "val_interval": "$@session.schedule.validation_interval",
+        "network_def": make_network(plan),
+        "supervised": {
+            "_target_": "medunet.networks.DeepSupervision",
+            "network": "@network_def",
+            "heads": plan.network.heads,
+        },
+        "network": "$@supervised.to(@device)",
+        "loss": {
+            "_target_": "DeepSupervisionLoss",
+            "loss": {"_target_": "DiceCELoss", "include_background": False, "to_onehot_y": True, "softmax": True, "batch": True},
+        },
+        "optimizer": {
+            "_target_": "torch.optim.AdamW",
+            "params": "$@network.parameters()",
+            "lr": plan.learning_rate,
+            "weight_decay": 0.0003,
+        },
+        "lr_scheduler": {
+            "_target_": "torch.optim.lr_scheduler.PolynomialLR",
+            "optimizer": "@optimizer",
+            "total_iters": "$@session.schedule.epochs",
+            "power": 0.9,
+        },
+        "checkpoint": {
+            "_target_": "medunet.training.RunCheckpoint",
+            "folder": "$@session.folder",
+            "network": "@network",
+            "optimizer": "@optimizer",
+            "lr_scheduler": "@lr_scheduler",
+            "classes": "$len(@session.plan.labels.labels) + 1",
+        },
+        "train": _make_train_group(plan),
+        "validate": _make_validate_group(plan, classes),
+        "initialize": ["$torch.manual_seed(@session.plan.seed)"],
+        "run": ["$@train#trainer.run()"],
+        "finalize": ["$@session.finish(@checkpoint)"],
+    }
+
+
+def _make_train_group(plan: Plan) -> Config:
+    return {
+        "dataset": {
+            "_target_": "medunet.preparation.PatchDataset",
+            "cases": "$@session.training",
+            "patch": list(plan.patch),
+            "batch": plan.batch,
+            "steps": "$@session.schedule.steps_per_epoch",
+            "foreground_share": plan.foreground_share,
+            "augmentation": make_augmentation(plan),
+            "seed": plan.seed,
+        },
+        "dataloader": {
+            "_target_": "torch.utils.data.DataLoader",
+            "dataset": "@train#dataset",
+            "batch_size": plan.batch,
+            "shuffle": False,
+            "num_workers": "@workers",
+        },
+        "inferer": {"_target_": "medunet.networks.AutocastInferer"},
+        "handlers": [
+            {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
+            {"_target_": "medunet.training.NanStop"},
+            {
+                "_target_": "ValidationHandler",
+                "validator": "@validate#evaluator",
+                "interval": "@val_interval",
+                "epoch_level": True,
+            },
+            {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
+            "@checkpoint",
+            {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
+            {"_target_": "medunet.training.Deadline", "session": "@session"},
+        ],
+        "trainer": {
+            "_target_": "SupervisedTrainer",
+            "device": "@device",
+            "max_epochs": "$@session.schedule.epochs",
+            "train_data_loader": "@train#dataloader",
+            "network": "@network",
+            "optimizer": "@optimizer",
+            "loss_function": "@loss",
+            "inferer": "@train#inferer",
+            "decollate": False,
+            "optim_set_to_none": True,
+            "train_handlers": "@train#handlers",
+        },
+    }
+
+
+def _make_validate_group(plan: Plan, classes: int) -> Config:
+    return {
+        "dataset": {"_target_": "medunet.preparation.WholeDataset", "cases": "$@session.validation"},
+        "dataloader": _make_loader("@validate#dataset"),
+        "inferer": {"_target_": "medunet.networks.AutocastInferer", "inferer": make_inferer(plan)},
+        "postprocessing": {
+            "_target_": "Compose",
+            "transforms": [
+                {
+                    "_target_": "AsDiscreted",
+                    "keys": ["pred", "label"],
+                    "argmax": [True, False],
+                    "to_onehot": [classes, classes],
+                }
+            ],
+        },
+        "key_metric": {"val_mean_dice": _make_dice()},
+        "handlers": [{"_target_": "medunet.training.KeepBest", "checkpoint": "@checkpoint"}],
+        "evaluator": {
+            "_target_": "SupervisedEvaluator",
+            "device": "@device",
+            "val_data_loader": "@validate#dataloader",
+            "network": "@network",
+            "inferer": "@validate#inferer",
+            "postprocessing": "@validate#postprocessing",
+            "key_val_metric": "@validate#key_metric",
+            "val_handlers": "@validate#handlers",
+        },
+    }

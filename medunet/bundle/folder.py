@@ -1,0 +1,122 @@
+"""The bundle's folder: write it from a plan, open and check it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medunet.bundle.configs import make_evaluate_config, make_inference_config, make_train_config
+from medunet.bundle.metadata import make_metadata
+from medunet.cohort import Cohort, read_cohort, write_cohort
+from medunet.errors import BundleError
+from medunet.planning import Fingerprint, Plan
+from medunet.records import read_json, read_record, suggest, whole_folder, write_json, write_record
+
+LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
+CARD = """# {name}
+A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a medical device.
+
+Predict: `medunet predict BUNDLE SCAN -o OUT`, or with MONAI alone
+`python -m monai.bundle run --config_file BUNDLE/configs/inference.json --dataset_dir FOLDER`.
+
+{details}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An opened bundle.
+
+    Attributes:
+        folder: its root.
+        plan: configs/plan.json.
+        inference: configs/inference.json, as plain data.
+        metadata: configs/metadata.json, as plain data.
+    """
+
+    folder: Path
+    plan: Plan
+    inference: dict[str, Any]
+    metadata: dict[str, Any]
+
+    @property
+    def work(self) -> Path:
+        """Folder of what training needs and users of the trained bundle don't: cohort, cache, runs."""
+        return self.folder / "work"
+
+    @property
+    def preprocessing(self) -> list[dict[str, Any]]:
+        """The inference chain as data."""
+        steps: list[dict[str, Any]] = self.inference["preprocessing"]["transforms"]
+        return steps
+
+    def cohort(self) -> Cohort:
+        """The cohort that it is trained on.
+
+        Raises:
+            BundleError: the bundle came without one.
+        """
+        path = self.work / "cohort.json"
+        if not path.is_file():
+            raise BundleError(self.folder, "it came without its training cohort", "give another one with --cohort")
+        return read_cohort(path)
+
+
+def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Cohort) -> Bundle:
+    """Write a new bundle, whole or not at all.
+
+    Raises:
+        OutputExistsError: the folder exists.
+    """
+    name = folder.resolve().name
+    with whole_folder(folder) as part:
+        for place in ("configs", "docs", "models", "work"):
+            (part / place).mkdir()
+        write_record(part / "configs" / "plan.json", plan)
+        write_record(part / "configs" / "fingerprint.json", _without_names(fingerprint))
+        write_json(part / "configs" / "inference.json", make_inference_config(plan))
+        write_json(part / "configs" / "evaluate.json", make_evaluate_config(plan))
+        write_json(part / "configs" / "train.json", make_train_config(plan))
+        write_json(part / "configs" / "metadata.json", make_metadata(plan, name))
+        write_cohort(part / "work" / "cohort.json", cohort)
+        (part / "LICENSE").write_text(LICENSE, encoding="utf-8")
+        (part / "docs" / "README.md").write_text(_make_card(name, plan), encoding="utf-8")
+    return open_bundle(folder)
+
+
+def _without_names(fingerprint: Fingerprint) -> Fingerprint:
+    """Number the cases: a bundle is handed on, patient ids are not."""
+    cases = tuple(case.model_copy(update={"id": f"case {n}"}) for n, case in enumerate(fingerprint.cases, start=1))
+    return fingerprint.model_copy(update={"cases": cases})
+
+
+def _make_card(name: str, plan: Plan) -> str:
+    details = "\n".join(f"- {key}: {reason}" for key, reason in plan.reasons.items())
+    return CARD.format(
+        name=name,
+        dims=plan.dims,
+        labels=", ".join(plan.labels.names),
+        modalities=", ".join(plan.modalities.values()),
+        details=details,
+    )
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Open a bundle and check that its parts are there and its keys known.
+
+    Raises:
+        BundleError: it is no bundle of medunet, or a key is unknown or missing.
+    """
+    if not (folder / "configs" / "plan.json").is_file():
+        raise BundleError(folder, "it is no bundle of medunet (configs/plan.json is missing)", "make one with medunet init")
+    plan = read_record(folder / "configs" / "plan.json", Plan)
+    path = folder / "configs" / "inference.json"
+    inference = read_json(path)
+    known = list(make_inference_config(plan))
+    for key in inference:
+        if key not in known:
+            raise BundleError(path, f"the key '{key}' is unknown", suggest(key, known))
+    for key in known:
+        if key not in inference:
+            raise BundleError(path, f"the key '{key}' is missing", "restore the file, or make the bundle again")
+    metadata = read_json(folder / "configs" / "metadata.json")
+    return Bundle(folder=folder, plan=plan, inference=inference, metadata=metadata)

@@ -1,0 +1,59 @@
+"""The bundle's metadata.json, by MONAI's schema of 2024-07-25."""
+
+from importlib import metadata
+from typing import Any
+
+from medunet.planning import Plan
+
+SCHEMA = "https://project-monai.github.io/schema/meta_schema_20240725.json"
+INFERENCE_PACKAGES = ("nibabel", "pytorch-ignite", "fire")
+
+
+def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
+    """Describe a bundle; scores and the hash of the weights are added when it is trained."""
+    classes = {"0": "background", **{str(label.value): label.name for label in plan.labels.labels}}
+    shape = list(plan.patch[:2]) if plan.dims == 2 else list(plan.patch)
+    inputs = {str(n): plan.modalities[channel] for n, channel in enumerate(plan.channels)}
+    return {
+        "schema": SCHEMA,
+        "version": "0.1.0",
+        "changelog": {"0.1.0": "planned by medunet"},
+        "monai_version": metadata.version("monai"),
+        "pytorch_version": metadata.version("torch").split("+")[0],
+        "numpy_version": metadata.version("numpy"),
+        "required_packages_version": {package: metadata.version(package) for package in INFERENCE_PACKAGES},
+        "name": name,
+        "task": f"Segmentation of {', '.join(plan.labels.names)} in {', '.join(plan.modalities.values())}",
+        "description": f"A {plan.dims}D U-Net planned and trained by medunet.",
+        "authors": "medunet",
+        "copyright": "The users of this bundle",
+        "intended_use": "Research; not a medical device.",
+        "data_type": "nibabel",
+        "network_data_format": {
+            "inputs": {
+                "image": {
+                    "type": "image",
+                    "format": "magnitude",
+                    "modality": ", ".join(plan.modalities.values()),
+                    "num_channels": len(plan.channels),
+                    "spatial_shape": shape,
+                    "dtype": "float32",
+                    "value_range": [],
+                    "is_patch_data": True,
+                    "channel_def": inputs,
+                }
+            },
+            "outputs": {
+                "pred": {
+                    "type": "image",
+                    "format": "segmentation",
+                    "num_channels": len(classes),
+                    "spatial_shape": shape,
+                    "dtype": "float32",
+                    "value_range": [],
+                    "is_patch_data": True,
+                    "channel_def": classes,
+                }
+            },
+        },
+    }
