@@ -38,12 +38,7 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask])
     table = mask.table.model_dump_json(exclude_none=True)
     image.header.extensions.append(nib.nifti1.Nifti1Extension(COMMENT, table.encode()))
     with whole_file(path) as part:
-        named = part.with_name(f"{part.name}.nii.gz")
-        try:
-            nib.save(image, named)
-            again = read_back(named, mask)
-            if not np.array_equal(again.voxels, mask.voxels) or measure_displacement(again.grid, mask.grid) > RECORDED_MM:
-                raise ResourceError(path, "what was read back differs from what was written", "check the disk")
-            named.rename(part)
-        finally:
-            named.unlink(missing_ok=True)
+        nib.save(image, part)
+        again = read_back(part, mask)
+        if not np.array_equal(again.voxels, mask.voxels) or measure_displacement(again.grid, mask.grid) > RECORDED_MM:
+            raise ResourceError(path, "what was read back differs from what was written", "check the disk")

@@ -1,0 +1,59 @@
+"""The path of one volume: read and prepare, patches, network, back to the source grid, labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from medunet.bundle import Bundle, load_weights
+from medunet.geometry import Grid
+from medunet.inference.assemble import assemble_logits
+from medunet.inference.backends import Backend, TorchBackend
+from medunet.inference.restore import restore_mask
+from medunet.inference.scans import Scan
+from medunet.labels import Mask
+from medunet.networks import build_network
+from medunet.preparation import run_chain
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A bundle that is ready to predict.
+
+    Attributes:
+        bundle: where chain and plan come from.
+        backend: runs its network.
+        weights_sha256: of the loaded weights.
+    """
+
+    bundle: Bundle
+    backend: Backend
+    weights_sha256: str
+
+
+def open_predictor(bundle: Bundle) -> Predictor:
+    """Load a bundle's network and weights, on a GPU where there is one.
+
+    Raises:
+        BundleError: weights are missing or don't fit.
+    """
+    network = build_network(bundle.inference["network_def"])
+    digest = load_weights(bundle.folder, network, bundle.metadata)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Predictor(bundle, TorchBackend(network, device, bundle.plan.dims), digest)
+
+
+def predict_scan(predictor: Predictor, scan: Scan) -> Mask:
+    """Predict one scan.
+
+    Returns:
+        Labels on the grid of the scan's first channel.
+
+    Raises:
+        MedunetError: a file is refused by its reader.
+    """
+    plan = predictor.bundle.plan
+    image = run_chain(predictor.bundle.preprocessing, scan.paths, scan.series)
+    source = Grid(tuple(int(n) for n in image.meta["spatial_shape"]), np.asarray(image.meta["original_affine"]))
+    logits = assemble_logits(image.as_tensor(), predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
+    return restore_mask(logits, np.asarray(image.affine), source, plan.labels)

@@ -1,0 +1,98 @@
+"""Which files of a scan are which channel of a bundle."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from medunet.errors import InputError, MissingInputError, SeriesError
+from medunet.planning import Plan
+from medunet.reading import Series, find_series
+from medunet.records import suggest
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One study, its channels found.
+
+    Attributes:
+        id: name of its outputs.
+        paths: a path for each channel key of the bundle's chain.
+        series: SeriesInstanceUID by path, where a folder holds several.
+    """
+
+    id: str
+    paths: dict[str, str]
+    series: dict[str, str]
+
+
+def find_scan(path: Path, plan: Plan) -> Scan:
+    """Match a file, a series' folder or a patient's folder to the channels of a plan, by modality.
+
+    Raises:
+        MissingInputError: nothing is there, or no image.
+        SeriesError: no series, or more than one, has the modality of a channel.
+    """
+    if not path.exists():
+        raise MissingInputError(path, "there is no such file or folder", "check the path")
+    if path.is_file():
+        if len(plan.channels) > 1:
+            raise InputError(
+                path, f"it is one file, but the bundle takes {_join(plan.channels)}", "name each with --image NAME=PATH"
+            )
+        return Scan(id=_strip(path.name), paths={"image": str(path)}, series={})
+    found = find_series(path).series
+    if not found:
+        raise MissingInputError(path, "it holds no DICOM image", "give a file, or the folder of a series or a patient")
+    chosen = {
+        key: _choose(path, found, channel, plan.modalities[channel])
+        for key, channel in zip(plan.image_keys(), plan.channels, strict=True)
+    }
+    paths, series = {}, {}
+    for key, item in chosen.items():
+        paths[key] = item.folder
+        if item.folder in series and series[item.folder] != item.uid:
+            raise SeriesError(item.folder, "two channels lie in this one folder", "put each series into its own folder")
+        series[item.folder] = item.uid
+    return Scan(id=path.resolve().name, paths=paths, series=series)
+
+
+def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str) -> Series:
+    fitting = [series for series in found if series.modality == modality]
+    listed = "; ".join(f"{series.modality} '{series.description}' of {len(series.files)} files" for series in found)
+    if not fitting:
+        raise SeriesError(path, f"no series is {modality}, the channel '{channel}' (there are {listed})", "give that scan")
+    if len(fitting) > 1:
+        raise SeriesError(
+            path, f"{len(fitting)} series are {modality} (there are {listed})", f"name one: --image {channel}=FOLDER"
+        )
+    return fitting[0]
+
+
+def name_scan(images: Mapping[str, Path], plan: Plan) -> Scan:
+    """A scan from one path for each channel.
+
+    Raises:
+        InputError: a name is no channel of the plan, or a channel is missing.
+        MissingInputError: a path isn't there.
+    """
+    for name, path in images.items():
+        if name not in plan.channels:
+            raise InputError(f"--image {name}", "the bundle has no such channel", suggest(name, list(plan.channels)))
+        if not path.exists():
+            raise MissingInputError(path, "there is no such file or folder", "check the path")
+    for name in plan.channels:
+        if name not in images:
+            raise InputError(f"--image {name}", "this channel of the bundle is missing", f"add --image {name}=PATH")
+    paths = {key: str(images[name]) for key, name in zip(plan.image_keys(), plan.channels, strict=True)}
+    return Scan(id=_strip(images[plan.channels[0]].name), paths=paths, series={})
+
+
+def _strip(name: str) -> str:
+    for ending in (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm"):
+        if name.lower().endswith(ending):
+            return name[: -len(ending)]
+    return name
+
+
+def _join(names: tuple[str, ...]) -> str:
+    return " and ".join(names)

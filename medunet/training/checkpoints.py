@@ -1,0 +1,142 @@
+"""The state of a run at the end of an epoch: enough to go on bit for bit."""
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from medunet.errors import ResourceError
+from medunet.records import hash_file, whole_file
+
+LOGGER = logging.getLogger(__name__)
+CURRENT = "checkpoint.pt"
+PREVIOUS = "checkpoint.previous.pt"
+
+
+class RunCheckpoint:
+    """Handler that resumes a run when training starts and saves it after every epoch.
+
+    Saved are weights, optimizer, learning-rate schedule, epoch, best weights and their metric, and the seconds
+    spent; randomness needs no saving, since it comes from (seed, epoch, index). Two generations are kept, each
+    with a SHA-256 beside it; one that doesn't match is left for the previous.
+
+    Args:
+        folder: of the run.
+        network: `DeepSupervision` around the network of the bundle.
+        optimizer: its optimizer.
+        lr_scheduler: its learning-rate schedule.
+        classes: logits of the network.
+    """
+
+    def __init__(
+        self, folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, lr_scheduler: Any, classes: int
+    ) -> None:
+        self._folder = Path(folder)
+        self._network = network
+        self._optimizer = optimizer
+        self._lr_scheduler = lr_scheduler
+        self._classes = classes
+        self._best: dict[str, torch.Tensor] = {}
+        self._resumed_at = time.monotonic()
+        self._spent = 0.0
+        self.best_metric: float | None = None
+        self.epoch = 0
+
+    @property
+    def seconds(self) -> float:
+        """Time spent by the run in all its processes."""
+        return self._spent + time.monotonic() - self._resumed_at
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.STARTED, self._resume)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+
+    def keep_best(self, metric: float) -> None:
+        """Remember the present weights if their metric is the best so far; NaN never is, unless it is the only one."""
+        if self.best_metric is None or metric > self.best_metric:
+            self.best_metric = None if math.isnan(metric) else metric
+            self._best = self._copy_weights()
+
+    def best_state(self) -> dict[str, torch.Tensor]:
+        """The best validated weights of the plain network, or the present ones before any validation."""
+        return self._best or self._copy_weights()
+
+    def _copy_weights(self) -> dict[str, torch.Tensor]:
+        plain = self._network.network if hasattr(self._network, "network") else self._network
+        return {key: value.detach().cpu().clone() for key, value in plain.state_dict().items()}
+
+    def _save(self, engine: Engine) -> None:
+        self.epoch = engine.state.epoch
+        state = {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "lr_scheduler": self._lr_scheduler.state_dict(),
+            "epoch": self.epoch,
+            "best": self._best,
+            "best_metric": self.best_metric,
+            "seconds": self.seconds,
+        }
+        current, previous = self._folder / CURRENT, self._folder / PREVIOUS
+        if current.is_file():
+            _hash_path(current).replace(_hash_path(previous))
+            current.replace(previous)
+        with whole_file(current) as part:
+            torch.save(state, part)
+        with whole_file(_hash_path(current)) as part:
+            part.write_text(hash_file(current), encoding="ascii")
+
+    def _resume(self, engine: Engine) -> None:
+        self._resumed_at = time.monotonic()
+        state = self._load()
+        if state is None:
+            return
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._lr_scheduler.load_state_dict(state["lr_scheduler"])
+        self._best, self.best_metric = state["best"], state["best_metric"]
+        self._spent, self.epoch = state["seconds"], state["epoch"]
+        engine.state.epoch = self.epoch
+        engine.state.iteration = self.epoch * engine.state.epoch_length
+        LOGGER.info("goes on after epoch %d of %d", self.epoch, engine.state.max_epochs)
+
+    def _load(self) -> dict[str, Any] | None:
+        paths = [path for path in (self._folder / CURRENT, self._folder / PREVIOUS) if path.is_file()]
+        for path in paths:
+            mark = _hash_path(path)
+            if mark.is_file() and mark.read_text(encoding="ascii") == hash_file(path):
+                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+                return state
+            LOGGER.warning("%s: its SHA-256 is wrong, so the checkpoint before it is taken", path)
+        if paths:
+            raise ResourceError(self._folder, "no checkpoint is whole", "start anew with --restart")
+        return None
+
+
+def _hash_path(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+class KeepBest:
+    """Handler of the validator that hands its key metric to the run's checkpoint.
+
+    Args:
+        checkpoint: of the run.
+    """
+
+    def __init__(self, checkpoint: RunCheckpoint) -> None:
+        self._checkpoint = checkpoint
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the validator."""
+        engine.add_event_handler(Events.COMPLETED, self._keep)
+
+    def _keep(self, engine: Engine) -> None:
+        metric = float(engine.state.metrics[engine.state.key_metric_name])
+        LOGGER.info("mean Dice of the held-out cases: %.3f", metric)
+        self._checkpoint.keep_best(metric)

@@ -1,0 +1,131 @@
+"""Handlers of the trainer: seed of an epoch, NaN, progress, deadline and signals."""
+
+import logging
+import math
+import signal
+import time
+from types import FrameType
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+
+from medunet.errors import ResourceError
+from medunet.preparation import PatchDataset
+from medunet.progress import report
+from medunet.training.session import TrainingSession
+
+LOGGER = logging.getLogger(__name__)
+
+
+class EpochSeed:
+    """Seeds everything random from (seed, epoch) when an epoch starts.
+
+    Args:
+        dataset: whose patches depend on the epoch.
+        seed: of the run.
+    """
+
+    def __init__(self, dataset: PatchDataset, seed: int) -> None:
+        self._dataset = dataset
+        self._seed = seed
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._start)
+
+    def _start(self, engine: Engine) -> None:
+        self._dataset.set_epoch(engine.state.epoch)
+        torch.manual_seed(int(np.random.SeedSequence((self._seed, engine.state.epoch)).generate_state(1)[0]))
+
+
+class NanStop:
+    """Stops within an iteration when the loss is no number; the checkpoint of the last epoch stays."""
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._check)
+
+    def _check(self, engine: Engine) -> None:
+        loss = read_loss(engine)
+        if not math.isfinite(loss):
+            raise ResourceError(
+                f"epoch {engine.state.epoch}", f"the loss became {loss}", "train again with a lower learning rate"
+            )
+
+
+def read_loss(engine: Engine) -> float:
+    """Loss of the iteration that ended."""
+    output = engine.state.output
+    return float(output["loss"] if isinstance(output, dict) else output[0]["loss"])
+
+
+class TrainingProgress:
+    """Reports steps, loss and both rates as training goes.
+
+    Args:
+        session: the run.
+        batch: patches in a step.
+    """
+
+    def __init__(self, session: TrainingSession, batch: int) -> None:
+        self._session = session
+        self._batch = batch
+        self._loss = float("nan")
+        self._first = (0, 0.0)
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+
+    def _start(self, engine: Engine) -> None:
+        self._first = (engine.state.iteration, time.monotonic())
+        report("training", 0, self._total())
+
+    def _total(self) -> int:
+        return self._session.schedule.epochs * self._session.schedule.steps_per_epoch
+
+    def _step(self, engine: Engine) -> None:
+        loss = read_loss(engine)
+        self._loss = loss if math.isnan(self._loss) else 0.95 * self._loss + 0.05 * loss
+        done, started = self._first
+        rate = (engine.state.iteration - done) * self._batch / (time.monotonic() - started)
+        loader = self._session.schedule.loader_patches_per_second
+        note = f"loss {self._loss:.3f}, {rate:.1f} patches/s (loader can {loader:.1f})"
+        report("training", engine.state.iteration, self._total(), note)
+
+
+class Deadline:
+    """Ends the run after its epoch when time is up or a SIGTERM or Ctrl-C came, so that a usable model stays.
+
+    Args:
+        session: the run.
+        grace: share of the budget that a run may take longer.
+    """
+
+    def __init__(self, session: TrainingSession, grace: float = 0.1) -> None:
+        self._session = session
+        self._limit = session.schedule.budget_seconds * (1 + grace)
+        self._signalled = False
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.STARTED, self._listen)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._check)
+
+    def _listen(self, _: Engine) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._remember)
+
+    def _remember(self, number: int, _: FrameType | None) -> None:
+        if self._signalled:
+            raise KeyboardInterrupt
+        self._signalled = True
+        LOGGER.info("%s: ends after this epoch; once more stops at once", signal.Signals(number).name)
+
+    def _check(self, engine: Engine) -> None:
+        late = time.monotonic() - self._session.started > self._limit
+        if self._signalled or late:
+            LOGGER.info("stops after epoch %d of %d", engine.state.epoch, engine.state.max_epochs)
+            engine.terminate()

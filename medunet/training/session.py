@@ -1,0 +1,151 @@
+"""One training run of one fold: its folder, its cases and its schedule."""
+
+import logging
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from monai.bundle import ConfigComponent
+
+from medunet.bundle import Bundle, open_bundle, publish_weights
+from medunet.cohort import Case, Cohort, split_folds
+from medunet.errors import InputError
+from medunet.networks import measure_step
+from medunet.planning import Plan
+from medunet.preparation import PatchDataset, PreparedCase, make_augmentation, prepare_cases
+from medunet.records import read_record, write_record
+from medunet.training.schedule import Schedule, make_schedule
+
+if TYPE_CHECKING:
+    from medunet.training.checkpoints import RunCheckpoint
+
+LOGGER = logging.getLogger(__name__)
+
+
+class TrainingSession:
+    """A run that starts or is resumed.
+
+    Attributes:
+        bundle: what is trained.
+        plan: its plan.
+        folder: of the run, `work/fold<K>`.
+        fold: which patients are held out.
+        training: prepared cases to train on.
+        validation: prepared cases of the held-out patients.
+        schedule: epochs and steps, fixed when the run first started.
+        started: `time.monotonic()` when this process opened the run.
+    """
+
+    def __init__(self, bundle: Bundle, fold: int, budget_minutes: float) -> None:
+        self.started = time.monotonic()
+        self.bundle = bundle
+        self.plan: Plan = bundle.plan
+        self.fold = fold
+        self.folder = bundle.work / f"fold{fold}"
+        cohort = bundle.cohort()
+        training, validation = split_cases(cohort, fold)
+        cache = bundle.work / "cache"
+        self.training = prepare_cases(cohort, training, bundle.preprocessing, cache)
+        self.validation = prepare_cases(cohort, validation, bundle.preprocessing, cache)
+        self.schedule = self._open_schedule(budget_minutes * 60)
+
+    def _open_schedule(self, budget_seconds: float) -> Schedule:
+        path = self.folder / "schedule.json"
+        if path.is_file():
+            return read_record(path, Schedule)
+        schedule = self._probe(budget_seconds)
+        write_record(path, schedule)
+        return schedule
+
+    def _probe(self, budget_seconds: float) -> Schedule:
+        step = measure_step(self.plan)
+        loader = measure_loader(self.plan, self.training)
+        patches = [count_patches(case, self.plan) for case in self.validation]
+        # A forward pass is about a third of a training step of `batch` patches.
+        validation = sum(patches) * step / (3 * self.plan.batch)
+        schedule = make_schedule(
+            budget_seconds,
+            time.monotonic() - self.started,
+            max(step, self.plan.batch / loader),
+            validation,
+            (loader, self.plan.batch / step),
+        )
+        LOGGER.info(
+            "loader %.1f patches/s, network %.1f patches/s: %d steps in %.1f minutes",
+            loader,
+            self.plan.batch / step,
+            schedule.epochs * schedule.steps_per_epoch,
+            budget_seconds / 60,
+        )
+        return schedule
+
+    def finish(self, checkpoint: "RunCheckpoint") -> None:
+        """Write the best weights into the bundle, and what they scored into its metadata."""
+        facts = {
+            "training": {
+                "fold": self.fold,
+                "epochs": checkpoint.epoch,
+                "steps": checkpoint.epoch * self.schedule.steps_per_epoch,
+                "minutes": round(checkpoint.seconds / 60, 2),
+                "validation_dice": checkpoint.best_metric,
+                "cases": len(self.training),
+                "held_out_cases": len(self.validation),
+            }
+        }
+        publish_weights(self.bundle.folder, checkpoint.best_state(), facts)
+        if checkpoint.epoch >= self.schedule.epochs:
+            (self.folder / "finished").touch()
+        LOGGER.info("wrote %s", self.bundle.folder / "models" / "model.pt")
+
+
+def open_session(bundle_root: str, fold: int, budget_minutes: float) -> TrainingSession:
+    """Open a run of a bundle: prepare its cases, and probe this machine unless the run has a schedule.
+
+    Raises:
+        MedunetError: the bundle, the fold or a case can't be used.
+    """
+    return TrainingSession(open_bundle(Path(bundle_root)), fold, budget_minutes)
+
+
+def split_cases(cohort: Cohort, fold: int) -> tuple[list[Case], list[Case]]:
+    """Training and held-out cases of a fold, by patient.
+
+    Raises:
+        InputError: there is no such fold.
+    """
+    folds = cohort.folds or split_folds(cohort)
+    if not 0 <= fold < len(folds):
+        raise InputError("--fold", f"there is no fold {fold}", f"choose one from 0 to {len(folds) - 1}")
+    held_out = set(folds[fold])
+    training = [case for case in cohort.cases if case.patient not in held_out]
+    return training, [case for case in cohort.cases if case.patient in held_out]
+
+
+def measure_loader(plan: Plan, cases: list[PreparedCase], seconds: float = 2.0) -> float:
+    """Patches a second that one loader process makes."""
+    steps = [ConfigComponent(config=step).instantiate() for step in make_augmentation(plan)]
+    dataset = PatchDataset(cases, plan.patch, plan.batch, 1000, plan.foreground_share, steps, plan.seed)
+    started, made = time.perf_counter(), 0
+    while made < 4 or (time.perf_counter() - started < seconds and made < len(dataset)):
+        _ = dataset[made]
+        made += 1
+    return made / (time.perf_counter() - started)
+
+
+def count_patches(case: PreparedCase, plan: Plan) -> int:
+    """Patches of the sliding window over a prepared case."""
+    shape = case.label().shape
+    steps = [max(1, int(size * (1 - plan.overlap))) for size in plan.patch]
+    counts = [
+        max(1, math.ceil((n - size) / step) + 1) if size > 1 else n
+        for n, size, step in zip(shape, plan.patch, steps, strict=True)
+    ]
+    return int(np.prod(counts))
+
+
+def default_workers() -> int:
+    """Loader processes: one core's worth on two cores, at most four."""
+    return max(1, min(4, (os.cpu_count() or 2) - 1))
