@@ -1,0 +1,263 @@
+"""The public verbs, where the parts meet: read, init, plan, train, predict, evaluate."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from medunet.evaluation import Scores
+    from medunet.inference import Predictor, Scan
+    from medunet.labels import Mask
+    from medunet.planning import Plan
+    from medunet.reading import Volume
+
+__all__ = ["Evaluation", "Prediction", "evaluate", "init", "plan", "predict", "read_volume", "train"]
+
+PathLike = str | os.PathLike[str]
+
+
+def read_volume(path: PathLike, series: str | None = None) -> "Volume":
+    """Read a file, or a folder that holds one DICOM series.
+
+    Args:
+        path: NIfTI, NRRD, MHA or DICOM.
+        series: SeriesInstanceUID, where a folder holds several.
+
+    Returns:
+        The volume, (C, I, J, K) with its RAS grid in mm.
+
+    Raises:
+        MedunetError: it is no regular volume.
+    """
+    from medunet.reading import read_volume as read
+
+    return read(Path(path), series=series)
+
+
+def init(
+    cohort: PathLike,
+    bundle: PathLike,
+    *,
+    dims: Literal[2, 3] = 3,
+    budget_minutes: float = 45.0,
+    memory_gib: float | None = None,
+    channels: Sequence[str] | None = None,
+) -> "Plan":
+    """Find cases, measure them, plan, and write a bundle.
+
+    Args:
+        cohort: a tree of DICOM studies with RTSTRUCT, or a `cohort.json`.
+        bundle: folder that is made.
+        dims: 3, or 2 for slices.
+        budget_minutes: training time that the network is chosen for.
+        memory_gib: what training may take; half of this machine's memory, at most 8 GiB, if not given.
+        channels: limits the cohort to these, in this order.
+
+    Raises:
+        OutputExistsError: the bundle exists.
+        MedunetError: the cohort can't be used.
+    """
+    from medunet.bundle import write_bundle
+    from medunet.cohort import check_cohort, find_cohort, split_folds
+    from medunet.networks import measure_step
+    from medunet.planning import make_plan, measure_cohort
+    from medunet.records import check_free
+
+    check_free(Path(bundle))
+    found = check_cohort(find_cohort(Path(cohort), channels=tuple(channels) if channels else None), str(cohort))
+    if found.folds is None:
+        found = found.model_copy(update={"folds": split_folds(found)})
+    fingerprint = measure_cohort(found)
+    planned = make_plan(
+        found,
+        fingerprint,
+        measure_step,
+        dims=dims,
+        memory_gib=memory_gib or _default_memory(),
+        budget_minutes=budget_minutes,
+    )
+    write_bundle(Path(bundle), planned, fingerprint, found)
+    return planned
+
+
+def _default_memory() -> float:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return min(8.0, total / 2)
+
+
+def plan(bundle: PathLike) -> "Plan":
+    """Read the plan of a bundle.
+
+    Raises:
+        BundleError: it is no bundle.
+    """
+    from medunet.bundle import open_bundle
+
+    return open_bundle(Path(bundle)).plan
+
+
+def train(
+    bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = None, restart: bool = False
+) -> Path:
+    """Train a bundle, or go on with a run that was interrupted.
+
+    Args:
+        bundle: from `init`.
+        fold: whose patients are held out.
+        budget_minutes: None takes the plan's.
+        restart: keep an older run of this fold under another name and begin anew.
+
+    Returns:
+        The file of weights.
+
+    Raises:
+        MedunetError: whatever stopped it.
+    """
+    from medunet.training import train_bundle
+
+    return train_bundle(Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was predicted of one scan.
+
+    Attributes:
+        id: name of the scan.
+        mask: labels on the scan's grid.
+        path: the file that was written, None without an output.
+        seconds: from reading to writing.
+    """
+
+    id: str
+    mask: "Mask"
+    path: Path | None
+    seconds: float
+
+
+def predict(
+    bundle: PathLike,
+    *scans: PathLike,
+    output: PathLike | None = None,
+    images: Mapping[str, PathLike] | None = None,
+) -> list[Prediction]:
+    """Predict scans.
+
+    Args:
+        bundle: a trained bundle.
+        scans: each a file, the folder of one series, or a patient's folder.
+        output: folder for `<scan>.nii.gz` and a run record each; nothing is written without it.
+        images: instead of `scans`, a path for each channel.
+
+    Raises:
+        OutputExistsError: an output exists.
+        MedunetError: the bundle or a scan can't be used.
+    """
+    from medunet.bundle import open_bundle
+    from medunet.errors import InputError
+    from medunet.inference import find_scan, name_scan, open_predictor
+    from medunet.records import check_free
+
+    opened = open_bundle(Path(bundle))
+    found = [find_scan(Path(scan), opened.plan) for scan in scans]
+    if images:
+        found.append(name_scan({name: Path(path) for name, path in images.items()}, opened.plan))
+    names = [scan.id for scan in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(name, "two scans have this name", "predict them into two folders")
+        if output is not None:
+            check_free(Path(output) / f"{name}.nii.gz")
+    predictor = open_predictor(opened)
+    return [_predict_one(predictor, scan, Path(output) if output is not None else None) for scan in found]
+
+
+def _predict_one(predictor: "Predictor", scan: "Scan", output: Path | None) -> Prediction:
+    from medunet.inference import predict_scan
+    from medunet.records import record_run, write_record
+    from medunet.writing import write_nifti
+
+    started = time.monotonic()
+    mask = predict_scan(predictor, scan)
+    path = None
+    if output is not None:
+        path = output / f"{scan.id}.nii.gz"
+        write_nifti(mask, path, _read_back)
+        inputs = {"model.pt": predictor.weights_sha256}
+        write_record(output / f"{scan.id}.json", record_run("predict", inputs, started))
+    return Prediction(id=scan.id, mask=mask, path=path, seconds=time.monotonic() - started)
+
+
+def _read_back(path: Path, mask: "Mask") -> "Mask":
+    from medunet.reading import read_mask
+
+    return read_mask(path, mask.grid, mask.table)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Scores of a bundle beside the floors.
+
+    Attributes:
+        scores: by method, case and label.
+        report: the HTML page.
+        picture: the overview.
+    """
+
+    scores: "Scores"
+    report: Path
+    picture: Path
+
+
+def evaluate(
+    bundle: PathLike,
+    *,
+    fold: int = 0,
+    cohort: PathLike | None = None,
+    predictions: PathLike | None = None,
+    output: PathLike | None = None,
+) -> Evaluation:
+    """Score a bundle on patients that it wasn't trained on, beside floors that don't learn.
+
+    Args:
+        bundle: a trained bundle with its training cohort, on which the floors are fitted.
+        fold: whose held-out patients are scored.
+        cohort: other patients to score instead.
+        predictions: folder of `<case>.nii.gz` from `predict`; they are predicted now if not given.
+        output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given.
+
+    Raises:
+        OutputExistsError: the output exists.
+        InputError: a patient was in training.
+    """
+    from medunet.bundle import open_bundle
+    from medunet.cohort import find_cohort
+    from medunet.errors import BundleError, InputError
+    from medunet.records import check_free, whole_folder, write_record
+    from medunet.training import split_cases
+
+    opened = open_bundle(Path(bundle))
+    trained_on = opened.metadata.get("training")
+    if trained_on is None:
+        raise BundleError(bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}")
+    own = opened.cohort()
+    training, held_out = split_cases(own, trained_on["fold"])
+    scored = own
+    if cohort is not None:
+        scored = find_cohort(Path(cohort), channels=own.channels)
+        known = {case.patient for case in training}
+        for case in scored.cases:
+            if case.patient in known:
+                raise InputError(cohort, f"patient {case.patient} was in training", "score patients that were not")
+        held_out = list(scored.cases)
+    target = Path(output) if output is not None else opened.work / "evaluation"
+    check_free(target)
+    floors = _fit_floors(own, training)
+    with whole_folder(target) as part:
+        scores, pictures = _score_cases(opened, scored, held_out, floors, Path(predictions) if predictions else None)
+        write_record(part / "scores.json", scores)
+        _write_pages(part, opened, scores, pictures)
+    return Evaluation(scores=scores, report=target / "report.html", picture=target / "overview.png")

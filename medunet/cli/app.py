@@ -1,0 +1,34 @@
+"""The entry point: commands, errors as one sentence with exit code 2, progress."""
+
+import sys
+
+import typer
+
+from medunet.cli import evaluate, init, plan, predict, train
+from medunet.errors import MedunetError
+
+app = typer.Typer(
+    name="medunet",
+    help="Segment medical images: from a folder of scans to a MONAI bundle that predicts.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command(name="init")(init.init)
+app.command(name="plan")(plan.plan)
+app.command(name="train")(train.train)
+app.command(name="predict")(predict.predict)
+app.command(name="evaluate")(evaluate.evaluate)
+
+
+def main() -> None:
+    """Run the command line; exit code 2 and one sentence for everything that the user can mend."""
+    try:
+        app()
+    except MedunetError as error:
+        print(f"medunet: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("medunet: stopped.", file=sys.stderr)
+        raise SystemExit(130) from None

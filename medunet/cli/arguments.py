@@ -1,0 +1,43 @@
+"""Arguments that commands share, and reading them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medunet.errors import InputError
+
+BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.", show_default=False)]
+FoldOption = Annotated[int, typer.Option("--fold", min=0, help="Fold whose patients are held out.")]
+
+
+def parse_minutes(text: str) -> float:
+    """Minutes from 45, 45m, 1.5h or 90s.
+
+    Raises:
+        InputError: it is none of these, or not above zero.
+    """
+    factors = {"s": 1 / 60, "m": 1.0, "h": 60.0}
+    number, factor = (text[:-1], factors[text[-1]]) if text[-1:] in factors else (text, 1.0)
+    return _positive(number, "--budget", text, "45m, 1.5h or 90s") * factor
+
+
+def parse_gib(text: str) -> float:
+    """GiB from 16, 16G or 512M.
+
+    Raises:
+        InputError: it is none of these, or not above zero.
+    """
+    factors = {"G": 1.0, "M": 1 / 1024}
+    number, factor = (text[:-1], factors[text[-1]]) if text[-1:] in factors else (text, 1.0)
+    return _positive(number, "--ram", text, "8G or 512M") * factor
+
+
+def _positive(number: str, option: str, text: str, example: str) -> float:
+    try:
+        value = float(number)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise InputError(f"{option} {text}", "it is no positive amount", f"write it like {example}")
+    return value

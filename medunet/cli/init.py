@@ -1,0 +1,36 @@
+"""`medunet init`: find cases, measure, plan, write the bundle."""
+
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import typer
+
+from medunet import api
+from medunet.cli.arguments import parse_gib, parse_minutes
+from medunet.cli.plan import describe_plan
+from medunet.cli.screen import screen
+from medunet.errors import InputError
+
+
+def init(
+    cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="Tree of DICOM studies, or cohort.json.", show_default=False)],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to make.", show_default=False)],
+    budget: Annotated[str, typer.Option(help="Training time to plan for, like 45m or 2h.")] = "45m",
+    dims: Annotated[int, typer.Option(help="3, or 2 for slices.", min=2, max=3)] = 3,
+    ram: Annotated[str, typer.Option(help="Memory for training, like 8G.", show_default="half, at most 8G")] = "",
+    channels: Annotated[str, typer.Option(help="Only these channels, like ct,pet.", show_default="all")] = "",
+) -> None:
+    """Find cases, measure them, plan, and write a bundle."""
+    if dims not in (2, 3):
+        raise InputError(f"--dims {dims}", "it is neither 2 nor 3", "choose one of them")
+    with screen():
+        planned = api.init(
+            cohort,
+            bundle,
+            dims=cast(Literal[2, 3], dims),
+            budget_minutes=parse_minutes(budget),
+            memory_gib=parse_gib(ram) if ram else None,
+            channels=channels.split(",") if channels else None,
+        )
+    describe_plan(planned)
+    print(f"wrote {bundle}; next: medunet train {bundle}")

@@ -1,0 +1,58 @@
+"""Progress and the package's log on the screen: a bar on a terminal, plain lines elsewhere."""
+
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from medunet.progress import LogSink, describe_progress, showing
+
+
+class BarSink:
+    """Rewrites one line of a terminal, at most ten times a second."""
+
+    def __init__(self) -> None:
+        self._started: dict[str, float] = {}
+        self._shown = 0.0
+
+    def update(self, what: str, done: int, total: int, note: str) -> None:
+        """Show a line; it stays when the work is done and took over two seconds."""
+        now = time.monotonic()
+        if done == 0 or what not in self._started:
+            self._started[what] = now
+        taken = now - self._started[what]
+        ended = done >= total
+        if not ended and now - self._shown < 0.1:
+            return
+        self._shown = now
+        line = describe_progress(what, done, total, taken, note)[:118]
+        stays = "\n" if ended and taken > 2 else ""
+        print(f"\r\x1b[K{line}{stays}" if not ended or stays else "\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        prefix = "\r\x1b[K" if sys.stderr.isatty() else ""
+        warning = "warning: " if record.levelno >= logging.WARNING else ""
+        print(f"{prefix}{warning}{record.getMessage()}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def screen() -> Iterator[None]:
+    """Show progress and log lines of medunet while the block runs, and silence those of libraries."""
+    warnings.filterwarnings("ignore")
+    logging.getLogger().addHandler(logging.NullHandler())
+    for noisy in ("ignite", "monai", "torch"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    logger = logging.getLogger("medunet")
+    handler = _Lines()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        with showing(BarSink() if sys.stderr.isatty() else LogSink()):
+            yield
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,29 @@
+"""Cases from folders and lists, checked, and split into folds by patient."""
+
+from medunet.cohort.cases import (
+    Case,
+    Channel,
+    Cohort,
+    LabelSource,
+    check_cohort,
+    read_channel,
+    read_cohort,
+    read_label,
+    write_cohort,
+)
+from medunet.cohort.discovery import find_cohort
+from medunet.cohort.folds import split_folds
+
+__all__ = [
+    "Case",
+    "Channel",
+    "Cohort",
+    "LabelSource",
+    "check_cohort",
+    "find_cohort",
+    "read_channel",
+    "read_cohort",
+    "read_label",
+    "split_folds",
+    "write_cohort",
+]

@@ -1,0 +1,219 @@
+"""Floors: predictors that don't learn from images; a network that doesn't beat them has learnt nothing.
+
+The ellipsoid looks at no image at all, only at the box that the image fills; the threshold looks at single voxels.
+Both are fitted on the training cases of a fold and scored on the same cases as the network.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from medunet.evaluation.voxels import Voxels
+from medunet.geometry import Grid
+from medunet.records import Record
+
+Image = npt.NDArray[Any]
+"""Intensities of one channel, (I, J, K), of any real type."""
+FloorCase = tuple[Image, Voxels, Grid]
+"""One training case: image (I, J, K), mask (I, J, K), and the grid of both."""
+FloorCases = Iterable[FloorCase] | Callable[[], Iterable[FloorCase]]
+"""Cases that are read once, one in memory at a time, or a function that gives them."""
+
+BODY_HU = -400.0
+"""Between air (-1000) and soft tissue (about 40), rounded up so that the rim of the body stays out."""
+THRESHOLDS = 160
+"""Thresholds that are tried, at even quantiles of the intensities inside the truth."""
+SAMPLES = 4096
+"""Quantiles kept of one case in place of its voxels."""
+VOXELS = 1_000_000
+"""Voxels of one case that are looked at, evenly strided."""
+
+
+class EllipsoidFloor(Record):
+    """An ellipsoid of the mean place and size of the training cases; it looks at no intensities."""
+
+    centre: tuple[float, float, float]
+    """Place along right, front and head, as fractions of the image's box from 0 to 1."""
+    half_axes: tuple[float, float, float]
+    """Half-axes along the same directions, as fractions too; 0 where no training case holds the label: it then
+    predicts nothing."""
+
+    def predict(self, image: Image, grid: Grid) -> Voxels:
+        """Draw the ellipsoid.
+
+        Args:
+            image: (I, J, K), not looked at.
+            grid: where the result shall lie.
+
+        Returns:
+            (I, J, K) bool.
+        """
+        if min(self.half_axes) <= 0:
+            return np.zeros(grid.shape, dtype=np.bool_)
+        distance = np.zeros(grid.shape, dtype=np.float32)
+        for world, (axis, flipped) in enumerate(_find_directions(grid)):
+            fraction = (np.arange(grid.shape[axis]) + 0.5) / grid.shape[axis]
+            fraction = 1 - fraction if flipped else fraction
+            away = (fraction - self.centre[world]) / self.half_axes[world]
+            distance += np.float32(away**2).reshape([-1 if n == axis else 1 for n in range(3)])
+        inside: Voxels = distance <= 1
+        return inside
+
+
+class ThresholdFloor(Record):
+    """All voxels of the body between two intensities, of which the largest part is kept."""
+
+    low: float | None
+    """Least intensity inside; None is no bound."""
+    high: float | None
+    """Greatest intensity inside; None is no bound."""
+    modality: str
+    """DICOM modality; only CT is restricted to the body."""
+    holds: bool = True
+    """False where no training case holds the label, which predicts nothing."""
+
+    def predict(self, image: Image, grid: Grid) -> Voxels:
+        """Apply the thresholds.
+
+        Args:
+            image: (I, J, K), in the intensities of the training images (HU, SUV, …).
+            grid: where it lies.
+
+        Returns:
+            (I, J, K) bool: the largest part in the 6-neighbourhood.
+        """
+        if not self.holds:
+            return np.zeros(image.shape, dtype=np.bool_)
+        inside = np.isfinite(image)
+        if self.low is not None:
+            inside &= image >= self.low
+        if self.high is not None:
+            inside &= image <= self.high
+        if self.modality == "CT":
+            inside &= find_body(image, grid)
+        return keep_largest(inside)
+
+
+def fit_ellipsoid(cases: FloorCases) -> EllipsoidFloor:
+    """Fit the mean place and size: means over cases of the centroid and of the half-axes.
+
+    The half-axes of a case are half the sides of the box around its mask. As fractions of the image's box they
+    make a stronger floor than in mm where images are cut around what is sought (on the sarcomas Dice 0.58, not 0.49).
+
+    Args:
+        cases: training cases; those with an empty mask are passed over.
+    """
+    centres, halves = [], []
+    for _, mask, grid in _open(cases):
+        if not mask.any():
+            continue
+        centre, half = [], []
+        for axis, flipped in _find_directions(grid):
+            profile = np.count_nonzero(mask, axis=tuple(n for n in range(3) if n != axis))
+            filled = np.flatnonzero(profile)
+            fraction = float((profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum() / len(profile))
+            centre.append(1 - fraction if flipped else fraction)
+            half.append((filled[-1] - filled[0] + 1) / len(profile) / 2)
+        centres.append(centre)
+        halves.append(half)
+    if not centres:
+        return EllipsoidFloor(centre=(0.5, 0.5, 0.5), half_axes=(0.0, 0.0, 0.0))
+    return EllipsoidFloor(centre=_triple(np.mean(centres, axis=0)), half_axes=_triple(np.mean(halves, axis=0)))
+
+
+def fit_threshold(cases: FloorCases, modality: str) -> ThresholdFloor:
+    """Fit the interval of intensities, open at either end or at neither, with the best mean Dice over the cases.
+
+    Each case leaves quantiles of its intensities inside the body and inside the truth, from which the Dice of
+    every interval follows to about 1 / 4096; the largest part is not part of the fit.
+
+    Args:
+        cases: training cases; those with an empty mask are passed over.
+        modality: DICOM modality of the images; for CT only the body is looked at.
+    """
+    everywhere, inside, volumes = [], [], []
+    for image, mask, grid in _open(cases):
+        if not mask.any():
+            continue
+        where = np.isfinite(image)
+        if modality == "CT":
+            where &= find_body(image, grid)
+        everywhere.append(_take_quantiles(image, where))
+        inside.append(_take_quantiles(image, where & mask))
+        volumes.append((np.count_nonzero(where), np.count_nonzero(where & mask), np.count_nonzero(mask)))
+    filled = [values for values in inside if len(values)]
+    if not filled:
+        return ThresholdFloor(low=None, high=None, modality=modality, holds=False)
+    bounds = np.unique(np.quantile(np.concatenate(filled), np.linspace(0, 1, THRESHOLDS)))
+    # Row 0 is "no lower bound", the last column "no upper bound".
+    dice = np.zeros((len(bounds) + 1, len(bounds) + 1))
+    for values, within, (count, count_within, count_truth) in zip(everywhere, inside, volumes, strict=True):
+        predicted = _count_between(values, bounds) * count
+        common = _count_between(within, bounds) * count_within
+        dice += 2 * common / (predicted + count_truth)
+    row, column = np.unravel_index(np.argmax(dice), dice.shape)
+    low = None if row == 0 else float(bounds[row - 1])
+    high = None if column == len(bounds) else float(bounds[column])
+    return ThresholdFloor(low=low, high=high, modality=modality)
+
+
+def find_body(image: Image, grid: Grid) -> Voxels:
+    """Find the body in a CT: the largest part above -400 HU, holes filled slice by slice.
+
+    Args:
+        image: (I, J, K) in HU.
+        grid: where it lies; slices are those nearest to axial.
+
+    Returns:
+        (I, J, K) bool; all True where no voxel is above -400 HU.
+    """
+    body = keep_largest(np.asarray(image > BODY_HU))
+    if not body.any():
+        return np.ones(image.shape, dtype=np.bool_)
+    slices = np.moveaxis(body, grid.nearest_axes()[2], 0)
+    for plane in slices:
+        ndimage.binary_fill_holes(plane, output=plane)
+    return body
+
+
+def keep_largest(mask: Voxels) -> Voxels:
+    """Keep the largest part of a mask (I, J, K) in the 6-neighbourhood; of equal ones the first."""
+    parts, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    largest: Voxels = parts == np.argmax(np.bincount(parts[mask]))
+    return largest
+
+
+def _open(cases: FloorCases) -> Iterable[FloorCase]:
+    return cases() if callable(cases) else cases
+
+
+def _find_directions(grid: Grid) -> tuple[tuple[int, bool], ...]:
+    """For right, front and head the voxel axis, and whether its index runs the other way."""
+    return tuple((axis, bool(grid.affine[world, axis] < 0)) for world, axis in enumerate(grid.nearest_axes()))
+
+
+def _take_quantiles(image: Image, where: Voxels) -> Image:
+    """Sorted intensities inside `where`, (N,), thinned to at most 4096."""
+    values = image[where]
+    values = np.sort(values[:: max(1, len(values) // VOXELS)])
+    if len(values) <= SAMPLES:
+        return values
+    # The middles of equal parts of the sorted values: each stands for as many voxels as the next.
+    return values[((np.arange(SAMPLES) + 0.5) * len(values) / SAMPLES).astype(int)]
+
+
+def _count_between(values: Image, bounds: Image) -> npt.NDArray[np.float64]:
+    """Share of sorted values in every interval: rows are lower bounds (first none), columns upper ones (last none)."""
+    below = np.concatenate([[0], np.searchsorted(values, bounds, side="left")])
+    upto = np.concatenate([np.searchsorted(values, bounds, side="right"), [len(values)]])
+    shares: npt.NDArray[np.float64] = np.maximum(0, upto[None, :] - below[:, None]) / max(1, len(values))
+    return shares
+
+
+def _triple(values: npt.NDArray[np.floating]) -> tuple[float, float, float]:
+    return float(values[0]), float(values[1]), float(values[2])

@@ -1,0 +1,241 @@
+"""Scores as records: a label in a case, all methods on the same cases, and what they come to."""
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+from scipy import ndimage
+
+from medunet.errors import LabelError
+from medunet.evaluation.lesions import count_lesions
+from medunet.evaluation.voxels import TOLERANCE_MM, Box, Outcome, Voxels, measure_voxels
+from medunet.geometry import check_same_grid
+from medunet.labels import Mask
+from medunet.records import Record
+
+
+class CaseScore(Record):
+    """One label in one case. Volumes are in mL, or in voxels where the grid has no physical size."""
+
+    case: str
+    label: str
+    dice: float | None
+    """0 to 1; 0 where nothing was predicted; None where the truth lacks the label."""
+    nsd: float | None
+    """Share of both surfaces within the tolerance of the other; as `dice`."""
+    truth_ml: float
+    predicted_ml: float
+    found: int
+    """Lesions of the truth of which the prediction covers at least a tenth."""
+    missed: int
+    false_found: int
+    """Predicted components that overlap no lesion of the truth."""
+    false_ml: float
+    """Volume of these components; the whole prediction where the truth lacks the label."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Which of truth and prediction hold the label."""
+        if self.truth_ml > 0:
+            return "both" if self.predicted_ml > 0 else "missed"
+        return "falsely_found" if self.predicted_ml > 0 else "correct_absent"
+
+
+class Scores(Record):
+    """Scores of one or more methods on the same cases; the first is the one in question, the others are floors."""
+
+    version: Literal[1] = 1
+    tolerance_mm: float = TOLERANCE_MM
+    """Of the surface distance."""
+    unit: Literal["mm", "px"] = "mm"
+    """"px" where the images have no physical size, so that volumes are in voxels and the tolerance in pixels."""
+    methods: dict[str, tuple[CaseScore, ...]] = Field(min_length=1)
+    """By name of the method, for example "medunet" and "ellipsoid"."""
+
+    @model_validator(mode="after")
+    def _same_cases(self) -> Self:
+        held = [sorted((score.case, score.label) for score in scores) for scores in self.methods.values()]
+        if any(len(set(pairs)) < len(pairs) for pairs in held):
+            raise ValueError("a case is scored twice for one label")
+        if any(pairs != held[0] for pairs in held[1:]):
+            raise ValueError("the methods are scored on different cases or labels, so they can't be compared")
+        return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the labels in the order in which they occur."""
+        return tuple(dict.fromkeys(score.label for score in self.of_first()))
+
+    def of_first(self) -> tuple[CaseScore, ...]:
+        """Scores of the first method."""
+        return next(iter(self.methods.values()))
+
+
+class SummaryRow(Record):
+    """One method on one label, over all cases."""
+
+    method: str
+    label: str
+    cases: int
+    """Cases that were scored."""
+    holding: int
+    """Cases whose truth holds the label; the means are over them."""
+    dice: float | None
+    """Mean, or None where no case holds the label."""
+    nsd: float | None
+    truth_ml: float
+    """Total, as are all that follow."""
+    predicted_ml: float
+    found: int
+    missed: int
+    false_found: int
+    false_ml: float
+    missed_cases: int
+    """Cases that hold the label and in which nothing was predicted."""
+    falsely_found_cases: int
+    """Cases that lack the label and in which it was predicted."""
+    correct_absent_cases: int
+    """Cases that lack the label and in which nothing was predicted."""
+
+
+class PairedRow(Record):
+    """The first method against another one, case by case: differences in Dice over the cases that hold the label."""
+
+    method: str
+    """The other method."""
+    label: str
+    cases: int
+    better: int
+    """Cases in which the first method has the higher Dice."""
+    mean: float
+    """Mean of Dice of the first minus Dice of the other."""
+    lowest: float
+    highest: float
+
+
+def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float = TOLERANCE_MM) -> tuple[CaseScore, ...]:
+    """Score each label of a case.
+
+    Args:
+        predicted: on the grid of `truth`; its table names the same labels, in any order.
+        truth: the reference.
+        case_id: name of the case.
+        tolerance_mm: of the surface distance.
+
+    Returns:
+        One score a label, in the order of the truth's table.
+
+    Raises:
+        GeometryError: the masks lie on different grids.
+        LabelError: their tables name different labels.
+    """
+    check_same_grid(predicted.grid, truth.grid, f"prediction of {case_id}", "its truth")
+    if set(predicted.table.names) != set(truth.table.names):
+        raise LabelError(
+            f"prediction of {case_id}",
+            f"its labels are {', '.join(predicted.table.names)}",
+            "predict with a bundle that was made for these labels, or name them alike",
+            expected=", ".join(truth.table.names),
+        )
+    pairs = [(predicted.table.names.index(name) + 1, value) for value, name in enumerate(truth.table.names, start=1)]
+    boxes = [ndimage.find_objects(mask.voxels, max_label=len(pairs)) for mask in (predicted, truth)]
+    scores = []
+    for (theirs, ours), name in zip(pairs, truth.table.names, strict=True):
+        box = _join(boxes[0][theirs - 1], boxes[1][ours - 1])
+        masks = predicted.voxels[box] == theirs, truth.voxels[box] == ours
+        scores.append(_score_label(*masks, truth, (case_id, name), tolerance_mm))
+    return tuple(scores)
+
+
+def _join(first: Box | None, second: Box | None) -> Box:
+    """Box around two boxes; where both labels are empty one voxel will do."""
+    boxes = [box for box in (first, second) if box is not None] or [(slice(0, 1),) * 3]
+    sides = [slice(min(s.start for s in axis), max(s.stop for s in axis)) for axis in zip(*boxes, strict=True)]
+    return sides[0], sides[1], sides[2]
+
+
+def _score_label(
+    predicted: Voxels, truth: Voxels, whole: Mask, names: tuple[str, str], tolerance_mm: float
+) -> CaseScore:
+    voxels = measure_voxels(predicted, truth, whole.grid, tolerance_mm)
+    lesions = count_lesions(predicted, truth)
+    factor = whole.grid.voxel_volume / 1000 if whole.grid.unit == "mm" else 1.0
+    return CaseScore(
+        case=names[0],
+        label=names[1],
+        dice=voxels.dice,
+        nsd=voxels.nsd,
+        truth_ml=voxels.truth_ml,
+        predicted_ml=voxels.predicted_ml,
+        found=lesions.found,
+        missed=lesions.missed,
+        false_found=lesions.false_found,
+        false_ml=lesions.false_voxels * factor,
+    )
+
+
+def summarize(scores: Scores) -> list[SummaryRow]:
+    """One row for each label and method: means over the cases that hold the label, totals over all cases."""
+    return [
+        _summarize_one(method, label, [score for score in cases if score.label == label])
+        for label in scores.labels
+        for method, cases in scores.methods.items()
+    ]
+
+
+def _summarize_one(method: str, label: str, cases: Sequence[CaseScore]) -> SummaryRow:
+    outcomes = [case.outcome for case in cases]
+    return SummaryRow(
+        method=method,
+        label=label,
+        cases=len(cases),
+        holding=outcomes.count("both") + outcomes.count("missed"),
+        dice=_mean([case.dice for case in cases]),
+        nsd=_mean([case.nsd for case in cases]),
+        truth_ml=sum(case.truth_ml for case in cases),
+        predicted_ml=sum(case.predicted_ml for case in cases),
+        found=sum(case.found for case in cases),
+        missed=sum(case.missed for case in cases),
+        false_found=sum(case.false_found for case in cases),
+        false_ml=sum(case.false_ml for case in cases),
+        missed_cases=outcomes.count("missed"),
+        falsely_found_cases=outcomes.count("falsely_found"),
+        correct_absent_cases=outcomes.count("correct_absent"),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def compare_methods(scores: Scores) -> list[PairedRow]:
+    """Compare the first method with each other one, case by case; labels that no case holds have no row.
+
+    A few cases can't rank two methods by their means alone, so the share of cases won and the spread of the
+    differences stand beside them.
+    """
+    first, *others = scores.methods
+    rows = []
+    for label in scores.labels:
+        ours = _dice_by_case(scores, first, label)
+        for other in others if ours else []:
+            theirs = _dice_by_case(scores, other, label)
+            gains = [dice - theirs[case] for case, dice in ours.items()]
+            rows.append(
+                PairedRow(
+                    method=other,
+                    label=label,
+                    cases=len(gains),
+                    better=sum(gain > 0 for gain in gains),
+                    mean=float(np.mean(gains)),
+                    lowest=min(gains),
+                    highest=max(gains),
+                )
+            )
+    return rows
+
+
+def _dice_by_case(scores: Scores, method: str, label: str) -> dict[str, float]:
+    return {s.case: s.dice for s in scores.methods[method] if s.label == label and s.dice is not None}

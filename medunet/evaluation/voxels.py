@@ -1,0 +1,135 @@
+"""Voxel metrics of one label in one case: overlap, agreement of surfaces, volumes.
+
+A *surface* is the mask minus its erosion by the 6-neighbourhood; what lies outside the array counts as
+background. The *outcome* says which of truth and prediction hold the label at all; an overlap is measured only
+where the truth holds it, since a Dice of 0 for one stray voxel in a healthy patient would read like a tumor
+that was missed (nnU-Net's issue 380 is about such a mix-up).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from medunet.geometry import Grid, Points
+
+Voxels = npt.NDArray[np.bool_]
+"""One structure, (I, J, K), True inside."""
+Box = tuple[slice, slice, slice]
+Outcome = Literal["both", "missed", "falsely_found", "correct_absent"]
+"""Which of truth and prediction hold the label: both, truth alone, prediction alone, neither."""
+
+TOLERANCE_MM = 2.0
+"""Distance within which two surfaces agree, unless another is asked for."""
+ROUNDING_MM = 1e-6
+"""A distance of exactly the tolerance counts as within it, whatever the rounding of world positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoxelScore:
+    """What was measured of one label in one case.
+
+    Attributes:
+        outcome: which of truth and prediction hold the label.
+        dice: 0 to 1; 0 where the prediction is empty; None where the truth is.
+        nsd: normalised surface distance, 0 to 1; as `dice`.
+        truth_ml: volume in mL, or in voxels where the grid has no physical size.
+        predicted_ml: the same of the prediction.
+    """
+
+    outcome: Outcome
+    dice: float | None
+    nsd: float | None
+    truth_ml: float
+    predicted_ml: float
+
+
+def measure_voxels(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: float = TOLERANCE_MM) -> VoxelScore:
+    """Measure one structure; only the box around both masks is worked on.
+
+    Args:
+        predicted: (I, J, K) bool.
+        truth: (I, J, K) bool.
+        grid: where both lie; of a part of an array the grid of the whole will do, since its offset cancels out.
+        tolerance_mm: of the surface distance, in the unit of the grid.
+    """
+    box = find_box(predicted, truth)
+    if box is None:
+        return VoxelScore("correct_absent", None, None, 0.0, 0.0)
+    predicted, truth = predicted[box], truth[box]
+    factor = grid.voxel_volume / 1000 if grid.unit == "mm" else 1.0
+    truth_ml, predicted_ml = np.count_nonzero(truth) * factor, np.count_nonzero(predicted) * factor
+    if not truth_ml:
+        return VoxelScore("falsely_found", None, None, 0.0, predicted_ml)
+    if not predicted_ml:
+        return VoxelScore("missed", 0.0, 0.0, truth_ml, 0.0)
+    nsd = measure_nsd(predicted, truth, grid, tolerance_mm)
+    return VoxelScore("both", measure_dice(predicted, truth), nsd, truth_ml, predicted_ml)
+
+
+def measure_dice(predicted: Voxels, truth: Voxels) -> float:
+    """Dice: twice the common voxels over the voxels of both; 0 if one mask is empty, NaN if both are.
+
+    Args:
+        predicted: (I, J, K) bool.
+        truth: (I, J, K) bool.
+    """
+    both = np.count_nonzero(predicted) + np.count_nonzero(truth)
+    return 2 * np.count_nonzero(predicted & truth) / both if both else float("nan")
+
+
+def measure_nsd(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: float = TOLERANCE_MM) -> float:
+    """Normalised surface distance: the share of the surface voxels of both masks that lie near the other surface.
+
+    The distance is the exact Euclidean one between the centres of surface voxels in the world, so it is right for
+    oblique and for sheared grids (tilted gantry) too. Source of the measure: Nikolov et al., arXiv:1809.04430;
+    surfaces here are made of voxels, not of areas.
+
+    Args:
+        predicted: (I, J, K) bool.
+        truth: (I, J, K) bool.
+        grid: where both lie; its offset doesn't matter.
+        tolerance_mm: largest distance that counts as near, in the unit of the grid.
+
+    Returns:
+        0 to 1; 0 if one mask is empty, NaN if both are.
+    """
+    surfaces = [find_surface(mask) for mask in (predicted, truth)]
+    counts = [np.count_nonzero(surface) for surface in surfaces]
+    if not all(counts):
+        return 0.0 if any(counts) else float("nan")
+    # A surface voxel that both share is at distance 0; only the others need a search.
+    shared = np.count_nonzero(surfaces[0] & surfaces[1])
+    first, second = (grid.to_world(np.argwhere(surface)) for surface in surfaces)
+    lone = [grid.to_world(np.argwhere(surfaces[n] & ~surfaces[1 - n])) for n in (0, 1)]
+    near = 2 * shared + _count_near(lone[0], second, tolerance_mm) + _count_near(lone[1], first, tolerance_mm)
+    return near / sum(counts)
+
+
+def _count_near(points: Points, others: Points, tolerance_mm: float) -> int:
+    if not len(points):
+        return 0
+    limit = tolerance_mm + ROUNDING_MM
+    distances, _ = cKDTree(others).query(points, distance_upper_bound=limit)
+    return int(np.count_nonzero(distances <= limit))
+
+
+def find_surface(mask: Voxels) -> Voxels:
+    """Voxels of a mask (I, J, K) with a 6-neighbour outside it; the rim of the array touches the outside."""
+    surface: Voxels = mask & ~ndimage.binary_erosion(mask, ndimage.generate_binary_structure(3, 1))
+    return surface
+
+
+def find_box(*masks: Voxels) -> Box | None:
+    """Smallest box that holds all masks (I, J, K), or None where they are all empty."""
+    bounds = []
+    for axis in range(3):
+        others = tuple(n for n in range(3) if n != axis)
+        filled = np.flatnonzero(np.logical_or.reduce([mask.any(axis=others) for mask in masks]))
+        if not len(filled):
+            return None
+        bounds.append(slice(int(filled[0]), int(filled[-1]) + 1))
+    return bounds[0], bounds[1], bounds[2]

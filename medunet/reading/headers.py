@@ -1,0 +1,174 @@
+"""Headers of DICOM images: what is needed of each file, and one affine fitted to all of them.
+
+Axes: I counts columns (along the direction of a row), J rows, K slices along the normal, so that
+`voxels[i, j, k] = pixel_array_of_slice_k[j, i]`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medunet.errors import SeriesError
+from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, flip_lps_ras
+
+ORTHONORMAL = 1e-3
+"""Largest deviation of direction cosines from unit length and right angle."""
+GAP = 0.01
+"""A step within 1 % of a multiple of the usual one is a gap of missing slices."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Header:
+    """What is needed of one slice.
+
+    Attributes:
+        path: its file.
+        instance_uid: SOPInstanceUID.
+        shape: (columns, rows).
+        spacing: PixelSpacing as stored: between rows, between columns, in mm.
+        orientation: (2, 3) direction cosines of a row and of a column, LPS.
+        position: (3,) centre of the first pixel, LPS mm.
+    """
+
+    path: str
+    instance_uid: str
+    shape: tuple[int, int]
+    spacing: tuple[float, float]
+    orientation: npt.NDArray[np.float64]
+    position: npt.NDArray[np.float64]
+
+
+def read_header(dataset: Any, path: str) -> Header:
+    """Take and check the geometry of one image.
+
+    Args:
+        dataset: a pydicom Dataset of a single-frame image.
+        path: its file.
+
+    Raises:
+        SeriesError: a tag is missing, or its value places no pixel.
+    """
+    if int(dataset.get("NumberOfFrames") or 1) > 1:
+        raise SeriesError(path, "it is a multi-frame image, which is not read yet", "convert it to single frames")
+    spacing = _numbers(dataset, "PixelSpacing", 2, path)
+    if min(spacing) <= 0:
+        raise SeriesError(path, f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm", "restore it from the scanner")
+    orientation = _numbers(dataset, "ImageOrientationPatient", 6, path).reshape(2, 3)
+    lengths = np.linalg.norm(orientation, axis=1)
+    if np.abs(lengths - 1).max() > ORTHONORMAL or abs(float(orientation[0] @ orientation[1])) > ORTHONORMAL:
+        raise SeriesError(path, "Image Orientation (Patient) holds no two perpendicular unit vectors", "restore it")
+    return Header(
+        path=path,
+        instance_uid=str(dataset.get("SOPInstanceUID", "")),
+        shape=(int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0)),
+        spacing=(float(spacing[0]), float(spacing[1])),
+        orientation=orientation,
+        position=_numbers(dataset, "ImagePositionPatient", 3, path),
+    )
+
+
+def _numbers(dataset: Any, name: str, count: int, path: str) -> npt.NDArray[np.float64]:
+    value = dataset.get(name)
+    if value is None or value == "":
+        raise SeriesError(path, f"{name} is missing", "restore the header; medunet never guesses geometry")
+    try:
+        numbers = np.array([float(item) for item in value], dtype=np.float64)
+    except (TypeError, ValueError):
+        raise SeriesError(path, f"{name} is {value!r}, no list of numbers", "restore the header") from None
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise SeriesError(path, f"{name} is {value!r}", "restore the header", expected=f"{count} finite numbers")
+    return numbers
+
+
+def order_headers(headers: Sequence[Header]) -> list[Header]:
+    """Order slices along their common normal.
+
+    Raises:
+        SeriesError: slices differ in size, spacing or orientation.
+    """
+    first = headers[0]
+    for header in headers[1:]:
+        if header.shape != first.shape:
+            raise SeriesError(header.path, f"its size {header.shape} is not {first.shape}, as in {first.path}", _SPLIT)
+        extent = max(first.shape)
+        if np.abs(np.subtract(header.spacing, first.spacing)).max() * extent > RECORDED_MM:
+            raise SeriesError(header.path, f"its Pixel Spacing {header.spacing} is not {first.spacing}", _SPLIT)
+        turned = np.linalg.norm(header.orientation - first.orientation, axis=1).max() * extent * max(first.spacing)
+        if turned > RECORDED_MM:
+            raise SeriesError(header.path, "its orientation differs from that of the other slices", _SPLIT)
+    normal = np.cross(*first.orientation)
+    return sorted(headers, key=lambda header: float(header.position @ normal))
+
+
+_SPLIT = "take the file out of the series"
+
+
+def fit_grid(headers: Sequence[Header]) -> tuple[Grid, float]:
+    """Fit one affine to ordered slices: columns from the orientation, the step by least squares over positions.
+
+    The largest distance between where the affine puts a slice's corner and where its own header does decides
+    (architecture, decision 5).
+
+    Returns:
+        The grid, RAS, and that distance in mm.
+
+    Raises:
+        SeriesError: fewer than two slices, two at one place, slices missing, or uneven steps.
+    """
+    if len(headers) < 2:
+        raise SeriesError(headers[0].path, "it is a single slice, which makes no volume", "give the whole series")
+    positions = np.array([header.position for header in headers])
+    _check_steps(headers, positions)
+    index = np.arange(len(headers)) - (len(headers) - 1) / 2
+    step = (index[:, None] * (positions - positions.mean(axis=0))).sum(axis=0) / (index**2).sum()
+    affine = np.eye(4)
+    affine[:3, 0] = headers[0].orientation[0] * headers[0].spacing[1]
+    affine[:3, 1] = headers[0].orientation[1] * headers[0].spacing[0]
+    affine[:3, 2] = step
+    affine[:3, 3] = positions.mean(axis=0) + index[0] * step
+    grid = Grid((*headers[0].shape, len(headers)), flip_lps_ras(affine))
+    distance = max(_measure_slice(header, k, affine) for k, header in enumerate(headers))
+    if distance > RECORDED_MM:
+        raise SeriesError(
+            headers[0].path,
+            f"its slices lie up to {distance:.2f} mm away from any regular grid",
+            "check positions and spacing; medunet doesn't guess",
+            expected=f"at most {RECORDED_MM} mm",
+        )
+    return grid, distance
+
+
+def _check_steps(headers: Sequence[Header], positions: npt.NDArray[np.float64]) -> None:
+    normal = np.cross(*headers[0].orientation)
+    heights = positions @ normal
+    steps = np.diff(heights)
+    if steps.min() < ACCEPTED_MM:
+        k = int(np.argmin(steps))
+        raise SeriesError(
+            headers[k].path, f"it lies where {headers[k + 1].path} lies, but they are different images", _SPLIT
+        )
+    multiples = np.rint(steps / np.median(steps))
+    whole = np.abs(steps / np.median(steps) - multiples) <= GAP * np.maximum(multiples, 1)
+    gaps = np.flatnonzero(multiples > 1)
+    if len(gaps) and whole.all():
+        k = int(gaps[0])
+        raise SeriesError(
+            headers[k].path,
+            f"{int(multiples[k]) - 1} slices are missing between {heights[k]:.2f} and {heights[k + 1]:.2f} mm",
+            "restore the missing files",
+        )
+
+
+def _measure_slice(header: Header, k: int, affine: npt.NDArray[np.float64]) -> float:
+    columns, rows = header.shape
+    corners = np.array([(i, j) for i in (0, columns - 1) for j in (0, rows - 1)], dtype=float)
+    own = (
+        header.position
+        + corners[:, :1] * header.orientation[0] * header.spacing[1]
+        + corners[:, 1:] * header.orientation[1] * header.spacing[0]
+    )
+    fitted = corners @ affine[:3, :2].T + k * affine[:3, 2] + affine[:3, 3]
+    return float(np.linalg.norm(own - fitted, axis=1).max())

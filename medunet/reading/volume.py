@@ -1,0 +1,141 @@
+"""Any path to a volume or a mask: the only place that knows which reader is for what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from medunet.errors import InputError, LabelError, MissingInputError, SeriesError
+from medunet.geometry import Grid, check_same_grid
+from medunet.labels import LabelTable, Mask, check_label_values
+from medunet.reading.contours import rasterize, read_contours
+from medunet.reading.dicom import decode_series
+from medunet.reading.nifti import read_itk, read_nifti
+from medunet.reading.series import Series, find_series
+from medunet.records import suggest
+
+NIFTI = (".nii", ".nii.gz")
+ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a volume came from; empty where the format doesn't say.
+
+    Attributes:
+        path: as it was given.
+        modality: DICOM modality.
+        patient_id: PatientID.
+        study_uid: StudyInstanceUID.
+        series_uid: SeriesInstanceUID.
+        frame_of_reference_uid: FrameOfReferenceUID.
+        notes: what was repaired or is odd, in words.
+    """
+
+    path: str
+    modality: str = ""
+    patient_id: str = ""
+    study_uid: str = ""
+    series_uid: str = ""
+    frame_of_reference_uid: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Volume:
+    """An image.
+
+    Attributes:
+        voxels: (C, I, J, K).
+        grid: where they lie.
+        source: where they came from.
+    """
+
+    voxels: npt.NDArray[np.generic]
+    grid: Grid
+    source: Source
+
+
+def read_volume(path: Path | str, series: str | None = None) -> Volume:
+    """Read a file, or a folder that holds one DICOM series.
+
+    Args:
+        path: NIfTI, NRRD, MHA, or a folder of DICOM files.
+        series: SeriesInstanceUID, where the folder holds several.
+
+    Raises:
+        MissingInputError: there is nothing to read.
+        SeriesError: several series and none chosen, or an irregular one.
+        InputError: the file is damaged or no volume.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise MissingInputError(path, "there is no such file or folder", "check the path")
+    name = path.name.lower()
+    if path.is_file() and name.endswith(NIFTI + ITK):
+        voxels, grid, notes = read_nifti(path) if name.endswith(NIFTI) else read_itk(path)
+        return Volume(voxels, grid, Source(path=str(path), notes=notes))
+    chosen = _choose(path, find_series(path).series, series)
+    voxels, grid, notes = decode_series(chosen)
+    source = Source(
+        path=str(path),
+        modality=chosen.modality,
+        patient_id=chosen.patient_id,
+        study_uid=chosen.study_uid,
+        series_uid=chosen.uid,
+        frame_of_reference_uid=chosen.frame_of_reference_uid,
+        notes=notes,
+    )
+    return Volume(voxels, grid, source)
+
+
+def _choose(path: Path, found: tuple[Series, ...], uid: str | None) -> Series:
+    if not found:
+        raise MissingInputError(path, "it holds no image", "give a folder of DICOM files, or NIfTI, NRRD or MHA")
+    fitting = [item for item in found if uid is None or item.uid == uid]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = "; ".join(f"{item.uid} ({item.modality} '{item.description}', {len(item.files)} files)" for item in found)
+    if not fitting:
+        raise SeriesError(path, f"it holds no series {uid}", f"choose one of {listed}")
+    raise SeriesError(path, f"it holds {len(found)} series", f"choose one of {listed}")
+
+
+def read_mask(path: Path | str, grid: Grid, table: LabelTable, rois: Mapping[str, str] | None = None) -> Mask:
+    """Read labels on the grid of their image.
+
+    Args:
+        path: a label map (NIfTI, NRRD, MHA) on that grid, or an RTSTRUCT.
+        grid: of the image.
+        table: the labels that may occur.
+        rois: ROI of an RTSTRUCT for each label; the label's own name where not given.
+
+    Raises:
+        GeometryError: the label map lies on another grid.
+        LabelError: a value or a structure is unknown, or structures overlap.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingInputError(path, "there is no such file", "check the path")
+    if path.name.lower().endswith(NIFTI + ITK):
+        voxels, own, _ = read_nifti(path) if path.name.lower().endswith(NIFTI) else read_itk(path)
+        check_same_grid(own, grid, str(path), "its image")
+        return Mask("classes", check_label_values(voxels[0], table, str(path)), grid, table)
+    contours = read_contours(path)
+    labels = np.zeros(grid.shape, dtype=np.uint16)
+    for label in table.labels:
+        roi = (rois or {}).get(label.name, label.name)
+        if roi not in contours:
+            raise LabelError(path, f"it has no structure '{roi}'", suggest(roi, sorted(contours)))
+        inside = rasterize(contours[roi], grid, f"{path} {roi}")
+        taken = np.unique(labels[inside])
+        if taken.any():
+            other = table.names[int(taken.max()) - 1]
+            raise LabelError(path, f"the structures of {label.name} and {other} overlap", "keep one of them")
+        labels[inside] = label.value
+    return Mask("classes", labels, grid, table)
+
+
+__all__ = ["Source", "Volume", "read_mask", "read_volume"]

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from medunet.planning.rules import allowed_voxels, choose_topology, plan_filters, plan_patch, plan_spacing
+
+
+def test_isotropic_spacing_is_the_median() -> None:
+    spacing, reason = plan_spacing([(1, 1, 1), (1, 1, 2), (2, 1, 1.5)], [(100, 100, 100)] * 3)
+    assert spacing == (1.0, 1.0, 1.5)
+    assert "median" in reason
+
+
+def test_anisotropic_axis_takes_the_tenth_percentile() -> None:
+    spacings = [(0.8, 0.8, z) for z in (3.0, 5.0, 5.0, 5.0, 6.0)]
+    spacing, reason = plan_spacing(spacings, [(512, 512, 40)] * 5)
+    assert spacing[:2] == (0.8, 0.8)
+    assert spacing[2] == pytest.approx(np.percentile([3, 5, 5, 5, 6], 10))
+    assert "10th percentile" in reason
+
+
+def test_topology_keeps_four_voxels_and_pools_fine_axes_first() -> None:
+    topology = choose_topology((160, 160, 20), (0.8, 0.8, 5.0))
+    assert topology.strides[0] == (1, 1, 1)
+    assert topology.strides[1] == (2, 2, 1)
+    assert topology.kernels[0] == (3, 3, 1)
+    pooled = np.prod(topology.strides, axis=0)
+    assert all(size % divisor == 0 for size, divisor in zip(topology.patch, pooled, strict=True))
+    assert all(size / divisor >= 4 for size, divisor in zip(topology.patch, pooled, strict=True))
+
+
+def test_topology_of_slices_leaves_the_flat_axis_alone() -> None:
+    topology = choose_topology((256, 192, 1), (1, 1, 5))
+    assert topology.patch[2] == 1
+    assert all(stride[2] == 1 for stride in topology.strides)
+    assert all(kernel == (3, 3, 1) for kernel in topology.kernels)
+
+
+@pytest.mark.parametrize("voxels", [40**3, 96**3])
+def test_patch_is_a_cube_in_mm_within_its_voxels(voxels: int) -> None:
+    patch = plan_patch((300, 300, 60), (1.0, 1.0, 4.0), voxels, 3)
+    assert np.prod(patch) <= voxels * 1.1
+    assert patch[0] == patch[1]
+    assert patch[0] / patch[2] == pytest.approx(4, rel=0.25)
+
+
+def test_patch_is_no_longer_than_the_median_case() -> None:
+    assert plan_patch((50, 60, 20), (1, 1, 1), 128**3, 3) == (50, 60, 20)
+
+
+def test_patch_of_slices() -> None:
+    assert plan_patch((300, 200, 60), (1, 1, 4), 512**2, 2)[2] == 1
+
+
+def test_more_memory_allows_more_voxels_and_wider_networks_fewer() -> None:
+    assert allowed_voxels(8, 32, 2) < allowed_voxels(16, 32, 2)
+    assert allowed_voxels(8, 32, 2) < allowed_voxels(8, 16, 2)
+
+
+def test_filters_double_up_to_the_cap() -> None:
+    assert plan_filters(32, 6, 3) == (32, 64, 128, 256, 320, 320)
+    assert plan_filters(32, 6, 2)[-1] == 512

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from monai.bundle import ConfigComponent
+from plans import make_test_plan
+
+from medunet.preparation import PatchDataset, PreparedCase, WholeDataset, make_augmentation
+from medunet.preparation.patches import cut_patch
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> list[PreparedCase]:
+    made = []
+    for number, filled in enumerate([True, True, False]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        image = np.random.default_rng(number).normal(size=(1, 40, 30, 12)).astype(np.float32)
+        label = np.zeros((40, 30, 12), np.uint8)
+        if filled:
+            label[5:9, 20:24, 3:6] = 1
+        np.save(folder / "image.npy", image)
+        np.save(folder / "label.npy", label)
+        indices = np.argwhere(label)
+        np.save(folder / "centres.npy", np.column_stack([np.ones(len(indices), int), indices]).astype(np.int32))
+        made.append(PreparedCase(f"case {number}", folder))
+    return made
+
+
+def make_dataset(cases: list[PreparedCase], dims: int = 3, seed: int = 0) -> PatchDataset:
+    plan = make_test_plan(dims=dims)
+    steps = [ConfigComponent(config=step).instantiate() for step in make_augmentation(plan)]
+    return PatchDataset(cases, plan.patch, 2, 10, 0.5, steps, seed)
+
+
+def test_a_patch_depends_on_seed_epoch_and_index_alone(cases: list[PreparedCase]) -> None:
+    first, second = make_dataset(cases), make_dataset(cases)
+    for index in (7, 3, 0):
+        first[index]
+    assert np.array_equal(first[5]["image"], second[5]["image"])
+    second.set_epoch(1)
+    assert not np.array_equal(first[5]["image"], second[5]["image"])
+    assert not np.array_equal(first[5]["image"], make_dataset(cases, seed=1)[5]["image"])
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_half_of_each_batch_holds_foreground(cases: list[PreparedCase], dims: int) -> None:
+    dataset = PatchDataset(cases, make_test_plan(dims=dims).patch, 2, 20, 0.5, [], 0)
+    assert all(dataset[index]["label"].max() == 1 for index in range(0, len(dataset), 2))
+    assert dataset[0]["image"].shape == (1, 16, 16, 16)[: dims + 1]
+
+
+def test_augmented_patches_keep_their_shape_and_their_labels_are_integers(cases: list[PreparedCase]) -> None:
+    dataset = make_dataset(cases)
+    for index in range(10):
+        sample = dataset[index]
+        assert sample["image"].shape == sample["label"].shape == (1, 16, 16, 16)
+        assert set(np.unique(sample["label"])) <= {0.0, 1.0}
+
+
+def test_what_lies_outside_is_zero() -> None:
+    array = np.ones((1, 4, 4, 4), np.float32)
+    cut = cut_patch(array, np.array([-2, 1, 0]), np.array([4, 4, 4]))
+    assert cut.sum() == 2 * 3 * 4
+    assert cut[0, 2:, :3].all()
+
+
+def test_whole_cases_come_as_they_are(cases: list[PreparedCase]) -> None:
+    whole = WholeDataset(cases)
+    assert len(whole) == 3
+    assert np.array_equal(whole[0]["image"], cases[0].image())
+    assert whole[0]["label"].shape == (1, 40, 30, 12)

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+import torch
+
+from medunet.geometry import Grid
+from medunet.preparation import resample_labels
+
+
+def ball(grid: Grid, centre: tuple[float, float, float], radius: float) -> np.ndarray:
+    world = grid.to_world(np.argwhere(np.ones(grid.shape, bool)))
+    return (np.linalg.norm(world - centre, axis=1) < radius).reshape(grid.shape)
+
+
+def one_hot(mask: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.stack([~mask, mask]).astype(np.float32))
+
+
+def test_the_same_grid_is_the_identity() -> None:
+    grid = Grid((9, 8, 7), np.diag([2.0, 3.0, 4.0, 1.0]))
+    mask = np.random.default_rng(0).random(grid.shape) > 0.5
+    assert np.array_equal(resample_labels(one_hot(mask), grid.affine, grid), mask)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.3])
+def test_a_ball_keeps_its_place_on_a_turned_sheared_and_flipped_grid(tilt: float) -> None:
+    source = Grid((60, 60, 60), np.diag([2.0, 2.0, 2.0, 1.0]))
+    affine = np.array([[0, -2.5, 0, 110], [1.5, 0, tilt, 2], [0, tilt, 4.0, 3], [0, 0, 0, 1.0]])
+    target = Grid((70, 40, 28), affine)
+    centre = (55.0, 58.0, 60.0)
+    there = resample_labels(one_hot(ball(source, centre, 25.0)), source.affine, target)
+    expected = ball(target, centre, 25.0)
+    dice = 2 * (there.astype(bool) & expected).sum() / (there.sum() + expected.sum())
+    assert dice > 0.97
+
+
+def test_three_classes_take_the_largest_score() -> None:
+    grid = Grid((4, 4, 4), np.eye(4))
+    scores = torch.rand(3, 4, 4, 4)
+    assert np.array_equal(resample_labels(scores, grid.affine, grid), scores.argmax(0).numpy())

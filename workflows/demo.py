@@ -1,0 +1,67 @@
+"""The main job, from nothing: made-up CT patients in DICOM to a trained bundle and its honest scores.
+
+    python workflows/demo.py [OUT] [--minutes 4.5] [--seed 0]
+"""
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from phantoms import PhantomSize, make_cohort
+
+import medunet
+from medunet.cli.screen import screen
+from medunet.errors import MedunetError
+from medunet.progress import format_seconds
+from medunet.records import check_free
+
+TRAINING_PATIENTS = 16
+UNSEEN_PATIENTS = 8
+SIZE = PhantomSize(shape=(112, 88, 44), spacing=(3.2, 3.2, 5.0))
+
+
+def run_demo(out: Path, minutes: float, seed: int) -> None:
+    """Make patients, plan, train, predict unseen ones, evaluate; prints the table and where the report lies."""
+    check_free(out)
+    started = time.monotonic()
+    print(f"1/5 writes {TRAINING_PATIENTS} made-up patients for training and {UNSEEN_PATIENTS} unseen ones as DICOM")
+    make_cohort(out / "cohort", TRAINING_PATIENTS, SIZE, seed=1000 * seed)
+    unseen = make_cohort(out / "unseen", UNSEEN_PATIENTS, SIZE, seed=1000 * seed + 500)
+    bundle = out / "bundle"
+    print("2/5 finds, measures, plans and writes the bundle")
+    plan = medunet.init(out / "cohort", bundle, budget_minutes=minutes)
+    print(f"    patch {plan.patch}, features {plan.network.filters}; reasons: medunet plan {bundle}")
+    print(f"3/5 trains for {minutes:g} minutes")
+    medunet.train(bundle)
+    print("4/5 predicts the unseen patients")
+    medunet.predict(bundle, *unseen, output=out / "masks")
+    print("5/5 evaluates")
+    result = medunet.evaluate(bundle, cohort=out / "unseen", predictions=out / "masks", output=out / "evaluation")
+    print(result.table)
+    print(f"picture: {result.picture}\nreport:  {result.report}")
+    print(f"done in {format_seconds(time.monotonic() - started)}")
+
+
+def main() -> int:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", nargs="?", type=Path, default=Path("demo"))
+    parser.add_argument("--minutes", type=float, default=4.5, help="of training")
+    parser.add_argument("--seed", type=int, default=0, help="of the patients")
+    parser.add_argument("--again", action="store_true", help="remove an older demo in OUT first")
+    arguments = parser.parse_args()
+    if arguments.again:
+        shutil.rmtree(arguments.out, ignore_errors=True)
+    try:
+        with screen():
+            run_demo(arguments.out, arguments.minutes, arguments.seed)
+    except MedunetError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
