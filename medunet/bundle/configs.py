@@ -207,7 +207,7 @@ def make_train_config(plan: Plan) -> Config:
             "network": "@network_def",
             "heads": plan.network.heads,
         },
-        "network": "$@supervised.to(@device)",
+        "network": {"_target_": "medunet.networks.lay_out", "network": "$@supervised.to(@device)"},
         "loss": {
             "_target_": "DeepSupervisionLoss",
             "loss": {"_target_": "DiceCELoss", "include_background": False, "to_onehot_y": True, "softmax": True, "batch": True},

@@ -1,4 +1,4 @@
-"""Floors: predictors that don't learn from images; a network that doesn't beat them has learnt nothing.
+"""Floors: predictors without a network; a network that doesn't beat them clearly has learnt little.
 
 The ellipsoid looks at no image at all, only at the box that the image fills; the threshold looks at single voxels.
 Both are fitted on the training cases of a fold and scored on the same cases as the network.
@@ -204,7 +204,8 @@ def _take_quantiles(image: Image, where: Voxels) -> Image:
     if len(values) <= SAMPLES:
         return values
     # The middles of equal parts of the sorted values: each stands for as many voxels as the next.
-    return values[((np.arange(SAMPLES) + 0.5) * len(values) / SAMPLES).astype(int)]
+    middles: Image = values[((np.arange(SAMPLES) + 0.5) * len(values) / SAMPLES).astype(int)]
+    return middles
 
 
 def _count_between(values: Image, bounds: Image) -> npt.NDArray[np.float64]:

@@ -117,8 +117,8 @@ def _choose_slice(truth: Voxels, predicted: Voxels, axis: int) -> int:
     for mask in (truth, predicted):
         profile = np.count_nonzero(mask, axis=others)
         if profile.any():
-            return int(profile.argmax())
-    return truth.shape[axis] // 2
+            return int(np.argmax(profile))
+    return int(truth.shape[axis]) // 2
 
 
 def _compose(slices: Sequence[_Slice], unit: str, title: str) -> Image.Image:

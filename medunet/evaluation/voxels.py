@@ -61,7 +61,7 @@ def measure_voxels(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: f
         return VoxelScore("correct_absent", None, None, 0.0, 0.0)
     predicted, truth = predicted[box], truth[box]
     factor = grid.voxel_volume / 1000 if grid.unit == "mm" else 1.0
-    truth_ml, predicted_ml = np.count_nonzero(truth) * factor, np.count_nonzero(predicted) * factor
+    truth_ml, predicted_ml = (float(np.count_nonzero(mask) * factor) for mask in (truth, predicted))
     if not truth_ml:
         return VoxelScore("falsely_found", None, None, 0.0, predicted_ml)
     if not predicted_ml:
@@ -78,7 +78,7 @@ def measure_dice(predicted: Voxels, truth: Voxels) -> float:
         truth: (I, J, K) bool.
     """
     both = np.count_nonzero(predicted) + np.count_nonzero(truth)
-    return 2 * np.count_nonzero(predicted & truth) / both if both else float("nan")
+    return float(2 * np.count_nonzero(predicted & truth) / both) if both else float("nan")
 
 
 def measure_nsd(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: float = TOLERANCE_MM) -> float:
@@ -106,7 +106,7 @@ def measure_nsd(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: floa
     first, second = (grid.to_world(np.argwhere(surface)) for surface in surfaces)
     lone = [grid.to_world(np.argwhere(surfaces[n] & ~surfaces[1 - n])) for n in (0, 1)]
     near = 2 * shared + _count_near(lone[0], second, tolerance_mm) + _count_near(lone[1], first, tolerance_mm)
-    return near / sum(counts)
+    return float(near / sum(counts))
 
 
 def _count_near(points: Points, others: Points, tolerance_mm: float) -> int:

@@ -6,7 +6,7 @@ import torch
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 
 from medunet.networks.precision import AutocastInferer
-from medunet.networks.unet import DeepSupervision, build_network, make_network
+from medunet.networks.unet import DeepSupervision, build_network, lay_out, make_network
 from medunet.planning import Plan
 
 PROBE_SECONDS = 6.0
@@ -19,7 +19,7 @@ def measure_step(plan: Plan) -> float:
     and the fastest counts, since other work on the machine only ever slows.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device).train()
+    network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
     loss = DeepSupervisionLoss(DiceCELoss(include_background=False, to_onehot_y=True, softmax=True))
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
     size = plan.patch[: plan.dims] if plan.patch[2] == 1 else plan.patch

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from medunet.cohort import Cohort
@@ -13,11 +14,18 @@ from medunet.records import Record
 
 WIDTHS = (32, 24, 16, 8)
 """Features of the first level that are tried, widest first."""
-PATCH_SHARES = (1.0, 0.5, 0.25)
-"""Shares of the largest patch that are tried for each width."""
-LARGEST_PATCH = 128**3
-"""Isensee 2021 plans 128³ for 8 GB of GPU memory at a batch of 2."""
-SMALLEST_PATCH = 40**3
+PATCH_EDGES = (128, 96, 80, 64, 48, 40)
+"""Patches of as many voxels as these cubes are tried for each width, largest first. Isensee 2021 plans 128³ for
+8 GB of GPU memory at a batch of 2."""
+WIDE_EDGE = 64
+"""A network wider than the narrowest isn't worth a smaller patch than this cube."""
+SLICE_EDGES = (512, 384, 256, 192, 128)
+"""The same for 2D patches."""
+FASTER = 3.0
+"""A wide network computes at most so many times faster per operation than the narrowest (measured 28 against 66
+GFLOP/s); what is too slow even then is not timed."""
+TRAINING_SHARE = 0.8
+"""Of the budget; the rest goes into preparation and validation."""
 ENOUGH_STEPS = 900
 """With fewer steps a wider network learns less than a narrow one: chosen from runs of the demo."""
 
@@ -136,23 +144,47 @@ def plan_normalization(modality: str, statistics: ChannelStatistics) -> Normaliz
     return Normalization(kind="each")
 
 
-def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float], memory_gib: float) -> Plan:
-    tried = []
+def _choose_network(
+    base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float], memory_gib: float
+) -> Plan:
+    candidates = _list_candidates(base, fingerprint, memory_gib)
+    cheapest = candidates[-1]
+    fastest = measure_step(cheapest)
+    rate = fastest / estimate_work(cheapest)
+    longest = base.budget_minutes * 60 * TRAINING_SHARE / ENOUGH_STEPS
+    for plan in candidates[:-1]:
+        if estimate_work(plan) * rate / FASTER > longest:
+            continue
+        seconds = measure_step(plan)
+        if seconds <= longest:
+            return _with_reasons(plan, seconds, memory_gib)
+    return _with_reasons(cheapest, fastest, memory_gib)
+
+
+def _list_candidates(base: Plan, fingerprint: Fingerprint, memory_gib: float) -> list[Plan]:
+    """Plans that fit the memory, widest first and for each width the largest patch first; the last is the cheapest."""
+    found: list[Plan] = []
     for width in WIDTHS:
-        for share in PATCH_SHARES:
-            voxels = int(min(LARGEST_PATCH, allowed_voxels(memory_gib, width, base.batch)) * share)
-            if voxels < SMALLEST_PATCH and base.dims == 3:
-                continue
-            plan = _with_network(base, fingerprint, width, voxels)
-            if tried and plan.patch == tried[-1][0].patch and plan.network == tried[-1][0].network:
-                continue
-            seconds = measure_step(plan)
-            steps = base.budget_minutes * 60 * 0.8 / seconds
-            tried.append((plan, seconds))
-            if steps >= ENOUGH_STEPS:
-                return _with_reasons(plan, seconds, memory_gib)
-    fastest, seconds = min(tried, key=lambda pair: pair[1])
-    return _with_reasons(fastest, seconds, memory_gib)
+        for edge in SLICE_EDGES if base.dims == 2 else PATCH_EDGES:
+            narrow = width == WIDTHS[-1]
+            last = narrow and edge == PATCH_EDGES[-1]
+            fits = edge**base.dims <= allowed_voxels(memory_gib, width, base.batch)
+            worth = narrow or base.dims == 2 or edge >= WIDE_EDGE
+            plan = _with_network(base, fingerprint, width, edge**base.dims)
+            if (last or (fits and worth)) and plan not in found:
+                found.append(plan)
+    return found
+
+
+def estimate_work(plan: Plan) -> float:
+    """Multiplications of one training step up to a constant: voxels × features² × kernel, over the levels."""
+    voxels, work = float(np.prod(plan.patch)) * plan.batch, 0.0
+    for features, stride, kernel in zip(
+        plan.network.filters, plan.network.strides, plan.network.kernels, strict=True
+    ):
+        voxels /= np.prod(stride)
+        work += voxels * features**2 * float(np.prod(kernel))
+    return work
 
 
 def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int) -> Plan:
@@ -169,7 +201,7 @@ def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int)
 
 
 def _with_reasons(plan: Plan, seconds: float, memory_gib: float) -> Plan:
-    steps = int(plan.budget_minutes * 60 * 0.8 / seconds)
+    steps = int(plan.budget_minutes * 60 * TRAINING_SHARE / seconds)
     reasons = {
         **plan.reasons,
         "patch": f"largest within {memory_gib:g} GiB and the minutes, aspect of the median case, divisible by the "

@@ -1,0 +1,168 @@
+import time
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from medunet.evaluation.floors import (
+    EllipsoidFloor,
+    FloorCase,
+    ThresholdFloor,
+    find_body,
+    fit_ellipsoid,
+    fit_threshold,
+    keep_largest,
+)
+from medunet.evaluation.voxels import measure_dice
+from medunet.geometry import Grid
+
+Bools = npt.NDArray[np.bool_]
+
+SHAPE = (40, 30, 20)
+
+
+def make_ellipsoid(shape: tuple[int, int, int], centre: npt.ArrayLike, halves: npt.ArrayLike) -> Bools:
+    places = np.indices(shape).transpose(1, 2, 3, 0)
+    return (((places - centre) / halves) ** 2).sum(axis=-1) <= 1
+
+
+def make_case(seed: int, shape: tuple[int, int, int] = SHAPE, inside: float = 6.0, outside: float = 1.0) -> FloorCase:
+    """A bright ellipsoid near the middle, with noise."""
+    random = np.random.default_rng(seed)
+    truth = make_ellipsoid(shape, np.array(shape) / 2 - 0.5 + random.uniform(-1, 1, 3), np.array(shape) / 4)
+    image = random.normal(np.where(truth, inside, outside), 0.5).astype(np.float32)
+    return image, truth, Grid(shape, np.diag([2.0, 2.0, 4.0, 1.0]))
+
+
+def test_ellipsoid_finds_the_mean_place_and_size() -> None:
+    floor = fit_ellipsoid(make_case(seed) for seed in range(5))
+    assert floor.centre == pytest.approx((0.5, 0.5, 0.5), abs=0.05)
+    assert floor.half_axes == pytest.approx((0.25, 0.25, 0.25), abs=0.03)
+    image, truth, grid = make_case(9)
+    guess = floor.predict(image, grid)
+    assert (guess.shape, guess.dtype) == (SHAPE, np.bool_)
+    assert measure_dice(guess, truth) > 0.8
+
+
+def test_ellipsoid_is_placed_in_the_patient_whatever_the_order_of_the_axes() -> None:
+    grid = Grid(SHAPE, np.eye(4))
+    truth = make_ellipsoid(SHAPE, (8, 20, 5), (4, 5, 3))
+    floor = fit_ellipsoid([(truth, truth, grid)])
+    # The same patient, stored from left to right and with its first two axes exchanged.
+    affine = np.array([[0, -1.0, 0, 39], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    turned = truth[::-1].transpose(1, 0, 2)
+    guess = floor.predict(turned, Grid(turned.shape, affine))
+    assert measure_dice(guess, turned) > 0.7
+    assert np.array_equal(guess, floor.predict(truth, grid)[::-1].transpose(1, 0, 2))
+
+
+def test_ellipsoid_looks_at_no_image() -> None:
+    image, _, grid = make_case(0)
+    floor = fit_ellipsoid([make_case(1)])
+    assert np.array_equal(floor.predict(image, grid), floor.predict(np.zeros_like(image), grid))
+
+
+def test_floors_without_a_case_that_holds_the_label_predict_nothing() -> None:
+    image, truth, grid = make_case(0)
+    empty = [(image, np.zeros_like(truth), grid)]
+    for floor in (fit_ellipsoid(empty), fit_threshold(empty, "PT")):
+        assert not floor.predict(image, grid).any()
+
+
+def test_threshold_separates_what_is_bright() -> None:
+    floor = fit_threshold((make_case(seed) for seed in range(4)), "PT")
+    assert floor.low is not None
+    assert 1.5 < floor.low < 5.5
+    image, truth, grid = make_case(7)
+    assert measure_dice(floor.predict(image, grid), truth) > 0.98
+
+
+def test_threshold_finds_an_interval_between_brighter_and_darker_tissue() -> None:
+    def make_layers(seed: int) -> FloorCase:
+        image, truth, grid = make_case(seed)
+        image[30:] = 20.0
+        truth = truth & (image < 15)
+        return image, truth, grid
+
+    floor = fit_threshold([make_layers(seed) for seed in range(3)], "MR")
+    assert floor.high is not None
+    assert floor.high < 15
+    image, truth, grid = make_layers(5)
+    assert measure_dice(floor.predict(image, grid), truth) > 0.95
+
+
+def test_fitted_thresholds_are_the_best_of_a_search() -> None:
+    # Overlapping intensities, so that the best Dice is well below 1.
+    cases = [make_case(seed, inside=2.0) for seed in range(3)]
+    floor = fit_threshold(lambda: iter(cases), "PT")
+    fitted = np.mean([measure_dice((image >= floor.low), truth) for image, truth, _ in cases])
+    tried = [np.mean([measure_dice(image >= low, truth) for image, truth, _ in cases]) for low in np.arange(0, 4, 0.02)]
+    assert max(tried) < 0.95
+    assert fitted == pytest.approx(max(tried), abs=0.005)
+
+
+def test_only_the_largest_part_is_kept() -> None:
+    image, truth, grid = make_case(0)
+    image[0:3, 0:3, 0:3] = 6.0
+    floor = ThresholdFloor(low=3.5, high=None, modality="PT")
+    guess = floor.predict(image, grid)
+    assert not guess[0:3, 0:3, 0:3].any()
+    assert guess[truth].mean() > 0.98
+    assert keep_largest(np.zeros((2, 2, 2), dtype=bool)).sum() == 0
+
+
+def make_patient() -> tuple[npt.NDArray[np.int16], Bools, Bools]:
+    """A CT: body with a lung, on a table, in air."""
+    image = np.full((40, 40, 10), -1000, dtype=np.int16)
+    body = make_ellipsoid((40, 40, 10), (20, 20, 4.5), (15, 12, 50))
+    lung = make_ellipsoid((40, 40, 10), (20, 20, 4.5), (5, 5, 50))
+    image[body] = 40
+    image[lung] = -850
+    image[5:35, 36:38] = 200
+    return image, body, lung
+
+
+def test_body_has_lungs_and_no_table() -> None:
+    image, body, lung = make_patient()
+    grid = Grid(image.shape, np.eye(4))
+    found = find_body(image, grid)
+    assert np.array_equal(found, body)
+    assert found[lung].all()
+    # Slices are filled along the head axis, wherever it is stored.
+    turned = Grid((10, 40, 40), np.array([[0, 0, 1.0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]))
+    assert np.array_equal(find_body(image.transpose(2, 1, 0), turned), body.transpose(2, 1, 0))
+    assert find_body(np.full((3, 3, 3), -1000), Grid((3, 3, 3), np.eye(4))).all()
+
+
+def test_threshold_in_ct_stays_inside_the_body() -> None:
+    image, _, lung = make_patient()
+    grid = Grid(image.shape, np.eye(4))
+    floor = fit_threshold([(image, lung, grid)], "CT")
+    guess = floor.predict(image, grid)
+    assert measure_dice(guess, lung) == 1
+    assert not guess[0].any()
+    bones = ThresholdFloor(low=100.0, high=None, modality="CT")
+    assert not bones.predict(image, grid).any()
+
+
+def test_values_that_are_no_numbers_are_left_out() -> None:
+    image, truth, grid = make_case(0)
+    image[0:2] = np.nan
+    floor = fit_threshold([(image, truth, grid)], "PT")
+    assert floor.low is not None
+    assert np.isfinite(floor.low)
+    assert not floor.predict(image, grid)[0:2].any()
+
+
+def test_floors_are_records() -> None:
+    for floor in (fit_ellipsoid([make_case(0)]), fit_threshold([make_case(0)], "PT")):
+        assert type(floor).model_validate_json(floor.model_dump_json()) == floor
+    assert EllipsoidFloor(centre=(0, 0, 0), half_axes=(0, 0, 0)).half_axes == (0, 0, 0)
+
+
+def test_fitting_is_quick() -> None:
+    cases = [make_case(seed, (112, 88, 44)) for seed in range(12)]
+    started = time.process_time()
+    fit_ellipsoid(cases)
+    fit_threshold(cases, "PT")
+    assert time.process_time() - started < 5

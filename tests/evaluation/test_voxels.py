@@ -1,0 +1,160 @@
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medunet.evaluation.voxels import find_box, find_surface, measure_dice, measure_nsd, measure_voxels
+from medunet.geometry import Grid
+
+Bools = npt.NDArray[np.bool_]
+
+
+def make_grid(shape: tuple[int, int, int], spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Grid:
+    return Grid(shape, np.diag([*spacing, 1.0]))
+
+
+def make_box(shape: tuple[int, int, int], *sides: tuple[int, int]) -> Bools:
+    mask = np.zeros(shape, dtype=bool)
+    mask[tuple(slice(*side) for side in sides)] = True
+    return mask
+
+
+def make_ball(
+    shape: tuple[int, int, int],
+    centre: npt.ArrayLike,
+    radius: float,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> Bools:
+    places = np.indices(shape).transpose(1, 2, 3, 0) * spacing
+    return np.linalg.norm(places - centre, axis=-1) <= radius
+
+
+def search_surface(mask: Bools) -> npt.NDArray[np.int64]:
+    """Surface voxels by the definition, voxel by voxel."""
+    padded = np.pad(mask, 1)
+    places = []
+    for index in np.argwhere(mask):
+        i, j, k = index + 1
+        around = (padded[i - 1, j, k], padded[i + 1, j, k], padded[i, j - 1, k], padded[i, j + 1, k])
+        if not all((*around, padded[i, j, k - 1], padded[i, j, k + 1])):
+            places.append(index)
+    return np.array(places)
+
+
+def search_nsd(predicted: Bools, truth: Bools, grid: Grid, tolerance: float) -> float:
+    """NSD by comparing every pair of surface voxels."""
+    first, second = (grid.to_world(search_surface(mask)) for mask in (predicted, truth))
+    distances = np.linalg.norm(first[:, None] - second[None], axis=-1)
+    near = np.sum(distances.min(axis=1) <= tolerance + 1e-9) + np.sum(distances.min(axis=0) <= tolerance + 1e-9)
+    return near / (len(first) + len(second))
+
+
+def test_dice_by_hand() -> None:
+    truth = make_box((6, 6, 6), (0, 2), (0, 2), (0, 2))
+    predicted = make_box((6, 6, 6), (1, 3), (0, 2), (0, 2))
+    assert measure_dice(predicted, truth) == pytest.approx(2 * 4 / 16)
+    assert measure_dice(truth, truth) == 1
+    assert measure_dice(np.zeros_like(truth), truth) == 0
+    assert math.isnan(measure_dice(np.zeros_like(truth), np.zeros_like(truth)))
+
+
+def test_surface_of_a_cube_is_all_but_its_core() -> None:
+    assert find_surface(make_box((7, 7, 7), (1, 6), (1, 6), (1, 6))).sum() == 125 - 27
+    # What lies outside the array is background, so the rim is surface too.
+    assert find_surface(np.ones((5, 5, 5), dtype=bool)).sum() == 125 - 27
+
+
+@pytest.mark.parametrize(("gap", "expected"), [(1, 1.0), (2, 1.0), (3, 0.0)])
+def test_nsd_of_parallel_planes_counts_the_tolerance_itself(gap: int, expected: float) -> None:
+    truth = make_box((8, 4, 4), (1, 2), (0, 4), (0, 4))
+    predicted = make_box((8, 4, 4), (1 + gap, 2 + gap), (0, 4), (0, 4))
+    assert measure_nsd(predicted, truth, make_grid(truth.shape)) == expected
+
+
+def test_nsd_by_hand() -> None:
+    # Two rods of 4 and 8 voxels that begin together; every voxel is surface. Of the long one 4 lie in common and 2
+    # more within 2 mm.
+    short, long = make_box((10, 1, 1), (0, 4), (0, 1), (0, 1)), make_box((10, 1, 1), (0, 8), (0, 1), (0, 1))
+    assert measure_nsd(short, long, make_grid(short.shape)) == pytest.approx((4 + 4 + 2) / 12)
+
+
+def test_nsd_uses_the_spacing_of_each_axis() -> None:
+    truth = make_box((3, 3, 6), (0, 3), (0, 3), (1, 2))
+    predicted = make_box((3, 3, 6), (0, 3), (0, 3), (2, 3))
+    assert measure_nsd(predicted, truth, make_grid(truth.shape, (1, 1, 3.27))) == 0
+    assert measure_nsd(predicted, truth, make_grid(truth.shape, (3.27, 1, 1))) == 1
+
+
+def test_balls_within_and_beyond_the_tolerance() -> None:
+    shape, spacing = (40, 40, 20), (1.0, 1.0, 2.0)
+    grid = make_grid(shape, spacing)
+    truth = make_ball(shape, (20, 20, 20), 10, spacing)
+    assert measure_nsd(make_ball(shape, (20, 20, 20), 11, spacing), truth, grid) == 1
+    assert measure_nsd(make_ball(shape, (20, 20, 20), 15, spacing), truth, grid) == 0
+    score = measure_voxels(make_ball(shape, (20, 20, 20), 11, spacing), truth, grid)
+    assert score.dice == pytest.approx(2 * 10**3 / (10**3 + 11**3), abs=0.02)
+    assert score.truth_ml == pytest.approx(4 / 3 * math.pi, rel=0.03)
+
+
+@pytest.mark.parametrize("shear", [0.0, 0.4])
+@pytest.mark.parametrize("seed", range(4))
+def test_nsd_agrees_with_brute_force(seed: int, shear: float) -> None:
+    random = np.random.default_rng(seed)
+    turn, _ = np.linalg.qr(random.normal(size=(3, 3)))
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.array([[0.9, 0, 0], [0, 1.1, shear * 2.5], [0, 0, 2.5]])
+    affine[:3, 3] = (-300, 20, 700)
+    grid = Grid((9, 8, 7), affine)
+    truth, predicted = random.random((2, 9, 8, 7)) < np.array([0.6, 0.1]).reshape(2, 1, 1, 1)
+    expected = search_nsd(predicted, truth, grid, 1.5)
+    assert 0 < expected < 1
+    assert measure_nsd(predicted, truth, grid, 1.5) == pytest.approx(expected)
+    # The box around both masks is all that matters.
+    padded = [np.pad(mask, 3) for mask in (predicted, truth)]
+    assert measure_voxels(*padded, Grid(padded[0].shape, affine), 1.5).nsd == pytest.approx(expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95), st.floats(0.05, 0.95))
+def test_scores_are_symmetric_and_bounded(seed: int, first: float, second: float) -> None:
+    random = np.random.default_rng(seed)
+    a, b = random.random((5, 6, 4)) < first, random.random((5, 6, 4)) < second
+    a[0, 0, 0] = b[1, 1, 1] = True
+    grid = make_grid(a.shape, (1, 2, 3))
+    one, other = measure_voxels(a, b, grid), measure_voxels(b, a, grid)
+    assert (one.dice, one.nsd) == (other.dice, other.nsd)
+    assert 0 <= one.dice <= 1
+    assert 0 <= one.nsd <= 1
+    assert measure_voxels(a, a, grid).nsd == 1
+
+
+def test_emptiness_has_four_outcomes() -> None:
+    grid = make_grid((4, 4, 4), (10, 10, 10))
+    some, none = make_box((4, 4, 4), (1, 3), (1, 3), (1, 3)), np.zeros((4, 4, 4), dtype=bool)
+    absent = measure_voxels(none, none, grid)
+    assert (absent.outcome, absent.dice, absent.nsd) == ("correct_absent", None, None)
+    missed = measure_voxels(none, some, grid)
+    assert (missed.outcome, missed.dice, missed.nsd, missed.truth_ml) == ("missed", 0, 0, pytest.approx(8))
+    false = measure_voxels(some, none, grid)
+    assert (false.outcome, false.dice, false.nsd, false.predicted_ml) == ("falsely_found", None, None, pytest.approx(8))
+    assert measure_voxels(some, some, grid).outcome == "both"
+    assert measure_nsd(none, some, grid) == 0
+    assert math.isnan(measure_nsd(none, none, grid))
+
+
+def test_volume_of_a_sheared_grid_and_of_pixels() -> None:
+    affine = np.diag([1.0, 1.0, 5.0, 1.0])
+    affine[1, 2] = 3.0
+    mask = np.ones((10, 10, 10), dtype=bool)
+    assert measure_voxels(mask, mask, Grid(mask.shape, affine)).truth_ml == pytest.approx(5.0)
+    assert measure_voxels(mask, mask, Grid(mask.shape, np.eye(4), "px")).truth_ml == 1000
+
+
+def test_box_holds_both_masks() -> None:
+    first = make_box((9, 9, 9), (1, 3), (2, 4), (0, 9))
+    second = make_box((9, 9, 9), (5, 6), (3, 8), (4, 5))
+    assert find_box(first, second) == (slice(1, 6), slice(2, 8), slice(0, 9))
+    assert find_box(np.zeros((3, 3, 3), dtype=bool)) is None
