@@ -35,7 +35,7 @@ def make_inferer(plan: Plan) -> Config:
     return {
         "_target_": "SlidingWindowInferer",
         "roi_size": list(plan.patch),
-        "sw_batch_size": 1,
+        "sw_batch_size": 2,
         "overlap": plan.overlap,
         "mode": "gaussian",
     }

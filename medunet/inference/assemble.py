@@ -4,8 +4,11 @@ import torch
 from monai.data.utils import compute_importance_map
 
 from medunet.inference.backends import Backend
-from medunet.inference.positions import place_patches
+from medunet.inference.positions import Start, place_patches
 from medunet.progress import track
+
+AT_ONCE = 2
+"""Patches in one call: on a CPU with AVX2 torch takes 2 to 15 times longer for one patch than for two together."""
 
 
 def assemble_logits(
@@ -29,18 +32,25 @@ def assemble_logits(
     starts = place_patches(tuple(padded.shape[1:]), patch, overlap)
     logits: torch.Tensor | None = None
     total = torch.zeros(padded.shape[1:])
-    for start in track(starts, what, len(starts)):
-        box = tuple(slice(s, s + n) for s, n in zip(start, patch, strict=True))
-        scores = backend.run(padded[(slice(None), *box)][None])[0]
+    for group in track(_in_groups(starts), what, -(-len(starts) // AT_ONCE)):
+        boxes = [tuple(slice(s, s + n) for s, n in zip(start, patch, strict=True)) for start in group]
+        # A lone patch is computed twice rather than alone.
+        inputs = [padded[(slice(None), *box)] for box in (boxes + boxes)[:AT_ONCE]]
+        scores = backend.run(torch.stack(inputs))
         if logits is None:
-            logits = torch.zeros((scores.shape[0], *padded.shape[1:]))
-        logits[(slice(None), *box)] += scores * weight
-        total[box] += weight
+            logits = torch.zeros((scores.shape[1], *padded.shape[1:]))
+        for box, score in zip(boxes, scores, strict=False):
+            logits[(slice(None), *box)] += score * weight
+            total[box] += weight
     if logits is None:
         raise ValueError("a volume has at least one patch")
     logits /= total
     inner = tuple(slice(o, o + n) for o, n in zip(offset, image.shape[1:], strict=True))
     return logits[(slice(None), *inner)]
+
+
+def _in_groups(starts: list[Start]) -> list[list[Start]]:
+    return [starts[n : n + AT_ONCE] for n in range(0, len(starts), AT_ONCE)]
 
 
 def _pad(image: torch.Tensor, patch: tuple[int, int, int]) -> tuple[torch.Tensor, list[int]]:

@@ -72,15 +72,21 @@ class TrainingProgress:
         self._session = session
         self._batch = batch
         self._loss = float("nan")
-        self._first = (0, 0.0)
+        self._seconds = 0.0
+        self._steps = 0
+        self._begin = 0.0
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer."""
         engine.add_event_handler(Events.STARTED, self._start)
+        # From the request for a batch on, so that waiting for the loader counts, but validation doesn't.
+        engine.add_event_handler(Events.GET_BATCH_STARTED, self._begin_step)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
 
-    def _start(self, engine: Engine) -> None:
-        self._first = (engine.state.iteration, time.monotonic())
+    def _begin_step(self, _: Engine) -> None:
+        self._begin = time.monotonic()
+
+    def _start(self, _: Engine) -> None:
         report("training", 0, self._total())
 
     def _total(self) -> int:
@@ -89,8 +95,9 @@ class TrainingProgress:
     def _step(self, engine: Engine) -> None:
         loss = read_loss(engine)
         self._loss = loss if math.isnan(self._loss) else 0.95 * self._loss + 0.05 * loss
-        done, started = self._first
-        rate = (engine.state.iteration - done) * self._batch / (time.monotonic() - started)
+        self._seconds += time.monotonic() - self._begin
+        self._steps += 1
+        rate = self._steps * self._batch / self._seconds
         loader = self._session.schedule.loader_patches_per_second
         note = f"loss {self._loss:.3f}, {rate:.1f} patches/s (loader can {loader:.1f})"
         report("training", engine.state.iteration, self._total(), note)
