@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from medunet.evaluation import Scores
+    from collections.abc import Iterator
+
+    from medunet.bundle import Bundle
+    from medunet.cohort import Case, Cohort
+    from medunet.evaluation import CasePicture, CaseScore, EllipsoidFloor, Scores, ThresholdFloor
+    from medunet.evaluation.floors import Image
+    from medunet.evaluation.voxels import Voxels
+    from medunet.geometry import Grid
     from medunet.inference import Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
@@ -16,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "Prediction", "evaluate", "init", "plan", "predict", "read_volume", "train"]
 
+if TYPE_CHECKING:
+    Floor = EllipsoidFloor | ThresholdFloor
 PathLike = str | os.PathLike[str]
 
 
@@ -99,9 +108,7 @@ def plan(bundle: PathLike) -> "Plan":
     return open_bundle(Path(bundle)).plan
 
 
-def train(
-    bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = None, restart: bool = False
-) -> Path:
+def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = None, restart: bool = False) -> Path:
     """Train a bundle, or go on with a run that was interrupted.
 
     Args:
@@ -203,11 +210,13 @@ class Evaluation:
 
     Attributes:
         scores: by method, case and label.
+        table: their summary, as lines of text.
         report: the HTML page.
         picture: the overview.
     """
 
     scores: "Scores"
+    table: str
     report: Path
     picture: Path
 
@@ -215,7 +224,6 @@ class Evaluation:
 def evaluate(
     bundle: PathLike,
     *,
-    fold: int = 0,
     cohort: PathLike | None = None,
     predictions: PathLike | None = None,
     output: PathLike | None = None,
@@ -224,8 +232,7 @@ def evaluate(
 
     Args:
         bundle: a trained bundle with its training cohort, on which the floors are fitted.
-        fold: whose held-out patients are scored.
-        cohort: other patients to score instead.
+        cohort: other patients to score instead of the held-out ones of the trained fold.
         predictions: folder of `<case>.nii.gz` from `predict`; they are predicted now if not given.
         output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given.
 
@@ -236,6 +243,7 @@ def evaluate(
     from medunet.bundle import open_bundle
     from medunet.cohort import find_cohort
     from medunet.errors import BundleError, InputError
+    from medunet.inference import open_predictor
     from medunet.records import check_free, whole_folder, write_record
     from medunet.training import split_cases
 
@@ -256,8 +264,117 @@ def evaluate(
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
     floors = _fit_floors(own, training)
+    predictor = None if predictions else open_predictor(opened)
     with whole_folder(target) as part:
-        scores, pictures = _score_cases(opened, scored, held_out, floors, Path(predictions) if predictions else None)
+        scores, pictures = _score_cases(scored, held_out, floors, predictor or Path(str(predictions)))
         write_record(part / "scores.json", scores)
         _write_pages(part, opened, scores, pictures)
-    return Evaluation(scores=scores, report=target / "report.html", picture=target / "overview.png")
+    return Evaluation(scores, _tabulate(scores), target / "report.html", target / "overview.png")
+
+
+def _fit_floors(cohort: "Cohort", training: Sequence["Case"]) -> dict[str, dict[str, "Floor"]]:
+    """Floors by name of the method and of the label, fitted on the training cases, one case in memory at a time."""
+    from medunet.cohort import read_channel, read_label
+    from medunet.evaluation import fit_ellipsoid, fit_threshold
+    from medunet.progress import track
+
+    def give(value: int, what: str) -> "Iterator[tuple[Image, Voxels, Grid]]":
+        for case in track(training, what, len(training)):
+            volume = read_channel(case, cohort.channels[0])
+            mask = read_label(cohort, case, volume.grid)
+            yield volume.voxels[0], mask.voxels == value, volume.grid
+
+    modality = cohort.modalities[cohort.channels[0]]
+    floors: dict[str, dict[str, Floor]] = {"ellipsoid": {}, "threshold": {}}
+    for label in cohort.labels.labels:
+        floors["ellipsoid"][label.name] = fit_ellipsoid(give(label.value, f"fitting the ellipsoid of {label.name}"))
+        floors["threshold"][label.name] = fit_threshold(
+            give(label.value, f"fitting the threshold of {label.name}"), modality
+        )
+    return floors
+
+
+def _score_cases(
+    cohort: "Cohort",
+    cases: Sequence["Case"],
+    floors: dict[str, dict[str, "Floor"]],
+    predicted: "Predictor | Path",
+) -> tuple["Scores", list["CasePicture"]]:
+    from medunet.cohort import read_channel, read_label
+    from medunet.evaluation import CasePicture, Scores, draw_case, score_case
+    from medunet.progress import track
+
+    methods: dict[str, list[CaseScore]] = {name: [] for name in ("medunet", *floors)}
+    pictures = []
+    for case in track(cases, "scoring cases", len(cases)):
+        volume = read_channel(case, cohort.channels[0])
+        truth = read_label(cohort, case, volume.grid)
+        mask = _find_prediction(case, predicted, truth)
+        methods["medunet"] += score_case(mask, truth, case.id)
+        for name, by_label in floors.items():
+            methods[name] += score_case(_apply_floor(by_label, volume, truth), truth, case.id)
+        image = draw_case(volume.voxels[0], truth.voxels > 0, mask.voxels > 0, volume.grid, title=case.id)
+        pictures.append(CasePicture(caption=case.id, image=image))
+    return Scores(methods={name: tuple(scores) for name, scores in methods.items()}), pictures
+
+
+def _find_prediction(case: "Case", predicted: "Predictor | Path", truth: "Mask") -> "Mask":
+    from medunet.errors import MissingInputError
+    from medunet.inference import Scan, predict_scan
+    from medunet.reading import read_mask
+
+    if isinstance(predicted, Path):
+        path = predicted / f"{case.id}.nii.gz"
+        if not path.is_file():
+            raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
+        return read_mask(path, truth.grid, truth.table)
+    names = predicted.bundle.plan
+    channels = dict(zip(names.image_keys(), (case.channels[name] for name in names.channels), strict=True))
+    return predict_scan(
+        predicted,
+        Scan(
+            id=case.id,
+            paths={key: channel.path for key, channel in channels.items()},
+            series={channel.path: channel.series for channel in channels.values() if channel.series},
+        ),
+    )
+
+
+def _apply_floor(by_label: dict[str, "Floor"], volume: "Volume", truth: "Mask") -> "Mask":
+    from dataclasses import replace
+
+    import numpy as np
+
+    voxels = np.zeros(truth.grid.shape, dtype=np.uint16)
+    for label in truth.table.labels:
+        voxels[by_label[label.name].predict(volume.voxels[0], volume.grid)] = label.value
+    return replace(truth, voxels=voxels)
+
+
+def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: list["CasePicture"]) -> None:
+    from medunet.evaluation import draw_overview, write_report
+
+    name = bundle.metadata["name"]
+    facts = {key: str(value) for key, value in bundle.metadata["training"].items()}
+    facts["weights"] = bundle.metadata["weights_sha256"]
+    write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
+    sheet = draw_overview([picture.image for picture in pictures[:6]], f"{name}: patients it has never seen")
+    sheet.save(folder / "overview.png")
+
+
+def _tabulate(scores: "Scores") -> str:
+    """The summary as lines of text."""
+    from medunet.evaluation import summarize
+
+    lines = [
+        f"{'label':12} {'method':10} {'Dice':>6} {'NSD 2mm':>8} {'found':>6} {'missed':>7} {'false':>6} {'false mL':>9}"
+    ]
+    for row in summarize(scores):
+        dice, nsd = ("-" if value is None else f"{value:.3f}" for value in (row.dice, row.nsd))
+        lines.append(
+            f"{row.label:12} {row.method:10} {dice:>6} {nsd:>8} {row.found:>6} {row.missed:>7} {row.false_found:>6} "
+            f"{row.false_ml:>9.1f}"
+        )
+    first = summarize(scores)[0]
+    lines.append(f"means over the {first.holding} of {first.cases} cases that hold the label; lesions and mL over all")
+    return "\n".join(lines)

@@ -46,7 +46,9 @@ class Grid:
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise GeometryError("affine", "it is not a finite 4 × 4 matrix", "repair the header of the file")
         if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-            raise GeometryError("affine", "it is singular, so that voxels lie on each other", "repair the header of the file")
+            raise GeometryError(
+                "affine", "it is singular, so that voxels lie on each other", "repair the header of the file"
+            )
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
@@ -63,17 +65,20 @@ class Grid:
 
     def to_world(self, indices: npt.ArrayLike) -> Points:
         """World positions (N, 3) of voxel indices (N, 3)."""
-        return np.asarray(indices, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+        world: Points = np.asarray(indices, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+        return world
 
     def to_voxel(self, points: npt.ArrayLike) -> Points:
         """Voxel indices (N, 3), not rounded, of world positions (N, 3)."""
         inverse = np.linalg.inv(self.affine)
-        return np.asarray(points, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        indices: Points = np.asarray(points, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
+        return indices
 
     def nearest_axes(self) -> tuple[int, int, int]:
         """For each world axis (x, y, z) the voxel axis (0, 1 or 2) that runs most nearly along it."""
         along = np.abs(self.affine[:3, :3]) / np.linalg.norm(self.affine[:3, :3], axis=0)
-        return max(permutations(range(3)), key=lambda axes: sum(along[world, voxel] for world, voxel in enumerate(axes)))
+        x, y, z = max(permutations(range(3)), key=lambda axes: sum(along[n, axis] for n, axis in enumerate(axes)))
+        return x, y, z
 
     def corners(self) -> Points:
         """Indices (8, 3) of the eight voxels at the corners."""

@@ -104,7 +104,11 @@ def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subje
     values = np.unique(voxels)
     rounded = np.rint(values.astype(np.float64))
     if not np.all(np.abs(values - rounded) <= 1e-3):
-        raise LabelError(subject, f"it holds values that are no integers, such as {values[values != rounded][0]:g}", "store it as a label map")
+        raise LabelError(
+            subject,
+            f"it holds values that are no integers, such as {values[values != rounded][0]:g}",
+            "store it as a label map",
+        )
     unknown = sorted(set(rounded.astype(int).tolist()) - set(range(len(table.labels) + 1)))
     if unknown:
         declared = ", ".join(f"{label.value} {label.name}" for label in table.labels)

@@ -5,6 +5,7 @@ Work calls `track`; a command line wraps the call in `showing(sink)`. Without a 
 """
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -53,7 +54,7 @@ def describe_progress(what: str, done: int, total: int, seconds: float, note: st
 
 def format_seconds(seconds: float) -> str:
     """Seconds for people: 7 s, 4:05 min, 2:30 h."""
-    if seconds != seconds:
+    if math.isnan(seconds):
         return "?"
     if seconds < 100:
         return f"{seconds:.0f} s"

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -77,7 +77,8 @@ def check_record(value: Any, kind: type[R], subject: str) -> R:
     try:
         return kind.model_validate_json(json.dumps(value))
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelled key is unknown under its own name and missing under the right one: the first says more.
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"]) or kind.__name__
         if first["type"] == "extra_forbidden":
             known = _known_keys(kind, first["loc"][:-1])
@@ -133,9 +134,12 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, ResourceError) or getattr(error, "remedy", None):
             raise
-        raise ResourceError(path, f"it can't be written ({error.strerror or error})", "make room or choose another folder") from error
+        raise ResourceError(
+            path, f"it can't be written ({error.strerror or error})", "make room or choose another folder"
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 @contextmanager
@@ -155,7 +159,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
     except OSError as error:
         if getattr(error, "remedy", None):
             raise
-        raise ResourceError(path, f"it can't be written ({error.strerror or error})", "make room or choose another folder") from error
+        raise ResourceError(
+            path, f"it can't be written ({error.strerror or error})", "make room or choose another folder"
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 """The main job, from nothing: made-up CT patients in DICOM to a trained bundle and its honest scores.
 
-    python workflows/demo.py [OUT] [--minutes 4.5] [--seed 0]
+python workflows/demo.py [OUT] [--minutes 4.5] [--seed 0]
 """
 
 import argparse

@@ -210,7 +210,13 @@ def make_train_config(plan: Plan) -> Config:
         "network": {"_target_": "medunet.networks.lay_out", "network": "$@supervised.to(@device)"},
         "loss": {
             "_target_": "DeepSupervisionLoss",
-            "loss": {"_target_": "DiceCELoss", "include_background": False, "to_onehot_y": True, "softmax": True, "batch": True},
+            "loss": {
+                "_target_": "DiceCELoss",
+                "include_background": False,
+                "to_onehot_y": True,
+                "softmax": True,
+                "batch": True,
+            },
         },
         "optimizer": {
             "_target_": "torch.optim.AdamW",
@@ -230,7 +236,6 @@ def make_train_config(plan: Plan) -> Config:
             "network": "@network",
             "optimizer": "@optimizer",
             "lr_scheduler": "@lr_scheduler",
-            "classes": "$len(@session.plan.labels.labels) + 1",
         },
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan, classes),

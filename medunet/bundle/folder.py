@@ -107,7 +107,9 @@ def open_bundle(folder: Path) -> Bundle:
         BundleError: it is no bundle of medunet, or a key is unknown or missing.
     """
     if not (folder / "configs" / "plan.json").is_file():
-        raise BundleError(folder, "it is no bundle of medunet (configs/plan.json is missing)", "make one with medunet init")
+        raise BundleError(
+            folder, "it is no bundle of medunet (configs/plan.json is missing)", "make one with medunet init"
+        )
     plan = read_record(folder / "configs" / "plan.json", Plan)
     path = folder / "configs" / "inference.json"
     inference = read_json(path)

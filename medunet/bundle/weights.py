@@ -54,9 +54,7 @@ def load_weights(folder: Path, network: nn.Module, metadata: dict[str, Any]) -> 
     return found
 
 
-def _compare(
-    wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]
-) -> tuple[list[str], list[str], list[str]]:
+def _compare(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> tuple[list[str], list[str], list[str]]:
     missing = [key for key in wanted if key not in found]
     unexpected = [key for key in found if key not in wanted]
     wrong = [key for key in wanted if key in found and wanted[key].shape != found[key].shape]

@@ -6,19 +6,20 @@ from typing import Annotated
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument, FoldOption
+from medunet.cli.arguments import BundleArgument
 from medunet.cli.screen import screen
 
 
 def evaluate(
     bundle: BundleArgument,
-    fold: FoldOption = 0,
     cohort: Annotated[Path | None, typer.Option(help="Other patients to score.", show_default="held-out ones")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Masks from medunet predict.", show_default="made now")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Masks from medunet predict.", show_default="made now")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for scores, pictures and page.")] = None,
 ) -> None:
     """Score a bundle on patients that it wasn't trained on, beside two floors that don't learn."""
     with screen():
-        result = api.evaluate(bundle, fold=fold, cohort=cohort, predictions=predictions, output=output)
+        result = api.evaluate(bundle, cohort=cohort, predictions=predictions, output=output)
     print(result.table)
     print(f"picture: {result.picture}\nreport: {result.report}")

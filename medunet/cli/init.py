@@ -13,7 +13,9 @@ from medunet.errors import InputError
 
 
 def init(
-    cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="Tree of DICOM studies, or cohort.json.", show_default=False)],
+    cohort: Annotated[
+        Path, typer.Argument(metavar="COHORT", help="Tree of DICOM studies, or cohort.json.", show_default=False)
+    ],
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to make.", show_default=False)],
     budget: Annotated[str, typer.Option(help="Training time to plan for, like 45m or 2h.")] = "45m",
     dims: Annotated[int, typer.Option(help="3, or 2 for slices.", min=2, max=3)] = 3,

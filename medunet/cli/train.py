@@ -17,5 +17,7 @@ def train(
 ) -> None:
     """Train a bundle, or go on where an interrupted run stopped."""
     with screen():
-        weights = api.train(bundle, fold=fold, budget_minutes=parse_minutes(budget) if budget else None, restart=restart)
+        weights = api.train(
+            bundle, fold=fold, budget_minutes=parse_minutes(budget) if budget else None, restart=restart
+        )
     print(f"wrote {weights}; next: medunet evaluate {bundle}, or medunet predict {bundle} SCAN -o OUT")

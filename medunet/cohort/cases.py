@@ -89,7 +89,9 @@ def _locate(case: Case, cohort: Cohort, path: Path) -> Case:
     if label is not None:
         for name in label.rois:
             if name not in cohort.labels.names:
-                raise RecordError(path, f"case {case.id} has the label '{name}'", suggest(name, list(cohort.labels.names)))
+                raise RecordError(
+                    path, f"case {case.id} has the label '{name}'", suggest(name, list(cohort.labels.names))
+                )
         label = label.model_copy(update={"path": _find(base, label.path, case)})
     return case.model_copy(update={"channels": channels, "label": label})
 

@@ -1,6 +1,5 @@
 """Find the cases of a tree of DICOM studies: patients, channels by modality, contours by what they reference."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -65,8 +64,8 @@ def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None) ->
     modality = {name: code for code, name in CHANNELS.items()}
     files: dict[str, ContourFile] = {}
     cases: dict[str, dict[str, Channel]] = {}
-    for patient, series in patients.items():
-        chosen = {name: _choose_series(patient, series, name, modality[name]) for name in names}
+    for patient, images in patients.items():
+        chosen = {name: _choose_series(patient, images, name, modality[name]) for name in names}
         cases[patient] = {name: Channel(path=item.folder, series=item.uid) for name, item in chosen.items()}
         own = [item for item in found.contours if item.patient_id == patient]
         matched = _match_contours(own, chosen[names[0]])
@@ -131,7 +130,9 @@ def _match_contours(found: list[ContourFile], reference: Series) -> ContourFile 
         grid = measure_grid(reference)
         named = [item for item in found if item.frame_of_reference_uid == frame and _lies_on(item, grid)]
     if len(named) > 1:
-        raise LabelError(f"patient {reference.patient_id}", f"{len(named)} RTSTRUCT files fit its {reference.modality}", _LIST)
+        raise LabelError(
+            f"patient {reference.patient_id}", f"{len(named)} RTSTRUCT files fit its {reference.modality}", _LIST
+        )
     return named[0] if named else None
 
 
@@ -170,7 +171,9 @@ def _name_labels(files: dict[str, ContourFile]) -> dict[str, dict[str, str]]:
 
 
 def _common_start(names: Iterable[str]) -> str:
-    return os.path.commonprefix([name.lower() for name in names]).rstrip("_- .")
+    first, last = min(lowered := sorted(name.lower() for name in names)), max(lowered)
+    same = next((n for n, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    return first[:same].rstrip("_- .")
 
 
 def _make_source(file: ContourFile | None, labels: dict[str, dict[str, str]]) -> LabelSource | None:

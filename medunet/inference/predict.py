@@ -54,6 +54,7 @@ def predict_scan(predictor: Predictor, scan: Scan) -> Mask:
     """
     plan = predictor.bundle.plan
     image = run_chain(predictor.bundle.preprocessing, scan.paths, scan.series)
-    source = Grid(tuple(int(n) for n in image.meta["spatial_shape"]), np.asarray(image.meta["original_affine"]))
+    i, j, k = (int(n) for n in image.meta["spatial_shape"])
+    source = Grid((i, j, k), np.asarray(image.meta["original_affine"]))
     logits = assemble_logits(image.as_tensor(), predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
     return restore_mask(logits, np.asarray(image.affine), source, plan.labels)

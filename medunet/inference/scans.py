@@ -47,7 +47,8 @@ def find_scan(path: Path, plan: Plan) -> Scan:
         key: _choose(path, found, channel, plan.modalities[channel])
         for key, channel in zip(plan.image_keys(), plan.channels, strict=True)
     }
-    paths, series = {}, {}
+    paths: dict[str, str] = {}
+    series: dict[str, str] = {}
     for key, item in chosen.items():
         paths[key] = item.folder
         if item.folder in series and series[item.folder] != item.uid:
@@ -60,7 +61,9 @@ def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str) 
     fitting = [series for series in found if series.modality == modality]
     listed = "; ".join(f"{series.modality} '{series.description}' of {len(series.files)} files" for series in found)
     if not fitting:
-        raise SeriesError(path, f"no series is {modality}, the channel '{channel}' (there are {listed})", "give that scan")
+        raise SeriesError(
+            path, f"no series is {modality}, the channel '{channel}' (there are {listed})", "give that scan"
+        )
     if len(fitting) > 1:
         raise SeriesError(
             path, f"{len(fitting)} series are {modality} (there are {listed})", f"name one: --image {channel}=FOLDER"

@@ -4,4 +4,12 @@ from medunet.networks.cost import measure_step
 from medunet.networks.precision import AutocastInferer, choose_precision
 from medunet.networks.unet import DeepSupervision, build_network, lay_out, make_network
 
-__all__ = ["AutocastInferer", "DeepSupervision", "build_network", "choose_precision", "lay_out", "make_network", "measure_step"]
+__all__ = [
+    "AutocastInferer",
+    "DeepSupervision",
+    "build_network",
+    "choose_precision",
+    "lay_out",
+    "make_network",
+    "measure_step",
+]

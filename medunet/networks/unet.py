@@ -75,7 +75,7 @@ class DeepSupervision(nn.Module):
         for down in self.network.downsamples:
             skips.append(down(skips[-1]))
         features = self.network.bottleneck(skips[-1])
-        decoded = []
+        decoded: list[torch.Tensor] = []
         for up, skip in zip(self.network.upsamples, reversed(skips), strict=True):
             features = up(features, skip)
             decoded.insert(0, features)
@@ -92,5 +92,5 @@ def lay_out(network: DeepSupervision) -> DeepSupervision:
     plain = network.network
     on_cpu = next(network.parameters()).device.type == "cpu"
     if plain.spatial_dims == 3 and on_cpu and plain.filters[0] <= CHANNELS_LAST_UP_TO:
-        return network.to(memory_format=torch.channels_last_3d)
+        return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return network

@@ -107,7 +107,8 @@ def _intensities_at(volume: Volume, points: Points) -> npt.NDArray[np.float32]:
     nearest = np.rint(volume.grid.to_voxel(points)).astype(int)
     inside = np.all((nearest >= 0) & (nearest < volume.grid.shape), axis=1)
     i, j, k = nearest[inside].T
-    return volume.voxels[0, i, j, k].astype(np.float32)
+    values: npt.NDArray[np.float32] = volume.voxels[0, i, j, k].astype(np.float32)
+    return values
 
 
 def _summarize(values: npt.NDArray[np.float32]) -> ChannelStatistics:

@@ -66,9 +66,9 @@ class Plan(Record):
     """Voxels along x, y, z."""
     batch: int = Field(ge=1)
     network: NetworkPlan
-    overlap: float = Field(0.5, ge=0.0, lt=1.0)
+    overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Of neighbouring patches in prediction."""
-    foreground_share: float = Field(0.5, ge=0.0, le=1.0)
+    foreground_share: float = Field(default=0.5, ge=0.0, le=1.0)
     """Share of a batch, rounded up, whose patches hold a voxel of a label."""
     learning_rate: float = Field(gt=0.0)
     budget_minutes: float = Field(gt=0.0)
@@ -127,7 +127,7 @@ def make_plan(
             "sd inside the labels; every other channel by its own mean and sd (Isensee 2021)",
             "batch": "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
             "overlap": "half a patch, weighted by a Gaussian (Isensee 2021)",
-            "foreground_share": "half of a batch holds foreground; Isensee 2021 forces a third, rounded up to one of two",
+            "foreground_share": "half of a batch, as with the third that Isensee 2021 forces, rounded up",
             "learning_rate": "AdamW at 1e-3: converges in the few thousand steps that a CPU has; Isensee's SGD at "
             "0.01 is meant for 250,000",
         },
@@ -179,9 +179,7 @@ def _list_candidates(base: Plan, fingerprint: Fingerprint, memory_gib: float) ->
 def estimate_work(plan: Plan) -> float:
     """Multiplications of one training step up to a constant: voxels × features² × kernel, over the levels."""
     voxels, work = float(np.prod(plan.patch)) * plan.batch, 0.0
-    for features, stride, kernel in zip(
-        plan.network.filters, plan.network.strides, plan.network.kernels, strict=True
-    ):
+    for features, stride, kernel in zip(plan.network.filters, plan.network.strides, plan.network.kernels, strict=True):
         voxels /= np.prod(stride)
         work += voxels * features**2 * float(np.prod(kernel))
     return work

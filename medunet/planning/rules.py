@@ -31,7 +31,9 @@ def plan_spacing(spacings_mm: list[Spacing], shapes: list[Triple]) -> tuple[Spac
     sizes = np.median(shapes, axis=0)
     coarsest = int(np.argmax(median))
     others = [axis for axis in range(3) if axis != coarsest]
-    anisotropic = median[coarsest] > ANISOTROPY * max(median[others]) and sizes[coarsest] * ANISOTROPY < min(sizes[others])
+    anisotropic = median[coarsest] > ANISOTROPY * max(median[others]) and sizes[coarsest] * ANISOTROPY < min(
+        sizes[others]
+    )
     target = median.copy()
     reason = "median spacing of the cases (Isensee 2021)"
     if anisotropic:

@@ -38,9 +38,7 @@ def make_preprocessing(plan: Plan) -> list[Step]:
     steps += [
         {"_target_": "ResampleToMatchd", "keys": [key], "key_dst": reference, "mode": "bilinear"} for key in others
     ]
-    steps += [
-        _make_normalization(key, plan.normalization[name]) for key, name in zip(keys, plan.channels, strict=True)
-    ]
+    steps += [_make_normalization(key, plan.normalization[name]) for key, name in zip(keys, plan.channels, strict=True)]
     if others:
         steps.append({"_target_": "ConcatItemsd", "keys": keys, "name": "image"})
     return [*steps, {"_target_": "EnsureTyped", "keys": ["image"], "dtype": "float32"}]
@@ -125,7 +123,9 @@ def run_chain(steps: Sequence[Step], paths: Mapping[str, str], series: Mapping[s
     """
     load, *rest = instantiate(steps)
     if not isinstance(load, LoadImaged):
-        raise BundleError("preprocessing", "its first transform is not LoadImaged", "restore the bundle's inference.json")
+        raise BundleError(
+            "preprocessing", "its first transform is not LoadImaged", "restore the bundle's inference.json"
+        )
     try:
         data = load(dict(paths), reader=VolumeReader(series))
         return Compose(rest)(data)["image"]

@@ -46,9 +46,7 @@ def _source_positions(
     out = torch.empty((shape[0], shape[1], stop - start, 3))
     for axis in range(3):
         row = to_source[axis]
-        terms = [
-            (axes[n].double() * row[n]).reshape([-1 if m == n else 1 for m in range(3)]) for n in range(3)
-        ]
+        terms = [(axes[n].double() * row[n]).reshape([-1 if m == n else 1 for m in range(3)]) for n in range(3)]
         index = terms[0] + terms[1] + terms[2] + row[3]
         out[..., 2 - axis] = index * (2.0 / max(source[axis] - 1, 1)) - 1.0
     return out

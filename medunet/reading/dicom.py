@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from pydicom.uid import UID, HTJ2K, ExplicitVRBigEndian, HTJ2KLossless, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import HTJ2K, UID, ExplicitVRBigEndian, HTJ2KLossless, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medunet.errors import SeriesError
 from medunet.geometry import Grid

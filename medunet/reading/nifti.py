@@ -8,6 +8,8 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from medunet.errors import GeometryError, InputError
 from medunet.geometry import ACCEPTED_MM, Affine, Grid, flip_lps_ras, measure_displacement
@@ -33,7 +35,13 @@ def read_nifti(path: Path) -> Read:
         if len(shape) != 3:
             raise InputError(path, f"it has the shape {image.shape}, not one volume", "split it into volumes")
         voxels = np.asanyarray(image.dataobj).reshape(shape)
-    except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, OSError, EOFError, ValueError) as error:
+    except (
+        ImageFileError,
+        HeaderDataError,
+        OSError,
+        EOFError,
+        ValueError,
+    ) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(path, f"it can't be read as NIfTI ({error})", "restore the file") from None
@@ -65,7 +73,7 @@ def _choose_affine(image: Any, path: Path) -> tuple[Affine, tuple[str, ...]]:
     try:
         sform, s_code = header.get_sform(coded=True)
         qform, q_code = header.get_qform(coded=True)
-    except (nib.spatialimages.HeaderDataError, ValueError) as error:
+    except (HeaderDataError, ValueError) as error:
         raise GeometryError(path, f"its qform is no rotation ({error})", "repair the header") from None
     if not s_code and not q_code:
         raise GeometryError(path, "neither sform nor qform is set, so its place is unknown", "set one of them")
@@ -91,16 +99,16 @@ def read_itk(path: Path) -> Read:
     Raises:
         InputError: it is damaged, or no volume of one channel.
     """
-    import SimpleITK as sitk  # loading it takes a third of a second, which NIfTI and DICOM don't need
+    import SimpleITK  # loading it takes a third of a second, which NIfTI and DICOM don't need
 
     _check_data_file(path)
     try:
-        image = sitk.ReadImage(str(path))
+        image = SimpleITK.ReadImage(str(path))
     except RuntimeError as error:
         raise InputError(path, f"it can't be read ({str(error).strip().splitlines()[-1]})", "restore it") from None
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         raise InputError(path, f"it has {image.GetDimension()} axes, not one volume", "give a grey volume")
-    voxels = sitk.GetArrayFromImage(image).transpose(2, 1, 0)
+    voxels = SimpleITK.GetArrayFromImage(image).transpose(2, 1, 0)
     if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
         raise InputError(path, "some voxels are not finite", "replace them before use")
     affine = np.eye(4)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from medunet.errors import InputError, LabelError, MissingInputError, SeriesError
+from medunet.errors import LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.contours import rasterize, read_contours

@@ -4,7 +4,7 @@ from medunet.training.checkpoints import KeepBest, RunCheckpoint
 from medunet.training.handlers import Deadline, EpochSeed, NanStop, TrainingProgress
 from medunet.training.run import train_bundle
 from medunet.training.schedule import Schedule, make_schedule
-from medunet.training.session import TrainingSession, open_session
+from medunet.training.session import TrainingSession, open_session, split_cases
 
 __all__ = [
     "Deadline",
@@ -17,5 +17,6 @@ __all__ = [
     "TrainingSession",
     "make_schedule",
     "open_session",
+    "split_cases",
     "train_bundle",
 ]

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
-from torch import nn
 
 from medunet.errors import ResourceError
+from medunet.networks import DeepSupervision
 from medunet.records import hash_file, whole_file
 
 LOGGER = logging.getLogger(__name__)
@@ -30,17 +30,15 @@ class RunCheckpoint:
         network: `DeepSupervision` around the network of the bundle.
         optimizer: its optimizer.
         lr_scheduler: its learning-rate schedule.
-        classes: logits of the network.
     """
 
     def __init__(
-        self, folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer, lr_scheduler: Any, classes: int
+        self, folder: Path, network: DeepSupervision, optimizer: torch.optim.Optimizer, lr_scheduler: Any
     ) -> None:
         self._folder = Path(folder)
         self._network = network
         self._optimizer = optimizer
         self._lr_scheduler = lr_scheduler
-        self._classes = classes
         self._best: dict[str, torch.Tensor] = {}
         self._resumed_at = time.monotonic()
         self._spent = 0.0
@@ -68,8 +66,7 @@ class RunCheckpoint:
         return self._best or self._copy_weights()
 
     def _copy_weights(self) -> dict[str, torch.Tensor]:
-        plain = self._network.network if hasattr(self._network, "network") else self._network
-        return {key: value.detach().cpu().clone() for key, value in plain.state_dict().items()}
+        return {key: value.detach().cpu().clone() for key, value in self._network.network.state_dict().items()}
 
     def _save(self, engine: Engine) -> None:
         self.epoch = engine.state.epoch

@@ -20,7 +20,9 @@ def test_patches_cover_every_voxel_and_stay_inside(sizes: tuple[tuple[int, int],
     assert seen.all()
 
 
-@pytest.mark.parametrize(("shape", "patch"), [((112, 88, 44), (48, 48, 32)), ((64, 64, 64), (64, 64, 64)), ((90, 70, 33), (32, 40, 16))])
+@pytest.mark.parametrize(
+    ("shape", "patch"), [((112, 88, 44), (48, 48, 32)), ((64, 64, 64), (64, 64, 64)), ((90, 70, 33), (32, 40, 16))]
+)
 def test_places_are_those_of_monai(shape: tuple[int, ...], patch: tuple[int, ...]) -> None:
     step = tuple(int(p * 0.5) if n != p else p for p, n in zip(patch, shape, strict=True))
     theirs = [tuple(s.start for s in slices) for slices in dense_patch_slices(shape, patch, step)]

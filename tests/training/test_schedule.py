@@ -6,7 +6,9 @@ from medunet.training.schedule import make_schedule
 @pytest.mark.parametrize("budget", [60.0, 300.0, 2400.0, 36000.0])
 @pytest.mark.parametrize("step", [0.05, 0.4, 6.0])
 @pytest.mark.parametrize("validation", [0.5, 20.0])
-def test_steps_and_validations_fill_the_budget_without_exceeding_it(budget: float, step: float, validation: float) -> None:
+def test_steps_and_validations_fill_the_budget_without_exceeding_it(
+    budget: float, step: float, validation: float
+) -> None:
     schedule = make_schedule(budget, 5.0, step, validation, (10.0, 5.0))
     validations = schedule.epochs // schedule.validation_interval
     seconds = schedule.epochs * schedule.steps_per_epoch * step + validations * validation

@@ -1,0 +1,41 @@
+# Everything that people who work on medunet or try it need; `make` alone lists it.
+PYTHON ?= python3.11
+VENV ?= .venv
+# Package index for torch, where the usual one has none for your GPU or a needlessly large one.
+TORCH_INDEX ?=
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check format
+
+help: ## list what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
+	@echo "variables: PYTHON (a Python 3.11), VENV (folder), TORCH_INDEX (package index for torch)"
+
+setup: $(READY) ## make the virtual environment, with torch's build from TORCH_INDEX if that is given
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import torch' 2>/dev/null || \
+		$(BIN)/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c constraints.txt torch
+	$(BIN)/pip install -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+demo: $(READY) ## the whole path on made-up CT patients, in under 10 minutes on 2 cores
+	$(BIN)/python workflows/demo.py demo --again
+
+check: $(READY) ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check ## all tests but the slow ones
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(READY) ## the slow proofs
+	$(BIN)/pytest -m slow
+
+format: $(READY) ## bring the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

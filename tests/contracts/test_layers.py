@@ -1,0 +1,84 @@
+"""A module imports its own folder and the layers above it; nothing imports in a circle."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "medunet"
+LAYERS = {
+    **dict.fromkeys(("errors", "geometry", "labels", "records", "extras", "progress"), 0),
+    "reading": 1,
+    "writing": 1,
+    "cohort": 2,
+    "planning": 3,
+    "preparation": 4,
+    "networks": 4,
+    "bundle": 5,
+    "inference": 6,
+    "evaluation": 6,
+    "training": 6,
+    "api": 7,
+    "deploy": 8,
+    "node": 8,
+    "cli": 9,
+}
+# What the architecture lets a layer load beside numpy and the standard library.
+FORBIDDEN = {
+    "reading": {"torch", "monai", "ignite"},
+    "writing": {"torch", "monai", "ignite"},
+    "cohort": {"torch", "monai", "ignite", "pydicom", "nibabel", "SimpleITK"},
+    "planning": {"torch", "monai", "ignite", "pydicom", "nibabel", "SimpleITK"},
+    "evaluation": {"torch", "monai", "ignite"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def find_imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= (
+                {f"{node.module}.{name.name}" for name in node.names} if node.module == "medunet" else {node.module}
+            )
+    return found
+
+
+def name_part(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_up(path: Path) -> None:
+    part = name_part(path)
+    if part in ("__init__", "__main__"):
+        return
+    for name in find_imports(path):
+        root, *rest = name.split(".")
+        if root == "medunet":
+            assert rest, "a module imports the root package"
+            other = rest[0]
+            assert other == part or LAYERS[other] < LAYERS[part], f"{part} imports {other}"
+        assert root not in FORBIDDEN.get(part, set()), f"{part} loads {root}"
+
+
+def test_no_circle() -> None:
+    graph = {}
+    for path in MODULES:
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        graph[name] = {item for item in find_imports(path) if item.startswith("medunet")} - {name}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " → ".join((*trail, name))
+        if name in done or name not in graph:
+            return
+        for other in graph[name]:
+            visit(other, (*trail, name))
+        done.add(name)
+
+    for name in graph:
+        if not name.endswith("__main__"):
+            visit(name, ())

@@ -1,0 +1,31 @@
+import pickle
+
+import pytest
+
+from medunet.errors import BundleError, ExtraError, GeometryError, InputError, MedunetError, find_medunet_error
+
+
+def test_a_message_is_one_sentence_with_subject_finding_and_remedy() -> None:
+    error = GeometryError("scan.nii", "it is tilted", "straighten it", expected="none")
+    assert str(error) == "scan.nii: it is tilted (expected none); straighten it."
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin"), [(InputError, ValueError), (BundleError, ValueError), (ExtraError, ImportError)]
+)
+def test_errors_are_built_in_errors_too(kind: type[MedunetError], builtin: type[Exception]) -> None:
+    assert issubclass(kind, builtin)
+
+
+def test_errors_travel_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(InputError("a", "b", "c", "d")))  # noqa: S301
+    assert (type(error), str(error)) == (InputError, "a: b (expected d); c.")
+
+
+def test_ours_is_found_in_what_a_library_wrapped_around_it() -> None:
+    ours = InputError("a", "b", "c")
+    wrapped = RuntimeError("wrapped")
+    wrapped.__cause__ = KeyError("between")
+    wrapped.__cause__.__context__ = ours
+    assert find_medunet_error(wrapped) is ours
+    assert find_medunet_error(RuntimeError("other")) is None

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medunet.errors import GeometryError
+from medunet.geometry import Grid, check_same_grid, flip_lps_ras, measure_displacement
+
+NUMBERS = st.floats(-3, 3)
+AFFINES = st.lists(NUMBERS, min_size=12, max_size=12).map(lambda v: np.vstack([np.reshape(v, (3, 4)), [0, 0, 0, 1.0]]))
+
+
+@given(AFFINES)
+def test_world_and_voxel_are_inverse(affine: np.ndarray) -> None:
+    if abs(np.linalg.det(affine)) < 0.05:
+        return
+    grid = Grid((5, 6, 7), affine)
+    indices = grid.corners()
+    assert np.allclose(grid.to_voxel(grid.to_world(indices)), indices, atol=1e-6)
+    assert np.array_equal(flip_lps_ras(flip_lps_ras(affine)), affine)
+
+
+def test_spacing_volume_and_nearest_axes_of_a_turned_grid() -> None:
+    grid = Grid((4, 5, 6), np.array([[0, 0.1, 3, 0], [-2, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 0, 1]]))
+    assert grid.spacing == pytest.approx((2, np.hypot(1, 0.1), 3))
+    assert grid.voxel_volume == pytest.approx(6)
+    assert grid.nearest_axes() == (2, 0, 1)
+
+
+@pytest.mark.parametrize("affine", [np.zeros((4, 4)), np.full((4, 4), np.nan), np.eye(3)])
+def test_an_affine_that_places_nothing_is_refused(affine: np.ndarray) -> None:
+    with pytest.raises(GeometryError):
+        Grid((2, 2, 2), affine)
+
+
+def test_the_same_grid_is_decided_by_the_farthest_corner() -> None:
+    grid = Grid((500, 500, 100), np.diag([1.0, 1, 3, 1]))
+    turned = np.diag([1.0, 1, 3, 1])
+    turned[1, 0] = 2e-8
+    check_same_grid(Grid(grid.shape, turned), grid, "a", "b")
+    turned[1, 0] = 1e-3
+    assert measure_displacement(Grid(grid.shape, turned), grid) == pytest.approx(0.499, abs=1e-3)
+    with pytest.raises(GeometryError, match=r"up to 0\.499 mm"):
+        check_same_grid(Grid(grid.shape, turned), grid, "a", "b")
+    with pytest.raises(GeometryError, match="shape"):
+        check_same_grid(Grid((2, 2, 2), np.eye(4)), grid, "a", "b")
