@@ -201,6 +201,24 @@ def make_train_config(plan: Plan) -> Config:
         },
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
+        **_make_optimization(plan),
+        "checkpoint": {
+            "_target_": "medunet.training.RunCheckpoint",
+            "folder": "$@session.folder",
+            "network": "@network",
+            "optimizer": "@optimizer",
+            "lr_scheduler": "@lr_scheduler",
+        },
+        "train": _make_train_group(plan),
+        "validate": _make_validate_group(plan, classes),
+        "initialize": ["$torch.manual_seed(@session.plan.seed)"],
+        "run": ["$@train#trainer.run()"],
+        "finalize": ["$@session.finish(@checkpoint)"],
+    }
+
+
+def _make_optimization(plan: Plan) -> Config:
+    return {
         "network_def": make_network(plan),
         "supervised": {
             "_target_": "medunet.networks.DeepSupervision",
@@ -230,18 +248,6 @@ def make_train_config(plan: Plan) -> Config:
             "total_iters": "$@session.schedule.epochs",
             "power": 0.9,
         },
-        "checkpoint": {
-            "_target_": "medunet.training.RunCheckpoint",
-            "folder": "$@session.folder",
-            "network": "@network",
-            "optimizer": "@optimizer",
-            "lr_scheduler": "@lr_scheduler",
-        },
-        "train": _make_train_group(plan),
-        "validate": _make_validate_group(plan, classes),
-        "initialize": ["$torch.manual_seed(@session.plan.seed)"],
-        "run": ["$@train#trainer.run()"],
-        "finalize": ["$@session.finish(@checkpoint)"],
     }
 
 

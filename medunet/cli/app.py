@@ -4,7 +4,11 @@ import sys
 
 import typer
 
-from medunet.cli import evaluate, init, plan, predict, train
+from medunet.cli.evaluate import evaluate
+from medunet.cli.init import init
+from medunet.cli.plan import plan
+from medunet.cli.predict import predict
+from medunet.cli.train import train
 from medunet.errors import MedunetError
 
 app = typer.Typer(
@@ -15,11 +19,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command(name="init")(init.init)
-app.command(name="plan")(plan.plan)
-app.command(name="train")(train.train)
-app.command(name="predict")(predict.predict)
-app.command(name="evaluate")(evaluate.evaluate)
+app.command(name="init")(init)
+app.command(name="plan")(plan)
+app.command(name="train")(train)
+app.command(name="predict")(predict)
+app.command(name="evaluate")(evaluate)
 
 
 def main() -> None:

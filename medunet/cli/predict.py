@@ -9,7 +9,6 @@ from medunet import api
 from medunet.cli.arguments import BundleArgument
 from medunet.cli.screen import screen
 from medunet.errors import InputError
-from medunet.records import measure_peak_memory
 
 
 def predict(
@@ -21,6 +20,8 @@ def predict(
     image: Annotated[list[str] | None, typer.Option(metavar="NAME=PATH", help="One path for each channel.")] = None,
 ) -> None:
     """Predict scans and write their masks as NIfTI on the grid of the scan."""
+    from medunet.records import measure_peak_memory  # brings pydantic, which --help doesn't need
+
     images = dict(_split(item) for item in image or [])
     if not scans and not images:
         raise InputError("medunet predict", "no scan is given", "name files or folders, or --image NAME=PATH")

@@ -29,6 +29,17 @@ TRAINING_SHARE = 0.8
 ENOUGH_STEPS = 900
 """With fewer steps a wider network learns less than a narrow one: chosen from runs of the demo."""
 
+REASONS = {
+    "normalization": "CT and PET carry units, so one fixed scale from the 0.5 and 99.5 percentiles, mean and "
+    "sd inside the labels; every other channel by its own mean and sd (Isensee 2021)",
+    "batch": "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
+    "overlap": "half a patch, weighted by a Gaussian (Isensee 2021)",
+    "foreground_share": "half of a batch, as with the third that Isensee 2021 forces, rounded up",
+    "learning_rate": "AdamW at 1e-3: converges in the few thousand steps that a CPU has; Isensee's SGD at "
+    "0.01 is meant for 250,000",
+}
+"""Reasons that are the same for every plan."""
+
 
 class Normalization(Record):
     """How the intensities of one channel become numbers near 0 and 1."""
@@ -121,16 +132,7 @@ def make_plan(
         network=NetworkPlan(filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
         learning_rate=1e-3,
         budget_minutes=budget_minutes,
-        reasons={
-            "spacing_mm": why_spacing,
-            "normalization": "CT and PET carry units, so one fixed scale from the 0.5 and 99.5 percentiles, mean and "
-            "sd inside the labels; every other channel by its own mean and sd (Isensee 2021)",
-            "batch": "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
-            "overlap": "half a patch, weighted by a Gaussian (Isensee 2021)",
-            "foreground_share": "half of a batch, as with the third that Isensee 2021 forces, rounded up",
-            "learning_rate": "AdamW at 1e-3: converges in the few thousand steps that a CPU has; Isensee's SGD at "
-            "0.01 is meant for 250,000",
-        },
+        reasons={"spacing_mm": why_spacing, **REASONS},
     )
     return _choose_network(base, fingerprint, measure_step, memory_gib)
 
