@@ -25,6 +25,8 @@ __all__ = ["Evaluation", "Prediction", "evaluate", "init", "plan", "predict", "r
 
 if TYPE_CHECKING:
     Floor = EllipsoidFloor | ThresholdFloor
+SOFT_TISSUE = (40.0, 400.0)
+"""Level and width of the usual window for soft tissue in CT, in HU."""
 PathLike = str | os.PathLike[str]
 
 
@@ -306,6 +308,7 @@ def _score_cases(
 
     methods: dict[str, list[CaseScore]] = {name: [] for name in ("medunet", *floors)}
     pictures = []
+    window = SOFT_TISSUE if cohort.modalities[cohort.channels[0]] == "CT" else None
     for case in track(cases, "scoring cases", len(cases)):
         volume = read_channel(case, cohort.channels[0])
         truth = read_label(cohort, case, volume.grid)
@@ -313,7 +316,7 @@ def _score_cases(
         methods["medunet"] += score_case(mask, truth, case.id)
         for name, by_label in floors.items():
             methods[name] += score_case(_apply_floor(by_label, volume, truth), truth, case.id)
-        image = draw_case(volume.voxels[0], truth.voxels > 0, mask.voxels > 0, volume.grid, title=case.id)
+        image = draw_case(volume.voxels[0], truth.voxels > 0, mask.voxels > 0, volume.grid, window, case.id)
         pictures.append(CasePicture(caption=case.id, image=image))
     return Scores(methods={name: tuple(scores) for name, scores in methods.items()}), pictures
 

@@ -1,6 +1,6 @@
 """The main job, from nothing: made-up CT patients in DICOM to a trained bundle and its honest scores.
 
-python workflows/demo.py [OUT] [--minutes 4.5] [--seed 0]
+python workflows/demo.py [OUT] [--minutes 6] [--seed 0]
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main() -> int:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", nargs="?", type=Path, default=Path("demo"))
-    parser.add_argument("--minutes", type=float, default=4.5, help="of training")
+    parser.add_argument("--minutes", type=float, default=6, help="of training")
     parser.add_argument("--seed", type=int, default=0, help="of the patients")
     parser.add_argument("--again", action="store_true", help="remove an older demo in OUT first")
     arguments = parser.parse_args()

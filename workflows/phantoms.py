@@ -28,8 +28,8 @@ from medunet.records import whole_folder
 NAMES = ("Ada", "Bela", "Carl", "Dora", "Emil", "Fina", "Gero", "Hilda", "Ivo", "Jana", "Knut", "Lene", "Milo", "Nora")
 BLUR_VOX = 0.6
 NOISE_HU = 18.0
-LESION_MM = (19.0, 44.0)
-"""Mean diameters that are drawn; shape and lobes widen the range to 16 to 50 mm."""
+LESION_MM = (26.0, 44.0)
+"""Mean diameters that are drawn; shape and lobes widen the range to about 20 to 50 mm."""
 SOFT = (Tissue.CAVITY, Tissue.LUNG, Tissue.WALL, Tissue.LIVER, Tissue.MUSCLE, Tissue.BOWEL, Tissue.FAT)
 """What a lesion may grow into."""
 SITES = (Tissue.LIVER, Tissue.LIVER, Tissue.CAVITY, Tissue.CAVITY, Tissue.WALL, Tissue.MUSCLE)

@@ -6,10 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
-from medunet.errors import InputError, MissingInputError, RecordError
+from medunet.errors import InputError, LabelError, MissingInputError, RecordError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
 from medunet.reading import Volume, read_mask, read_volume
@@ -62,15 +61,36 @@ def read_cohort(path: Path) -> Cohort:
     """Read a `cohort.json`; its relative paths are taken from its folder and come back absolute.
 
     Raises:
-        RecordError: a key is unknown or missing, or channels don't agree.
+        RecordError: a key is unknown or missing, or channels or folds don't agree with the cases.
         MissingInputError: a file isn't there.
+        InputError: two cases have one id.
     """
     cohort = read_record(path, Cohort)
     for name in cohort.channels:
+        if cohort.channels.count(name) > 1:
+            raise RecordError(path, f"the channel '{name}' stands there twice", "name each once")
         if name not in cohort.modalities:
             raise RecordError(path, f"the channel '{name}' has no modality", "add it to modalities")
+    check_ids(cohort.cases, str(path))
+    _check_folds(cohort, path)
     cases = tuple(_locate(case, cohort, path) for case in cohort.cases)
     return cohort.model_copy(update={"cases": cases})
+
+
+def _check_folds(cohort: Cohort, path: Path) -> None:
+    patients = {case.patient for case in cohort.cases}
+    for number, fold in enumerate(cohort.folds or ()):
+        unknown = sorted(set(fold) - patients)
+        if unknown:
+            raise RecordError(
+                path,
+                f"fold {number} holds out '{unknown[0]}', a patient of no case",
+                suggest(unknown[0], sorted(patients)),
+            )
+        if not fold:
+            raise RecordError(path, f"fold {number} holds out no patient", "name its patients or take the fold away")
+        if set(fold) == patients:
+            raise RecordError(path, f"fold {number} leaves no patient to train on", "hold out fewer patients")
 
 
 def _locate(case: Case, cohort: Cohort, path: Path) -> Case:
@@ -127,11 +147,9 @@ def check_cohort(cohort: Cohort, subject: str) -> Cohort:
         The cohort of labelled cases.
 
     Raises:
-        InputError: fewer than two patients are left, or two cases have one id.
+        InputError: fewer than two patients are left, two cases have one id, or a fold is left without patients.
     """
-    twice = [name for name, count in Counter(case.id for case in cohort.cases).items() if count > 1]
-    if twice:
-        raise InputError(subject, f"two cases have the id {twice[0]}", "give each case its own id")
+    check_ids(cohort.cases, subject)
     labelled = tuple(case for case in cohort.cases if case.label is not None)
     for case in cohort.cases:
         if case.label is None:
@@ -144,7 +162,27 @@ def check_cohort(cohort: Cohort, subject: str) -> Cohort:
             "add patients",
             expected="at least 2, one to train on and one to hold out",
         )
-    return cohort.model_copy(update={"cases": labelled})
+    folds = cohort.folds and tuple(tuple(name for name in fold if name in patients) for fold in cohort.folds)
+    for number, fold in enumerate(folds or ()):
+        if not fold or set(fold) == patients:
+            held_out = "none" if not fold else "all"
+            raise InputError(
+                subject,
+                f"fold {number} holds out {held_out} of the patients with labels",
+                "add labels or correct the folds",
+            )
+    return cohort.model_copy(update={"cases": labelled, "folds": folds})
+
+
+def check_ids(cases: tuple[Case, ...], subject: str) -> None:
+    """Check that no two cases share an id, which names their results.
+
+    Raises:
+        InputError: two do.
+    """
+    twice = [name for name, count in Counter(case.id for case in cases).items() if count > 1]
+    if twice:
+        raise InputError(subject, f"two cases have the id {twice[0]}", "give each its own id in a cohort.json")
 
 
 def read_channel(case: Case, channel: str) -> Volume:
@@ -158,11 +196,15 @@ def read_channel(case: Case, channel: str) -> Volume:
 
 
 def read_label(cohort: Cohort, case: Case, grid: Grid) -> Mask:
-    """Read the labels of a case on the grid of its first channel; a case without a label has background only.
+    """Read the labels of a case on the grid of its first channel.
+
+    A structure that is declared but not drawn gives a mask without its voxels; a case of which nobody said where
+    its labels are is refused, since an empty mask would be scored and learnt from as a healthy patient.
 
     Raises:
+        LabelError: the case has no label.
         MedunetError: as `read_mask`.
     """
     if case.label is None:
-        return Mask("classes", np.zeros(grid.shape, dtype=np.uint16), grid, cohort.labels)
+        raise LabelError(f"case {case.id}", "it has no label", "add one or leave the case out")
     return read_mask(case.label.path, grid, cohort.labels, case.label.rois)

@@ -1,17 +1,25 @@
 """Find the cases of a tree of DICOM studies: patients, channels by modality, contours by what they reference."""
 
-from collections.abc import Iterable
+import logging
+import os
+from itertools import chain
 from pathlib import Path
 
-from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, read_cohort
+import numpy as np
+
+from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids, read_cohort
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
 from medunet.reading import ContourFile, Findings, Series, find_series, measure_grid, read_contours
 from medunet.records import suggest
 
+LOGGER = logging.getLogger(__name__)
 CHANNELS = {"CT": "ct", "PT": "pet", "MR": "mr"}
 """Modality to name of the channel, in the order in which one becomes the reference."""
+OFF_PLANE = 0.1
+"""How far, in slices, a point may lie from the slice that its contour belongs to."""
+_LIST = "list the right ones in a cohort.json"
 
 
 def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None) -> Cohort:
@@ -21,10 +29,15 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None) -> Co
         path: file or folder.
         channels: limits the cohort to these, in this order.
 
+    Returns:
+        The cohort, with absolute paths; a patient of a tree is a case, without a label where no contours fit.
+
     Raises:
         MissingInputError: there is no DICOM image.
-        SeriesError: a patient lacks a channel, or has two series of one modality.
-        LabelError: contours fit no image, or structures are named differently.
+        SeriesError: a patient lacks a channel or has two series of one modality, or images name no patient.
+        LabelError: contours belong to nobody's images, or structures are named differently.
+        InputError: there is no such channel, or two patients would make cases of one id.
+        RecordError: the `cohort.json` is wrong.
     """
     path = Path(path)
     if not path.exists():
@@ -52,41 +65,47 @@ def _limit(cohort: Cohort, channels: tuple[str, ...] | None, path: Path) -> Coho
 
 
 def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None) -> Cohort:
+    patients = _group_images(found)
+    names = _find_channels(path, patients, wanted)
+    modality = {name: code for code, name in CHANNELS.items()}
+    files: dict[str, ContourFile] = {}
+    channels: dict[str, dict[str, Channel]] = {}
+    for patient, images in sorted(patients.items()):
+        chosen = {name: _choose_series(patient, images, name, modality[name]) for name in names}
+        channels[patient] = {
+            name: Channel(path=os.path.abspath(item.folder), series=item.uid) for name, item in chosen.items()
+        }
+        own = [item for item in found.contours if item.patient_id == patient]
+        matched = _match_contours(own, chosen[names[0]])
+        if matched is not None:
+            files[patient] = matched
+    labels = _name_labels(path, list(files.values()))
+    cases = tuple(
+        Case(id=_make_id(patient), patient=patient, channels=own, label=_make_source(files.get(patient), labels))
+        for patient, own in channels.items()
+    )
+    check_ids(cases, str(path))
+    return Cohort(
+        channels=names,
+        modalities={name: modality[name] for name in names},
+        labels=LabelTable.from_names(list(labels)),
+        cases=cases,
+    )
+
+
+def _group_images(found: Findings) -> dict[str, list[Series]]:
+    """Series by patient; every image and every contour file belongs to a patient who has images."""
     patients: dict[str, list[Series]] = {}
     for series in found.series:
+        if not series.patient_id:
+            raise SeriesError(series.folder, f"its {series.modality} series names no patient (PatientID)", _LIST)
         patients.setdefault(series.patient_id, []).append(series)
     for contours in found.contours:
         if contours.patient_id not in patients:
             raise LabelError(
                 contours.path, f"its patient {contours.patient_id!r} has no images here", "add them or take it away"
             )
-    names = _find_channels(path, patients, wanted)
-    modality = {name: code for code, name in CHANNELS.items()}
-    files: dict[str, ContourFile] = {}
-    cases: dict[str, dict[str, Channel]] = {}
-    for patient, images in patients.items():
-        chosen = {name: _choose_series(patient, images, name, modality[name]) for name in names}
-        cases[patient] = {name: Channel(path=item.folder, series=item.uid) for name, item in chosen.items()}
-        own = [item for item in found.contours if item.patient_id == patient]
-        matched = _match_contours(own, chosen[names[0]])
-        if matched is not None:
-            files[patient] = matched
-    labels = _name_labels(files)
-    table = LabelTable.from_names(list(labels))
-    return Cohort(
-        channels=names,
-        modalities={name: modality[name] for name in names},
-        labels=table,
-        cases=tuple(
-            Case(
-                id=_make_id(patient),
-                patient=patient,
-                channels=channels,
-                label=_make_source(files.get(patient), labels),
-            )
-            for patient, channels in sorted(cases.items())
-        ),
-    )
+    return patients
 
 
 def _make_id(patient: str) -> str:
@@ -99,7 +118,7 @@ def _find_channels(path: Path, patients: dict[str, list[Series]], wanted: tuple[
         if name not in known:
             raise InputError(path, f"there is no channel '{name}'", suggest(name, known))
     present = {series.modality for items in patients.values() for series in items}
-    names = wanted or tuple(name for code, name in CHANNELS.items() if code in present)
+    names = tuple(dict.fromkeys(wanted or ())) or tuple(name for code, name in CHANNELS.items() if code in present)
     if not names:
         raise SeriesError(path, f"its series are {', '.join(sorted(present))}", "list the images in a cohort.json")
     return names
@@ -114,69 +133,83 @@ def _choose_series(patient: str, found: list[Series], name: str, modality: str) 
             "add it, take the patient away, or name the channels that all have with --channels",
         )
     if len(fitting) > 1:
-        folders = ", ".join(series.folder for series in fitting)
-        raise SeriesError(f"patient {patient}", f"it has {len(fitting)} {modality} series ({folders})", _LIST)
+        listed = ", ".join(f"{series.uid} '{series.description}' in {series.folder}" for series in fitting)
+        raise SeriesError(f"patient {patient}", f"it has {len(fitting)} {modality} series ({listed})", _LIST)
     return fitting[0]
-
-
-_LIST = "list the right ones in a cohort.json"
 
 
 def _match_contours(found: list[ContourFile], reference: Series) -> ContourFile | None:
     """The contours of the reference: by the series they name, else by frame of reference and place."""
-    named = [item for item in found if reference.uid in item.series_uids]
-    if not named and found:
-        frame = reference.frame_of_reference_uid
+    fitting = [item for item in found if reference.uid in item.series_uids]
+    frame = reference.frame_of_reference_uid
+    if not fitting and frame and any(item.frame_of_reference_uid == frame for item in found):
         grid = measure_grid(reference)
-        named = [item for item in found if item.frame_of_reference_uid == frame and _lies_on(item, grid)]
-    if len(named) > 1:
+        fitting = [item for item in found if item.frame_of_reference_uid == frame and _lies_on(item, grid)]
+    if len(fitting) > 1:
         raise LabelError(
-            f"patient {reference.patient_id}", f"{len(named)} RTSTRUCT files fit its {reference.modality}", _LIST
+            f"patient {reference.patient_id}",
+            f"{len(fitting)} RTSTRUCT files fit its {reference.modality} ({', '.join(item.path for item in fitting)})",
+            _LIST,
         )
-    return named[0] if named else None
+    if found and not fitting:
+        LOGGER.warning("%s: it was drawn on another image than the %s series", found[0].path, reference.modality)
+    return fitting[0] if fitting else None
 
 
 def _lies_on(contours: ContourFile, grid: Grid) -> bool:
-    points = [points for item in read_contours(contours.path).values() for points in item]
-    for item in points:
-        index = grid.to_voxel(item)
-        off_plane = abs(index[:, 2] - round(float(index[:, 2].mean()))).max()
-        if off_plane > 0.1 or not (-1 < index[:, 2].mean() < grid.shape[2]):
+    """Whether all points lie in the volume and on its slices; where nothing is drawn nothing lies elsewhere."""
+    for points in chain.from_iterable(read_contours(contours.path).values()):
+        index = grid.to_voxel(points)
+        off_plane = np.abs(index[:, 2] - np.rint(index[:, 2].mean())).max()
+        if off_plane > OFF_PLANE or (index <= -1).any() or (index >= grid.shape).any():
             return False
-    return bool(points)
+    return True
 
 
-def _name_labels(files: dict[str, ContourFile]) -> dict[str, dict[str, str]]:
+def _name_labels(path: Path, files: list[ContourFile]) -> dict[str, dict[str, str]]:
     """Labels of a cohort: for each its structure in every file.
 
     Structures with the same names in all files are labels of these names. A single structure whose name differs
-    only in its end (GTV_CT, GTV_PET) makes one label of the common beginning.
+    only in case or in its last words (GTV_CT, GTV_PET) makes one label of the common beginning.
     """
     if not files:
-        raise LabelError("cohort", "no RTSTRUCT fits any image", "add contours, or list label maps in a cohort.json")
-    first = next(iter(files.values()))
-    names = sorted({name for item in files.values() for name in item.roi_names})
-    if all(set(item.roi_names) == set(first.roi_names) for item in files.values()) and first.roi_names:
-        return {name: {item.path: name for item in files.values()} for name in sorted(first.roi_names)}
-    if all(len(item.roi_names) == 1 for item in files.values()):
-        common = _common_start(names)
-        if len(common) > 2:
-            return {common: {item.path: item.roi_names[0] for item in files.values()}}
-    odd = next(item for item in files.values() if set(item.roi_names) != set(first.roi_names))
+        raise LabelError(path, "no RTSTRUCT fits any image", "add contours, or list label maps in a cohort.json")
+    for item in files:
+        if not item.roi_names:
+            raise LabelError(item.path, "it declares no structure", "export it again or take it away")
+    odd = next((item for item in files if set(item.roi_names) != set(files[0].roi_names)), None)
+    if odd is None:
+        return {name: {item.path: name for item in files} for name in sorted(files[0].roi_names)}
+    common = _find_common_start(sorted({name for item in files for name in item.roi_names}))
+    if common and all(len(item.roi_names) == 1 for item in files):
+        LOGGER.info("structures named %s… make the label %s", common, common)
+        return {common: {item.path: item.roi_names[0] for item in files}}
     raise LabelError(
         odd.path,
-        f"its structures are {', '.join(odd.roi_names)}, those of {first.path} are {', '.join(first.roi_names)}",
+        f"its structures are {', '.join(odd.roi_names)}, those of {files[0].path} are {', '.join(files[0].roi_names)}",
         "list cases and the structures of each label in a cohort.json",
     )
 
 
-def _common_start(names: Iterable[str]) -> str:
-    first, last = min(lowered := sorted(name.lower() for name in names)), max(lowered)
-    same = next((n for n, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
-    return first[:same].rstrip("_- .")
+def _find_common_start(names: list[str]) -> str:
+    """Words with which all names start, in any case, spelt as in the first; GTVp and GTVn share none."""
+    length = 0
+    for characters in zip(*names, strict=False):
+        if len({character.lower() for character in characters}) > 1:
+            break
+        length += 1
+    while length and any(_is_within_word(name, length) for name in names):
+        length -= 1
+    return names[0][:length].rstrip("_- .")
+
+
+def _is_within_word(name: str, position: int) -> bool:
+    pair = name[position - 1 : position + 1]
+    return len(pair) == 2 and (pair.isalpha() or pair.isdigit())
 
 
 def _make_source(file: ContourFile | None, labels: dict[str, dict[str, str]]) -> LabelSource | None:
     if file is None:
         return None
-    return LabelSource(path=file.path, rois={label: structures[file.path] for label, structures in labels.items()})
+    rois = {label: structures[file.path] for label, structures in labels.items()}
+    return LabelSource(path=os.path.abspath(file.path), rois=rois)

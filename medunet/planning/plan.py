@@ -35,7 +35,7 @@ REASONS = {
     "batch": "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
     "overlap": "half a patch, weighted by a Gaussian (Isensee 2021)",
     "foreground_share": "half of a batch, as with the third that Isensee 2021 forces, rounded up",
-    "learning_rate": "AdamW at 1e-3: converges in the few thousand steps that a CPU has; Isensee's SGD at "
+    "learning_rate": "AdamW at 2e-3: converges in the few thousand steps that a CPU has; Isensee's SGD at "
     "0.01 is meant for 250,000",
 }
 """Reasons that are the same for every plan."""
@@ -130,7 +130,7 @@ def make_plan(
         patch=(1, 1, 1),
         batch=batch,
         network=NetworkPlan(filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         budget_minutes=budget_minutes,
         reasons={"spacing_mm": why_spacing, **REASONS},
     )

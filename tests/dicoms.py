@@ -1,0 +1,60 @@
+"""Tiny DICOM series and contours with known positions."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from phantom_dicom import Identity, write_contours, write_ct
+from pydicom import Dataset, dcmread
+
+from medunet.geometry import Grid, flip_lps_ras
+
+
+def _complete(row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Directions of I, J and of the normal K, as columns."""
+    row = row / np.linalg.norm(row)
+    column = column - (column @ row) * row
+    column /= np.linalg.norm(column)
+    return np.column_stack([row, column, np.cross(row, column)])
+
+
+ORIENTATIONS = {
+    "axial": np.eye(3),
+    "sagittal": _complete(np.array([0, 1.0, 0]), np.array([0, 0, -1.0])),
+    "oblique": _complete(np.array([1, -0.1, 0.05]), np.array([0.2, 1.0, -0.3])),
+}
+
+
+def make_grid(orientation: str = "oblique", shape: tuple[int, int, int] = (12, 10, 6)) -> Grid:
+    """A grid with unequal spacing; columns of the orientation are the directions of I, J, K in LPS."""
+    affine = np.eye(4)
+    affine[:3, :3] = ORIENTATIONS[orientation] * (0.7, 1.1, 3.0)
+    affine[:3, 3] = (-20.0, 35.0, 110.0)
+    return Grid(shape, flip_lps_ras(affine))
+
+
+def make_identity(voxels: np.ndarray, grid: Grid) -> Identity:
+    """A made-up patient whose UIDs follow from the image."""
+    return Identity.from_content("PHANTOM^Test", "PH-T", "O", voxels, grid)
+
+
+def write_series(folder: Path, grid: Grid, voxels: np.ndarray | None = None) -> np.ndarray:
+    """Write a CT series; returns its HU (I, J, K)."""
+    if voxels is None:
+        voxels = np.random.default_rng(1).integers(-1000, 1500, grid.shape).astype(np.int16)
+    write_ct(folder, voxels, grid, make_identity(voxels, grid))
+    return voxels
+
+
+def write_mask(path: Path, mask: np.ndarray, grid: Grid, voxels: np.ndarray) -> None:
+    """Write contours for a series of `write_series`."""
+    write_contours(path, mask, grid, make_identity(voxels, grid), "lesion")
+
+
+def change(folder: Path, edit: Callable[[Dataset, int], None], only: Sequence[int] | None = None) -> None:
+    """Edit the files of a series in the order of their names."""
+    for number, path in enumerate(sorted(folder.glob("*.dcm"))):
+        if only is None or number in only:
+            dataset = dcmread(path)
+            edit(dataset, number)
+            dataset.save_as(path)

@@ -1,0 +1,55 @@
+import pytest
+
+from medunet.cohort import Case, Channel, Cohort
+from medunet.labels import LabelTable
+from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Plan, make_plan
+from medunet.planning.plan import estimate_work, plan_normalization
+
+COHORT = Cohort(
+    channels=("ct", "mr"),
+    modalities={"ct": "CT", "mr": "MR"},
+    labels=LabelTable.from_names(["a", "b"]),
+    cases=tuple(Case(id=n, patient=n, channels={"ct": Channel(path="x"), "mr": Channel(path="y")}) for n in ("p", "q")),
+)
+STATISTICS = ChannelStatistics(mean=60, sd=30, low=-20, high=150)
+FINGERPRINT = Fingerprint(
+    channels={"ct": STATISTICS, "mr": STATISTICS},
+    cases=tuple(
+        CaseMeasure(id=n, shape=(256, 256, 90), spacing_mm=(0.9, 0.9, 3.0), label_ml={"a": 1, "b": 2}) for n in "pq"
+    ),
+)
+
+
+def at_speed(rate: float) -> "object":
+    return lambda plan: estimate_work(plan) / rate
+
+
+def test_a_faster_machine_gets_a_wider_network_or_a_larger_patch() -> None:
+    plans = [make_plan(COHORT, FINGERPRINT, at_speed(rate), memory_gib=24) for rate in (1e8, 3e10, 3e12)]
+    work = [estimate_work(plan) for plan in plans]
+    assert work == sorted(work)
+    assert plans[0].network.filters[0] == 8
+    assert plans[2].network.filters[0] == 32
+    assert all(plan.reasons[name] for plan in plans for name in ("patch", "network", "spacing_mm", "learning_rate"))
+
+
+def test_memory_limits_the_patch() -> None:
+    small, large = (make_plan(COHORT, FINGERPRINT, at_speed(1e13), memory_gib=gib) for gib in (2, 16))
+    assert estimate_work(small) < estimate_work(large)
+
+
+def test_slices() -> None:
+    plan = make_plan(COHORT, FINGERPRINT, at_speed(1e11), dims=2)
+    assert plan.patch[2] == 1
+    assert plan.batch == 8
+
+
+def test_ct_and_pet_keep_their_scale_and_mr_is_normalised_by_itself() -> None:
+    assert plan_normalization("CT", STATISTICS).kind == plan_normalization("PT", STATISTICS).kind == "fixed"
+    assert plan_normalization("MR", STATISTICS).kind == "each"
+
+
+@pytest.mark.parametrize(("channels", "keys"), [(("ct",), ("image",)), (("ct", "mr"), ("ct", "mr"))])
+def test_keys_of_monai(channels: tuple[str, ...], keys: tuple[str, ...]) -> None:
+    plan: Plan = make_plan(COHORT, FINGERPRINT, at_speed(1e11)).model_copy(update={"channels": channels})
+    assert plan.image_keys() == keys

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dicoms import make_grid, write_mask, write_series
+
+from medunet.errors import LabelError, MissingInputError, SeriesError
+from medunet.labels import LabelTable
+from medunet.reading import find_series, read_mask, read_volume
+
+LESION = LabelTable.from_names(["lesion"])
+
+
+def test_several_series_are_listed_and_one_can_be_chosen(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", make_grid())
+    voxels = write_series(tmp_path / "b", make_grid("axial"))
+    with pytest.raises(SeriesError, match="it holds 2 series; choose one of"):
+        read_volume(tmp_path)
+    uid = next(item.uid for item in find_series(tmp_path).series if item.folder.endswith("b"))
+    assert np.array_equal(read_volume(tmp_path, series=uid).voxels[0], voxels)
+    with pytest.raises(SeriesError, match="it holds no series 1"):
+        read_volume(tmp_path, series="1.2")
+
+
+def test_where_a_volume_came_from(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    source = read_volume(tmp_path).source
+    assert source.patient_id == "PH-T"
+    assert source.modality == "CT"
+    assert all((source.study_uid, source.series_uid, source.frame_of_reference_uid))
+
+
+def test_nothing_to_read(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="holds no image"):
+        read_volume(tmp_path)
+    with pytest.raises(MissingInputError, match="no such file"):
+        read_volume(tmp_path / "x")
+    with pytest.raises(MissingInputError, match="no such file"):
+        read_mask(tmp_path / "x", make_grid(), LESION)
+
+
+def test_contours_come_back_exactly_on_an_oblique_grid_and_unknown_ones_are_named(tmp_path: Path) -> None:
+    grid = make_grid()
+    voxels = write_series(tmp_path / "CT", grid)
+    mask = np.zeros(grid.shape, np.uint8)
+    mask[2:9, 1:8, 1:5] = 1
+    mask[4:6, 3:5, 2:4] = 0
+    mask[9, 8, 3] = 1
+    write_mask(tmp_path / "c.dcm", mask, grid, voxels)
+    assert np.array_equal(read_mask(tmp_path / "c.dcm", read_volume(tmp_path / "CT").grid, LESION).voxels, mask)
+    with pytest.raises(LabelError, match="no structure 'lesoin'; did you mean 'lesion'"):
+        read_mask(tmp_path / "c.dcm", grid, LESION, {"lesion": "lesoin"})
+    with pytest.raises(LabelError, match="overlap"):
+        read_mask(tmp_path / "c.dcm", grid, LabelTable.from_names(["a", "b"]), {"a": "lesion", "b": "lesion"})

@@ -1,0 +1,54 @@
+from itertools import permutations, product
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from medunet.errors import ResourceError
+from medunet.geometry import Grid
+from medunet.labels import LabelTable, Mask
+from medunet.reading import read_mask
+from medunet.writing import write_nifti
+
+TABLE = LabelTable.from_names(["a", "b"])
+
+
+def read_back(path: Path, mask: Mask) -> Mask:
+    return read_mask(path, mask.grid, mask.table)
+
+
+def make(affine: np.ndarray) -> Mask:
+    voxels = np.random.default_rng(0).integers(0, 3, (5, 4, 3)).astype(np.uint8)
+    return Mask("classes", voxels, Grid(voxels.shape, affine), TABLE)
+
+
+@pytest.mark.parametrize("signs", list(product((1, -1), repeat=3)))
+@pytest.mark.parametrize("axes", list(permutations(range(3))))
+def test_all_48_orientations_are_the_identity(tmp_path: Path, axes: tuple[int, ...], signs: tuple[int, ...]) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = (np.eye(3)[:, list(axes)] * signs) * (0.7, 1.3, 4.0)
+    affine[:3, 3] = (11, -7, 3)
+    mask = make(affine)
+    write_nifti(mask, tmp_path / "m.nii.gz", read_back)
+    image = nib.load(tmp_path / "m.nii.gz")
+    assert np.array_equal(np.asarray(image.dataobj), mask.voxels)
+    assert np.allclose(image.affine, affine, atol=1e-5)
+    assert image.header["qform_code"] == image.header["sform_code"] == 1
+    assert image.get_data_dtype() == np.uint8
+
+
+def test_a_sheared_grid_sets_the_sform_only(tmp_path: Path) -> None:
+    affine = np.array([[1, 0, 0, 0], [0, 1, 0.4, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]])
+    write_nifti(make(affine), tmp_path / "m.nii.gz", read_back)
+    header = nib.load(tmp_path / "m.nii.gz").header
+    assert (header["sform_code"], header["qform_code"]) == (1, 0)
+    assert np.allclose(header.get_sform(), affine)
+
+
+def test_what_reads_back_otherwise_is_not_left_behind(tmp_path: Path) -> None:
+    mask = make(np.eye(4))
+    other = make(np.diag([1, 1, 2, 1.0]))
+    with pytest.raises(ResourceError, match="differs from what was written"):
+        write_nifti(mask, tmp_path / "m.nii.gz", lambda *_: other)
+    assert list(tmp_path.iterdir()) == []
