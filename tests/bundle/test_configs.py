@@ -1,0 +1,38 @@
+import json
+
+import pytest
+from plans import make_test_plan
+
+from medunet.bundle import make_evaluate_config, make_inference_config, make_train_config
+from medunet.bundle.configs import find_root, make_inferer
+
+
+@pytest.mark.parametrize("channels", [("ct",), ("ct", "pet")])
+def test_inference_and_evaluation_name_nothing_of_medunet(channels: tuple[str, ...]) -> None:
+    plan = make_test_plan(channels=channels)
+    for config in (make_inference_config(plan), make_evaluate_config(plan)):
+        assert "medunet" not in json.dumps(config)
+    assert "medunet" in json.dumps(make_train_config(plan))
+
+
+def test_training_infers_with_the_same_network_and_window() -> None:
+    plan = make_test_plan()
+    train, inference = make_train_config(plan), make_inference_config(plan)
+    assert train["network_def"] == inference["network_def"]
+    assert train["validate"]["inferer"]["inferer"] == inference["inferer"] == make_inferer(plan)
+
+
+def test_slices_are_inferred_slice_by_slice() -> None:
+    inferer = make_inferer(make_test_plan(dims=2))
+    assert (inferer["_target_"], inferer["roi_size"]) == ("SliceInferer", [16, 16])
+
+
+def test_the_root_is_found_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+    import sys
+
+    expression = find_root("train.json").removeprefix("$")
+    for arguments in (["--config_file", "a/b/configs/train.json"], ["--config_file=a/b/configs/train.json"]):
+        monkeypatch.setattr(sys, "argv", ["run", *arguments])
+        found = eval(expression, {"os": os, "sys": sys})  # noqa: S307 (what MONAI does with it)
+        assert found == os.path.abspath("a/b")

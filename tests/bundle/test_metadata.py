@@ -1,0 +1,17 @@
+from plans import make_test_plan
+
+from medunet.bundle import make_metadata
+from medunet.bundle.metadata import SCHEMA
+
+REQUIRED = ["version", "monai_version", "pytorch_version", "numpy_version", "required_packages_version", "task", "description", "authors", "copyright", "network_data_format"]
+
+
+def test_what_the_schema_requires_is_there() -> None:
+    metadata = make_metadata(make_test_plan(channels=("ct", "pet")), "b")
+    assert metadata["schema"] == SCHEMA
+    assert all(metadata[key] for key in REQUIRED)
+    inputs = metadata["network_data_format"]["inputs"]["image"]
+    outputs = metadata["network_data_format"]["outputs"]["pred"]
+    assert inputs["num_channels"] == len(inputs["channel_def"]) == 2
+    assert outputs["channel_def"] == {"0": "background", "1": "lesion"}
+    assert "medunet" not in metadata["required_packages_version"]
