@@ -1,7 +1,8 @@
 # Everything that people who work on medunet or try it need; `make` alone lists it.
 PYTHON ?= python3.11
 VENV ?= .venv
-# Package index for torch, where the usual one has none for your GPU or a needlessly large one.
+# Package index for torch, where the usual one has none for your GPU or a needlessly large one. Only torch itself
+# is taken from there: such indexes lack the pinned versions of what it needs, which the second install brings.
 TORCH_INDEX ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -18,7 +19,7 @@ setup: $(READY) ## make the virtual environment, with torch's build from TORCH_I
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c 'import torch' 2>/dev/null || \
-		$(BIN)/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -c constraints.txt torch
+		$(BIN)/pip install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
 	$(BIN)/pip install -c constraints.txt -e '.[dev]'
 	touch $(READY)
 

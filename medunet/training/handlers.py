@@ -57,7 +57,8 @@ class NanStop:
 def read_loss(engine: Engine) -> float:
     """Loss of the iteration that ended."""
     output = engine.state.output
-    return float(output["loss"] if isinstance(output, dict) else output[0]["loss"])
+    loss = output["loss"] if isinstance(output, dict) else output[0]["loss"]
+    return float(torch.as_tensor(loss).detach())
 
 
 class TrainingProgress:

@@ -3,7 +3,8 @@ from plans import make_test_plan
 from medunet.bundle import make_metadata
 from medunet.bundle.metadata import SCHEMA
 
-REQUIRED = ["version", "monai_version", "pytorch_version", "numpy_version", "required_packages_version", "task", "description", "authors", "copyright", "network_data_format"]
+REQUIRED = ("version", "monai_version", "pytorch_version", "numpy_version", "required_packages_version", "task")
+REQUIRED += ("description", "authors", "copyright", "network_data_format")
 
 
 def test_what_the_schema_requires_is_there() -> None:

@@ -1,0 +1,20 @@
+import pytest
+from commands import run
+
+
+def test_errors_of_ours_are_one_line_and_two(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "plan", "nowhere") == 2
+    assert capsys.readouterr().err.startswith("medunet: nowhere: it is no bundle")
+
+
+def test_an_interruption_is_no_error_of_the_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("medunet.api.plan", interrupt)
+    assert run(monkeypatch, "plan", "x") == 130
+    assert capsys.readouterr().err == "medunet: stopped.\n"

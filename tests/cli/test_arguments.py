@@ -1,0 +1,22 @@
+import pytest
+
+from medunet.cli.arguments import parse_gib, parse_minutes
+from medunet.errors import InputError
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("45m", 45), ("45", 45), ("1.5h", 90), ("90s", 1.5)])
+def test_minutes(text: str, minutes: float) -> None:
+    assert parse_minutes(text) == minutes
+
+
+@pytest.mark.parametrize(("text", "gib"), [("8G", 8), ("8", 8), ("512M", 0.5)])
+def test_gib(text: str, gib: float) -> None:
+    assert parse_gib(text) == gib
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1m", "0", "nan", "infm"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="--budget"):
+        parse_minutes(text)
+    with pytest.raises(InputError, match="--ram"):
+        parse_gib(text)

@@ -1,0 +1,74 @@
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ignite.engine import Engine
+
+from medunet import progress
+from medunet.errors import ResourceError
+from medunet.training import Deadline, EpochSeed, NanStop, TrainingProgress
+
+
+def make_session(budget: float = 1000.0, started: float | None = None) -> SimpleNamespace:
+    import time
+
+    schedule = SimpleNamespace(epochs=3, steps_per_epoch=2, loader_patches_per_second=50.0, budget_seconds=budget)
+    return SimpleNamespace(schedule=schedule, started=time.monotonic() if started is None else started)
+
+
+def test_randomness_follows_from_seed_and_epoch() -> None:
+    drawn: list[list[float]] = []
+    for _ in range(2):
+        epochs: list[int] = []
+        values: list[float] = []
+        engine = Engine(lambda *_: values.append(float(torch.rand(1))))  # noqa: B023
+        EpochSeed(SimpleNamespace(set_epoch=epochs.append), 5).attach(engine)  # type: ignore[arg-type]
+        engine.run([0], max_epochs=3)
+        assert epochs == [1, 2, 3]
+        drawn.append(values)
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn[0])) == 3
+
+
+def test_nan_stops_at_once() -> None:
+    seen = []
+    losses = iter([1.0, float("nan"), 1.0])
+    engine = Engine(lambda *_: seen.append(1) or {"loss": next(losses)})
+    NanStop().attach(engine)
+    with pytest.raises(ResourceError, match="epoch 1: the loss became nan"):
+        engine.run([0, 1, 2], max_epochs=1)
+    assert len(seen) == 2
+
+
+def test_progress_tells_loss_and_both_rates() -> None:
+    seen: list[tuple[int, int, str]] = []
+    sink = SimpleNamespace(update=lambda _, done, total, note: seen.append((done, total, note)))
+    engine = Engine(lambda *_: {"loss": 0.25})
+    TrainingProgress(make_session(), 2).attach(engine)  # type: ignore[arg-type]
+    with progress.showing(sink):
+        engine.run([0, 1], max_epochs=3)
+    assert [done for done, _, _ in seen] == list(range(7))
+    assert seen[-1][1] == 6
+    assert "loss 0.250" in seen[-1][2]
+    assert "loader can 50.0" in seen[-1][2]
+
+
+def test_the_deadline_ends_a_run_after_its_epoch() -> None:
+    engine = Engine(lambda *_: None)
+    Deadline(make_session(budget=1.0, started=-1e9)).attach(engine)  # type: ignore[arg-type]
+    engine.run([0, 1], max_epochs=9)
+    assert (engine.state.epoch, engine.state.iteration) == (1, 2)
+
+
+def test_sigterm_ends_a_run_after_its_epoch() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        engine = Engine(lambda *_: os.kill(os.getpid(), signal.SIGTERM) if engine.state.iteration == 1 else None)
+        Deadline(make_session()).attach(engine)  # type: ignore[arg-type]
+        engine.run([0, 1], max_epochs=9)
+        assert (engine.state.epoch, engine.state.iteration) == (1, 2)
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
