@@ -243,8 +243,7 @@ def evaluate(
         InputError: a patient was in training.
     """
     from medunet.bundle import open_bundle
-    from medunet.cohort import find_cohort
-    from medunet.errors import BundleError, InputError
+    from medunet.errors import BundleError
     from medunet.inference import open_predictor
     from medunet.records import check_free, whole_folder, write_record
     from medunet.training import split_cases
@@ -257,11 +256,7 @@ def evaluate(
     training, held_out = split_cases(own, trained_on["fold"])
     scored = own
     if cohort is not None:
-        scored = find_cohort(Path(cohort), channels=own.channels)
-        known = {case.patient for case in training}
-        for case in scored.cases:
-            if case.patient in known:
-                raise InputError(cohort, f"patient {case.patient} was in training", "score patients that were not")
+        scored = _open_others(Path(cohort), own, training)
         held_out = list(scored.cases)
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
@@ -272,6 +267,23 @@ def evaluate(
         write_record(part / "scores.json", scores)
         _write_pages(part, opened, scores, pictures)
     return Evaluation(scores, _tabulate(scores), target / "report.html", target / "overview.png")
+
+
+def _open_others(path: Path, own: "Cohort", training: Sequence["Case"]) -> "Cohort":
+    """A cohort that the bundle wasn't trained on, with the same labels."""
+    from medunet.cohort import find_cohort
+    from medunet.errors import InputError
+
+    others = find_cohort(path, channels=own.channels)
+    if others.labels.names != own.labels.names:
+        raise InputError(
+            path, f"its labels are {', '.join(others.labels.names)}", "name them alike", ", ".join(own.labels.names)
+        )
+    known = {case.patient for case in training}
+    for case in others.cases:
+        if case.patient in known:
+            raise InputError(path, f"patient {case.patient} was in training", "score patients that were not")
+    return others
 
 
 def _fit_floors(cohort: "Cohort", training: Sequence["Case"]) -> dict[str, dict[str, "Floor"]]:

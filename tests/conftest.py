@@ -1,21 +1,33 @@
 """A small cohort of phantoms, and bundles made from it, for all tests."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from phantoms import PhantomSize, make_cohort
+from phantoms import PhantomSize, draw_cohort, write_patient
 
 import medunet
+from medunet.records import write_json
 
 SIZE = PhantomSize((48, 40, 20), (7.0, 7.0, 10.0))
 
 
+def pin_schedule(bundle: Path, epochs: int, steps_per_epoch: int) -> None:
+    """Fix what a run of fold 0 does, whatever the speed of the machine."""
+    steps = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "validation_interval": epochs}
+    rates = {"seconds_per_step": 1.0, "loader_patches_per_second": 1.0, "network_patches_per_second": 1.0}
+    write_json(bundle / "work" / "fold0" / "schedule.json", {**steps, **rates, "budget_seconds": 6000.0})
+
+
 @pytest.fixture(scope="session")
 def cohort_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six patients as DICOM with RTSTRUCT; one of them has no lesion, one is oblique."""
+    """Six patients as DICOM with RTSTRUCT; one has no lesion, one is oblique; lesions shine, for quick learning."""
     folder = tmp_path_factory.mktemp("cohort") / "patients"
-    make_cohort(folder, 6, SIZE, seed=40)
+    for phantom in draw_cohort(6, SIZE, seed=40):
+        shining = np.where(phantom.lesion > 0, 700 + phantom.voxels, phantom.voxels).astype(np.int16)
+        write_patient(replace(phantom, voxels=shining), folder / phantom.patient_id)
     return folder
 
 
@@ -34,9 +46,10 @@ def _untrained(cohort_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def trained(_untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle that was trained for half a minute; don't change it."""
+    """A bundle that was trained for 100 steps, so that it finds something; don't change it."""
     bundle = tmp_path_factory.mktemp("trained") / "bundle"
     shutil.copytree(_untrained, bundle)
+    pin_schedule(bundle, epochs=5, steps_per_epoch=20)
     medunet.train(bundle)
     return bundle
 

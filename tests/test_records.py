@@ -1,5 +1,8 @@
 import json
+import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -110,3 +113,25 @@ def test_a_run_says_what_it_was_on(tmp_path: Path) -> None:
     assert record.seconds == pytest.approx(2, abs=0.2)
     assert record.versions["torch"]
     assert 2**20 < measure_peak_memory() < 2**40
+
+
+@contextmanager
+def full_disk(limit: int = 1000) -> Iterator[None]:
+    """Writing beyond `limit` bytes fails, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("old")
+    with full_disk():
+        with pytest.raises(ResourceError, match="f: it can't be written"), whole_file(tmp_path / "f") as part:
+            part.write_bytes(bytes(5000))
+        with pytest.raises(ResourceError, match="d: it can't be written"), whole_folder(tmp_path / "d") as part:
+            (part / "x").write_bytes(bytes(5000))
+    assert [item.name for item in tmp_path.iterdir()] == ["f"]
+    assert (tmp_path / "f").read_text() == "old"

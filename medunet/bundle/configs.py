@@ -202,13 +202,7 @@ def make_train_config(plan: Plan) -> Config:
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
         **_make_optimization(plan),
-        "checkpoint": {
-            "_target_": "medunet.training.RunCheckpoint",
-            "folder": "$@session.folder",
-            "network": "@network",
-            "optimizer": "@optimizer",
-            "lr_scheduler": "@lr_scheduler",
-        },
+        "checkpoint": "@train#handlers#4",
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan, classes),
         "initialize": ["$torch.manual_seed(@session.plan.seed)"],
@@ -271,20 +265,7 @@ def _make_train_group(plan: Plan) -> Config:
             "num_workers": "@workers",
         },
         "inferer": {"_target_": "medunet.networks.AutocastInferer"},
-        "handlers": [
-            {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
-            {"_target_": "medunet.training.NanStop"},
-            {
-                "_target_": "ValidationHandler",
-                "validator": "@validate#evaluator",
-                "interval": "@val_interval",
-                "epoch_level": True,
-            },
-            {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
-            "@checkpoint",
-            {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
-            {"_target_": "medunet.training.Deadline", "session": "@session"},
-        ],
+        "handlers": _make_train_handlers(plan),
         "trainer": {
             "_target_": "SupervisedTrainer",
             "device": "@device",
@@ -299,6 +280,30 @@ def _make_train_group(plan: Plan) -> Config:
             "train_handlers": "@train#handlers",
         },
     }
+
+
+def _make_train_handlers(plan: Plan) -> list[Config]:
+    """The order counts: validate, step the learning rate, then save; "checkpoint" names the fifth."""
+    return [
+        {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
+        {"_target_": "medunet.training.NanStop"},
+        {
+            "_target_": "ValidationHandler",
+            "validator": "@validate#evaluator",
+            "interval": "@val_interval",
+            "epoch_level": True,
+        },
+        {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
+        {
+            "_target_": "medunet.training.RunCheckpoint",
+            "folder": "$@session.folder",
+            "network": "@network",
+            "optimizer": "@optimizer",
+            "lr_scheduler": "@lr_scheduler",
+        },
+        {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
+        {"_target_": "medunet.training.Deadline", "session": "@session"},
+    ]
 
 
 def _make_validate_group(plan: Plan, classes: int) -> Config:

@@ -33,6 +33,3 @@ def main() -> None:
     except MedunetError as error:
         print(f"medunet: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("medunet: stopped.", file=sys.stderr)
-        raise SystemExit(130) from None

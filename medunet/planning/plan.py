@@ -138,8 +138,11 @@ def make_plan(
 
 
 def plan_normalization(modality: str, statistics: ChannelStatistics) -> Normalization:
-    """Normalisation of one channel: fixed for CT and PET, of each image by itself for the rest (Isensee 2021)."""
-    if modality in ("CT", "PT"):
+    """Normalisation of one channel: fixed for CT and PET, of each image by itself for the rest (Isensee 2021).
+
+    Labels of one single intensity give no scale, so such a channel is normalised by itself as well.
+    """
+    if modality in ("CT", "PT") and statistics.high > statistics.low:
         return Normalization(
             kind="fixed", low=statistics.low, high=statistics.high, mean=statistics.mean, sd=statistics.sd
         )

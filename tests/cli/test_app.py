@@ -9,12 +9,9 @@ def test_errors_of_ours_are_one_line_and_two(
     assert capsys.readouterr().err.startswith("medunet: nowhere: it is no bundle")
 
 
-def test_an_interruption_is_no_error_of_the_program(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interruption_is_no_error_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("medunet.api.plan", interrupt)
     assert run(monkeypatch, "plan", "x") == 130
-    assert capsys.readouterr().err == "medunet: stopped.\n"

@@ -17,7 +17,7 @@ def test_predict_by_name_of_the_channel(
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [((), "no scan is given"), (("--image", "ct"), "it is not NAME=PATH"), (("--image", "cd=x"), "did you mean 'ct'")],
+    [((), "no scan is given"), (("--image", "ct"), "it is not NAME=PATH"), (("--image", "ctt=x"), "did you mean 'ct'")],
 )
 def test_scans_that_are_none(
     trained: Path,

@@ -47,6 +47,8 @@ def test_slices() -> None:
 def test_ct_and_pet_keep_their_scale_and_mr_is_normalised_by_itself() -> None:
     assert plan_normalization("CT", STATISTICS).kind == plan_normalization("PT", STATISTICS).kind == "fixed"
     assert plan_normalization("MR", STATISTICS).kind == "each"
+    constant = STATISTICS.model_copy(update={"low": 60.0, "high": 60.0})
+    assert plan_normalization("CT", constant).kind == "each"
 
 
 @pytest.mark.parametrize(("channels", "keys"), [(("ct",), ("image",)), (("ct", "mr"), ("ct", "mr"))])

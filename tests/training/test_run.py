@@ -54,5 +54,6 @@ def test_restart_keeps_the_older_run(untrained: Path, tmp_path: Path) -> None:
     train_a_little(untrained, tmp_path / "a", stop_after=None)
     bundle = tmp_path / "a"
     medunet.train(bundle, budget_minutes=0.02, restart=True)
+    assert (bundle / "models" / "model.pt").is_file()
     assert (bundle / "work" / "fold0.before-1" / "checkpoint.pt").is_file()
     assert (bundle / "work" / "fold0" / "checkpoint.pt").is_file()
