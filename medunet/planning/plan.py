@@ -10,6 +10,7 @@ from medunet.cohort import Cohort
 from medunet.labels import LabelTable
 from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
 from medunet.planning.rules import Triple, allowed_voxels, choose_topology, plan_filters, plan_patch, plan_spacing
+from medunet.progress import report
 from medunet.records import Record
 
 WIDTHS = (32, 24, 16, 8)
@@ -154,10 +155,13 @@ def _choose_network(
 ) -> Plan:
     candidates = _list_candidates(base, fingerprint, memory_gib)
     cheapest = candidates[-1]
+    what = "timing networks"
+    report(what, 0, len(candidates))
     fastest = measure_step(cheapest)
     rate = fastest / estimate_work(cheapest)
     longest = base.budget_minutes * 60 * TRAINING_SHARE / ENOUGH_STEPS
-    for plan in candidates[:-1]:
+    for number, plan in enumerate(candidates[:-1], start=1):
+        report(what, number, len(candidates))
         if estimate_work(plan) * rate / FASTER > longest:
             continue
         seconds = measure_step(plan)

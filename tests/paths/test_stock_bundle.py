@@ -12,6 +12,7 @@ from monai.bundle import ConfigWorkflow
 from scipy import ndimage
 
 import medunet
+from medunet.records import read_json, write_json
 
 BLOCK = """
 import sys
@@ -89,6 +90,18 @@ def test_properties_are_complete(trained: Path, dataset: Path, name: str, kind: 
     )
     workflow.initialize()
     assert not workflow.check_properties()
+
+
+def test_metadata_passes_with_the_schema_on_disk(trained: Path, tmp_path: Path) -> None:
+    """The schema is MONAI's by its rules; the published file can't be had offline."""
+    schema = Path(__file__).parents[1] / "bundle" / "meta_schema_20240725.json"
+    arguments = ("--meta_file", trained / "configs" / "metadata.json", "--filepath", schema)
+    out = run_monai("verify_metadata", *arguments, cwd=tmp_path)
+    assert "metadata is verified with no error" in out
+    broken = read_json(trained / "configs" / "metadata.json")
+    del broken["network_data_format"]["outputs"]["pred"]["dtype"]
+    write_json(tmp_path / "metadata.json", broken)
+    run_monai("verify_metadata", "--meta_file", tmp_path / "metadata.json", "--filepath", schema, cwd=tmp_path, code=1)
 
 
 def test_verify_net_and_export(trained: Path, tmp_path: Path) -> None:

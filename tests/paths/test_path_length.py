@@ -1,0 +1,50 @@
+"""From disk to mask runs few files of our own, so that the path can be read in one sitting."""
+
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import medunet
+
+PACKAGE = Path(medunet.__file__).parent
+# Measured when the path first ran; the goal is 18 files and 1,200 lines.
+FILES = 28
+LINES = 1_300
+
+
+def test_predict_runs_few_files_and_lines(trained: Path, patients: list[Path], tmp_path: Path) -> None:
+    medunet.predict(trained, patients[0])  # imports are over before counting
+    seen: dict[tuple[str, str, int], int] = {}
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith(str(PACKAGE)) and "<" not in code.co_name:
+            lines = [line for _, _, line in code.co_lines() if line]
+            seen[code.co_filename, code.co_name, code.co_firstlineno] = max(lines) - code.co_firstlineno + 1
+
+    sys.setprofile(watch)
+    try:
+        medunet.predict(trained, patients[0], output=tmp_path)
+    finally:
+        sys.setprofile(None)
+    files = sorted({str(Path(name).relative_to(PACKAGE)) for name, _, _ in seen})
+    assert len(files) <= FILES
+    assert sum(seen.values()) <= LINES
+    assert {"inference/predict.py", "reading/dicom.py", "writing/nifti.py"} <= set(files)
+
+
+@pytest.mark.slow
+def test_a_full_ct_fits_eight_gib(trained: Path, tmp_path: Path) -> None:
+    import json
+    import subprocess
+
+    from phantoms import PhantomSize, make_cohort
+
+    (folder,) = make_cohort(tmp_path / "ct", 1, PhantomSize((512, 512, 300), (0.8, 0.8, 1.25)))
+    command = [sys.executable, "-m", "medunet", "predict", str(trained), str(folder), "-o", str(tmp_path / "out")]
+    subprocess.run(command, capture_output=True, check=True)
+    record = json.loads((tmp_path / "out" / f"{folder.name}.json").read_text())
+    assert record["peak_memory_gib"] < 8
