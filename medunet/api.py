@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from medunet.planning import Plan
     from medunet.reading import Volume
 
+    Floor = EllipsoidFloor | ThresholdFloor
+
 __all__ = ["Evaluation", "Prediction", "evaluate", "init", "plan", "predict", "read_volume", "train"]
 
-if TYPE_CHECKING:
-    Floor = EllipsoidFloor | ThresholdFloor
 SOFT_TISSUE = (40.0, 400.0)
 """Level and width of the usual window for soft tissue in CT, in HU."""
 PathLike = str | os.PathLike[str]
@@ -336,6 +336,7 @@ def _score_cases(
 def _find_prediction(case: "Case", predicted: "Predictor | Path", truth: "Mask") -> "Mask":
     from medunet.errors import MissingInputError
     from medunet.inference import Scan, predict_scan
+    from medunet.preparation import locate_images
     from medunet.reading import read_mask
 
     if isinstance(predicted, Path):
@@ -343,16 +344,7 @@ def _find_prediction(case: "Case", predicted: "Predictor | Path", truth: "Mask")
         if not path.is_file():
             raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
         return read_mask(path, truth.grid, truth.table)
-    names = predicted.bundle.plan
-    channels = dict(zip(names.image_keys(), (case.channels[name] for name in names.channels), strict=True))
-    return predict_scan(
-        predicted,
-        Scan(
-            id=case.id,
-            paths={key: channel.path for key, channel in channels.items()},
-            series={channel.path: channel.series for channel in channels.values() if channel.series},
-        ),
-    )
+    return predict_scan(predicted, Scan(case.id, *locate_images(case, predicted.bundle.plan.channels)))
 
 
 def _apply_floor(by_label: dict[str, "Floor"], volume: "Volume", truth: "Mask") -> "Mask":
@@ -384,12 +376,14 @@ def _tabulate(scores: "Scores") -> str:
     lines = [
         f"{'label':12} {'method':10} {'Dice':>6} {'NSD 2mm':>8} {'found':>6} {'missed':>7} {'false':>6} {'false mL':>9}"
     ]
-    for row in summarize(scores):
+    rows = summarize(scores)
+    for row in rows:
         dice, nsd = ("-" if value is None else f"{value:.3f}" for value in (row.dice, row.nsd))
         lines.append(
             f"{row.label:12} {row.method:10} {dice:>6} {nsd:>8} {row.found:>6} {row.missed:>7} {row.false_found:>6} "
             f"{row.false_ml:>9.1f}"
         )
-    first = summarize(scores)[0]
-    lines.append(f"means over the {first.holding} of {first.cases} cases that hold the label; lesions and mL over all")
+    lines.append(
+        f"means over the {rows[0].holding} of {rows[0].cases} cases that hold the label; lesions and mL over all"
+    )
     return "\n".join(lines)

@@ -13,6 +13,8 @@ MedunetError
 └── ExtraError (ImportError)             an optional package that isn't installed
 """
 
+from typing import NoReturn
+
 
 class MedunetError(Exception):
     """Base of all errors that medunet raises on purpose.
@@ -77,6 +79,14 @@ class ResourceError(MedunetError, OSError):
 
 class ExtraError(MedunetError, ImportError):
     """An optional package that isn't installed."""
+
+
+def raise_ours(error: Exception) -> NoReturn:
+    """Raise our own error in place of what a library wrapped around it, or else the library's."""
+    ours = find_medunet_error(error)
+    if ours is None or ours is error:
+        raise error
+    raise ours from error
 
 
 def find_medunet_error(error: BaseException) -> MedunetError | None:

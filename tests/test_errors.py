@@ -2,7 +2,15 @@ import pickle
 
 import pytest
 
-from medunet.errors import BundleError, ExtraError, GeometryError, InputError, MedunetError, find_medunet_error
+from medunet.errors import (
+    BundleError,
+    ExtraError,
+    GeometryError,
+    InputError,
+    MedunetError,
+    find_medunet_error,
+    raise_ours,
+)
 
 
 def test_a_message_is_one_sentence_with_subject_finding_and_remedy() -> None:
@@ -29,3 +37,13 @@ def test_ours_is_found_in_what_a_library_wrapped_around_it() -> None:
     wrapped.__cause__.__context__ = ours
     assert find_medunet_error(wrapped) is ours
     assert find_medunet_error(RuntimeError("other")) is None
+
+
+def test_ours_is_raised_and_the_rest_left_alone() -> None:
+    ours = InputError("a", "b", "c")
+    wrapped = RuntimeError("wrapped")
+    wrapped.__cause__ = ours
+    for given, expected in ((wrapped, ours), (ours, ours), (other := KeyError("x"), other)):
+        with pytest.raises(type(expected)) as caught:
+            raise_ours(given)
+        assert caught.value is expected

@@ -17,9 +17,7 @@ def parse_minutes(text: str) -> float:
     Raises:
         InputError: it is none of these, or not above zero.
     """
-    factors = {"s": 1 / 60, "m": 1.0, "h": 60.0}
-    number, factor = (text[:-1], factors[text[-1]]) if text[-1:] in factors else (text, 1.0)
-    return _positive(number, "--budget", text, "45m, 1.5h or 90s") * factor
+    return _parse_amount(text, "--budget", {"s": 1 / 60, "m": 1.0, "h": 60.0}, "45m, 1.5h or 90s")
 
 
 def parse_gib(text: str) -> float:
@@ -28,16 +26,15 @@ def parse_gib(text: str) -> float:
     Raises:
         InputError: it is none of these, or not above zero.
     """
-    factors = {"G": 1.0, "M": 1 / 1024}
+    return _parse_amount(text, "--ram", {"G": 1.0, "M": 1 / 1024}, "8G or 512M")
+
+
+def _parse_amount(text: str, option: str, factors: dict[str, float], example: str) -> float:
     number, factor = (text[:-1], factors[text[-1]]) if text[-1:] in factors else (text, 1.0)
-    return _positive(number, "--ram", text, "8G or 512M") * factor
-
-
-def _positive(number: str, option: str, text: str, example: str) -> float:
     try:
         value = float(number)
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
         raise InputError(f"{option} {text}", "it is no positive amount", f"write it like {example}")
-    return value
+    return value * factor

@@ -9,7 +9,6 @@ from medunet import api
 from medunet.cli.arguments import parse_gib, parse_minutes
 from medunet.cli.plan import describe_plan
 from medunet.cli.screen import screen
-from medunet.errors import InputError
 
 
 def init(
@@ -23,8 +22,6 @@ def init(
     channels: Annotated[str, typer.Option(help="Only these channels, like ct,pet.", show_default="all")] = "",
 ) -> None:
     """Find cases, measure them, plan, and write a bundle."""
-    if dims not in (2, 3):
-        raise InputError(f"--dims {dims}", "it is neither 2 nor 3", "choose one of them")
     with screen():
         planned = api.init(
             cohort,

@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from medunet.bundle import Bundle, load_weights
-from medunet.geometry import Grid
 from medunet.inference.assemble import assemble_logits
 from medunet.inference.backends import Backend, TorchBackend
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
-from medunet.networks import build_network
-from medunet.preparation import run_chain
+from medunet.networks import build_network, choose_device
+from medunet.preparation import find_source_grid, run_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +37,7 @@ def open_predictor(bundle: Bundle) -> Predictor:
     """
     network = build_network(bundle.inference["network_def"])
     digest = load_weights(bundle.folder, network, bundle.metadata)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Predictor(bundle, TorchBackend(network, device, bundle.plan.dims), digest)
+    return Predictor(bundle, TorchBackend(network, choose_device(), bundle.plan.dims), digest)
 
 
 def predict_scan(predictor: Predictor, scan: Scan) -> Mask:
@@ -54,7 +51,5 @@ def predict_scan(predictor: Predictor, scan: Scan) -> Mask:
     """
     plan = predictor.bundle.plan
     image = run_chain(predictor.bundle.preprocessing, scan.paths, scan.series)
-    i, j, k = (int(n) for n in image.meta["spatial_shape"])
-    source = Grid((i, j, k), np.asarray(image.meta["original_affine"]))
     logits = assemble_logits(image.as_tensor(), predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
-    return restore_mask(logits, np.asarray(image.affine), source, plan.labels)
+    return restore_mask(logits, np.asarray(image.affine), find_source_grid(image), plan.labels)

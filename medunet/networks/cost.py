@@ -5,7 +5,7 @@ import time
 import torch
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 
-from medunet.networks.precision import AutocastInferer
+from medunet.networks.precision import AutocastInferer, choose_device
 from medunet.networks.unet import DeepSupervision, build_network, lay_out, make_network
 from medunet.planning import Plan
 
@@ -18,7 +18,7 @@ def measure_step(plan: Plan) -> float:
     The first step warms up; then steps are timed until six seconds have passed, at least one and at most five,
     and the fastest counts, since other work on the machine only ever slows.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
     loss = DeepSupervisionLoss(DiceCELoss(include_background=False, to_onehot_y=True, softmax=True))
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)

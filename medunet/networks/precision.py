@@ -6,6 +6,11 @@ import torch
 from monai.inferers import Inferer
 
 
+def choose_device() -> torch.device:
+    """A GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def choose_precision(device: torch.device) -> torch.dtype:
     """bfloat16 where the hardware computes in it, else float32; emulated bf16 is over 30 times slower."""
     if device.type == "cuda":

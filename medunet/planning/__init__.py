@@ -1,7 +1,7 @@
 """From what was measured of a cohort to every number of a plan."""
 
 from medunet.planning.fingerprint import CaseMeasure, ChannelStatistics, Fingerprint, measure_cohort
-from medunet.planning.plan import NetworkPlan, Normalization, Plan, make_plan
+from medunet.planning.plan import NetworkPlan, Normalization, Plan, make_plan, name_keys
 from medunet.planning.rules import choose_topology, plan_patch, plan_spacing
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "choose_topology",
     "make_plan",
     "measure_cohort",
+    "name_keys",
     "plan_patch",
     "plan_spacing",
 ]

@@ -63,6 +63,11 @@ class NetworkPlan(Record):
     """Deep-supervision heads below the full resolution, in training only."""
 
 
+def name_keys(channels: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of channels in MONAI's dictionaries: `image` for a single one, as Deploy's operator needs."""
+    return channels if len(channels) > 1 else ("image",)
+
+
 class Plan(Record):
     """What all parts of medunet share."""
 
@@ -90,8 +95,8 @@ class Plan(Record):
     """Why each number is what it is, with its source."""
 
     def image_keys(self) -> tuple[str, ...]:
-        """Names of the channels in MONAI's dictionaries: `image` for a single one, as Deploy's operator needs."""
-        return self.channels if len(self.channels) > 1 else ("image",)
+        """Names of the channels in MONAI's dictionaries."""
+        return name_keys(self.channels)
 
 
 def make_plan(

@@ -2,7 +2,14 @@
 
 from medunet.preparation.augmentation import make_augmentation
 from medunet.preparation.cache import PreparedCase, prepare_case, prepare_cases
-from medunet.preparation.chain import make_postprocessing, make_preprocessing, run_chain
+from medunet.preparation.chain import (
+    find_source_grid,
+    instantiate,
+    locate_images,
+    make_postprocessing,
+    make_preprocessing,
+    run_chain,
+)
 from medunet.preparation.patches import PatchDataset, WholeDataset
 from medunet.preparation.reader import VolumeReader
 from medunet.preparation.resample import resample_labels
@@ -12,6 +19,9 @@ __all__ = [
     "PreparedCase",
     "VolumeReader",
     "WholeDataset",
+    "find_source_grid",
+    "instantiate",
+    "locate_images",
     "make_augmentation",
     "make_postprocessing",
     "make_preprocessing",

@@ -13,10 +13,9 @@ import torch
 
 from medunet.cohort import Case, Cohort, read_label
 from medunet.geometry import Grid
-from medunet.preparation.chain import run_chain
+from medunet.preparation.chain import find_source_grid, locate_images, run_chain
 from medunet.preparation.resample import resample_labels
 from medunet.progress import track
-from medunet.reading import read_volume
 from medunet.records import whole_folder
 
 CENTRES = 4_000
@@ -71,14 +70,9 @@ def prepare_case(cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], ca
     prepared = PreparedCase(case.id, cache / _name_entry(case, steps))
     if prepared.folder.is_dir():
         return prepared
-    keys = list(cohort.channels) if len(cohort.channels) > 1 else ["image"]
-    channels = dict(zip(keys, (case.channels[name] for name in cohort.channels), strict=True))
-    paths = {key: channel.path for key, channel in channels.items()}
-    series = {channel.path: channel.series for channel in channels.values() if channel.series}
-    reference = channels[keys[0]]
-    image = run_chain(steps, paths, series)
+    image = run_chain(steps, *locate_images(case, cohort.channels))
     grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine))
-    source = read_volume(reference.path, series=reference.series).grid
+    source = find_source_grid(image)
     mask = read_label(cohort, case, source)
     one_hot = torch.from_numpy(
         np.stack([mask.voxels == value for value in range(len(cohort.labels.labels) + 1)]).astype(np.float32)

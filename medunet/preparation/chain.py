@@ -7,11 +7,15 @@ medunet's own prediction and training, which read them from there.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from monai.bundle import ConfigComponent
+from monai.data import MetaTensor
 from monai.transforms import Compose, LoadImaged
 
-from medunet.errors import BundleError, find_medunet_error
-from medunet.planning import Normalization, Plan
+from medunet.cohort import Case
+from medunet.errors import BundleError, raise_ours
+from medunet.geometry import Grid
+from medunet.planning import Normalization, Plan, name_keys
 from medunet.preparation.reader import VolumeReader
 
 Step = dict[str, Any]
@@ -130,7 +134,17 @@ def run_chain(steps: Sequence[Step], paths: Mapping[str, str], series: Mapping[s
         data = load(dict(paths), reader=VolumeReader(series))
         return Compose(rest)(data)["image"]
     except RuntimeError as error:
-        ours = find_medunet_error(error)
-        if ours is None:
-            raise
-        raise ours from error
+        raise_ours(error)
+
+
+def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    """What a preprocessing chain needs of a case: a path by key, and the SeriesInstanceUID by path."""
+    images = [case.channels[name] for name in channels]
+    paths = {key: image.path for key, image in zip(name_keys(channels), images, strict=True)}
+    return paths, {image.path: image.series for image in images if image.series}
+
+
+def find_source_grid(image: MetaTensor) -> Grid:
+    """Grid on which the first channel of a prepared image was read."""
+    i, j, k = (int(n) for n in image.meta["spatial_shape"])
+    return Grid((i, j, k), np.asarray(image.meta["original_affine"]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from monai.bundle import ConfigWorkflow
 
 from medunet.bundle import open_bundle
-from medunet.errors import OutputExistsError, find_medunet_error
+from medunet.errors import OutputExistsError, raise_ours
 from medunet.training.session import default_workers
 
 
@@ -47,10 +47,7 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
         workflow.run()
         workflow.finalize()
     except Exception as error:
-        ours = find_medunet_error(error)
-        if ours is None:
-            raise
-        raise ours from error
+        raise_ours(error)
     return folder / "models" / "model.pt"
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from monai.bundle import ConfigComponent
 
 from medunet.bundle import Bundle, open_bundle, publish_weights
 from medunet.cohort import Case, Cohort, split_folds
 from medunet.errors import InputError
 from medunet.networks import measure_step
 from medunet.planning import Plan
-from medunet.preparation import PatchDataset, PreparedCase, make_augmentation, prepare_cases
+from medunet.preparation import PatchDataset, PreparedCase, instantiate, make_augmentation, prepare_cases
 from medunet.records import read_record, write_record
 from medunet.training.schedule import Schedule, make_schedule
 
@@ -126,7 +125,7 @@ def split_cases(cohort: Cohort, fold: int) -> tuple[list[Case], list[Case]]:
 
 def measure_loader(plan: Plan, cases: list[PreparedCase], seconds: float = 2.0) -> float:
     """Patches a second that one loader process makes."""
-    steps = [ConfigComponent(config=step).instantiate() for step in make_augmentation(plan)]
+    steps = instantiate(make_augmentation(plan))
     dataset = PatchDataset(cases, plan.patch, plan.batch, 1000, plan.foreground_share, steps, plan.seed)
     started, made = time.perf_counter(), 0
     while made < 4 or (time.perf_counter() - started < seconds and made < len(dataset)):

@@ -5,8 +5,10 @@ import pytest
 from dicoms import change, make_grid, write_series
 from plans import make_test_plan
 
+from medunet.cohort import Case, Channel
 from medunet.errors import BundleError, SeriesError
-from medunet.preparation import make_preprocessing, run_chain
+from medunet.planning import name_keys
+from medunet.preparation import locate_images, make_preprocessing, run_chain
 from medunet.preparation.chain import instantiate
 
 
@@ -60,3 +62,10 @@ def test_a_refusal_keeps_its_sentence(tmp_path: Path) -> None:
 def test_a_chain_is_data(step: dict[str, object], words: str) -> None:
     with pytest.raises(BundleError, match=words):
         instantiate([step])
+
+
+def test_a_single_channel_is_called_image_and_chosen_series_go_along() -> None:
+    case = Case(id="a", patient="a", channels={"ct": Channel(path="x"), "pet": Channel(path="y", series="1.2")})
+    assert name_keys(("ct",)) == ("image",)
+    assert locate_images(case, ("ct",)) == ({"image": "x"}, {})
+    assert locate_images(case, ("ct", "pet")) == ({"ct": "x", "pet": "y"}, {"y": "1.2"})
