@@ -7,18 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from phantoms import PhantomSize, draw_cohort, write_patient
+from plans import pin_schedule
 
 import medunet
-from medunet.records import write_json
 
 SIZE = PhantomSize((48, 40, 20), (7.0, 7.0, 10.0))
-
-
-def pin_schedule(bundle: Path, epochs: int, steps_per_epoch: int) -> None:
-    """Fix what a run of fold 0 does, whatever the speed of the machine."""
-    steps = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "validation_interval": epochs}
-    rates = {"seconds_per_step": 1.0, "loader_patches_per_second": 1.0, "network_patches_per_second": 1.0}
-    write_json(bundle / "work" / "fold0" / "schedule.json", {**steps, **rates, "budget_seconds": 6000.0})
 
 
 @pytest.fixture(scope="session")

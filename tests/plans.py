@@ -1,7 +1,10 @@
-"""Small plans for tests."""
+"""Small plans and schedules for tests."""
+
+from pathlib import Path
 
 from medunet.labels import LabelTable
 from medunet.planning import NetworkPlan, Normalization, Plan
+from medunet.records import write_json
 
 
 def make_test_plan(dims: int = 3, channels: tuple[str, ...] = ("ct",)) -> Plan:
@@ -28,3 +31,10 @@ def make_test_plan(dims: int = 3, channels: tuple[str, ...] = ("ct",)) -> Plan:
         budget_minutes=0.2,
         reasons={"patch": "small"},
     )
+
+
+def pin_schedule(bundle: Path, epochs: int, steps_per_epoch: int) -> None:
+    """Fix what a run of fold 0 does, whatever the speed of the machine."""
+    steps = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "validation_interval": epochs}
+    rates = {"seconds_per_step": 1.0, "loader_patches_per_second": 1.0, "network_patches_per_second": 1.0}
+    write_json(bundle / "work" / "fold0" / "schedule.json", {**steps, **rates, "budget_seconds": 6000.0})

@@ -263,6 +263,7 @@ def _make_train_group(plan: Plan) -> Config:
             "batch_size": plan.batch,
             "shuffle": False,
             "num_workers": "@workers",
+            "worker_init_fn": {"_target_": "medunet.training.ignore_signals", "_mode_": "callable"},
         },
         "inferer": {"_target_": "medunet.networks.AutocastInferer"},
         "handlers": _make_train_handlers(plan),

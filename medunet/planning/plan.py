@@ -90,6 +90,8 @@ class Plan(Record):
     learning_rate: float = Field(gt=0.0)
     budget_minutes: float = Field(gt=0.0)
     """Training time that the network was chosen for."""
+    step_seconds: float | None = Field(default=None, gt=0.0)
+    """Of one training step on the machine that planned."""
     seed: int = 0
     reasons: dict[str, str]
     """Why each number is what it is, with its source."""
@@ -221,4 +223,4 @@ def _with_reasons(plan: Plan, seconds: float, memory_gib: float) -> Plan:
         "network": f"widest that gets at least {ENOUGH_STEPS} steps: {seconds:.2f} s a step measured here, so about "
         f"{steps} steps in {plan.budget_minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
     }
-    return plan.model_copy(update={"reasons": reasons})
+    return plan.model_copy(update={"reasons": reasons, "step_seconds": float(f"{seconds:.3g}")})

@@ -5,6 +5,7 @@ import math
 import signal
 import time
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,6 +105,12 @@ class TrainingProgress:
         report("training", engine.state.iteration, self._total(), note)
 
 
+def ignore_signals(_: int) -> None:
+    """Let a loader's worker ignore SIGTERM and Ctrl-C sent to all processes: the trainer answers and ends it."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
 class Deadline:
     """Ends the run after its epoch when time is up or a SIGTERM or Ctrl-C came, so that a usable model stays.
 
@@ -116,15 +123,24 @@ class Deadline:
         self._session = session
         self._limit = session.schedule.budget_seconds * (1 + grace)
         self._signalled = False
+        self._former: dict[int, Any] = {}
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer."""
         engine.add_event_handler(Events.STARTED, self._listen)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._check)
+        engine.add_event_handler(Events.COMPLETED | Events.TERMINATE | Events.EXCEPTION_RAISED, self._give_back)
 
     def _listen(self, _: Engine) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._remember)
+            self._former[number] = signal.signal(number, self._remember)
+
+    def _give_back(self, _: Engine, error: BaseException | None = None) -> None:
+        for number, former in self._former.items():
+            signal.signal(number, former)
+        self._former.clear()
+        if error is not None:
+            raise error
 
     def _remember(self, number: int, _: FrameType | None) -> None:
         if self._signalled:

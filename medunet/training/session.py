@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from medunet.training.checkpoints import RunCheckpoint
 
 LOGGER = logging.getLogger(__name__)
+SLOWER = 3.0
+"""A step that takes so many times longer than when the bundle was planned is worth a warning."""
 
 
 class TrainingSession:
@@ -61,6 +63,7 @@ class TrainingSession:
 
     def _probe(self, budget_seconds: float) -> Schedule:
         step = measure_step(self.plan)
+        warn_if_slower(step, self.plan.step_seconds)
         loader = measure_loader(self.plan, self.training)
         patches = [count_patches(case, self.plan) for case in self.validation]
         # A forward pass is about a third of a training step of `batch` patches.
@@ -121,6 +124,17 @@ def split_cases(cohort: Cohort, fold: int) -> tuple[list[Case], list[Case]]:
     held_out = set(folds[fold])
     training = [case for case in cohort.cases if case.patient not in held_out]
     return training, [case for case in cohort.cases if case.patient in held_out]
+
+
+def warn_if_slower(step: float, planned: float | None) -> None:
+    """Warn where a step takes far longer than when the bundle was planned: the schedule will hold few of them."""
+    if planned is not None and step > SLOWER * planned:
+        LOGGER.warning(
+            "a step takes %.2f s here, %.2f s when the bundle was planned: if other work takes the cores, "
+            "stop this run and start it with --restart when they are free",
+            step,
+            planned,
+        )
 
 
 def measure_loader(plan: Plan, cases: list[PreparedCase], seconds: float = 2.0) -> float:

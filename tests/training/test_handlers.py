@@ -1,5 +1,6 @@
 import os
 import signal
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -63,12 +64,22 @@ def test_the_deadline_ends_a_run_after_its_epoch() -> None:
 
 
 def test_sigterm_ends_a_run_after_its_epoch() -> None:
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    try:
-        engine = Engine(lambda *_: os.kill(os.getpid(), signal.SIGTERM) if engine.state.iteration == 1 else None)
-        Deadline(make_session()).attach(engine)  # type: ignore[arg-type]
-        engine.run([0, 1], max_epochs=9)
-        assert (engine.state.epoch, engine.state.iteration) == (1, 2)
-    finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
+    engine = Engine(lambda *_: os.kill(os.getpid(), signal.SIGTERM) if engine.state.iteration == 1 else None)
+    Deadline(make_session()).attach(engine)  # type: ignore[arg-type]
+    engine.run([0, 1], max_epochs=9)
+    assert (engine.state.epoch, engine.state.iteration) == (1, 2)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_signals_are_given_back_when_the_run_ends(fails: bool) -> None:
+    def step(*_: object) -> None:
+        assert signal.getsignal(signal.SIGTERM) is not before
+        if fails:
+            raise ZeroDivisionError
+
+    before = signal.getsignal(signal.SIGTERM)
+    engine = Engine(step)
+    Deadline(make_session()).attach(engine)  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        engine.run([0], max_epochs=1)
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,9 +1,15 @@
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from plans import pin_schedule
 
 import medunet
 from medunet.errors import OutputExistsError
@@ -57,3 +63,22 @@ def test_restart_keeps_the_older_run(untrained: Path, tmp_path: Path) -> None:
     assert (bundle / "models" / "model.pt").is_file()
     assert (bundle / "work" / "fold0.before-1" / "checkpoint.pt").is_file()
     assert (bundle / "work" / "fold0" / "checkpoint.pt").is_file()
+
+
+def test_a_signal_to_all_processes_leaves_a_model(untrained: Path) -> None:
+    pin_schedule(untrained, epochs=500, steps_per_epoch=4)
+    command = [sys.executable, "-m", "medunet", "train", str(untrained)]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not (untrained / "work" / "fold0" / "checkpoint.sha256").exists():
+            assert run.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGTERM)
+        output, _ = run.communicate(timeout=120)
+    finally:
+        run.kill()
+    assert run.returncode == 0, output
+    assert "Traceback" not in output
+    assert (untrained / "models" / "model.pt").is_file()

@@ -5,7 +5,7 @@ import pytest
 from medunet.bundle import open_bundle
 from medunet.errors import InputError
 from medunet.training import open_session, split_cases
-from medunet.training.session import count_patches, default_workers
+from medunet.training.session import count_patches, default_workers, warn_if_slower
 
 
 def test_patients_are_held_out_and_the_schedule_stays(untrained: Path) -> None:
@@ -28,3 +28,11 @@ def test_folds_cover_all_patients_and_others_are_refused(untrained: Path) -> Non
 
 def test_workers_leave_the_network_its_cores() -> None:
     assert 1 <= default_workers() <= 4
+
+
+def test_a_step_far_slower_than_planned_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    warn_if_slower(0.5, 0.2)
+    warn_if_slower(0.5, None)
+    assert not caplog.records
+    warn_if_slower(6.0, 0.2)
+    assert "6.00 s here, 0.20 s when the bundle was planned" in caplog.text
