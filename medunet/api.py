@@ -4,29 +4,21 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from medunet.bundle import Bundle
     from medunet.cohort import Case, Cohort
-    from medunet.evaluation import CasePicture, CaseScore, EllipsoidFloor, Scores, ThresholdFloor
-    from medunet.evaluation.floors import Image
-    from medunet.evaluation.voxels import Voxels
-    from medunet.geometry import Grid
-    from medunet.inference import Predictor, Scan
+    from medunet.evaluation import CasePicture, Floors, Scores
+    from medunet.inference import Box, Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
     from medunet.reading import Volume
 
-    Floor = EllipsoidFloor | ThresholdFloor
-
 __all__ = ["Evaluation", "Prediction", "evaluate", "init", "plan", "predict", "read_volume", "train"]
 
-SOFT_TISSUE = (40.0, 400.0)
-"""Level and width of the usual window for soft tissue in CT, in HU."""
 PathLike = str | os.PathLike[str]
 
 
@@ -56,29 +48,33 @@ def init(
     budget_minutes: float = 45.0,
     memory_gib: float | None = None,
     channels: Sequence[str] | None = None,
+    folds: PathLike | None = None,
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
     Args:
-        cohort: a tree of DICOM studies with RTSTRUCT, or a `cohort.json`.
+        cohort: a tree of DICOM studies with RTSTRUCT, a Decathlon or nnU-Net folder, or a `cohort.json`.
         bundle: folder that is made.
         dims: 3, or 2 for slices.
         budget_minutes: training time that the network is chosen for.
         memory_gib: what training may take; half of this machine's memory, at most 8 GiB, if not given.
         channels: limits the cohort to these, in this order.
+        folds: JSON with the held-out patients of each fold, as a list of lists or nnU-Net's `splits_final.json`;
+            those of the `cohort.json`, or five by chance, if not given.
 
     Raises:
         OutputExistsError: the bundle exists.
         MedunetError: the cohort can't be used.
     """
     from medunet.bundle import write_bundle
-    from medunet.cohort import check_cohort, find_cohort, split_folds
+    from medunet.cohort import check_cohort, find_cohort, read_folds, split_folds
     from medunet.networks import measure_step
     from medunet.planning import make_plan, measure_cohort
     from medunet.records import check_free
 
     check_free(Path(bundle))
-    found = check_cohort(find_cohort(Path(cohort), channels=tuple(channels) if channels else None), str(cohort))
+    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None)
+    found = check_cohort(read_folds(Path(folds), found) if folds else found, str(cohort))
     if found.folds is None:
         found = found.model_copy(update={"folds": split_folds(found)})
     fingerprint = measure_cohort(found)
@@ -152,6 +148,7 @@ def predict(
     *scans: PathLike,
     output: PathLike | None = None,
     images: Mapping[str, PathLike] | None = None,
+    box: str | None = None,
 ) -> list[Prediction]:
     """Predict scans.
 
@@ -160,6 +157,7 @@ def predict(
         scans: each a file, the folder of one series, or a patient's folder.
         output: folder for `<scan>.nii.gz` and a run record each; nothing is written without it.
         images: instead of `scans`, a path for each channel.
+        box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
 
     Raises:
         OutputExistsError: an output exists.
@@ -167,9 +165,10 @@ def predict(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import InputError
-    from medunet.inference import find_scan, name_scan, open_predictor
+    from medunet.inference import find_scan, name_scan, open_predictor, parse_box
     from medunet.records import check_free
 
+    inside = parse_box(box) if box else None
     opened = open_bundle(Path(bundle))
     found = [find_scan(Path(scan), opened.plan) for scan in scans]
     if images:
@@ -181,16 +180,17 @@ def predict(
         if output is not None:
             check_free(Path(output) / f"{name}.nii.gz")
     predictor = open_predictor(opened)
-    return [_predict_one(predictor, scan, Path(output) if output is not None else None) for scan in found]
+    folder = Path(output) if output is not None else None
+    return [_predict_one(predictor, scan, folder, inside) for scan in found]
 
 
-def _predict_one(predictor: "Predictor", scan: "Scan", output: Path | None) -> Prediction:
+def _predict_one(predictor: "Predictor", scan: "Scan", output: Path | None, box: "Box | None") -> Prediction:
     from medunet.inference import predict_scan
     from medunet.records import record_run, write_record
     from medunet.writing import write_nifti
 
     started = time.monotonic()
-    mask = predict_scan(predictor, scan)
+    mask = predict_scan(predictor, scan, box)
     path = None
     if output is not None:
         path = output / f"{scan.id}.nii.gz"
@@ -244,6 +244,7 @@ def evaluate(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import BundleError
+    from medunet.evaluation import score_cases
     from medunet.inference import open_predictor
     from medunet.records import check_free, whole_folder, write_record
     from medunet.training import split_cases
@@ -252,32 +253,31 @@ def evaluate(
     trained_on = opened.metadata.get("training")
     if trained_on is None:
         raise BundleError(bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}")
-    own = opened.cohort()
-    training, held_out = split_cases(own, trained_on["fold"])
-    scored = own
-    if cohort is not None:
-        scored = _open_others(Path(cohort), own, training)
-        held_out = list(scored.cases)
+    own = opened.cohort() if cohort is None or opened.has_cohort else None
+    training, held_out = split_cases(own, trained_on["fold"]) if own else ([], [])
+    scored = _open_others(Path(cohort), opened.plan, training) if cohort is not None else opened.cohort()
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
-    floors = _fit_floors(own, training)
-    predictor = None if predictions else open_predictor(opened)
+    floors = _find_floors(opened, own, training)
+    find_mask = (
+        partial(_find_prediction, Path(predictions)) if predictions else partial(_predict_case, open_predictor(opened))
+    )
     with whole_folder(target) as part:
-        scores, pictures = _score_cases(scored, held_out, floors, predictor or Path(str(predictions)))
+        scores, pictures = score_cases(scored, held_out if cohort is None else scored.cases, floors, find_mask)
         write_record(part / "scores.json", scores)
         _write_pages(part, opened, scores, pictures)
     return Evaluation(scores, _tabulate(scores), target / "report.html", target / "overview.png")
 
 
-def _open_others(path: Path, own: "Cohort", training: Sequence["Case"]) -> "Cohort":
+def _open_others(path: Path, plan: "Plan", training: Sequence["Case"]) -> "Cohort":
     """A cohort that the bundle wasn't trained on, with the same labels."""
-    from medunet.cohort import find_cohort
+    from medunet.cohort import check_labelled, find_cohort
     from medunet.errors import InputError
 
-    others = find_cohort(path, channels=own.channels)
-    if others.labels.names != own.labels.names:
+    others = check_labelled(find_cohort(path, channels=plan.channels), str(path))
+    if others.labels.names != plan.labels.names:
         raise InputError(
-            path, f"its labels are {', '.join(others.labels.names)}", "name them alike", ", ".join(own.labels.names)
+            path, f"its labels are {', '.join(others.labels.names)}", "name them alike", ", ".join(plan.labels.names)
         )
     known = {case.patient for case in training}
     for case in others.cases:
@@ -286,76 +286,35 @@ def _open_others(path: Path, own: "Cohort", training: Sequence["Case"]) -> "Coho
     return others
 
 
-def _fit_floors(cohort: "Cohort", training: Sequence["Case"]) -> dict[str, dict[str, "Floor"]]:
-    """Floors by name of the method and of the label, fitted on the training cases, one case in memory at a time."""
-    from medunet.cohort import read_channel, read_label
-    from medunet.evaluation import fit_ellipsoid, fit_threshold
-    from medunet.progress import track
+def _find_floors(bundle: "Bundle", own: "Cohort | None", training: Sequence["Case"]) -> "Floors":
+    """Floors that the bundle keeps, or fitted now and kept from now on."""
+    from medunet.evaluation import Floors, fit_floors
+    from medunet.records import read_record, write_record
 
-    def give(value: int, what: str) -> "Iterator[tuple[Image, Voxels, Grid]]":
-        for case in track(training, what, len(training)):
-            volume = read_channel(case, cohort.channels[0])
-            mask = read_label(cohort, case, volume.grid)
-            yield volume.voxels[0], mask.voxels == value, volume.grid
-
-    modality = cohort.modalities[cohort.channels[0]]
-    floors: dict[str, dict[str, Floor]] = {"ellipsoid": {}, "threshold": {}}
-    for label in cohort.labels.labels:
-        floors["ellipsoid"][label.name] = fit_ellipsoid(give(label.value, f"fitting the ellipsoid of {label.name}"))
-        floors["threshold"][label.name] = fit_threshold(
-            give(label.value, f"fitting the threshold of {label.name}"), modality
-        )
+    path = bundle.folder / "docs" / "floors.json"
+    fold = bundle.metadata["training"]["fold"]
+    if path.is_file() and (kept := read_record(path, Floors)).fold == fold:
+        return kept
+    floors = fit_floors(own or bundle.cohort(), training, fold)
+    write_record(path, floors)
     return floors
 
 
-def _score_cases(
-    cohort: "Cohort",
-    cases: Sequence["Case"],
-    floors: dict[str, dict[str, "Floor"]],
-    predicted: "Predictor | Path",
-) -> tuple["Scores", list["CasePicture"]]:
-    from medunet.cohort import read_channel, read_label
-    from medunet.evaluation import CasePicture, Scores, draw_case, score_case
-    from medunet.progress import track
-
-    methods: dict[str, list[CaseScore]] = {name: [] for name in ("medunet", *floors)}
-    pictures = []
-    window = SOFT_TISSUE if cohort.modalities[cohort.channels[0]] == "CT" else None
-    for case in track(cases, "scoring cases", len(cases)):
-        volume = read_channel(case, cohort.channels[0])
-        truth = read_label(cohort, case, volume.grid)
-        mask = _find_prediction(case, predicted, truth)
-        methods["medunet"] += score_case(mask, truth, case.id)
-        for name, by_label in floors.items():
-            methods[name] += score_case(_apply_floor(by_label, volume, truth), truth, case.id)
-        image = draw_case(volume.voxels[0], truth.voxels > 0, mask.voxels > 0, volume.grid, window, case.id)
-        pictures.append(CasePicture(caption=case.id, image=image))
-    return Scores(methods={name: tuple(scores) for name, scores in methods.items()}), pictures
-
-
-def _find_prediction(case: "Case", predicted: "Predictor | Path", truth: "Mask") -> "Mask":
+def _find_prediction(predictions: Path, case: "Case", truth: "Mask") -> "Mask":
     from medunet.errors import MissingInputError
-    from medunet.inference import Scan, predict_scan
-    from medunet.preparation import locate_images
     from medunet.reading import read_mask
 
-    if isinstance(predicted, Path):
-        path = predicted / f"{case.id}.nii.gz"
-        if not path.is_file():
-            raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
-        return read_mask(path, truth.grid, truth.table)
-    return predict_scan(predicted, Scan(case.id, *locate_images(case, predicted.bundle.plan.channels)))
+    path = predictions / f"{case.id}.nii.gz"
+    if not path.is_file():
+        raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
+    return read_mask(path, truth.grid, truth.table)
 
 
-def _apply_floor(by_label: dict[str, "Floor"], volume: "Volume", truth: "Mask") -> "Mask":
-    from dataclasses import replace
+def _predict_case(predictor: "Predictor", case: "Case", _: "Mask") -> "Mask":
+    from medunet.inference import Scan, predict_scan
+    from medunet.preparation import locate_images
 
-    import numpy as np
-
-    voxels = np.zeros(truth.grid.shape, dtype=np.uint16)
-    for label in truth.table.labels:
-        voxels[by_label[label.name].predict(volume.voxels[0], volume.grid)] = label.value
-    return replace(truth, voxels=voxels)
+    return predict_scan(predictor, Scan(case.id, *locate_images(case, predictor.bundle.plan.channels)))
 
 
 def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: list["CasePicture"]) -> None:

@@ -1,6 +1,7 @@
 """A small cohort of phantoms, and bundles made from it, for all tests."""
 
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from plans import pin_schedule
 
 import medunet
 
+SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 SIZE = PhantomSize((48, 40, 20), (7.0, 7.0, 10.0))
 
 
@@ -51,3 +53,22 @@ def trained(_untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def untrained(_untrained: Path, tmp_path: Path) -> Path:
     """A bundle without weights, a copy for each test."""
     return Path(shutil.copytree(_untrained, tmp_path / "bundle"))
+
+
+def unpack(name: str, folder: Path) -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the real scans aren't beside the checkout")
+    subprocess.run(["bash", SHARED / "unpack.sh", folder, name], check=True)
+    return folder / name
+
+
+@pytest.fixture(scope="session")
+def sts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real PET/CT and MR of sarcomas with contours; don't change it."""
+    return unpack("sts", tmp_path_factory.mktemp("sts"))
+
+
+@pytest.fixture(scope="session")
+def hippocampus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real MR of the hippocampus as a Decathlon folder; don't change it."""
+    return unpack("hippocampus", tmp_path_factory.mktemp("hippocampus"))

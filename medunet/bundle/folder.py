@@ -49,16 +49,20 @@ class Bundle:
         steps: list[dict[str, Any]] = self.inference["preprocessing"]["transforms"]
         return steps
 
+    @property
+    def has_cohort(self) -> bool:
+        """Whether the cohort that it is trained on came with it."""
+        return (self.work / "cohort.json").is_file()
+
     def cohort(self) -> Cohort:
         """The cohort that it is trained on.
 
         Raises:
             BundleError: the bundle came without one.
         """
-        path = self.work / "cohort.json"
-        if not path.is_file():
+        if not self.has_cohort:
             raise BundleError(self.folder, "it came without its training cohort", "give another one with --cohort")
-        return read_cohort(path)
+        return read_cohort(self.work / "cohort.json")
 
 
 def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Cohort) -> Bundle:

@@ -13,13 +13,21 @@ from medunet.cli.screen import screen
 
 def init(
     cohort: Annotated[
-        Path, typer.Argument(metavar="COHORT", help="Tree of DICOM studies, or cohort.json.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="COHORT",
+            help="Tree of DICOM studies, Decathlon or nnU-Net folder, or cohort.json.",
+            show_default=False,
+        ),
     ],
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to make.", show_default=False)],
     budget: Annotated[str, typer.Option(help="Training time to plan for, like 45m or 2h.")] = "45m",
     dims: Annotated[int, typer.Option(help="3, or 2 for slices.", min=2, max=3)] = 3,
     ram: Annotated[str, typer.Option(help="Memory for training, like 8G.", show_default="half, at most 8G")] = "",
     channels: Annotated[str, typer.Option(help="Only these channels, like ct,pet.", show_default="all")] = "",
+    folds: Annotated[
+        Path | None, typer.Option(help="JSON with the held-out patients of each fold.", show_default="five by chance")
+    ] = None,
 ) -> None:
     """Find cases, measure them, plan, and write a bundle."""
     with screen():
@@ -30,6 +38,7 @@ def init(
             budget_minutes=parse_minutes(budget),
             memory_gib=parse_gib(ram) if ram else None,
             channels=channels.split(",") if channels else None,
+            folds=folds,
         )
     describe_plan(planned)
     print(f"wrote {bundle}; next: medunet train {bundle}")

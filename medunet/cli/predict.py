@@ -18,6 +18,9 @@ def predict(
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks.")] = Path("masks"),
     image: Annotated[list[str] | None, typer.Option(metavar="NAME=PATH", help="One path for each channel.")] = None,
+    box: Annotated[
+        str, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
+    ] = "",
 ) -> None:
     """Predict scans and write their masks as NIfTI on the grid of the scan."""
     from medunet.records import measure_peak_memory  # brings pydantic, which --help doesn't need
@@ -26,7 +29,7 @@ def predict(
     if not scans and not images:
         raise InputError("medunet predict", "no scan is given", "name files or folders, or --image NAME=PATH")
     with screen():
-        predictions = api.predict(bundle, *(scans or []), output=output, images=images)
+        predictions = api.predict(bundle, *(scans or []), output=output, images=images, box=box or None)
     for item in predictions:
         volumes = ", ".join(f"{name} {volume:.1f} mL" for name, volume in item.mask.volumes_ml().items())
         print(f"{item.path}: {volumes} ({item.seconds:.1f} s)")

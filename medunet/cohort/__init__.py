@@ -6,13 +6,14 @@ from medunet.cohort.cases import (
     Cohort,
     LabelSource,
     check_cohort,
+    check_labelled,
     read_channel,
     read_cohort,
     read_label,
     write_cohort,
 )
 from medunet.cohort.discovery import find_cohort
-from medunet.cohort.folds import split_folds
+from medunet.cohort.folds import read_folds, split_folds
 
 __all__ = [
     "Case",
@@ -20,9 +21,11 @@ __all__ = [
     "Cohort",
     "LabelSource",
     "check_cohort",
+    "check_labelled",
     "find_cohort",
     "read_channel",
     "read_cohort",
+    "read_folds",
     "read_label",
     "split_folds",
     "write_cohort",

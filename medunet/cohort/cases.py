@@ -72,12 +72,17 @@ def read_cohort(path: Path) -> Cohort:
         if name not in cohort.modalities:
             raise RecordError(path, f"the channel '{name}' has no modality", "add it to modalities")
     check_ids(cohort.cases, str(path))
-    _check_folds(cohort, path)
+    check_folds(cohort, path)
     cases = tuple(_locate(case, cohort, path) for case in cohort.cases)
     return cohort.model_copy(update={"cases": cases})
 
 
-def _check_folds(cohort: Cohort, path: Path) -> None:
+def check_folds(cohort: Cohort, path: Path) -> None:
+    """Check that folds hold out patients of the cohort, and leave some to train on.
+
+    Raises:
+        RecordError: one doesn't.
+    """
     patients = {case.patient for case in cohort.cases}
     for number, fold in enumerate(cohort.folds or ()):
         unknown = sorted(set(fold) - patients)
@@ -149,12 +154,8 @@ def check_cohort(cohort: Cohort, subject: str) -> Cohort:
     Raises:
         InputError: fewer than two patients are left, two cases have one id, or a fold is left without patients.
     """
-    check_ids(cohort.cases, subject)
-    labelled = tuple(case for case in cohort.cases if case.label is not None)
-    for case in cohort.cases:
-        if case.label is None:
-            LOGGER.warning("%s: it has no label, so it is left out", case.id)
-    patients = {case.patient for case in labelled}
+    cohort = check_labelled(cohort, subject)
+    patients = {case.patient for case in cohort.cases}
     if len(patients) < 2:
         raise InputError(
             subject,
@@ -171,7 +172,27 @@ def check_cohort(cohort: Cohort, subject: str) -> Cohort:
                 f"fold {number} holds out {held_out} of the patients with labels",
                 "add labels or correct the folds",
             )
-    return cohort.model_copy(update={"cases": labelled, "folds": folds})
+    return cohort.model_copy(update={"folds": folds})
+
+
+def check_labelled(cohort: Cohort, subject: str) -> Cohort:
+    """Leave out cases without a label, each with a warning.
+
+    Args:
+        cohort: as found.
+        subject: its path, for messages.
+
+    Raises:
+        InputError: no case has one, or two cases have one id.
+    """
+    check_ids(cohort.cases, subject)
+    labelled = tuple(case for case in cohort.cases if case.label is not None)
+    for case in cohort.cases:
+        if case.label is None:
+            LOGGER.warning("%s: it has no label, so it is left out", case.id)
+    if not labelled:
+        raise InputError(subject, "none of its cases has a label", "add labels")
+    return cohort.model_copy(update={"cases": labelled})
 
 
 def check_ids(cases: tuple[Case, ...], subject: str) -> None:

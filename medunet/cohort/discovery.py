@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids, read_cohort
+from medunet.cohort.datasets import NAME, read_dataset
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
@@ -23,7 +24,7 @@ _LIST = "list the right ones in a cohort.json"
 
 
 def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None) -> Cohort:
-    """Read a `cohort.json` (or the folder that holds one), or find the cases of a tree of DICOM studies.
+    """Read a `cohort.json` or `dataset.json` (or the folder that holds one), or find the cases of a DICOM tree.
 
     Args:
         path: file or folder.
@@ -37,17 +38,20 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None) -> Co
         SeriesError: a patient lacks a channel or has two series of one modality, or images name no patient.
         LabelError: contours belong to nobody's images, or structures are named differently.
         InputError: there is no such channel, or two patients would make cases of one id.
-        RecordError: the `cohort.json` is wrong.
+        RecordError: the JSON is wrong.
     """
     path = Path(path)
     if not path.exists():
         raise MissingInputError(path, "there is no such file or folder", "check the path")
     listed = path if path.is_file() else path / "cohort.json"
     if listed.is_file():
-        return _limit(read_cohort(listed), channels, listed)
+        dataset = listed.name == NAME
+        return _limit(read_dataset(listed.parent) if dataset else read_cohort(listed), channels, listed)
+    if (path / NAME).is_file():
+        return _limit(read_dataset(path), channels, path / NAME)
     found = find_series(path)
     if not found.series:
-        raise MissingInputError(path, "it holds no DICOM image", "give a tree of DICOM studies, or a cohort.json")
+        raise MissingInputError(path, "it holds no DICOM image", "give a DICOM tree, a cohort.json or a dataset.json")
     return _make_cohort(path, found, channels)
 
 

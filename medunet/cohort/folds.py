@@ -1,8 +1,12 @@
 """Folds by patient."""
 
 import random
+from pathlib import Path
+from typing import Any
 
-from medunet.cohort.cases import Cohort
+from medunet.cohort.cases import Cohort, check_folds
+from medunet.errors import RecordError
+from medunet.records import read_json, suggest
 
 FOLDS = 5
 
@@ -22,3 +26,40 @@ def split_folds(cohort: Cohort, count: int = FOLDS, seed: int = 0) -> tuple[tupl
     random.Random(seed).shuffle(patients)  # noqa: S311 (not for secrets)
     count = min(count, len(patients))
     return tuple(tuple(sorted(patients[fold::count])) for fold in range(count))
+
+
+def read_folds(path: Path, cohort: Cohort) -> Cohort:
+    """Read given folds for a cohort.
+
+    Args:
+        path: JSON with the held-out patients or cases of each fold: a list of lists, an object of lists ("0", "1",
+            …), or nnU-Net's `splits_final.json` (a list of objects with `val`).
+        cohort: whose patients they are; those in no fold are never held out.
+
+    Raises:
+        RecordError: it is none of these, names unknown patients, or a fold holds out nobody or everybody.
+    """
+    content = read_json(path)
+    if isinstance(content, dict):
+        content = [content[key] for key in sorted(content, key=lambda key: (len(key), key))]
+    if not isinstance(content, list) or not content:
+        raise RecordError(path, "it lists no folds", 'write them like [["patient 1", "patient 2"], ["patient 3"]]')
+    patient_of = {case.id: case.patient for case in cohort.cases} | {
+        case.patient: case.patient for case in cohort.cases
+    }
+    folds = tuple(_read_fold(path, number, fold, patient_of) for number, fold in enumerate(content))
+    changed = cohort.model_copy(update={"folds": folds})
+    check_folds(changed, path)
+    return changed
+
+
+def _read_fold(path: Path, number: int, fold: Any, patient_of: dict[str, str]) -> tuple[str, ...]:
+    names = fold.get("val") if isinstance(fold, dict) else fold
+    if not isinstance(names, list):
+        raise RecordError(path, f"fold {number} is no list of patients", 'write it like ["patient 1", "patient 2"]')
+    for name in names:
+        if name not in patient_of:
+            raise RecordError(
+                path, f"fold {number} holds out '{name}', a patient of no case", suggest(str(name), sorted(patient_of))
+            )
+    return tuple(sorted({patient_of[name] for name in names}))

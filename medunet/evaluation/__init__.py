@@ -1,13 +1,12 @@
 """Scores with floors beside them, and the report that shows both."""
 
+from medunet.evaluation.cases import Floor, Floors, fit_floors, read_case, score_cases
 from medunet.evaluation.floors import (
+    EllipsoidFit,
     EllipsoidFloor,
-    FloorCase,
-    FloorCases,
+    ThresholdFit,
     ThresholdFloor,
     find_body,
-    fit_ellipsoid,
-    fit_threshold,
     keep_largest,
 )
 from medunet.evaluation.lesions import LesionScore, count_lesions
@@ -27,13 +26,15 @@ from medunet.evaluation.voxels import VoxelScore, measure_dice, measure_nsd, mea
 __all__ = [
     "CasePicture",
     "CaseScore",
+    "EllipsoidFit",
     "EllipsoidFloor",
-    "FloorCase",
-    "FloorCases",
+    "Floor",
+    "Floors",
     "LesionScore",
     "PairedRow",
     "Scores",
     "SummaryRow",
+    "ThresholdFit",
     "ThresholdFloor",
     "VoxelScore",
     "compare_methods",
@@ -41,14 +42,15 @@ __all__ = [
     "draw_case",
     "draw_overview",
     "find_body",
-    "fit_ellipsoid",
-    "fit_threshold",
+    "fit_floors",
     "keep_largest",
     "make_page",
     "measure_dice",
     "measure_nsd",
     "measure_voxels",
+    "read_case",
     "score_case",
+    "score_cases",
     "summarize",
     "write_report",
 ]

@@ -4,7 +4,6 @@ The ellipsoid looks at no image at all, only at the box that the image fills; th
 Both are fitted on the training cases of a fold and scored on the same cases as the network.
 """
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,6 @@ from medunet.records import Record
 
 Image = npt.NDArray[Any]
 """Intensities of one channel, (I, J, K), of any real type."""
-FloorCase = tuple[Image, Voxels, Grid]
-"""One training case: image (I, J, K), mask (I, J, K), and the grid of both."""
-FloorCases = Iterable[FloorCase] | Callable[[], Iterable[FloorCase]]
-"""Cases that are read once, one in memory at a time, or a function that gives them."""
 
 BODY_HU = -400.0
 """Between air (-1000) and soft tissue (about 40), rounded up so that the rim of the body stays out."""
@@ -97,19 +92,21 @@ class ThresholdFloor(Record):
         return keep_largest(inside)
 
 
-def fit_ellipsoid(cases: FloorCases) -> EllipsoidFloor:
-    """Fit the mean place and size: means over cases of the centroid and of the half-axes.
+class EllipsoidFit:
+    """Fits the mean place and size, case by case: means of the centroid and of the half-axes.
 
     The half-axes of a case are half the sides of the box around its mask. As fractions of the image's box they
     make a stronger floor than in mm where images are cut around what is sought (on the sarcomas Dice 0.58, not 0.49).
-
-    Args:
-        cases: training cases; those with an empty mask are passed over.
     """
-    centres, halves = [], []
-    for _, mask, grid in _open(cases):
+
+    def __init__(self) -> None:
+        self._centres: list[list[float]] = []
+        self._halves: list[list[float]] = []
+
+    def add(self, mask: Voxels, grid: Grid) -> None:
+        """Take a training case in, mask (I, J, K); an empty mask is passed over."""
         if not mask.any():
-            continue
+            return
         centre, half = [], []
         for axis, flipped in _find_directions(grid):
             profile = np.count_nonzero(mask, axis=tuple(n for n in range(3) if n != axis))
@@ -117,47 +114,64 @@ def fit_ellipsoid(cases: FloorCases) -> EllipsoidFloor:
             fraction = float((profile * (np.arange(len(profile)) + 0.5)).sum() / profile.sum() / len(profile))
             centre.append(1 - fraction if flipped else fraction)
             half.append((filled[-1] - filled[0] + 1) / len(profile) / 2)
-        centres.append(centre)
-        halves.append(half)
-    if not centres:
-        return EllipsoidFloor(centre=(0.5, 0.5, 0.5), half_axes=(0.0, 0.0, 0.0))
-    return EllipsoidFloor(centre=_triple(np.mean(centres, axis=0)), half_axes=_triple(np.mean(halves, axis=0)))
+        self._centres.append(centre)
+        self._halves.append(half)
+
+    def finish(self) -> EllipsoidFloor:
+        """Give the floor; it predicts nothing where no case held the label."""
+        if not self._centres:
+            return EllipsoidFloor(centre=(0.5, 0.5, 0.5), half_axes=(0.0, 0.0, 0.0))
+        return EllipsoidFloor(
+            centre=_triple(np.mean(self._centres, axis=0)), half_axes=_triple(np.mean(self._halves, axis=0))
+        )
 
 
-def fit_threshold(cases: FloorCases, modality: str) -> ThresholdFloor:
-    """Fit the interval of intensities, open at either end or at neither, with the best mean Dice over the cases.
+class ThresholdFit:
+    """Fits the interval of intensities, open at either end or at neither, with the best mean Dice over the cases.
 
     Each case leaves quantiles of its intensities inside the body and inside the truth, from which the Dice of
     every interval follows to about 1 / 4096; the largest part is not part of the fit.
 
     Args:
-        cases: training cases; those with an empty mask are passed over.
         modality: DICOM modality of the images; for CT only the body is looked at.
     """
-    everywhere, inside, volumes = [], [], []
-    for image, mask, grid in _open(cases):
+
+    def __init__(self, modality: str) -> None:
+        self._modality = modality
+        self._everywhere: list[Image] = []
+        self._inside: list[Image] = []
+        self._volumes: list[tuple[int, int, int]] = []
+
+    def add(self, image: Image, mask: Voxels, grid: Grid) -> None:
+        """Take a training case in, image and mask (I, J, K); an empty mask is passed over."""
         if not mask.any():
-            continue
+            return
         where = np.isfinite(image)
-        if modality == "CT":
+        if self._modality == "CT":
             where &= find_body(image, grid)
-        everywhere.append(_take_quantiles(image, where))
-        inside.append(_take_quantiles(image, where & mask))
-        volumes.append((np.count_nonzero(where), np.count_nonzero(where & mask), np.count_nonzero(mask)))
-    filled = [values for values in inside if len(values)]
-    if not filled:
-        return ThresholdFloor(low=None, high=None, modality=modality, holds=False)
-    bounds = np.unique(np.quantile(np.concatenate(filled), np.linspace(0, 1, THRESHOLDS)))
-    # Row 0 is "no lower bound", the last column "no upper bound".
-    dice = np.zeros((len(bounds) + 1, len(bounds) + 1))
-    for values, within, (count, count_within, count_truth) in zip(everywhere, inside, volumes, strict=True):
-        predicted = _count_between(values, bounds) * count
-        common = _count_between(within, bounds) * count_within
-        dice += 2 * common / (predicted + count_truth)
-    row, column = np.unravel_index(np.argmax(dice), dice.shape)
-    low = None if row == 0 else float(bounds[row - 1])
-    high = None if column == len(bounds) else float(bounds[column])
-    return ThresholdFloor(low=low, high=high, modality=modality)
+        self._everywhere.append(_take_quantiles(image, where))
+        self._inside.append(_take_quantiles(image, where & mask))
+        self._volumes.append(
+            (int(np.count_nonzero(where)), int(np.count_nonzero(where & mask)), int(np.count_nonzero(mask)))
+        )
+
+    def finish(self) -> ThresholdFloor:
+        """Give the floor; it predicts nothing where no case held the label."""
+        filled = [values for values in self._inside if len(values)]
+        if not filled:
+            return ThresholdFloor(low=None, high=None, modality=self._modality, holds=False)
+        bounds = np.unique(np.quantile(np.concatenate(filled), np.linspace(0, 1, THRESHOLDS)))
+        # Row 0 is "no lower bound", the last column "no upper bound".
+        dice = np.zeros((len(bounds) + 1, len(bounds) + 1))
+        cases = zip(self._everywhere, self._inside, self._volumes, strict=True)
+        for values, within, (count, count_within, count_truth) in cases:
+            predicted = _count_between(values, bounds) * count
+            common = _count_between(within, bounds) * count_within
+            dice += 2 * common / (predicted + count_truth)
+        row, column = np.unravel_index(np.argmax(dice), dice.shape)
+        low = None if row == 0 else float(bounds[row - 1])
+        high = None if column == len(bounds) else float(bounds[column])
+        return ThresholdFloor(low=low, high=high, modality=self._modality)
 
 
 def find_body(image: Image, grid: Grid) -> Voxels:
@@ -186,10 +200,6 @@ def keep_largest(mask: Voxels) -> Voxels:
         return mask
     largest: Voxels = parts == np.argmax(np.bincount(parts[mask]))
     return largest
-
-
-def _open(cases: FloorCases) -> Iterable[FloorCase]:
-    return cases() if callable(cases) else cases
 
 
 def _find_directions(grid: Grid) -> tuple[tuple[int, bool], ...]:

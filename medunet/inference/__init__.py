@@ -1,18 +1,21 @@
 """From a scan to a mask on its own grid: positions, backend, assemble, restore."""
 
 from medunet.inference.assemble import assemble_logits
+from medunet.inference.box import Box, parse_box
 from medunet.inference.positions import place_patches
 from medunet.inference.predict import Predictor, open_predictor, predict_scan
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan, find_scan, name_scan
 
 __all__ = [
+    "Box",
     "Predictor",
     "Scan",
     "assemble_logits",
     "find_scan",
     "name_scan",
     "open_predictor",
+    "parse_box",
     "place_patches",
     "predict_scan",
     "restore_mask",

@@ -7,6 +7,7 @@ import numpy as np
 from medunet.bundle import Bundle, load_weights
 from medunet.inference.assemble import assemble_logits
 from medunet.inference.backends import Backend, TorchBackend
+from medunet.inference.box import Box, warn_if_larger
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
@@ -40,16 +41,28 @@ def open_predictor(bundle: Bundle) -> Predictor:
     return Predictor(bundle, TorchBackend(network, choose_device(), bundle.plan.dims), digest)
 
 
-def predict_scan(predictor: Predictor, scan: Scan) -> Mask:
+def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Mask:
     """Predict one scan.
+
+    Args:
+        predictor: from `open_predictor`.
+        scan: what to read.
+        box: in the patient, to which the prediction is restricted.
 
     Returns:
         Labels on the grid of the scan's first channel.
 
     Raises:
-        MedunetError: a file is refused by its reader.
+        MedunetError: a file is refused by its reader, or the box lies elsewhere.
     """
     plan = predictor.bundle.plan
     image = run_chain(predictor.bundle.preprocessing, scan.paths, scan.series)
-    logits = assemble_logits(image.as_tensor(), predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
-    return restore_mask(logits, np.asarray(image.affine), find_source_grid(image), plan.labels)
+    grid = find_source_grid(image)
+    voxels, affine = image.as_tensor(), np.asarray(image.affine)
+    if box is None:
+        warn_if_larger(grid, plan.extent_mm, scan.id)
+    else:
+        voxels, affine = box.crop(voxels, affine, scan.id)
+    logits = assemble_logits(voxels, predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
+    mask = restore_mask(logits, affine, grid, plan.labels)
+    return mask if box is None else box.clear_outside(mask)

@@ -54,6 +54,11 @@ class Fingerprint(Record):
         median = np.maximum(1, np.round(np.median(shapes, axis=0))).astype(int)
         return int(median[0]), int(median[1]), int(median[2])
 
+    def largest_extent(self) -> tuple[float, float, float]:
+        """Largest extents of the cases along x, y, z in mm."""
+        x, y, z = np.max([np.array(case.shape) * case.spacing_mm for case in self.cases], axis=0)
+        return round(float(x), 1), round(float(y), 1), round(float(z), 1)
+
 
 def measure_cohort(cohort: Cohort) -> Fingerprint:
     """Read every case once, one in memory at a time.

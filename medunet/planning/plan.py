@@ -1,5 +1,6 @@
 """The plan: every number that preparation, network, training and prediction share, and why it is so."""
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -9,7 +10,19 @@ from pydantic import Field
 from medunet.cohort import Cohort
 from medunet.labels import LabelTable
 from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
-from medunet.planning.rules import Triple, allowed_voxels, choose_topology, plan_filters, plan_patch, plan_spacing
+from medunet.planning.rules import (
+    CONTEXT,
+    LABEL_VOXELS,
+    Spacing,
+    Triple,
+    allowed_voxels,
+    choose_topology,
+    coarsen_spacing,
+    plan_filters,
+    plan_patch,
+    plan_spacing,
+    smallest_diameter,
+)
 from medunet.progress import report
 from medunet.records import Record
 
@@ -19,7 +32,7 @@ PATCH_EDGES = (128, 96, 80, 64, 48, 40)
 """Patches of as many voxels as these cubes are tried for each width, largest first. Isensee 2021 plans 128³ for
 8 GB of GPU memory at a batch of 2."""
 WIDE_EDGE = 64
-"""A network wider than the narrowest isn't worth a smaller patch than this cube."""
+"""A network wider than the narrowest isn't worth a smaller patch than this cube, unless that sees half of a case."""
 SLICE_EDGES = (512, 384, 256, 192, 128)
 """The same for 2D patches."""
 FASTER = 3.0
@@ -28,7 +41,8 @@ GFLOP/s); what is too slow even then is not timed."""
 TRAINING_SHARE = 0.8
 """Of the budget; the rest goes into preparation and validation."""
 ENOUGH_STEPS = 900
-"""With fewer steps a wider network learns less than a narrow one: chosen from runs of the demo."""
+"""In six minutes: with fewer steps a wider network learnt less than a narrow one in the demo. Of more time steps and
+width get the same share, so steps grow with the square root of the minutes."""
 
 REASONS = {
     "normalization": "CT and PET carry units, so one fixed scale from the 0.5 and 99.5 percentiles, mean and "
@@ -90,6 +104,8 @@ class Plan(Record):
     learning_rate: float = Field(gt=0.0)
     budget_minutes: float = Field(gt=0.0)
     """Training time that the network was chosen for."""
+    extent_mm: tuple[float, float, float] | None = None
+    """Largest extents of the training cases along x, y, z; a scan far beyond them holds what training never saw."""
     step_seconds: float | None = Field(default=None, gt=0.0)
     """Of one training step on the machine that planned."""
     seed: int = 0
@@ -140,6 +156,7 @@ def make_plan(
         network=NetworkPlan(filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
         learning_rate=2e-3,
         budget_minutes=budget_minutes,
+        extent_mm=fingerprint.largest_extent(),
         reasons={"spacing_mm": why_spacing, **REASONS},
     )
     return _choose_network(base, fingerprint, measure_step, memory_gib)
@@ -166,7 +183,7 @@ def _choose_network(
     report(what, 0, len(candidates))
     fastest = measure_step(cheapest)
     rate = fastest / estimate_work(cheapest)
-    longest = base.budget_minutes * 60 * TRAINING_SHARE / ENOUGH_STEPS
+    longest = base.budget_minutes * 60 * TRAINING_SHARE / count_enough_steps(base.budget_minutes)
     for number, plan in enumerate(candidates[:-1], start=1):
         report(what, number, len(candidates))
         if estimate_work(plan) * rate / FASTER > longest:
@@ -185,11 +202,17 @@ def _list_candidates(base: Plan, fingerprint: Fingerprint, memory_gib: float) ->
             narrow = width == WIDTHS[-1]
             last = narrow and edge == PATCH_EDGES[-1]
             fits = edge**base.dims <= allowed_voxels(memory_gib, width, base.batch)
-            worth = narrow or base.dims == 2 or edge >= WIDE_EDGE
             plan = _with_network(base, fingerprint, width, edge**base.dims)
+            case = np.prod(fingerprint.median_shape_at(plan.spacing_mm))
+            worth = narrow or base.dims == 2 or edge >= WIDE_EDGE or np.prod(plan.patch) >= CONTEXT * case
             if (last or (fits and worth)) and plan not in found:
                 found.append(plan)
     return found
+
+
+def count_enough_steps(budget_minutes: float) -> int:
+    """Steps that a network must get in a budget to be worth its width."""
+    return int(ENOUGH_STEPS * math.sqrt(max(1.0, budget_minutes / 6)))
 
 
 def estimate_work(plan: Plan) -> float:
@@ -202,8 +225,9 @@ def estimate_work(plan: Plan) -> float:
 
 
 def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int) -> Plan:
-    wanted = plan_patch(fingerprint.median_shape_at(base.spacing_mm), base.spacing_mm, voxels, base.dims)
-    topology = choose_topology(wanted, base.spacing_mm)
+    spacing = _see_enough(base, fingerprint, voxels)
+    wanted = plan_patch(fingerprint.median_shape_at(spacing), spacing, voxels, base.dims)
+    topology = choose_topology(wanted, spacing)
     levels = len(topology.strides)
     network = NetworkPlan(
         filters=plan_filters(width, levels, base.dims),
@@ -211,16 +235,30 @@ def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int)
         kernels=topology.kernels,
         heads=max(0, min(3, levels - 2)),
     )
-    return base.model_copy(update={"patch": topology.patch, "network": network})
+    update = {"spacing_mm": spacing, "patch": topology.patch, "network": network}
+    if spacing != base.spacing_mm:
+        own = " × ".join(f"{size:g}" for size in base.spacing_mm)
+        why = f"coarser than the cases' {own} mm, so that a patch sees half of the median case (Isensee 2021, low "
+        update["reasons"] = {**base.reasons, "spacing_mm": why + "resolution), and a small label keeps 8 voxels across"}
+    return base.model_copy(update=update)
+
+
+def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
+    if base.dims == 2:
+        return base.spacing_mm
+    x, y, z = (n * s for n, s in zip(fingerprint.median_shape_at(base.spacing_mm), base.spacing_mm, strict=True))
+    smallest = smallest_diameter([volume for case in fingerprint.cases for volume in case.label_ml.values()])
+    return coarsen_spacing(base.spacing_mm, (x, y, z), voxels, smallest / LABEL_VOXELS)
 
 
 def _with_reasons(plan: Plan, seconds: float, memory_gib: float) -> Plan:
     steps = int(plan.budget_minutes * 60 * TRAINING_SHARE / seconds)
+    wanted = count_enough_steps(plan.budget_minutes)
     reasons = {
         **plan.reasons,
         "patch": f"largest within {memory_gib:g} GiB and the minutes, aspect of the median case, divisible by the "
         "poolings (Isensee 2021)",
-        "network": f"widest that gets at least {ENOUGH_STEPS} steps: {seconds:.2f} s a step measured here, so about "
+        "network": f"widest that gets at least {wanted} steps: {seconds:.2f} s a step measured here, so about "
         f"{steps} steps in {plan.budget_minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
     }
     return plan.model_copy(update={"reasons": reasons, "step_seconds": float(f"{seconds:.3g}")})

@@ -15,6 +15,11 @@ ANISOTROPY = 3.0
 """From this ratio of the coarsest spacing to the next finer, an axis counts as anisotropic (Isensee 2021)."""
 SMALLEST_EDGE = 4
 """No feature map is pooled below this many voxels (Isensee 2021)."""
+CONTEXT = 0.5
+"""Share of the median case that a patch shall see. Isensee 2021 plans a coarser grid where it is below a quarter; on
+sarcomas half was better (docs/decisions/0005)."""
+LABEL_VOXELS = 8
+"""So many voxels across stay of a small label, however coarse the grid."""
 BYTES_PER_FEATURE = 60
 """Training memory for one feature of one voxel at full resolution, all levels, gradients and workspace
 included; fitted to measured peaks of DynUNet in fp32 (64³, batch 2: 1.4 GB at 8, 1.9 at 16 and 2.6 at 32
@@ -42,6 +47,35 @@ def plan_spacing(spacings_mm: list[Spacing], shapes: list[Triple]) -> tuple[Spac
         reason = "median spacing; 10th percentile along the anisotropic axis (Isensee 2021)"
     x, y, z = (round(float(value), 4) for value in target)
     return (x, y, z), reason
+
+
+def coarsen_spacing(spacing_mm: Spacing, extent_mm: Spacing, voxels: int, coarsest_mm: float) -> Spacing:
+    """Spacing (x, y, z) in mm at which a patch sees enough of a case (Isensee 2021, "3D low resolution").
+
+    The finest axes grow in steps of 3 % until they are as coarse as the coarsest, then all axes.
+
+    Args:
+        spacing_mm: that of the cases.
+        extent_mm: of the median case along the same axes.
+        voxels: of the patch.
+        coarsest_mm: no axis grows beyond this.
+    """
+    spacing = np.array(spacing_mm)
+    while np.prod(np.array(extent_mm) / spacing) * CONTEXT > voxels:
+        level = (spacing > 0.999 * spacing.max()).all()
+        ceiling = coarsest_mm if level else min(coarsest_mm, spacing.max())
+        growing = spacing < 0.999 * ceiling
+        if not growing.any():
+            break
+        spacing = np.where(growing, np.minimum(spacing * 1.03, ceiling), spacing)
+    x, y, z = (round(float(value), 4) for value in spacing)
+    return x, y, z
+
+
+def smallest_diameter(volumes_ml: list[float]) -> float:
+    """Diameter in mm of the ball that is as large as a small label: the 10th percentile of volumes above 0."""
+    volumes = [volume for volume in volumes_ml if volume > 0]
+    return float((6000 * np.percentile(volumes, 10) / np.pi) ** (1 / 3)) if volumes else 0.0
 
 
 @dataclass(frozen=True, slots=True)

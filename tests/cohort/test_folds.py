@@ -1,11 +1,14 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medunet.cohort import Case, Channel, Cohort, split_folds
+from medunet.cohort import Case, Channel, Cohort, read_folds, split_folds
+from medunet.errors import RecordError
 from medunet.labels import LabelTable
+from medunet.records import write_json
 
 
 def make(patients: list[str]) -> Cohort:
@@ -28,3 +31,34 @@ def test_each_patient_is_held_out_once(patients: list[str], seed: int) -> None:
 def test_a_seed_repeats_its_folds(count: int, tmp_path: Path) -> None:
     cohort = make([str(n) for n in range(20)])
     assert split_folds(cohort, count, 1) == split_folds(cohort, count, 1) != split_folds(cohort, count, 2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [["a"], ["b", "c"]],
+        {"0": ["a"], "1": ["c", "b"]},
+        [{"train": ["b", "c"], "val": ["a"]}, {"train": ["a"], "val": ["b", "c"]}],
+        [["0"], ["1", "2"]],
+    ],
+    ids=["lists", "object", "nnU-Net", "cases"],
+)
+def test_given_folds_are_taken(content: Any, tmp_path: Path) -> None:
+    write_json(tmp_path / "folds.json", content)
+    assert read_folds(tmp_path / "folds.json", make(["a", "b", "c"])).folds == (("a",), ("b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([["a", "d"]], "fold 0 holds out 'd', a patient of no case"),
+        ([["a"], ["a", "b", "c"]], "fold 1 leaves no patient"),
+        ([[]], "fold 0 holds out no patient"),
+        ([{"train": ["a"]}], "fold 0 is no list of patients"),
+        ("a", "it lists no folds"),
+    ],
+)
+def test_folds_that_can_not_be_are_refused(content: Any, message: str, tmp_path: Path) -> None:
+    write_json(tmp_path / "folds.json", content)
+    with pytest.raises(RecordError, match=message):
+        read_folds(tmp_path / "folds.json", make(["a", "b", "c"]))

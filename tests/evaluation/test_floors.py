@@ -1,22 +1,24 @@
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from medunet.evaluation.floors import (
+    EllipsoidFit,
     EllipsoidFloor,
-    FloorCase,
+    ThresholdFit,
     ThresholdFloor,
     find_body,
-    fit_ellipsoid,
-    fit_threshold,
     keep_largest,
 )
 from medunet.evaluation.voxels import measure_dice
 from medunet.geometry import Grid
 
 Bools = npt.NDArray[np.bool_]
+FloorCase = tuple[npt.NDArray[Any], Bools, Grid]
 
 SHAPE = (40, 30, 20)
 
@@ -32,6 +34,20 @@ def make_case(seed: int, shape: tuple[int, int, int] = SHAPE, inside: float = 6.
     truth = make_ellipsoid(shape, np.array(shape) / 2 - 0.5 + random.uniform(-1, 1, 3), np.array(shape) / 4)
     image = random.normal(np.where(truth, inside, outside), 0.5).astype(np.float32)
     return image, truth, Grid(shape, np.diag([2.0, 2.0, 4.0, 1.0]))
+
+
+def fit_ellipsoid(cases: Iterable[FloorCase]) -> EllipsoidFloor:
+    fit = EllipsoidFit()
+    for _, truth, grid in cases:
+        fit.add(truth, grid)
+    return fit.finish()
+
+
+def fit_threshold(cases: Iterable[FloorCase], modality: str) -> ThresholdFloor:
+    fit = ThresholdFit(modality)
+    for image, truth, grid in cases:
+        fit.add(image, truth, grid)
+    return fit.finish()
 
 
 def test_ellipsoid_finds_the_mean_place_and_size() -> None:
@@ -94,7 +110,7 @@ def test_threshold_finds_an_interval_between_brighter_and_darker_tissue() -> Non
 def test_fitted_thresholds_are_the_best_of_a_search() -> None:
     # Overlapping intensities, so that the best Dice is well below 1.
     cases = [make_case(seed, inside=2.0) for seed in range(3)]
-    floor = fit_threshold(lambda: iter(cases), "PT")
+    floor = fit_threshold(cases, "PT")
     fitted = np.mean([measure_dice((image >= floor.low), truth) for image, truth, _ in cases])
     tried = [np.mean([measure_dice(image >= low, truth) for image, truth, _ in cases]) for low in np.arange(0, 4, 0.02)]
     assert max(tried) < 0.95

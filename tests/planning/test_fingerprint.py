@@ -25,6 +25,8 @@ def test_measures_are_those_of_the_voxels_inside_the_labels(cohort_folder: Path)
     assert statistics.low == pytest.approx(np.percentile(inside, 0.5), abs=5)
     assert statistics.high == pytest.approx(np.percentile(inside, 99.5), abs=5)
     assert fingerprint.median_shape_at(fingerprint.cases[0].spacing_mm)[0] > 30
+    longest = max(case.shape[2] * case.spacing_mm[2] for case in fingerprint.cases)
+    assert fingerprint.largest_extent()[2] == pytest.approx(longest, abs=0.05)
 
 
 def test_a_cohort_without_any_label_is_refused(cohort_folder: Path) -> None:

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from medunet.planning.rules import allowed_voxels, choose_topology, plan_filters, plan_patch, plan_spacing
+from medunet.planning.rules import (
+    allowed_voxels,
+    choose_topology,
+    coarsen_spacing,
+    plan_filters,
+    plan_patch,
+    plan_spacing,
+    smallest_diameter,
+)
 
 
 def test_isotropic_spacing_is_the_median() -> None:
@@ -59,3 +67,23 @@ def test_more_memory_allows_more_voxels_and_wider_networks_fewer() -> None:
 def test_filters_double_up_to_the_cap() -> None:
     assert plan_filters(32, 6, 3) == (32, 64, 128, 256, 320, 320)
     assert plan_filters(32, 6, 2)[-1] == 512
+
+
+def test_a_coarser_grid_lets_a_patch_see_half_of_the_case() -> None:
+    spacing = coarsen_spacing((1.0, 1.0, 3.0), (200.0, 200.0, 180.0), 64**3, coarsest_mm=10.0)
+    assert spacing[0] == spacing[1]
+    assert spacing[2] == 3.0
+    seen = 64**3 * np.prod(spacing) / (200 * 200 * 180)
+    assert 0.5 <= seen < 0.55
+
+
+def test_a_grid_stays_fine_enough_for_small_labels_and_as_fine_as_the_patch_allows() -> None:
+    assert coarsen_spacing((1.0, 1.0, 3.0), (200.0, 200.0, 180.0), 64**3, coarsest_mm=1.2) == (1.2, 1.2, 3.0)
+    assert coarsen_spacing((1.0, 1.0, 3.0), (200.0, 200.0, 180.0), 64**3, coarsest_mm=0.5) == (1.0, 1.0, 3.0)
+    assert coarsen_spacing((1.0, 1.0, 3.0), (60.0, 60.0, 90.0), 64**3, coarsest_mm=10.0) == (1.0, 1.0, 3.0)
+    assert coarsen_spacing((1.0, 1.0, 1.0), (200.0, 200.0, 200.0), 40**3, coarsest_mm=3.0) == (3.0, 3.0, 3.0)
+
+
+def test_a_small_label_is_a_ball_of_the_tenth_percentile() -> None:
+    assert smallest_diameter([0.0, *[np.pi / 6 * 8] * 9, 100.0]) == pytest.approx(20.0)
+    assert smallest_diameter([0.0]) == 0

@@ -1,4 +1,3 @@
-import subprocess
 from pathlib import Path
 
 import nibabel as nib
@@ -11,7 +10,6 @@ from medunet.labels import LabelTable
 from medunet.reading import rasterize, read_contour_file, read_mask, read_volume
 from medunet.reading.contours import fill_polygon
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 FEW = ("STS_004", "STS_005")
 
 
@@ -76,19 +74,13 @@ def compare(folder: Path, patients: list[Path]) -> tuple[int, int]:
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the real scans aren't beside the checkout")
-def test_real_contours_equal_their_masks(tmp_path: Path) -> None:
-    for archive in (*(f"{name}.tar.xz" for name in FEW), "masks.tar"):
-        subprocess.run(["tar", "-xf", SHARED / "sts" / archive, "-C", tmp_path], check=True)
-    series, differing = compare(tmp_path, [tmp_path / name for name in FEW])
+def test_real_contours_equal_their_masks(sts: Path) -> None:
+    series, differing = compare(sts, [sts / name for name in FEW])
     assert series >= 4
     assert differing == 0
 
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the real scans aren't beside the checkout")
-def test_all_real_contours_equal_their_masks(tmp_path: Path) -> None:
-    subprocess.run(["bash", SHARED / "unpack.sh", tmp_path, "sts"], check=True)
-    patients = sorted(path for path in (tmp_path / "sts").glob("STS_*"))
-    assert compare(tmp_path / "sts", patients) == (82, 0)
+def test_all_real_contours_equal_their_masks(sts: Path) -> None:
+    assert compare(sts, sorted(sts.glob("STS_*"))) == (82, 0)

@@ -1,0 +1,113 @@
+"""Cases of folders that a `dataset.json` describes: the Medical Segmentation Decathlon's and nnU-Net's raw ones."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids
+from medunet.errors import MissingInputError, RecordError
+from medunet.labels import LabelTable
+from medunet.records import read_json
+
+MODALITIES = {"CT": "CT", "PET": "PT", "PT": "PT", "SUV": "PT", "MRI": "MR", "MR": "MR", "US": "US", "RGB": "XC"}
+"""What a dataset calls a channel to its DICOM modality; whatever else is MR, as in nnU-Net, where only CT has units."""
+NAME = "dataset.json"
+
+
+def read_dataset(folder: Path) -> Cohort:
+    """Read the training cases of a folder with a `dataset.json`.
+
+    Both layouts are known: the Decathlon's (`modality`, labels by number, `training` lists the files) and nnU-Net's
+    (`channel_names`, labels by name, `file_ending`, `imagesTr/<case>_0000<ending>`). Neither names patients, so each
+    case is a patient.
+
+    Raises:
+        RecordError: a key is missing or says what isn't possible here.
+        MissingInputError: a listed file isn't there, or there is no case.
+    """
+    path = folder / NAME
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise RecordError(path, "it is no JSON object", "take the dataset's own file")
+    names, modalities = _read_channels(path, content)
+    labels = _read_labels(path, content.get("labels"))
+    if content.get("training"):
+        cases = _list_decathlon(path, content["training"], names)
+    else:
+        cases = _find_nnunet(path, str(content.get("file_ending", ".nii.gz")), names)
+    check_ids(cases, str(path))
+    return Cohort(channels=names, modalities=modalities, labels=labels, cases=cases)
+
+
+def _read_channels(path: Path, content: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
+    given = content.get("channel_names", content.get("modality"))
+    if not isinstance(given, dict) or not given:
+        raise RecordError(path, "it names no channels", "add modality or channel_names, such as {'0': 'CT'}")
+    titles = [str(given[key]) for key in sorted(given, key=lambda key: int(key) if str(key).isdigit() else 0)]
+    names = [re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") or "image" for title in titles]
+    unique = tuple(name if names.count(name) == 1 else f"{name}_{n}" for n, name in enumerate(names))
+    return unique, {name: MODALITIES.get(title.upper(), "MR") for name, title in zip(unique, titles, strict=True)}
+
+
+def _read_labels(path: Path, given: Any) -> LabelTable:
+    """Labels by number (Decathlon) or by name (nnU-Net); 0 is background."""
+    if not isinstance(given, dict):
+        raise RecordError(path, "it has no labels", "add them, such as {'background': 0, 'tumor': 1}")
+    by_value: dict[int, str] = {}
+    for key, value in given.items():
+        number, name = (key, value) if str(key).isdigit() else (value, key)
+        if not str(number).isdigit():
+            raise RecordError(
+                path, f"its label '{name}' is {number}", "merge regions into label values, one number a label"
+            )
+        by_value[int(number)] = str(name)
+    if by_value.pop(0, None) is None or sorted(by_value) != list(range(1, len(by_value) + 1)) or not by_value:
+        found = ", ".join(str(value) for value in sorted(by_value)) or "none"
+        raise RecordError(
+            path, f"its label values besides background are {found}", "number labels 1, 2, … with background 0"
+        )
+    return LabelTable.from_names([by_value[value] for value in sorted(by_value)])
+
+
+def _list_decathlon(path: Path, listed: Any, names: tuple[str, ...]) -> tuple[Case, ...]:
+    if len(names) > 1:
+        raise RecordError(
+            path,
+            f"its images hold {len(names)} channels in one file",
+            "split them into <case>_0000.nii.gz, <case>_0001.nii.gz, … as nnU-Net does",
+        )
+    cases = []
+    for item in listed:
+        if not isinstance(item, Mapping) or not {"image", "label"} <= set(item):
+            raise RecordError(path, f"its training list holds {item!r}", "give image and label of each case")
+        image, label = (_locate(path, str(item[key])) for key in ("image", "label"))
+        name = image.name.split(".")[0]
+        cases.append(_make_case(name, {names[0]: image}, label))
+    return tuple(cases)
+
+
+def _find_nnunet(path: Path, ending: str, names: tuple[str, ...]) -> tuple[Case, ...]:
+    labels = sorted(item for item in (path.parent / "labelsTr").glob(f"*{ending}") if not item.name.startswith("."))
+    if not labels:
+        raise MissingInputError(path.parent / "labelsTr", f"it holds no *{ending}", "correct file_ending or add labels")
+    cases = []
+    for label in labels:
+        name = label.name.removesuffix(ending)
+        images = {
+            channel: _locate(path, f"imagesTr/{name}_{number:04d}{ending}") for number, channel in enumerate(names)
+        }
+        cases.append(_make_case(name, images, label))
+    return tuple(cases)
+
+
+def _locate(path: Path, relative: str) -> Path:
+    found = path.parent / relative
+    if not found.is_file():
+        raise MissingInputError(found, f"{path.name} names it, but it isn't there", "add it or correct the list")
+    return found.absolute()
+
+
+def _make_case(name: str, images: dict[str, Path], label: Path) -> Case:
+    channels = {channel: Channel(path=str(image)) for channel, image in images.items()}
+    return Case(id=name, patient=name, channels=channels, label=LabelSource(path=str(label.absolute())))

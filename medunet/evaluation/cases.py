@@ -1,0 +1,146 @@
+"""Score the cases of a cohort beside floors, with one case in memory at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+
+from medunet.cohort import Case, Cohort, read_channel, read_label
+from medunet.evaluation.floors import EllipsoidFit, EllipsoidFloor, Image, ThresholdFit, ThresholdFloor
+from medunet.evaluation.pictures import CasePicture, draw_case
+from medunet.evaluation.scores import CaseScore, Scores, score_case
+from medunet.evaluation.voxels import Voxels
+from medunet.geometry import Affine, Grid, Shape
+from medunet.labels import Mask
+from medunet.progress import track
+from medunet.records import Record
+
+SOFT_TISSUE = (40.0, 400.0)
+"""Level and width of the usual window for soft tissue in CT, in HU."""
+
+
+class Floor(Record):
+    """One floor of a method, on one channel, for all labels."""
+
+    channel: str
+    """Whose intensities it looks at."""
+    by_label: dict[str, EllipsoidFloor | ThresholdFloor]
+    """What predicts each label, by its name."""
+
+    def predict(self, images: dict[str, Image], truth: Mask) -> Mask:
+        """Predict a case; where labels overlap the later one stays.
+
+        Args:
+            images: of each channel, (I, J, K) on the grid of `truth`.
+            truth: gives grid and label table; its voxels aren't looked at.
+        """
+        voxels = np.zeros(truth.grid.shape, dtype=np.uint16)
+        for label in truth.table.labels:
+            voxels[self.by_label[label.name].predict(images[self.channel], truth.grid)] = label.value
+        return replace(truth, voxels=voxels)
+
+
+class Floors(Record):
+    """All floors of a fold; a bundle keeps them, since they can't be fitted again where its cohort isn't."""
+
+    version: Literal[1] = 1
+    fold: int
+    """On whose training cases they were fitted."""
+    methods: dict[str, Floor]
+    """By name of the method: "ellipsoid", and "threshold", or "threshold <channel>" where there are several."""
+
+
+def read_case(cohort: Cohort, case: Case) -> tuple[dict[str, Image], Mask]:
+    """Images of all channels on the grid of the first, and the labels.
+
+    Other channels are interpolated linearly; where they show nothing they have their smallest value.
+
+    Returns:
+        An image (I, J, K) for each channel, and the mask on the same grid.
+
+    Raises:
+        MedunetError: a file can't be read, or the case has no label.
+    """
+    reference, *others = cohort.channels
+    first = read_channel(case, reference)
+    images = {reference: first.voxels[0]}
+    for name in others:
+        volume = read_channel(case, name)
+        images[name] = _bring_to(first.grid, volume.voxels[0], volume.grid)
+    return images, read_label(cohort, case, first.grid)
+
+
+def _bring_to(grid: Grid, image: Image, own: Grid) -> Image:
+    matrix = np.linalg.inv(own.affine) @ grid.affine
+    moved: Image = ndimage.affine_transform(
+        image.astype(np.float32), matrix, output_shape=grid.shape, order=1, mode="nearest"
+    )
+    moved[~_lies_within(grid.shape, matrix, own.shape)] = image.min()
+    return moved
+
+
+def _lies_within(shape: Shape, matrix: Affine, own: Shape) -> Voxels:
+    """Voxels (I, J, K) with their centre in a voxel of the other image, which reaches half its size beyond its own."""
+    inside = np.ones(shape, dtype=np.bool_)
+    for axis, length in enumerate(own):
+        i, j, k = (matrix[axis, n] * np.arange(size) for n, size in enumerate(shape))
+        index = i[:, None, None] + j[:, None] + (k + matrix[axis, 3])
+        inside &= (index >= -0.5) & (index <= length - 0.5)
+    return inside
+
+
+def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int) -> Floors:
+    """Fit the ellipsoid, and a threshold on each channel, on the training cases of a fold."""
+    labels = cohort.labels.labels
+    several = len(cohort.channels) > 1
+    ellipsoids = {label.name: EllipsoidFit() for label in labels}
+    thresholds = {
+        name: {label.name: ThresholdFit(cohort.modalities[name]) for label in labels} for name in cohort.channels
+    }
+    for case in track(training, "fitting floors", len(training)):
+        images, truth = read_case(cohort, case)
+        for label in labels:
+            inside = truth.voxels == label.value
+            ellipsoids[label.name].add(inside, truth.grid)
+            for name, image in images.items():
+                thresholds[name][label.name].add(image, inside, truth.grid)
+    placed: dict[str, EllipsoidFloor | ThresholdFloor] = {name: fit.finish() for name, fit in ellipsoids.items()}
+    methods = {"ellipsoid": Floor(channel=cohort.channels[0], by_label=placed)}
+    for name, fits in thresholds.items():
+        method = f"threshold {name}" if several else "threshold"
+        methods[method] = Floor(channel=name, by_label={label: fit.finish() for label, fit in fits.items()})
+    return Floors(fold=fold, methods=methods)
+
+
+def score_cases(
+    cohort: Cohort,
+    cases: Sequence[Case],
+    floors: Floors,
+    predict: Callable[[Case, Mask], Mask],
+) -> tuple[Scores, list[CasePicture]]:
+    """Score predictions and floors on the same cases, and draw each.
+
+    Args:
+        cohort: of the cases.
+        cases: with labels.
+        floors: from `fit_floors`.
+        predict: gives the mask of a case, on the grid of its truth.
+
+    Returns:
+        Scores by method, "medunet" first; a picture a case.
+    """
+    methods: dict[str, list[CaseScore]] = {name: [] for name in ("medunet", *floors.methods)}
+    pictures = []
+    reference = cohort.channels[0]
+    window = SOFT_TISSUE if cohort.modalities[reference] == "CT" else None
+    for case in track(cases, "scoring cases", len(cases)):
+        images, truth = read_case(cohort, case)
+        mask = predict(case, truth)
+        methods["medunet"] += score_case(mask, truth, case.id)
+        for name, floor in floors.methods.items():
+            methods[name] += score_case(floor.predict(images, truth), truth, case.id)
+        image = draw_case(images[reference], truth.voxels > 0, mask.voxels > 0, truth.grid, window, case.id)
+        pictures.append(CasePicture(caption=case.id, image=image))
+    return Scores(methods={name: tuple(scores) for name, scores in methods.items()}), pictures

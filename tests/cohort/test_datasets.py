@@ -1,0 +1,88 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import medunet
+from medunet.cohort import find_cohort, read_channel, read_label
+from medunet.errors import InputError, MissingInputError, RecordError
+from medunet.records import write_json
+
+
+def make_files(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+@pytest.fixture
+def decathlon(tmp_path: Path) -> dict[str, Any]:
+    make_files(tmp_path, "imagesTr/la_1.nii.gz", "imagesTr/la_2.nii.gz", "labelsTr/la_1.nii.gz", "labelsTr/la_2.nii.gz")
+    training = [{"image": f"./imagesTr/la_{n}.nii.gz", "label": f"./labelsTr/la_{n}.nii.gz"} for n in (2, 1)]
+    labels = {"0": "background", "1": "left atrium", "2": "wall"}
+    return {"name": "Heart", "modality": {"0": "MRI"}, "labels": labels, "numTraining": 2, "training": training}
+
+
+def test_a_decathlon_folder_lists_its_cases(tmp_path: Path, decathlon: dict[str, Any]) -> None:
+    write_json(tmp_path / "dataset.json", decathlon)
+    for path in (tmp_path, tmp_path / "dataset.json"):
+        cohort = find_cohort(path)
+        assert cohort.channels == ("mri",)
+        assert cohort.modalities == {"mri": "MR"}
+        assert cohort.labels.names == ("left atrium", "wall")
+        assert [(case.id, case.patient) for case in cohort.cases] == [("la_2", "la_2"), ("la_1", "la_1")]
+        label = cohort.cases[0].label
+        assert label is not None
+        assert label.path == str(tmp_path / "labelsTr" / "la_2.nii.gz")
+
+
+def test_an_nnunet_folder_has_a_file_a_channel(tmp_path: Path) -> None:
+    make_files(tmp_path, "labelsTr/A.nrrd", "labelsTr/B.nrrd", "labelsTr/._A.nrrd")
+    make_files(tmp_path, *(f"imagesTr/{name}_000{n}.nrrd" for name in "AB" for n in (0, 1)))
+    content = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, "tumor": 1}, "numTraining": 2}
+    write_json(tmp_path / "dataset.json", {**content, "file_ending": ".nrrd"})
+    cohort = find_cohort(tmp_path)
+    assert cohort.modalities == {"ct": "CT", "pet": "PT"}
+    assert [case.id for case in cohort.cases] == ["A", "B"]
+    assert cohort.cases[1].channels["pet"].path == str(tmp_path / "imagesTr" / "B_0001.nrrd")
+    assert find_cohort(tmp_path, channels=("pet",)).channels == ("pet",)
+    (tmp_path / "imagesTr" / "B_0001.nrrd").unlink()
+    with pytest.raises(MissingInputError, match=r"B_0001\.nrrd: dataset\.json names it"):
+        find_cohort(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": {"0": "background", "1": "a", "3": "b"}}, "besides background are 1, 3; number labels"),
+        ({"labels": {"background": 0, "whole": [1, 2]}}, r"label 'whole' is \[1, 2\]; merge regions"),
+        ({"labels": None}, "it has no labels"),
+        ({"modality": {}}, "it names no channels"),
+        ({"modality": {"0": "T1", "1": "T2"}}, "2 channels in one file"),
+        ({"training": ["a.nii.gz"]}, "training list holds 'a.nii.gz'"),
+        ({"training": [{"image": "imagesTr/x.nii.gz", "label": "labelsTr/la_1.nii.gz"}]}, "x.nii.gz: dataset.json"),
+        ({"training": []}, r"labelsTr: it holds no \*.mha"),
+    ],
+)
+def test_what_can_not_be_is_refused(
+    tmp_path: Path, decathlon: dict[str, Any], change: dict[str, Any], message: str
+) -> None:
+    write_json(tmp_path / "dataset.json", {**decathlon, **change, "file_ending": ".mha"})
+    with pytest.raises(InputError, match=message):
+        find_cohort(tmp_path)
+
+
+def test_a_list_is_no_dataset(tmp_path: Path) -> None:
+    write_json(tmp_path / "dataset.json", [])
+    with pytest.raises(RecordError, match="no JSON object"):
+        medunet.init(tmp_path, tmp_path / "bundle")
+
+
+@pytest.mark.data
+def test_the_hippocampus_set_is_read(hippocampus: Path) -> None:
+    cohort = find_cohort(hippocampus)
+    assert len(cohort.cases) == 260
+    case = cohort.cases[0]
+    mask = read_label(cohort, case, read_channel(case, "mri").grid)
+    assert set(mask.volumes_ml()) == {"Anterior", "Posterior"}
+    assert min(mask.volumes_ml().values()) > 0.5

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import torch
+
+from medunet.errors import InputError
+from medunet.geometry import Grid
+from medunet.inference.box import Box, parse_box, warn_if_larger
+from medunet.labels import LabelTable, Mask
+
+TURNED = np.array([[0.0, 0, 4, -10], [-2, 0, 0, 30], [0, 2, 0, 100], [0, 0, 0, 1]])
+"""I runs to the back, J to the head, K to the right."""
+
+
+def test_a_part_keeps_the_place_of_its_voxels() -> None:
+    grid = Grid((20, 30, 10), TURNED)
+    image = torch.arange(20 * 30 * 10).reshape(1, 20, 30, 10).float()
+    part, affine = Box((-2, 4, 110), (10, 20, 130)).crop(image, TURNED, "a scan")
+    assert part.shape == (1, 9, 11, 4)
+    first = np.rint(grid.to_voxel(affine[:3, 3])).astype(int)
+    assert part[0, 0, 0, 0] == image[(0, *first)]
+    assert np.array_equal(affine[:3, :3], TURNED[:3, :3])
+
+
+def test_voxels_outside_become_background() -> None:
+    grid = Grid((20, 30, 10), TURNED)
+    mask = Mask("classes", np.ones(grid.shape, dtype=np.uint8), grid, LabelTable.from_names(["a"]))
+    box = Box((-2, 4, 110), (10, 20, 130))
+    kept = box.clear_outside(mask).voxels
+    places = grid.to_world(np.argwhere(kept))
+    assert places.min(axis=0).tolist() == [-2, 4, 110]
+    assert places.max(axis=0).tolist() == [10, 20, 130]
+    assert kept.sum() == 4 * 9 * 11
+    assert mask.voxels.all()
+
+
+def test_a_box_elsewhere_is_refused_with_what_there_is() -> None:
+    with pytest.raises(InputError, match="it lies outside of a scan"):
+        Box((500, 0, 0), (600, 10, 10)).crop(torch.zeros(1, 20, 30, 10), TURNED, "a scan")
+
+
+def test_boxes_are_written_in_millimetres() -> None:
+    assert parse_box("-60:60,-40:80.5,900:1100") == Box((-60, -40, 900), (60, 80.5, 1100))
+
+
+@pytest.mark.parametrize("text", ["", "1:2,3:4", "1:2,3:4,6:5", "a:b,1:2,1:2", "1:2:3,1:2,1:2", "nan:1,1:2,1:2"])
+def test_what_is_no_box_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="it is no box; write it like"):
+        parse_box(text)
+
+
+def test_scans_far_larger_than_in_training_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    grid = Grid((20, 30, 10), TURNED)
+    warn_if_larger(grid, None, "a scan")
+    warn_if_larger(grid, (27, 27, 41), "a scan")
+    assert not caplog.records
+    warn_if_larger(grid, (40, 40, 39), "a scan")
+    assert "a scan: it shows 40 × 40 × 60 mm, training saw at most 40 × 40 × 39 mm" in caplog.text

@@ -1,0 +1,32 @@
+"""Soft-tissue sarcomas in PET/CT: one fold from DICOM and RTSTRUCT to a table of scores.
+
+python workflows/sts.py --data FOLDER [--channels ct,pet] [--fold 0] [--budget 40m]
+
+FOLDER/STS_*/{CT,PET}/*.dcm with contours.dcm, and FOLDER/folds.json. The scans are those of Vallières et al. 2015
+(The Cancer Imaging Archive, doi 10.7937/K9/TCIA.2015.7GO2GSKS), here cut to a box around the tumor.
+"""
+
+import sys
+
+from one_fold import make_parser, run_fold
+
+from medunet.cli.screen import screen
+from medunet.errors import MedunetError
+
+
+def main() -> int:
+    """Parse the command line."""
+    parser = make_parser(str(__doc__), "folder of patients with folds.json", "sts-run")
+    parser.add_argument("--channels", default="ct,pet", help="ct,pet or ct")
+    arguments = parser.parse_args()
+    try:
+        with screen():
+            run_fold(arguments, arguments.data, arguments.channels.split(","))
+    except MedunetError as error:
+        print(f"sts: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
