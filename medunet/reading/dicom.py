@@ -6,7 +6,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from pydicom.uid import HTJ2K, UID, ExplicitVRBigEndian, HTJ2KLossless, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    UID,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEG2000Lossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
 
 from medunet.errors import SeriesError
 from medunet.geometry import Grid
@@ -16,17 +28,22 @@ from medunet.reading.series import Series, sort_series
 PLUGINS: dict[str, str] = {
     RLELossless: "pydicom",
     JPEGLSLossless: "pyjpegls",
-    "1.2.840.10008.1.2.4.81": "pyjpegls",
+    JPEGLSNearLossless: "pyjpegls",
     JPEG2000Lossless: "pylibjpeg",
-    "1.2.840.10008.1.2.4.91": "pylibjpeg",
+    JPEG2000: "pylibjpeg",
     HTJ2KLossless: "pylibjpeg",
+    HTJ2KLosslessRPCL: "pylibjpeg",
     HTJ2K: "pylibjpeg",
-    "1.2.840.10008.1.2.4.202": "pylibjpeg",
-    "1.2.840.10008.1.2.4.57": "gdcm",
-    "1.2.840.10008.1.2.4.70": "gdcm",
+    JPEGLossless: "gdcm",
+    JPEGLosslessSV1: "gdcm",
 }
 """Transfer syntax to its one decoder: pydicom's own chain hands a damaged image to the next decoder, and one of
 those returns wrong values without an error."""
+LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
+"""Transfer syntaxes that may lose, whether or not the header says so."""
+GREY = ("MONOCHROME1", "MONOCHROME2")
+HIGHEST_HU, HIGHEST_SHARE = 30000, 0.001
+"""More than this share of a CT's voxels above this value are negative values that were declared unsigned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,100 +53,163 @@ class Rescale:
     slope: float
     intercept: float
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether whole numbers stay whole and keep their distances."""
+        return self.slope == 1 and self.intercept == int(self.intercept)
+
 
 def decode_series(series: Series) -> tuple[npt.NDArray[np.generic], Grid, tuple[str, ...]]:
     """Decode all slices into one array.
 
     Returns:
-        Voxels (1, I, J, K): int16 where no slice needs more, else float32; the grid; notes.
+        Voxels (1, I, J, K): int16 where all slopes are 1 and all values fit, else float32; the grid; notes.
 
     Raises:
         SeriesError: the series is irregular, or a slice can't be decoded exactly.
     """
     headers, grid, notes = sort_series(series)
-    columns, rows, count = grid.shape
-    # Slices are contiguous in memory: (K, J, I), handed out transposed without a copy.
-    stack = np.empty((count, rows, columns), dtype=np.int16)
-    rescaled: npt.NDArray[np.float32] | None = None
-    slopes = set()
-    for k, header in enumerate(track(headers, "reading slices", count)):
+    stack = _Stack(grid)
+    plain: str | None = None
+    rescaled: str | None = None
+    for k, header in enumerate(track(headers, "reading slices", len(headers))):
         dataset = pydicom.dcmread(header.path)
-        pixels = _decode(dataset, header.path)
         rescale = _read_rescale(dataset, header.path)
-        slopes.add(rescale)
-        notes = _note_oddities(dataset, notes)
-        if rescaled is None and not _fits_int16(pixels, rescale):
-            rescaled = np.empty(stack.shape, dtype=np.float32)
-            rescaled[:k] = stack[:k]
-        if rescaled is not None:
-            values = pixels.astype(np.float64)
-            rescaled[k] = values if rescale is None else values * rescale.slope + rescale.intercept
-        else:
-            offset = 0 if rescale is None else int(rescale.intercept)
-            stack[k] = pixels.astype(np.int32) + offset
-    if None in slopes and len(slopes) > 1:
-        raise SeriesError(series.folder, "only some slices have Rescale Slope and Intercept", "restore the headers")
-    voxels = stack if rescaled is None else rescaled
-    return voxels.transpose(2, 1, 0)[None], grid, notes
-
-
-def _decode(dataset: Any, path: str) -> npt.NDArray[np.generic]:
-    if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        raise SeriesError(path, "it is a colour image", "give the original series, not a screenshot")
-    syntax: UID = dataset.file_meta.get("TransferSyntaxUID", "")
-    if not syntax:
-        raise SeriesError(path, "Transfer Syntax UID is missing", "restore the header")
-    if "PixelData" not in dataset:
-        raise SeriesError(path, "Pixel Data is missing", "restore the file")
-    if not syntax.is_compressed or syntax == ExplicitVRBigEndian:
-        wanted = int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8
-        if len(dataset.PixelData) < wanted:
+        plain = plain if rescale else header.path
+        rescaled = header.path if rescale else rescaled
+        if plain and rescaled:
             raise SeriesError(
-                path, f"Pixel Data holds {len(dataset.PixelData)} bytes", "restore the file", expected=str(wanted)
+                plain, f"Rescale Slope and Intercept are missing, but {rescaled} has them", "restore the header"
             )
-    elif syntax in PLUGINS:
+        pixels, found = _decode(dataset, header.path)
+        stack.put(k, pixels, rescale)
+        notes += tuple(note for note in (*found, *_find_oddities(dataset)) if note not in notes)
+    if series.modality == "CT":
+        _check_sign(stack, series.folder)
+    return stack.voxels.transpose(2, 1, 0)[None], grid, notes
+
+
+class _Stack:
+    """Slices that are contiguous in memory, (K, J, I): whole numbers until one slice needs more.
+
+    Only one array is ever there, unless a slice other than the first is what needs more.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.voxels: npt.NDArray[np.generic] = np.empty(grid.shape[::-1], dtype=np.int16)
+        self.high = 0
+
+    def put(self, k: int, pixels: npt.NDArray[np.generic], rescale: Rescale | None) -> None:
+        """Store slice k, (J, I), in its units."""
+        offset = int(rescale.intercept) if rescale and rescale.is_whole else 0
+        if self.voxels.dtype == np.int16 and not _fits_int16(pixels, rescale, offset):
+            wider = np.empty(self.voxels.shape, dtype=np.float32)
+            wider[:k] = self.voxels[:k]
+            self.voxels = wider
+        if self.voxels.dtype == np.int16:
+            self.voxels[k] = pixels.astype(np.int32) + offset
+        else:
+            values = pixels.astype(np.float64)
+            self.voxels[k] = values * rescale.slope + rescale.intercept if rescale else values
+        self.high += int(np.count_nonzero(self.voxels[k] > HIGHEST_HU))
+
+
+def _fits_int16(pixels: npt.NDArray[np.generic], rescale: Rescale | None, offset: int) -> bool:
+    if pixels.dtype.kind == "f" or (rescale is not None and not rescale.is_whole):
+        return False
+    return int(pixels.min()) + offset >= -32768 and int(pixels.max()) + offset <= 32767
+
+
+def _check_sign(stack: _Stack, subject: str) -> None:
+    share = stack.high / stack.voxels.size
+    if share > HIGHEST_SHARE:
+        raise SeriesError(
+            subject,
+            f"{share:.1%} of its voxels lie above {HIGHEST_HU} HU, as if negative values were declared unsigned",
+            "correct Pixel Representation in its headers",
+        )
+
+
+def _decode(dataset: Any, path: str) -> tuple[npt.NDArray[np.generic], tuple[str, ...]]:
+    """Stored values (J, I) of one slice, and notes."""
+    syntax = _check_image(dataset, path)
+    notes: tuple[str, ...] = ()
+    if syntax in PLUGINS:
         dataset.pixel_array_options(decoding_plugin=PLUGINS[syntax])
-    elif syntax != "1.2.840.10008.1.2.1.99":
+    elif syntax.is_compressed:
         raise SeriesError(path, f"its compression {syntax.name} is not read", "convert it without loss")
+    else:
+        notes = _check_length(dataset, path)
     try:
         pixels: npt.NDArray[np.generic] = dataset.pixel_array
+    # Decoders raise whatever they like; here each of them means the same.
     except Exception as error:
         raise SeriesError(path, f"its pixels can't be decoded ({str(error)[:120]})", "restore the file") from error
     if pixels.shape != (dataset.Rows, dataset.Columns):
         raise SeriesError(path, f"it decodes to {pixels.shape}, not one slice", "restore the file")
-    return pixels
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise SeriesError(path, "it holds pixels that are not finite", "restore the file")
+    return pixels, notes
+
+
+def _check_image(dataset: Any, path: str) -> UID:
+    """Its transfer syntax, where it is a grey image."""
+    kind = str(dataset.get("PhotometricInterpretation") or "")
+    if dataset.get("SamplesPerPixel", 1) != 1 or kind not in GREY:
+        raise SeriesError(path, f"it is a colour image ({kind})", "give the original series, not a screenshot")
+    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise SeriesError(path, "Pixel Data is missing", "restore the file")
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if not syntax:
+        raise SeriesError(path, "Transfer Syntax UID is missing", "restore the header")
+    return UID(syntax)
+
+
+def _check_length(dataset: Any, path: str) -> tuple[str, ...]:
+    """Pixels that are not compressed have one right length; what follows them is cut off with a note."""
+    if "PixelData" not in dataset:
+        return ()  # float pixels, whose length pydicom checks
+    wanted = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("BitsAllocated") or 0) // 8
+    found = len(dataset.PixelData or b"")
+    if found < wanted or wanted == 0:
+        raise SeriesError(path, f"Pixel Data holds {found} bytes", "restore the file", expected=str(wanted))
+    padded = wanted + wanted % 2
+    if found <= padded:
+        return ()
+    # Left in, pydicom would take the surplus for further frames.
+    dataset.PixelData = dataset.PixelData[:padded]
+    return ("bytes after the pixels were left out",)
 
 
 def _read_rescale(dataset: Any, path: str) -> Rescale | None:
-    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
     if "ModalityLUTSequence" in dataset:
         raise SeriesError(path, "it has a Modality LUT, which is not read yet", "convert it to a linear rescale")
-    if slope is None or intercept is None:
-        if dataset.get("Modality") == "CT":
-            raise SeriesError(path, "Rescale Slope or Intercept is missing, so its values are no HU", "restore them")
-        return None
-    rescale = Rescale(float(slope), float(intercept))
+    try:
+        # pydicom turns text into numbers only now, and raises here.
+        slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+        if slope is None and intercept is None and dataset.get("Modality") != "CT":
+            return None
+        if slope is None or intercept is None:
+            raise SeriesError(
+                path, "Rescale Slope or Intercept is missing, so its values have no unit", "restore the header"
+            )
+        rescale = Rescale(float(slope), float(intercept))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, SeriesError):
+            raise
+        raise SeriesError(path, "Rescale Slope or Intercept is no number", "restore the header") from None
     if not np.isfinite([rescale.slope, rescale.intercept]).all() or rescale.slope == 0:
-        raise SeriesError(path, f"Rescale Slope is {slope} and Intercept {intercept}", "restore them")
+        raise SeriesError(path, f"Rescale Slope is {slope} and Intercept {intercept}", "restore the header")
     return rescale
 
 
-def _fits_int16(pixels: npt.NDArray[np.generic], rescale: Rescale | None) -> bool:
-    if pixels.dtype.kind == "f":
-        return False
-    if rescale is not None and (rescale.slope != 1 or rescale.intercept != int(rescale.intercept)):
-        return False
-    offset = 0 if rescale is None else int(rescale.intercept)
-    low, high = int(pixels.min()) + offset, int(pixels.max()) + offset
-    return -32768 <= low and high <= 32767
-
-
-def _note_oddities(dataset: Any, notes: tuple[str, ...]) -> tuple[str, ...]:
+def _find_oddities(dataset: Any) -> tuple[str, ...]:
     found = []
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
         found.append("MONOCHROME1: values are kept as stored")
-    if dataset.get("LossyImageCompression") == "01":
-        found.append("the image was compressed with loss")
+    if dataset.get("LossyImageCompression") == "01" or dataset.file_meta.TransferSyntaxUID in LOSSY:
+        found.append("the image may have been compressed with loss")
     if dataset.get("Modality") == "PT":
-        found.append(f"PET in units {dataset.get('Units', 'unknown')}")
-    return notes + tuple(note for note in found if note not in notes)
+        units = dataset.get("Units") or "unknown"
+        found.append(f"PET in units {units}" + (", which is SUV" if units == "GML" else ", not SUV"))
+    return tuple(found)

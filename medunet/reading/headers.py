@@ -51,8 +51,11 @@ def read_header(dataset: Any, path: str) -> Header:
     Raises:
         SeriesError: a tag is missing, or its value places no pixel.
     """
-    if int(dataset.get("NumberOfFrames") or 1) > 1:
+    if _count(dataset, "NumberOfFrames", path) > 1:
         raise SeriesError(path, "it is a multi-frame image, which is not read yet", "convert it to single frames")
+    shape = (_count(dataset, "Columns", path), _count(dataset, "Rows", path))
+    if min(shape) < 1:
+        raise SeriesError(path, f"it has {shape[0]} Columns and {shape[1]} Rows", "restore the header")
     spacing = _numbers(dataset, "PixelSpacing", 2, path)
     if min(spacing) <= 0:
         raise SeriesError(path, f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm", "restore it from the scanner")
@@ -63,21 +66,32 @@ def read_header(dataset: Any, path: str) -> Header:
     return Header(
         path=path,
         instance_uid=str(dataset.get("SOPInstanceUID", "")),
-        shape=(int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0)),
+        shape=shape,
         spacing=(float(spacing[0]), float(spacing[1])),
         orientation=orientation,
         position=_numbers(dataset, "ImagePositionPatient", 3, path),
     )
 
 
-def _numbers(dataset: Any, name: str, count: int, path: str) -> npt.NDArray[np.float64]:
-    value = dataset.get(name)
-    if value is None or value == "":
-        raise SeriesError(path, f"{name} is missing", "restore the header; medunet never guesses geometry")
+def _count(dataset: Any, name: str, path: str) -> int:
+    """A whole number of the header, 0 where it is absent (for frames that means 1)."""
     try:
-        numbers = np.array([float(item) for item in value], dtype=np.float64)
+        return int(dataset.get(name) or 0)
     except (TypeError, ValueError):
-        raise SeriesError(path, f"{name} is {value!r}, no list of numbers", "restore the header") from None
+        raise SeriesError(path, f"{name} is no number", "restore the header") from None
+
+
+def _numbers(dataset: Any, name: str, count: int, path: str) -> npt.NDArray[np.float64]:
+    try:
+        # pydicom turns text into numbers only now, and raises here.
+        value = dataset.get(name)
+        if value is None or value == "":
+            raise SeriesError(path, f"{name} is missing", "restore the header; medunet never guesses geometry")
+        numbers = np.array([float(item) for item in value], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, SeriesError):
+            raise
+        raise SeriesError(path, f"{name} is no list of numbers", "restore the header") from None
     if len(numbers) != count or not np.isfinite(numbers).all():
         raise SeriesError(path, f"{name} is {value!r}", "restore the header", expected=f"{count} finite numbers")
     return numbers
@@ -124,40 +138,57 @@ def fit_grid(headers: Sequence[Header]) -> tuple[Grid, float]:
     _check_steps(headers, positions)
     index = np.arange(len(headers)) - (len(headers) - 1) / 2
     step = (index[:, None] * (positions - positions.mean(axis=0))).sum(axis=0) / (index**2).sum()
+    row, column = _straighten(headers[0].orientation)
     affine = np.eye(4)
-    affine[:3, 0] = headers[0].orientation[0] * headers[0].spacing[1]
-    affine[:3, 1] = headers[0].orientation[1] * headers[0].spacing[0]
+    affine[:3, 0] = row * headers[0].spacing[1]
+    affine[:3, 1] = column * headers[0].spacing[0]
     affine[:3, 2] = step
     affine[:3, 3] = positions.mean(axis=0) + index[0] * step
     grid = Grid((*headers[0].shape, len(headers)), flip_lps_ras(affine))
     distance = max(_measure_slice(header, k, affine) for k, header in enumerate(headers))
     if distance > RECORDED_MM:
+        steps = np.diff(positions @ np.cross(row, column))
         raise SeriesError(
             headers[0].path,
-            f"its slices lie up to {distance:.2f} mm away from any regular grid",
-            "check positions and spacing; medunet doesn't guess",
+            f"its slices lie up to {distance:.2f} mm away from any regular grid "
+            f"(steps from {steps.min():.3f} to {steps.max():.3f} mm, the largest after "
+            f"{headers[int(np.argmax(steps))].path})",
+            "check positions, spacing and orientation; medunet doesn't guess",
             expected=f"at most {RECORDED_MM} mm",
         )
     return grid, distance
 
 
+def _straighten(orientation: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The pair of perpendicular unit vectors (2, 3) nearest to rounded direction cosines.
+
+    What this moves shows in the distance to each slice's own header, as all else does. Source: the polar factor is
+    the nearest orthonormal matrix (Higham, Computing the polar decomposition, SIAM J. Sci. Stat. Comput. 7, 1986).
+    """
+    left, _, right = np.linalg.svd(orientation, full_matrices=False)
+    straight: npt.NDArray[np.float64] = left @ right
+    return straight
+
+
 def _check_steps(headers: Sequence[Header], positions: npt.NDArray[np.float64]) -> None:
-    normal = np.cross(*headers[0].orientation)
-    heights = positions @ normal
+    heights = positions @ np.cross(*headers[0].orientation)
     steps = np.diff(heights)
-    if steps.min() < ACCEPTED_MM:
+    # The second bound lets slices of a microscope or micro-CT lie nearer to each other than the first.
+    if steps.min() <= min(ACCEPTED_MM, 0.1 * steps.max()):
         k = int(np.argmin(steps))
         raise SeriesError(
             headers[k].path, f"it lies where {headers[k + 1].path} lies, but they are different images", _SPLIT
         )
-    multiples = np.rint(steps / np.median(steps))
-    whole = np.abs(steps / np.median(steps) - multiples) <= GAP * np.maximum(multiples, 1)
+    base = np.median(steps[steps < 1.5 * steps.min()])
+    multiples = np.rint(steps / base)
     gaps = np.flatnonzero(multiples > 1)
-    if len(gaps) and whole.all():
-        k = int(gaps[0])
+    if len(gaps) and (np.abs(steps / base - multiples) <= GAP * multiples).all():
+        places = ", ".join(
+            f"{int(multiples[k]) - 1} between {heights[k]:.2f} and {heights[k + 1]:.2f} mm" for k in gaps[:5]
+        )
         raise SeriesError(
-            headers[k].path,
-            f"{int(multiples[k]) - 1} slices are missing between {heights[k]:.2f} and {heights[k + 1]:.2f} mm",
+            headers[int(gaps[0])].path,
+            f"after it slices are missing, along the normal of the slices: {places}{', …' if len(gaps) > 5 else ''}",
             "restore the missing files",
         )
 

@@ -1,6 +1,7 @@
 """NIfTI by nibabel, NRRD and MHA by SimpleITK: array and grid, or a refusal."""
 
 import gzip
+import math
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,19 @@ from medunet.errors import GeometryError, InputError
 from medunet.geometry import ACCEPTED_MM, Affine, Grid, flip_lps_ras, measure_displacement
 
 SCALES = {"meter": 1000.0, "micron": 0.001, "mm": 1.0, "unknown": 1.0}
+"""Length of a unit of NIfTI's xyzt_units in mm."""
+PIXDIM = 1e-3
+"""Relative difference from which spacing in the header and in the affine are told apart."""
+HEADER_BYTES = 1 << 20
+"""A text header that is longer is refused."""
 Read = tuple[npt.NDArray[np.generic], Grid, tuple[str, ...]]
 
 
 def read_nifti(path: Path) -> Read:
-    """Read a NIfTI file to its end.
+    """Read a NIfTI file (version 1 or 2) to its end.
+
+    Args:
+        path: .nii or .nii.gz.
 
     Returns:
         Voxels (1, I, J, K) in the stored type, or scaled to float32; RAS grid; notes.
@@ -28,44 +37,67 @@ def read_nifti(path: Path) -> Read:
         GeometryError: qform and sform disagree, both are absent, or no affine follows from them.
         InputError: it is damaged, holds several volumes, colours, or values that are not finite.
     """
-    _check_whole(path)
+    length = _measure_length(path)
     try:
-        image: Any = nib.Nifti1Image.from_filename(path)
+        image = _open_nifti(path)
         shape = image.shape[:3] if len(image.shape) == 4 and image.shape[3] == 1 else image.shape
         if len(shape) != 3:
             raise InputError(path, f"it has the shape {image.shape}, not one volume", "split it into volumes")
+        _check_size(image, length, path)
         voxels = np.asanyarray(image.dataobj).reshape(shape)
-    except (
-        ImageFileError,
-        HeaderDataError,
-        OSError,
-        EOFError,
-        ValueError,
-    ) as error:
+    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(path, f"it can't be read as NIfTI ({error})", "restore the file") from None
-    if voxels.dtype.kind not in "iuf":
-        raise InputError(path, f"its voxels are {voxels.dtype}, not single numbers", "give a grey image")
-    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
-        count = int((~np.isfinite(voxels)).sum())
-        raise InputError(path, f"{count} voxels are not finite", "replace them before use")
     affine, notes = _choose_affine(image, path)
-    voxels = voxels.astype(np.float32) if voxels.dtype == np.float64 else voxels
-    return voxels[None], Grid(shape, affine), notes
+    return _check_values(voxels, path)[None], Grid(shape, affine), notes
 
 
-def _check_whole(path: Path) -> None:
-    """Unpack a gzip to its end: nibabel notices neither a wrong checksum nor all truncations."""
+def _open_nifti(path: Path) -> Any:
+    """Open by the magic of the header and nothing else: other formats would be read without a place."""
+    try:
+        return nib.Nifti1Image.from_filename(path)
+    except (ImageFileError, HeaderDataError):
+        return nib.Nifti2Image.from_filename(path)
+
+
+def _measure_length(path: Path) -> int:
+    """Bytes that the file holds, unpacked; a gzip is read to its end, since nibabel doesn't check its sum."""
     with path.open("rb") as stream:
         if stream.read(2) != b"\x1f\x8b":
-            return
+            return path.stat().st_size
+    length = 0
     try:
         with gzip.open(path) as stream:
-            while stream.read(1 << 24):
-                pass
+            while block := stream.read(1 << 22):
+                length += len(block)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(path, f"its compression is damaged ({error})", "restore the file") from None
+    return length
+
+
+def _check_size(image: Any, length: int, path: Path) -> None:
+    """Check before anything is allocated that the file holds the voxels that its header declares."""
+    offset, smallest = int(image.dataobj.offset), int(image.header.single_vox_offset)
+    wanted = offset + math.prod(image.shape) * image.header.get_data_dtype().itemsize
+    if offset < smallest:
+        raise InputError(path, f"its voxels start at byte {offset}, within the header", "restore the file")
+    if length < wanted:
+        raise InputError(path, f"it holds {length} bytes", "restore the file", expected=f"{wanted}")
+
+
+def _check_values(voxels: npt.NDArray[np.generic], path: Path) -> npt.NDArray[np.generic]:
+    """Single finite numbers, of 32 bits where they are floats."""
+    if voxels.dtype.kind not in "iuf":
+        raise InputError(path, f"its voxels are {voxels.dtype}, not single numbers", "give a grey image")
+    if voxels.dtype.kind != "f":
+        return voxels
+    with np.errstate(over="ignore"):
+        single = voxels.astype(np.float32, copy=False)
+    count = int(single.size - np.count_nonzero(np.isfinite(single)))
+    if count:
+        raise InputError(path, f"{count} voxels are not finite", "replace them before use")
+    return single
 
 
 def _choose_affine(image: Any, path: Path) -> tuple[Affine, tuple[str, ...]]:
@@ -77,27 +109,35 @@ def _choose_affine(image: Any, path: Path) -> tuple[Affine, tuple[str, ...]]:
         raise GeometryError(path, f"its qform is no rotation ({error})", "repair the header") from None
     if not s_code and not q_code:
         raise GeometryError(path, "neither sform nor qform is set, so its place is unknown", "set one of them")
+    unit = header.get_xyzt_units()[0]
+    factor = SCALES.get(unit, 1.0)
+    scale = np.diag([factor, factor, factor, 1.0])
     shape = (*image.shape[:3],)
     try:
-        grids = [Grid(shape, form) for form, code in ((sform, s_code), (qform, q_code)) if code]
+        grids = [Grid(shape, scale @ form) for form, code in ((sform, s_code), (qform, q_code)) if code]
     except GeometryError as error:
         raise GeometryError(path, f"its affine: {error.found}", error.remedy) from None
     if len(grids) == 2 and (distance := measure_displacement(*grids)) > ACCEPTED_MM:
         raise GeometryError(path, f"its qform and sform lie {distance:.3g} mm apart", "delete the wrong one")
-    unit = header.get_xyzt_units()[0]
-    factor = SCALES.get(unit, 1.0)
-    affine = np.diag([factor, factor, factor, 1.0]) @ grids[0].affine
-    return affine, (f"units of {unit} were scaled to mm",) if factor != 1 else ()
+    notes = [f"units of {unit} were scaled to mm"] if factor != 1 else []
+    stored = np.abs(np.array(header.get_zooms()[:3], dtype=np.float64)) * factor
+    if not np.allclose(stored, grids[0].spacing, rtol=PIXDIM, atol=0):
+        notes.append(f"pixdim gives the spacing {stored.round(4).tolist()} mm; that of the sform counts")
+    return grids[0].affine, tuple(notes)
 
 
 def read_itk(path: Path) -> Read:
     """Read a NRRD or MHA file.
 
+    Args:
+        path: .nrrd, .nhdr, .mha or .mhd.
+
     Returns:
         As `read_nifti`.
 
     Raises:
-        InputError: it is damaged, or no volume of one channel.
+        InputError: it is damaged, no volume of one channel, or takes its voxels from elsewhere.
+        GeometryError: no affine follows from its header.
     """
     import SimpleITK  # loading it takes a third of a second, which NIfTI and DICOM don't need
 
@@ -107,23 +147,35 @@ def read_itk(path: Path) -> Read:
     except RuntimeError as error:
         raise InputError(path, f"it can't be read ({str(error).strip().splitlines()[-1]})", "restore it") from None
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(path, f"it has {image.GetDimension()} axes, not one volume", "give a grey volume")
-    voxels = SimpleITK.GetArrayFromImage(image).transpose(2, 1, 0)
-    if voxels.dtype.kind == "f" and not np.isfinite(voxels).all():
-        raise InputError(path, "some voxels are not finite", "replace them before use")
+        found = f"it has {image.GetDimension()} axes and {image.GetNumberOfComponentsPerPixel()} channels"
+        raise InputError(path, f"{found}, not one volume", "give a grey volume")
+    voxels = _check_values(SimpleITK.GetArrayFromImage(image), path).transpose(2, 1, 0)
     affine = np.eye(4)
     affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    return voxels[None], Grid(voxels.shape, flip_lps_ras(affine)), ()
+    try:
+        return voxels[None], Grid(voxels.shape, flip_lps_ras(affine)), ()
+    except GeometryError as error:
+        raise GeometryError(path, f"its affine: {error.found}", error.remedy) from None
 
 
 def _check_data_file(path: Path) -> None:
     """A header may name its data file; one elsewhere would be read as voxels without a word."""
+    nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
     with path.open("rb") as stream:
-        head = stream.read(4096)
-    for line in head.splitlines()[:60]:
+        head = stream.read(HEADER_BYTES)
+    for line in head.splitlines():
+        if nrrd and not line.strip():
+            return  # voxels follow an empty line
         key, _, value = line.replace(b":", b"=", 1).partition(b"=")
         if key.strip().lower() in (b"elementdatafile", b"data file", b"datafile"):
             name = value.strip().decode(errors="replace")
-            if "/" in name or "\\" in name:
-                raise InputError(path, f"it takes its voxels from {name}", "put the data file beside the header")
+            if name.upper() == "LOCAL":
+                return
+            if "/" in name or "\\" in name or "%" in name or name.upper().startswith("LIST") or not name:
+                raise InputError(
+                    path, f"it takes its voxels from {name or 'nowhere'}", "put one data file beside the header"
+                )
+            if (path.parent / name).is_symlink():
+                raise InputError(path, f"it takes its voxels through the link {name}", "put the data file beside it")
+            return

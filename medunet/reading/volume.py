@@ -13,7 +13,7 @@ from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.contours import rasterize, read_contours
 from medunet.reading.dicom import decode_series
 from medunet.reading.nifti import read_itk, read_nifti
-from medunet.reading.series import Series, find_series
+from medunet.reading.series import Findings, Series, find_series
 from medunet.records import suggest
 
 NIFTI = (".nii", ".nii.gz")
@@ -65,10 +65,20 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
         path: NIfTI, NRRD, MHA, or a folder of DICOM files.
         series: SeriesInstanceUID, where the folder holds several.
 
+    Returns:
+        The volume: voxels (1, I, J, K) in the units of the file (HU for CT), int16 where DICOM values are whole and
+        fit, else float32; NIfTI, NRRD and MHA keep their integer type.
+
     Raises:
         MissingInputError: there is nothing to read.
         SeriesError: several series and none chosen, or an irregular one.
+        GeometryError: a NIfTI, NRRD or MHA file doesn't say where its voxels lie.
         InputError: the file is damaged or no volume.
+
+    Example:
+        >>> volume = read_volume("scans/CT")  # doctest: +SKIP
+        >>> volume.voxels.shape, volume.grid.spacing  # doctest: +SKIP
+        ((1, 512, 512, 120), (0.98, 0.98, 3.0))
     """
     path = Path(path)
     if not path.exists():
@@ -77,7 +87,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     if path.is_file() and name.endswith(NIFTI + ITK):
         voxels, grid, notes = read_nifti(path) if name.endswith(NIFTI) else read_itk(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
-    chosen = _choose(path, find_series(path).series, series)
+    chosen = _choose(path, find_series(path), series)
     voxels, grid, notes = decode_series(chosen)
     source = Source(
         path=str(path),
@@ -91,9 +101,15 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     return Volume(voxels, grid, source)
 
 
-def _choose(path: Path, found: tuple[Series, ...], uid: str | None) -> Series:
+def _choose(path: Path, findings: Findings, uid: str | None) -> Series:
+    found = findings.series
     if not found:
-        raise MissingInputError(path, "it holds no image", "give a folder of DICOM files, or NIfTI, NRRD or MHA")
+        aside = "; ".join(f"{name}: {why}" for name, why in findings.others[:3])
+        raise MissingInputError(
+            path,
+            f"it holds no image{f' ({aside})' if aside else ''}",
+            "give a folder of DICOM files, or NIfTI, NRRD or MHA",
+        )
     fitting = [item for item in found if uid is None or item.uid == uid]
     if len(fitting) == 1:
         return fitting[0]
@@ -114,7 +130,9 @@ def read_mask(path: Path | str, grid: Grid, table: LabelTable, rois: Mapping[str
 
     Raises:
         GeometryError: the label map lies on another grid.
-        LabelError: a value or a structure is unknown, or structures overlap.
+        LabelError: a value, a label or a structure is unknown, or structures overlap.
+        MissingInputError: there is no such file.
+        InputError: the label map is damaged or no volume.
     """
     path = Path(path)
     if not path.is_file():
@@ -123,6 +141,11 @@ def read_mask(path: Path | str, grid: Grid, table: LabelTable, rois: Mapping[str
         voxels, own, _ = read_nifti(path) if path.name.lower().endswith(NIFTI) else read_itk(path)
         check_same_grid(own, grid, str(path), "its image")
         return Mask("classes", check_label_values(voxels[0], table, str(path)), grid, table)
+    for name in rois or {}:
+        if name not in table.names:
+            raise LabelError(
+                path, f"a structure is given for the unknown label '{name}'", suggest(name, [*table.names])
+            )
     contours = read_contours(path)
     labels = np.zeros(grid.shape, dtype=np.uint16)
     for label in table.labels:

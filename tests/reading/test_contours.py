@@ -1,13 +1,16 @@
+import logging
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-from dicoms import make_grid, write_series
+from dicoms import make_grid, write_mask, write_series
+from pydicom import dcmread
 
 from medunet.errors import LabelError
+from medunet.geometry import Grid
 from medunet.labels import LabelTable
-from medunet.reading import rasterize, read_contour_file, read_mask, read_volume
+from medunet.reading import rasterize, read_contour_file, read_contours, read_mask, read_volume
 from medunet.reading.contours import fill_polygon
 
 FEW = ("STS_004", "STS_005")
@@ -43,6 +46,80 @@ def test_contours_of_a_slice_combine_by_xor_and_keyholes_stay_open() -> None:
     assert ring[:, :, 1].sum() == 81 - 9
     keyhole = np.vstack([square(0.5, 9.5), [[0.5, 0.5]], square(3.5, 6.5)[::-1], [[3.5, 6.5]]])
     assert np.array_equal(rasterize([lift(keyhole)], grid, "f"), ring)
+
+
+def fill_slowly(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The rule, one centre and one edge at a time."""
+    filled = np.zeros(shape, bool)
+    for i, j in np.ndindex(shape):
+        for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
+            if (y0 <= j) != (y1 <= j) and i < x0 + (j - y0) / (y1 - y0) * (x1 - x0):
+                filled[i, j] ^= True
+    return filled
+
+
+def test_filling_follows_the_rule() -> None:
+    random = np.random.default_rng(4)
+    for trial in range(60):
+        points = random.uniform(-6, 18, (random.integers(3, 12), 2))
+        if trial % 2:
+            points = np.rint(points * 2) / 2  # corners on centres and half way between them
+        assert np.array_equal(fill_polygon(points, (13, 9)), fill_slowly(points, (13, 9)))
+    assert not fill_polygon(np.array([[2.0, 3.0]]), (8, 8)).any()
+    assert fill_polygon(np.array([[-1e300, -1e300], [1e300, -1e300], [0, 1e300]]), (8, 8)).all()
+
+
+def draw(grid: Grid, *slices: float) -> list[np.ndarray]:
+    return [grid.to_world(np.column_stack([square(1.5, 5.5), np.full(4, k)])) for k in slices]
+
+
+def test_contours_of_other_slices_than_the_image_has_are_refused() -> None:
+    grid = make_grid()
+    with pytest.raises(LabelError, match="fall on one slice"):
+        rasterize(draw(grid, 1, 1.5, 2, 2.5, 3), grid, "f")
+    with pytest.raises(LabelError, match="planes lie 2 slices of the image apart"):
+        rasterize(draw(grid, 0, 2, 4), grid, "f")
+    assert rasterize(draw(grid, 0, 1, 4), grid, "f").sum() == 3 * 16
+    assert not rasterize([], grid, "f").any()
+
+
+def test_contours_beyond_the_image_and_off_its_slices_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    grid = make_grid()
+    with caplog.at_level(logging.WARNING):
+        mask = rasterize(draw(grid, 3.2, 4.2, 5.2, 6.2), grid, "f")
+    assert mask.any(axis=(0, 1)).tolist() == [False, False, False, True, True, True]
+    assert "off the slices" in caplog.text
+    assert "of 4 contours 1 lie outside of the image, 0 partly" in caplog.text
+    with caplog.at_level(logging.WARNING):
+        edge = rasterize([grid.to_world(np.column_stack([square(-3.5, 2.5), np.full(4, 2)]))], grid, "f")
+    assert edge[:3, :3, 2].all()
+    assert edge.sum() == 9
+    assert "of 1 contours 0 lie outside of the image, 1 partly" in caplog.text
+    beside = [grid.to_world(np.column_stack([square(1, 5) + 30, np.full(4, 2)]))]
+    with pytest.raises(LabelError, match="outside of the image"):
+        rasterize(beside, grid, "f")
+
+
+def test_points_and_open_lines_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    grid = make_grid()
+    voxels = write_series(tmp_path / "CT", grid)
+    path = tmp_path / "c.dcm"
+    write_mask(path, (voxels > 0).astype(np.uint8), grid, voxels)
+    whole = read_contours(path)["lesion"]
+    dataset = dcmread(path)
+    dataset.ROIContourSequence[0].ContourSequence[0].ContourGeometricType = "POINT"
+    dataset.save_as(path)
+    with caplog.at_level(logging.WARNING):
+        assert len(read_contours(path)["lesion"]) == len(whole) - 1
+    assert "1 contours of the kind POINT" in caplog.text
+    dataset.ROIContourSequence[0].ContourSequence[1].ContourData = [1, 2, 3, 4]
+    dataset.save_as(path)
+    with pytest.raises(LabelError, match="4 numbers"):
+        read_contours(path)
+    dataset.ROIContourSequence[0].ReferencedROINumber = 77
+    dataset.save_as(path)
+    with pytest.raises(LabelError, match="unknown structure 77"):
+        read_contours(path)
 
 
 def test_contours_off_the_image_and_across_slices_are_refused() -> None:

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import nibabel as nib
@@ -72,6 +73,80 @@ def test_metres_become_millimetres_with_a_note(tmp_path: Path) -> None:
     assert "scaled to mm" in volume.source.notes[0]
 
 
+def test_forms_in_metres_are_compared_in_millimetres(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(VOXELS, np.eye(4))
+    image.header.set_xyzt_units("meter")
+    moved = np.eye(4)
+    moved[0, 3] = 0.001
+    image.set_sform(np.eye(4), 1)
+    image.set_qform(moved, 1)
+    nib.save(image, tmp_path / "a.nii")
+    with pytest.raises(GeometryError, match="lie 1 mm apart"):
+        read_volume(tmp_path / "a.nii")
+
+
+def test_spacing_that_disagrees_is_noted(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(VOXELS, np.diag([2.0, 2, 3, 1]))
+    image.header["pixdim"][3] = 5
+    nib.save(image, tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[88:92] = np.float32(5).tobytes()
+    (tmp_path / "a.nii").write_bytes(content)
+    volume = read_volume(tmp_path / "a.nii")
+    assert volume.grid.spacing == pytest.approx((2, 2, 3))
+    assert "pixdim gives the spacing [2.0, 2.0, 5.0]" in volume.source.notes[0]
+
+
+@pytest.mark.parametrize("value", [0, np.nan])
+def test_an_affine_that_places_nothing_is_refused(tmp_path: Path, value: float) -> None:
+    path = save(tmp_path / "a.nii")
+    content = bytearray(path.read_bytes())
+    content[280:296] = np.full(4, value, np.float32).tobytes()
+    path.write_bytes(content)
+    with pytest.raises(GeometryError, match=r"a\.nii: its affine"):
+        read_volume(path)
+
+
+def test_nifti_2_and_big_endian_are_exact(tmp_path: Path) -> None:
+    second = nib.Nifti2Image(VOXELS, AFFINE)
+    second.header.set_xyzt_units("mm")
+    nib.save(second, tmp_path / "a.nii.gz")
+    header = nib.Nifti1Header(endianness=">")
+    nib.save(nib.Nifti1Image(VOXELS.astype(np.int16), AFFINE, header), tmp_path / "b.nii")
+    for name, expected in (("a.nii.gz", VOXELS), ("b.nii", VOXELS.astype(np.int16))):
+        volume = read_volume(tmp_path / name)
+        assert np.array_equal(volume.voxels[0], expected)
+        assert np.allclose(volume.grid.affine, AFFINE, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("start", "content", "words"),
+    [
+        (42, np.array([32767] * 3, np.int16).tobytes(), "expected 1407"),
+        (108, np.float32(0).tobytes(), "within the header"),
+        (344, b"xxx", "can't be read as NIfTI"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["nii", "nii.gz"])
+def test_a_header_that_lies_is_refused(tmp_path: Path, ending: str, start: int, content: bytes, words: str) -> None:
+    path = save(tmp_path / f"a.{ending}")
+    whole = bytearray(gzip.decompress(path.read_bytes()) if ending == "nii.gz" else path.read_bytes())
+    whole[start : start + len(content)] = content
+    path.write_bytes(gzip.compress(whole) if ending == "nii.gz" else whole)
+    with pytest.raises(InputError, match=words):
+        read_volume(path)
+
+
+def test_colours_and_complex_numbers_are_refused(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(VOXELS.astype(np.complex64), AFFINE), tmp_path / "a.nii")
+    with pytest.raises(InputError, match="not single numbers"):
+        read_volume(tmp_path / "a.nii")
+    colours = np.zeros((3, 4, 5), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))
+    nib.save(nib.Nifti1Image(colours, AFFINE), tmp_path / "b.nii")
+    with pytest.raises(InputError, match="not single numbers"):
+        read_volume(tmp_path / "b.nii")
+
+
 @pytest.mark.parametrize("ending", ["nrrd", "mha"])
 def test_itk_formats_lie_where_itk_says(tmp_path: Path, ending: str) -> None:
     image = SimpleITK.GetImageFromArray(VOXELS.transpose(2, 1, 0))
@@ -83,6 +158,46 @@ def test_itk_formats_lie_where_itk_says(tmp_path: Path, ending: str) -> None:
     assert np.array_equal(volume.voxels[0], VOXELS)
     world = image.TransformIndexToPhysicalPoint((2, 3, 4))
     assert np.allclose(volume.grid.to_world([[2, 3, 4]])[0] * (-1, -1, 1), world)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.nhdr", "NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 2\nencoding: raw\ndata file: ../b.raw\n"),
+        ("b.nhdr", "NRRD0004\n# " + "x" * 5000 + "\ndata file: /b.raw\n"),
+        ("c.nhdr", "NRRD0004\ndata file: LIST\n/a.raw\n"),
+        ("d.mhd", "NDims = 3\nElementDataFile = slice%03d.raw 1 9 1\n"),
+        ("e.mhd", "NDims = 3\nElementDataFile = linked.raw\n"),
+    ],
+)
+def test_voxels_come_from_one_file_beside_the_header(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "linked.raw").symlink_to(tmp_path / "b.raw")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match="takes its voxels"):
+        read_volume(tmp_path / name)
+
+
+def test_a_header_with_its_data_beside_it_is_read(tmp_path: Path) -> None:
+    image = SimpleITK.GetImageFromArray(VOXELS.transpose(2, 1, 0))
+    for ending in ("mhd", "nhdr"):
+        SimpleITK.WriteImage(image, str(tmp_path / f"a.{ending}"))
+        assert np.array_equal(read_volume(tmp_path / f"a.{ending}").voxels[0], VOXELS)
+
+
+def test_itk_files_that_are_cut_hold_colours_or_no_numbers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.mha"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(VOXELS), str(path))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="can't be read"):
+        read_volume(path)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(VOXELS, isVector=True), str(path))
+    with pytest.raises(InputError, match="2 axes and 5 channels"):
+        read_volume(path)
+    holed = VOXELS.copy()
+    holed[1, 2, 3] = np.nan
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(holed), str(path))
+    with pytest.raises(InputError, match="1 voxels are not finite"):
+        read_volume(path)
 
 
 def test_a_header_that_takes_voxels_from_elsewhere_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 from dicoms import change, make_grid, write_mask, write_series
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
+from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from medunet.errors import MissingInputError, SeriesError
 from medunet.reading import find_series, measure_grid, read_volume
@@ -72,3 +73,116 @@ def test_a_file_called_dcm_that_is_none_is_refused(tmp_path: Path) -> None:
         read_volume(tmp_path)
     with pytest.raises(MissingInputError):
         find_series(tmp_path / "nowhere")
+
+
+def test_files_are_ordered_along_the_normal(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    names = sorted(path.name for path in tmp_path.glob("*.dcm"))
+    for number, name in enumerate(names):
+        (tmp_path / name).rename(tmp_path / f"{(number * 5) % 6}-{name}")
+    (series,) = find_series(tmp_path).series
+    assert [Path(path).name[2:] for path in series.files] == names
+
+
+def test_two_images_of_one_place_are_copies_only_if_their_pixels_agree(tmp_path: Path) -> None:
+    voxels = write_series(tmp_path, make_grid())
+    first = sorted(tmp_path.glob("*.dcm"))[2]
+    dataset = dcmread(first)
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.save_as(tmp_path / "copy.dcm")
+    volume = read_volume(tmp_path)
+    assert (volume.voxels[0] == voxels).all()
+    assert "is a copy of" in volume.source.notes[0]
+    dataset.RescaleIntercept = -1000
+    dataset.save_as(tmp_path / "copy.dcm")
+    with pytest.raises(SeriesError, match="different images"):
+        read_volume(tmp_path)
+
+
+def test_images_that_share_a_uid_are_refused(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    uid = dcmread(sorted(tmp_path.glob("*.dcm"))[0]).SOPInstanceUID
+    change(tmp_path, lambda dataset, _: setattr(dataset, "SOPInstanceUID", uid), only=[4])
+    with pytest.raises(SeriesError, match="shares its SOPInstanceUID"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("FrameOfReferenceUID", "1.2.3"), ("Modality", "MR")])
+def test_a_series_that_is_mixed_is_found_but_not_read(tmp_path: Path, name: str, value: str) -> None:
+    write_series(tmp_path, make_grid())
+    change(tmp_path, lambda dataset, _: setattr(dataset, name, value), only=[3])
+    (series,) = find_series(tmp_path).series
+    assert len(series.files) == 6
+    with pytest.raises(SeriesError, match=f"its {name} differs"):
+        measure_grid(series)
+
+
+def test_one_odd_series_does_not_hide_the_others(tmp_path: Path) -> None:
+    write_series(tmp_path / "good", make_grid())
+    write_series(tmp_path / "odd", make_grid("axial"))
+    change(tmp_path / "odd", lambda dataset, _: setattr(dataset, "NumberOfFrames", 9), only=[0])
+    write_series(tmp_path / "shots", make_grid("sagittal"))
+
+    def shoot(dataset: Dataset, _: int) -> None:
+        dataset.SOPClassUID = SecondaryCaptureImageStorage
+        del dataset.ImagePositionPatient, dataset.ImageOrientationPatient, dataset.PixelSpacing
+
+    change(tmp_path / "shots", shoot)
+    found = find_series(tmp_path)
+    good, odd = found.series
+    assert good.problem is None
+    assert "multi-frame" in str(odd.problem)
+    assert {reason for _, reason in found.others} == {"a picture without a place in a patient"}
+    assert read_volume(tmp_path, series=good.uid).grid.shape == make_grid().shape
+    with pytest.raises(MissingInputError, match=r"holds no image \(.*a picture without a place"):
+        read_volume(tmp_path / "shots")
+
+
+def test_a_slice_whose_header_broke_off_is_not_lost(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    last = sorted(tmp_path.glob("*.dcm"))[-1]
+    dataset = dcmread(last)
+    for element in [item for item in dataset if item.tag > 0x00200010]:
+        del dataset[element.tag]
+    dataset.save_as(last)
+    with pytest.raises(SeriesError, match="0 Columns and 0 Rows"):
+        read_volume(tmp_path)
+
+
+def test_a_sheared_stack_is_exact_and_noted(tmp_path: Path) -> None:
+    voxels = write_series(tmp_path, make_grid("axial"))
+
+    def lean(dataset: Dataset, number: int) -> None:
+        x, y, z = dataset.ImagePositionPatient
+        dataset.ImagePositionPatient = [x, float(y) + 0.8 * number, z]
+
+    change(tmp_path, lean)
+    volume = read_volume(tmp_path)
+    assert (volume.voxels[0] == voxels).all()
+    last = dcmread(sorted(tmp_path.glob("*.dcm"))[-1])
+    own = [-float(last.ImagePositionPatient[0]), -float(last.ImagePositionPatient[1]), last.ImagePositionPatient[2]]
+    assert volume.grid.to_world([[0, 0, 5]])[0] == pytest.approx(own, abs=1e-6)
+    assert "sheared by 14.93 degrees" in volume.source.notes[0]
+
+
+def test_jitter_is_noted(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid("axial"))
+
+    def shift(dataset: Dataset, _: int) -> None:
+        x, y, z = dataset.ImagePositionPatient
+        dataset.ImagePositionPatient = [float(x) + 0.12, y, z]
+
+    change(tmp_path, shift, only=[2])
+    assert "off the regular grid" in read_volume(tmp_path).source.notes[0]
+
+
+@pytest.mark.data
+def test_real_studies(sts: Path) -> None:
+    found = find_series(sts)
+    patients = {series.patient_id for series in found.series}
+    assert len(patients) == 38
+    assert len(found.contours) == len(found.series) == 82
+    assert {series.uid for series in found.series} == {uid for item in found.contours for uid in item.series_uids}
+    for series in found.series:
+        assert series.problem is None
+        assert measure_grid(series).shape[2] == len(series.files)

@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from dicoms import make_grid, write_mask, write_series
 
-from medunet.errors import LabelError, MissingInputError, SeriesError
+from medunet.errors import GeometryError, LabelError, MissingInputError, SeriesError
+from medunet.geometry import Grid
 from medunet.labels import LabelTable
 from medunet.reading import find_series, read_mask, read_volume
 
@@ -52,3 +54,37 @@ def test_contours_come_back_exactly_on_an_oblique_grid_and_unknown_ones_are_name
         read_mask(tmp_path / "c.dcm", grid, LESION, {"lesion": "lesoin"})
     with pytest.raises(LabelError, match="overlap"):
         read_mask(tmp_path / "c.dcm", grid, LabelTable.from_names(["a", "b"]), {"a": "lesion", "b": "lesion"})
+
+
+def test_a_structure_for_no_label_is_refused(tmp_path: Path) -> None:
+    grid = make_grid()
+    voxels = write_series(tmp_path / "CT", grid)
+    write_mask(tmp_path / "c.dcm", (voxels > 0).astype(np.uint8), grid, voxels)
+    with pytest.raises(LabelError, match=r"label 'lession'.*did you mean 'lesion'"):
+        read_mask(tmp_path / "c.dcm", grid, LESION, {"lession": "lesion"})
+
+
+def test_a_label_map_lies_on_the_grid_of_its_image_and_holds_its_labels(tmp_path: Path) -> None:
+    grid = make_grid()
+    labels = np.random.default_rng(2).integers(0, 2, grid.shape).astype(np.float32)
+    path = tmp_path / "a.nii.gz"
+    nib.save(nib.Nifti1Image(labels + np.float32(2e-4), grid.affine), path)
+    mask = read_mask(path, grid, LESION)
+    assert mask.voxels.dtype == np.uint16
+    assert np.array_equal(mask.voxels, labels)
+    moved = grid.affine.copy()
+    moved[2, 3] += 0.5
+    with pytest.raises(GeometryError, match=r"0\.5 mm away"):
+        read_mask(path, Grid(grid.shape, moved), LESION)
+    nib.save(nib.Nifti1Image(labels * 0.5, grid.affine), path)
+    with pytest.raises(LabelError, match="no integers"):
+        read_mask(path, grid, LESION)
+    nib.save(nib.Nifti1Image(labels * 4, grid.affine), path)
+    with pytest.raises(LabelError, match="label values 4"):
+        read_mask(path, grid, LESION)
+
+
+def test_a_single_slice_is_no_volume(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    with pytest.raises(SeriesError, match="single slice"):
+        read_volume(sorted(tmp_path.glob("*.dcm"))[0])
