@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medunet.evaluation.floors import Image
     from medunet.evaluation.voxels import Voxels
     from medunet.geometry import Grid
-    from medunet.inference import Predictor, Scan
+    from medunet.inference import Outputs, Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
     from medunet.reading import Volume
@@ -137,14 +137,19 @@ class Prediction:
     Attributes:
         id: name of the scan.
         mask: labels on the scan's grid.
-        path: the file that was written, None without an output.
+        files: what was written, by format.
         seconds: from reading to writing.
     """
 
     id: str
     mask: "Mask"
-    path: Path | None
+    files: dict[str, Path]
     seconds: float
+
+    @property
+    def path(self) -> Path | None:
+        """The first file, None where none was written."""
+        return next(iter(self.files.values()), None)
 
 
 def predict(
@@ -152,14 +157,18 @@ def predict(
     *scans: PathLike,
     output: PathLike | None = None,
     images: Mapping[str, PathLike] | None = None,
+    formats: Sequence[str] = ("nifti",),
+    empty_seg: bool = True,
 ) -> list[Prediction]:
     """Predict scans.
 
     Args:
         bundle: a trained bundle.
         scans: each a file, the folder of one series, or a patient's folder.
-        output: folder for `<scan>.nii.gz` and a run record each; nothing is written without it.
+        output: folder for the masks and a run record of each; nothing is written without it.
         images: instead of `scans`, a path for each channel.
+        formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`) or both.
+        empty_seg: write a SEG where nothing was found, too.
 
     Raises:
         OutputExistsError: an output exists.
@@ -167,8 +176,7 @@ def predict(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import InputError
-    from medunet.inference import find_scan, name_scan, open_predictor
-    from medunet.records import check_free
+    from medunet.inference import find_scan, name_scan, open_predictor, plan_outputs
 
     opened = open_bundle(Path(bundle))
     found = [find_scan(Path(scan), opened.plan) for scan in scans]
@@ -178,32 +186,20 @@ def predict(
     for name in names:
         if names.count(name) > 1:
             raise InputError(name, "two scans have this name", "predict them into two folders")
-        if output is not None:
-            check_free(Path(output) / f"{name}.nii.gz")
+    if output is None:
+        formats = ()
+    outputs = [plan_outputs(opened, scan, Path(output or ""), formats, empty_seg) for scan in found]
     predictor = open_predictor(opened)
-    return [_predict_one(predictor, scan, Path(output) if output is not None else None) for scan in found]
+    return [_predict_one(predictor, *pair) for pair in zip(found, outputs, strict=True)]
 
 
-def _predict_one(predictor: "Predictor", scan: "Scan", output: Path | None) -> Prediction:
-    from medunet.inference import predict_scan
-    from medunet.records import record_run, write_record
-    from medunet.writing import write_nifti
+def _predict_one(predictor: "Predictor", scan: "Scan", outputs: "Outputs") -> Prediction:
+    from medunet.inference import predict_scan, write_outputs
 
     started = time.monotonic()
     mask = predict_scan(predictor, scan)
-    path = None
-    if output is not None:
-        path = output / f"{scan.id}.nii.gz"
-        write_nifti(mask, path, _read_back)
-        inputs = {"model.pt": predictor.weights_sha256}
-        write_record(output / f"{scan.id}.json", record_run("predict", inputs, started))
-    return Prediction(id=scan.id, mask=mask, path=path, seconds=time.monotonic() - started)
-
-
-def _read_back(path: Path, mask: "Mask") -> "Mask":
-    from medunet.reading import read_mask
-
-    return read_mask(path, mask.grid, mask.table)
+    files = write_outputs(outputs, mask, predictor, started)
+    return Prediction(id=scan.id, mask=mask, files=files, seconds=time.monotonic() - started)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """From a scan to a mask on its own grid: positions, backend, assemble, restore."""
 
 from medunet.inference.assemble import assemble_logits
+from medunet.inference.outputs import Outputs, plan_outputs, write_outputs
 from medunet.inference.positions import place_patches
 from medunet.inference.predict import Predictor, open_predictor, predict_scan
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan, find_scan, name_scan
 
 __all__ = [
+    "Outputs",
     "Predictor",
     "Scan",
     "assemble_logits",
@@ -14,6 +16,8 @@ __all__ = [
     "name_scan",
     "open_predictor",
     "place_patches",
+    "plan_outputs",
     "predict_scan",
     "restore_mask",
+    "write_outputs",
 ]

@@ -12,6 +12,7 @@ from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
 from medunet.planning.rules import Triple, allowed_voxels, choose_topology, plan_filters, plan_patch, plan_spacing
 from medunet.progress import report
 from medunet.records import Record
+from medunet.terms import code_labels
 
 WIDTHS = (32, 24, 16, 8)
 """Features of the first level that are tried, widest first."""
@@ -130,7 +131,7 @@ def make_plan(
         dims=dims,
         channels=cohort.channels,
         modalities=cohort.modalities,
-        labels=cohort.labels,
+        labels=code_labels(cohort.labels),
         spacing_mm=spacing,
         normalization={
             name: plan_normalization(cohort.modalities[name], fingerprint.channels[name]) for name in cohort.channels

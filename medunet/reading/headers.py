@@ -53,10 +53,10 @@ def read_header(dataset: Any, path: str) -> Header:
     """
     if int(dataset.get("NumberOfFrames") or 1) > 1:
         raise SeriesError(path, "it is a multi-frame image, which is not read yet", "convert it to single frames")
-    spacing = _numbers(dataset, "PixelSpacing", 2, path)
+    spacing = read_numbers(dataset, "PixelSpacing", 2, path)
     if min(spacing) <= 0:
         raise SeriesError(path, f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm", "restore it from the scanner")
-    orientation = _numbers(dataset, "ImageOrientationPatient", 6, path).reshape(2, 3)
+    orientation = read_numbers(dataset, "ImageOrientationPatient", 6, path).reshape(2, 3)
     lengths = np.linalg.norm(orientation, axis=1)
     if np.abs(lengths - 1).max() > ORTHONORMAL or abs(float(orientation[0] @ orientation[1])) > ORTHONORMAL:
         raise SeriesError(path, "Image Orientation (Patient) holds no two perpendicular unit vectors", "restore it")
@@ -66,11 +66,12 @@ def read_header(dataset: Any, path: str) -> Header:
         shape=(int(dataset.get("Columns") or 0), int(dataset.get("Rows") or 0)),
         spacing=(float(spacing[0]), float(spacing[1])),
         orientation=orientation,
-        position=_numbers(dataset, "ImagePositionPatient", 3, path),
+        position=read_numbers(dataset, "ImagePositionPatient", 3, path),
     )
 
 
-def _numbers(dataset: Any, name: str, count: int, path: str) -> npt.NDArray[np.float64]:
+def read_numbers(dataset: Any, name: str, count: int, path: str) -> npt.NDArray[np.float64]:
+    """Take finite numbers out of a dataset; a SeriesError where they are missing or something else."""
     value = dataset.get(name)
     if value is None or value == "":
         raise SeriesError(path, f"{name} is missing", "restore the header; medunet never guesses geometry")

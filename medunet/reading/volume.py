@@ -77,7 +77,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     if path.is_file() and name.endswith(NIFTI + ITK):
         voxels, grid, notes = read_nifti(path) if name.endswith(NIFTI) else read_itk(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
-    chosen = _choose(path, find_series(path).series, series)
+    chosen = choose_series(path, series)
     voxels, grid, notes = decode_series(chosen)
     source = Source(
         path=str(path),
@@ -91,7 +91,14 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     return Volume(voxels, grid, source)
 
 
-def _choose(path: Path, found: tuple[Series, ...], uid: str | None) -> Series:
+def choose_series(path: Path, uid: str | None) -> Series:
+    """The DICOM series of a folder, by SeriesInstanceUID where it holds several.
+
+    Raises:
+        MissingInputError: there is none.
+        SeriesError: several and none chosen.
+    """
+    found = find_series(path).series
     if not found:
         raise MissingInputError(path, "it holds no image", "give a folder of DICOM files, or NIfTI, NRRD or MHA")
     fitting = [item for item in found if uid is None or item.uid == uid]
