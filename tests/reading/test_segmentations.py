@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicoms import draw_balls, make_grid, write_seg, write_series
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.uid import ExplicitVRBigEndian
 
 from medunet.errors import GeometryError, LabelError, SeriesError
@@ -124,7 +124,7 @@ def test_other_encodings_and_smaller_images_are_refused(seg: Path) -> None:
         read_segmentation(seg, smaller, MASK.table)
     dataset = dcmread(seg)
     dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
-    dataset.save_as(seg, little_endian=False, implicit_vr=False)
+    dcmwrite(seg, dataset, implicit_vr=False, little_endian=False, force_encoding=True)
     with pytest.raises(LabelError, match="Big Endian is not read"):
         read_segmentation(seg, GRID, MASK.table)
 
