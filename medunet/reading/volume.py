@@ -92,12 +92,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
 
 
 def choose_series(path: Path, uid: str | None) -> Series:
-    """The DICOM series of a folder, by SeriesInstanceUID where it holds several.
-
-    Raises:
-        MissingInputError: there is none.
-        SeriesError: several and none chosen.
-    """
+    """The DICOM series of a folder, by SeriesInstanceUID where it holds several; errors as of `read_volume`."""
     found = find_series(path).series
     if not found:
         raise MissingInputError(path, "it holds no image", "give a folder of DICOM files, or NIfTI, NRRD or MHA")

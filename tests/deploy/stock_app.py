@@ -30,6 +30,8 @@ class SaveOperator(Operator):
 class StockApplication(Application):
     def compose(self) -> None:
         context = Application.init_app_context(self.argv)
+        # Of a folder behind -m the SDK makes a model that can't predict, and takes it before bundle_path.
+        context.models = None
         load = DICOMDataLoaderOperator(
             self, CountCondition(self, 1), input_folder=Path(context.input_path), name="load"
         )
