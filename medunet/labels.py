@@ -18,20 +18,23 @@ COLOURS = ((220, 50, 47), (38, 139, 210), (133, 153, 0), (181, 137, 0), (211, 54
 class CodedTerm(Record):
     """A term of a coding scheme, as DICOM wants it for segments."""
 
-    scheme: str
+    scheme: str = Field(min_length=1, max_length=16)
     """Coding scheme designator, for example SCT for SNOMED CT."""
-    value: str
-    meaning: str
+    value: str = Field(min_length=1, max_length=16)
+    meaning: str = Field(min_length=1, max_length=64)
 
 
 class Label(Record):
     """One structure: the value of its voxels and what it is called."""
 
     value: int = Field(ge=1, le=65535)
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=64)
     colour: tuple[int, int, int]
     """Red, green, blue from 0 to 255."""
     code: CodedTerm | None = None
+    """Type of the structure, for example Neoplasm."""
+    category: CodedTerm | None = None
+    """Category of the type, for example Morphologically Abnormal Structure."""
 
 
 class LabelTable(Record):

@@ -8,6 +8,9 @@ from phantom_dicom import Identity, write_contours, write_ct
 from pydicom import Dataset, dcmread
 
 from medunet.geometry import Grid, flip_lps_ras
+from medunet.labels import LabelTable, Mask
+from medunet.reading import read_segmentation
+from medunet.writing import Algorithm, write_segmentation
 
 
 def _complete(row: np.ndarray, column: np.ndarray) -> np.ndarray:
@@ -49,6 +52,24 @@ def write_series(folder: Path, grid: Grid, voxels: np.ndarray | None = None) -> 
 def write_mask(path: Path, mask: np.ndarray, grid: Grid, voxels: np.ndarray) -> None:
     """Write contours for a series of `write_series`."""
     write_contours(path, mask, grid, make_identity(voxels, grid), "lesion")
+
+
+def draw_balls(grid: Grid, names: Sequence[str] = ("lesion",)) -> Mask:
+    """A ball for each label, small beside the grid, none symmetric to another or to itself within the grid."""
+    index = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
+    voxels = np.zeros(grid.shape, np.uint8)
+    for n in range(len(names)):
+        centre = (np.array(grid.shape) - 1) * (0.3 + 0.4 * n, 0.6 - 0.2 * n, 0.3 + 0.5 * n)
+        voxels[np.linalg.norm((index - centre) * grid.spacing, axis=-1) < 3.2] = n + 1
+        assert (voxels == n + 1).any()
+    return Mask("classes", voxels, grid, LabelTable.from_names(list(names)))
+
+
+def write_seg(path: Path, mask: Mask, series: Path) -> None:
+    """Write a mask on a series of `write_series`."""
+    files = [str(file) for file in sorted(series.glob("*.dcm"))]
+    algorithm = Algorithm("ball finder", "1.2.3", "f" * 64)
+    write_segmentation(mask, path, files, algorithm, lambda part, _: read_segmentation(part, mask.grid, mask.table))
 
 
 def change(folder: Path, edit: Callable[[Dataset, int], None], only: Sequence[int] | None = None) -> None:

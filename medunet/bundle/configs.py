@@ -13,6 +13,14 @@ Config = dict[str, Any]
 DEVICE = "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
 
 
+INFERENCE_KEYS = (
+    *("imports", "bundle_root", "output_dir", "dataset_dir", "device", "network_def", "network", "inferer"),
+    *("datalist", "preprocessing", "dataset", "dataloader", "postprocessing", "handlers", "evaluator"),
+    *("initialize", "run"),
+)
+"""Keys of `inference.json`; a bundle that has others, or lacks one, is refused."""
+
+
 def find_root(name: str) -> str:
     """Expression for the bundle's folder: that of the configuration on the command line, from wherever it is run."""
     return (

@@ -3,7 +3,9 @@
 from importlib import metadata
 from typing import Any
 
+from medunet.labels import Label
 from medunet.planning import Plan
+from medunet.terms import find_terms
 
 SCHEMA = "https://project-monai.github.io/schema/meta_schema_20240725.json"
 INFERENCE_PACKAGES = ("nibabel", "pytorch-ignite", "fire")
@@ -29,6 +31,7 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
         "copyright": "The users of this bundle",
         "intended_use": "Research; not a medical device.",
         "data_type": "nibabel",
+        "segments": {str(label.value): _describe_label(label) for label in plan.labels.labels},
         "network_data_format": {
             "inputs": {
                 "image": {
@@ -57,3 +60,9 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _describe_label(label: Label) -> dict[str, Any]:
+    """Name and coded terms, as a DICOM SEG will hold them."""
+    category, kind = find_terms(label)
+    return {"label": label.name, "category": category.model_dump(), "type": kind.model_dump()}

@@ -21,18 +21,33 @@ def predict(
     box: Annotated[
         str, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
     ] = "",
+    formats: Annotated[str, typer.Option("--format", help="nifti, seg (DICOM SEG) or nifti,seg.")] = "nifti",
+    empty_seg: Annotated[
+        bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG where nothing was found, too.")
+    ] = True,
 ) -> None:
-    """Predict scans and write their masks as NIfTI on the grid of the scan."""
+    """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both."""
     from medunet.records import measure_peak_memory  # brings pydantic, which --help doesn't need
 
     images = dict(_split(item) for item in image or [])
     if not scans and not images:
         raise InputError("medunet predict", "no scan is given", "name files or folders, or --image NAME=PATH")
     with screen():
-        predictions = api.predict(bundle, *(scans or []), output=output, images=images, box=box or None)
+        predictions = api.predict(
+            bundle,
+            *(scans or []),
+            output=output,
+            images=images,
+            box=box or None,
+            formats=formats.split(","),
+            empty_seg=empty_seg,
+        )
     for item in predictions:
         volumes = ", ".join(f"{name} {volume:.1f} mL" for name, volume in item.mask.volumes_ml().items())
-        print(f"{item.path}: {volumes} ({item.seconds:.1f} s)")
+        files = ", ".join(map(str, item.files.values())) or item.id
+        print(f"{files}: {volumes} ({item.seconds:.1f} s)")
+        if "seg" in formats and not item.mask.voxels.any():
+            print(f"{item.id}: nothing was found; {'the SEG is valid and empty' if empty_seg else 'no SEG is written'}")
     print(f"peak memory {measure_peak_memory() / 2**30:.2f} GiB")
 
 

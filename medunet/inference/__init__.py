@@ -2,6 +2,7 @@
 
 from medunet.inference.assemble import assemble_logits
 from medunet.inference.box import Box, parse_box
+from medunet.inference.outputs import Outputs, plan_outputs, write_outputs
 from medunet.inference.positions import place_patches
 from medunet.inference.predict import Predictor, open_predictor, predict_scan
 from medunet.inference.restore import restore_mask
@@ -9,6 +10,7 @@ from medunet.inference.scans import Scan, find_scan, name_scan
 
 __all__ = [
     "Box",
+    "Outputs",
     "Predictor",
     "Scan",
     "assemble_logits",
@@ -17,6 +19,8 @@ __all__ = [
     "open_predictor",
     "parse_box",
     "place_patches",
+    "plan_outputs",
     "predict_scan",
     "restore_mask",
+    "write_outputs",
 ]

@@ -25,6 +25,7 @@ from medunet.planning.rules import (
 )
 from medunet.progress import report
 from medunet.records import Record
+from medunet.terms import code_labels
 
 WIDTHS = (32, 24, 16, 8)
 """Features of the first level that are tried, widest first."""
@@ -146,7 +147,7 @@ def make_plan(
         dims=dims,
         channels=cohort.channels,
         modalities=cohort.modalities,
-        labels=cohort.labels,
+        labels=code_labels(cohort.labels),
         spacing_mm=spacing,
         normalization={
             name: plan_normalization(cohort.modalities[name], fingerprint.channels[name]) for name in cohort.channels

@@ -30,7 +30,9 @@ def make_preprocessing(plan: Plan) -> list[Step]:
     keys = list(plan.image_keys())
     reference, others = keys[0], keys[1:]
     steps: list[Step] = [
-        {"_target_": "LoadImaged", "keys": keys, "ensure_channel_first": True},
+        {"_target_": "LoadImaged", "keys": keys},
+        # Not an argument of LoadImaged: the stock operator of MONAI Deploy drops that one and loads by itself.
+        {"_target_": "EnsureChannelFirstd", "keys": keys},
         {
             "_target_": "Orientationd",
             "keys": [reference],

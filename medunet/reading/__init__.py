@@ -1,8 +1,9 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
 from medunet.reading.contours import ContourFile, rasterize, read_contour_file, read_contours
-from medunet.reading.series import Findings, Series, find_series, measure_grid
-from medunet.reading.volume import Source, Volume, read_mask, read_volume
+from medunet.reading.segmentations import read_segmentation
+from medunet.reading.series import Findings, Series, find_series, measure_grid, sort_series
+from medunet.reading.volume import Source, Volume, choose_series, read_mask, read_volume
 
 __all__ = [
     "ContourFile",
@@ -10,11 +11,14 @@ __all__ = [
     "Series",
     "Source",
     "Volume",
+    "choose_series",
     "find_series",
     "measure_grid",
     "rasterize",
     "read_contour_file",
     "read_contours",
     "read_mask",
+    "read_segmentation",
     "read_volume",
+    "sort_series",
 ]

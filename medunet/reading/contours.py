@@ -50,16 +50,22 @@ def read_contour_file(path: Path | str) -> ContourFile:
     Raises:
         LabelError: it is none.
     """
-    return describe_contours(_read(path), str(path))
+    return describe_contours(read_object(path, RTSTRUCT), str(path))
 
 
-def _read(path: Path | str) -> Any:
+def read_object(path: Path | str, modality: str) -> Any:
+    """Read a DICOM file that holds labels: RTSTRUCT or SEG.
+
+    Raises:
+        LabelError: it is none, or can't be read.
+    """
     try:
         dataset = pydicom.dcmread(path)
     except (OSError, EOFError, ValueError, AttributeError, RecursionError, pydicom.errors.InvalidDicomError) as error:
-        raise LabelError(path, f"it is no readable DICOM file ({error})", "give an RTSTRUCT") from None
-    if dataset.get("Modality") != RTSTRUCT:
-        raise LabelError(path, f"it is {dataset.get('Modality', 'no modality')}, not RTSTRUCT", "give an RTSTRUCT")
+        raise LabelError(path, f"it is no readable DICOM file ({error})", f"give a DICOM {modality}") from None
+    if dataset.get("Modality") != modality:
+        found = dataset.get("Modality", "no modality")
+        raise LabelError(path, f"it is {found}, not {modality}", f"give a DICOM {modality}")
     return dataset
 
 
@@ -92,7 +98,7 @@ def read_contours(path: Path | str) -> dict[str, list[Points]]:
     Raises:
         LabelError: it is no RTSTRUCT, two structures have one name, or points are no triples.
     """
-    dataset = _read(path)
+    dataset = read_object(path, RTSTRUCT)
     names: dict[str, str] = {}
     for roi in dataset.get("StructureSetROISequence") or []:
         name = str(roi.get("ROIName", ""))

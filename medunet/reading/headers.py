@@ -56,10 +56,10 @@ def read_header(dataset: Any, path: str) -> Header:
     shape = (_count(dataset, "Columns", path), _count(dataset, "Rows", path))
     if min(shape) < 1:
         raise SeriesError(path, f"it has {shape[0]} Columns and {shape[1]} Rows", "restore the header")
-    spacing = _numbers(dataset, "PixelSpacing", 2, path)
+    spacing = read_numbers(dataset, "PixelSpacing", 2, path)
     if min(spacing) <= 0:
         raise SeriesError(path, f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm", "restore it from the scanner")
-    orientation = _numbers(dataset, "ImageOrientationPatient", 6, path).reshape(2, 3)
+    orientation = read_numbers(dataset, "ImageOrientationPatient", 6, path).reshape(2, 3)
     lengths = np.linalg.norm(orientation, axis=1)
     if np.abs(lengths - 1).max() > ORTHONORMAL or abs(float(orientation[0] @ orientation[1])) > ORTHONORMAL:
         raise SeriesError(path, "Image Orientation (Patient) holds no two perpendicular unit vectors", "restore it")
@@ -69,7 +69,7 @@ def read_header(dataset: Any, path: str) -> Header:
         shape=shape,
         spacing=(float(spacing[0]), float(spacing[1])),
         orientation=orientation,
-        position=_numbers(dataset, "ImagePositionPatient", 3, path),
+        position=read_numbers(dataset, "ImagePositionPatient", 3, path),
     )
 
 
@@ -81,7 +81,8 @@ def _count(dataset: Any, name: str, path: str) -> int:
         raise SeriesError(path, f"{name} is no number", "restore the header") from None
 
 
-def _numbers(dataset: Any, name: str, count: int, path: str) -> npt.NDArray[np.float64]:
+def read_numbers(dataset: Any, name: str, count: int, path: str) -> npt.NDArray[np.float64]:
+    """Take finite numbers out of a dataset; a SeriesError where they are missing or something else."""
     try:
         # pydicom turns text into numbers only now, and raises here.
         value = dataset.get(name)

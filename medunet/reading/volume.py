@@ -13,7 +13,7 @@ from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.contours import rasterize, read_contours
 from medunet.reading.dicom import decode_series
 from medunet.reading.nifti import read_itk, read_nifti
-from medunet.reading.series import Findings, Series, find_series
+from medunet.reading.series import Series, find_series
 from medunet.records import suggest
 
 NIFTI = (".nii", ".nii.gz")
@@ -87,7 +87,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     if path.is_file() and name.endswith(NIFTI + ITK):
         voxels, grid, notes = read_nifti(path) if name.endswith(NIFTI) else read_itk(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
-    chosen = _choose(path, find_series(path), series)
+    chosen = choose_series(path, series)
     voxels, grid, notes = decode_series(chosen)
     source = Source(
         path=str(path),
@@ -101,7 +101,9 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     return Volume(voxels, grid, source)
 
 
-def _choose(path: Path, findings: Findings, uid: str | None) -> Series:
+def choose_series(path: Path, uid: str | None) -> Series:
+    """The DICOM series of a folder, by SeriesInstanceUID where it holds several; errors as of `read_volume`."""
+    findings = find_series(path)
     found = findings.series
     if not found:
         aside = "; ".join(f"{name}: {why}" for name, why in findings.others[:3])

@@ -9,7 +9,6 @@ import numpy as np
 from medunet.errors import ResourceError
 from medunet.geometry import RECORDED_MM, measure_displacement
 from medunet.labels import Mask
-from medunet.records import whole_file
 
 COMMENT = 6
 """NIfTI-1 extension code of free text: it carries the label table as JSON."""
@@ -22,7 +21,7 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask])
 
     Args:
         mask: what to write.
-        path: ends with `.nii.gz`; an existing file is replaced, so callers check first.
+        path: ends with `.nii.gz`; the temporary name of `records.whole_file`, so that a wrong file never gets its own.
         read_back: reads the written file, given the mask for its grid and table.
 
     Raises:
@@ -37,8 +36,7 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask])
     image.set_qform(mask.grid.affine if orthogonal else None, code=1 if orthogonal else 0)
     table = mask.table.model_dump_json(exclude_none=True)
     image.header.extensions.append(nib.nifti1.Nifti1Extension(COMMENT, table.encode()))
-    with whole_file(path) as part:
-        nib.save(image, part)
-        again = read_back(part, mask)
-        if not np.array_equal(again.voxels, mask.voxels) or measure_displacement(again.grid, mask.grid) > RECORDED_MM:
-            raise ResourceError(path, "what was read back differs from what was written", "check the disk")
+    nib.save(image, path)
+    again = read_back(path, mask)
+    if not np.array_equal(again.voxels, mask.voxels) or measure_displacement(again.grid, mask.grid) > RECORDED_MM:
+        raise ResourceError(path, "what was read back differs from what was written", "check the disk")

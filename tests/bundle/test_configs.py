@@ -4,7 +4,7 @@ import pytest
 from plans import make_test_plan
 
 from medunet.bundle import make_evaluate_config, make_inference_config, make_train_config
-from medunet.bundle.configs import find_root, make_inferer
+from medunet.bundle.configs import INFERENCE_KEYS, find_root, make_inferer
 
 
 @pytest.mark.parametrize("channels", [("ct",), ("ct", "pet")])
@@ -20,6 +20,11 @@ def test_training_infers_with_the_same_network_and_window() -> None:
     train, inference = make_train_config(plan), make_inference_config(plan)
     assert train["network_def"] == inference["network_def"]
     assert train["validate"]["inferer"]["inferer"] == inference["inferer"] == make_inferer(plan)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_keys_that_are_checked_are_those_that_are_written(dims: int) -> None:
+    assert tuple(make_inference_config(make_test_plan(dims=dims))) == INFERENCE_KEYS
 
 
 def test_slices_are_inferred_slice_by_slice() -> None:

@@ -1,7 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from commands import run
+
+from medunet.bundle import publish_weights
 
 
 def test_predict_by_name_of_the_channel(
@@ -15,9 +19,36 @@ def test_predict_by_name_of_the_channel(
     assert "CT.nii.gz: lesion" in capsys.readouterr().out
 
 
+def test_a_segmentation_of_nothing_is_told(
+    trained: Path,
+    patients: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bundle = Path(shutil.copytree(trained, tmp_path / "bundle"))
+    state = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    # Only background is left of a network whose last layer never sees the lesion.
+    (bias,) = (key for key, value in state.items() if key.endswith("bias") and value.shape == (2,))
+    state[bias] = torch.tensor([0.0, -1e9])
+    publish_weights(bundle, state, {})
+    scan = patients[0] / "CT"
+    assert run(monkeypatch, "predict", bundle, scan, "-o", tmp_path / "a", "--format", "seg") == 0
+    assert "CT: nothing was found; the SEG is valid and empty" in capsys.readouterr().out
+    assert run(monkeypatch, "predict", bundle, scan, "-o", tmp_path / "b", "--format", "seg", "--no-empty-seg") == 0
+    assert "CT: nothing was found; no SEG is written" in capsys.readouterr().out
+    assert [path.suffix for path in sorted((tmp_path / "a").iterdir())] == [".json", ".dcm"]
+    assert [path.suffix for path in (tmp_path / "b").iterdir()] == [".json"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [((), "no scan is given"), (("--image", "ct"), "it is not NAME=PATH"), (("--image", "ctt=x"), "did you mean 'ct'")],
+    [
+        ((), "no scan is given"),
+        (("--image", "ct"), "it is not NAME=PATH"),
+        (("--image", "ctt=x"), "did you mean 'ct'"),
+        (("--image", "ct=.", "--format", "nifty"), "there is no such format; did you mean 'nifti'?"),
+    ],
 )
 def test_scans_that_are_none(
     trained: Path,

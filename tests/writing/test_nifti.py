@@ -9,6 +9,7 @@ from medunet.errors import ResourceError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
 from medunet.reading import read_mask
+from medunet.records import whole_file
 from medunet.writing import write_nifti
 
 TABLE = LabelTable.from_names(["a", "b"])
@@ -49,6 +50,9 @@ def test_a_sheared_grid_sets_the_sform_only(tmp_path: Path) -> None:
 def test_what_reads_back_otherwise_is_not_left_behind(tmp_path: Path) -> None:
     mask = make(np.eye(4))
     other = make(np.diag([1, 1, 2, 1.0]))
-    with pytest.raises(ResourceError, match="differs from what was written"):
-        write_nifti(mask, tmp_path / "m.nii.gz", lambda *_: other)
+    with (
+        pytest.raises(ResourceError, match="differs from what was written"),
+        whole_file(tmp_path / "m.nii.gz") as part,
+    ):
+        write_nifti(mask, part, lambda *_: other)
     assert list(tmp_path.iterdir()) == []

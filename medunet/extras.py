@@ -1,0 +1,31 @@
+"""Optional packages: loaded where they are used, or one sentence that names the extra that brings them."""
+
+import importlib
+from types import ModuleType
+
+from medunet.errors import ExtraError
+
+EXTRAS = {
+    "highdicom": ("dicom", "highdicom>=0.28"),
+    "monai.deploy.core": ("deploy", "monai-deploy-app-sdk==4.0.0"),
+}
+"""Module to its extra and the requirement there; a test holds them equal to pyproject.toml."""
+
+
+def load_extra(module: str, feature: str) -> ModuleType:
+    """Import an optional package.
+
+    Args:
+        module: one of `EXTRAS`.
+        feature: what it is needed for, for the message.
+
+    Raises:
+        ExtraError: it isn't installed, or lacks something itself.
+    """
+    extra, requirement = EXTRAS[module]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ExtraError(
+            feature, f"it needs {requirement} ({error})", f"install it with: pip install 'medunet[{extra}]'"
+        ) from error

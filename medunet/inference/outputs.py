@@ -1,0 +1,110 @@
+"""The files of a prediction: planned before it starts, written all together or not at all."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from medunet.bundle import Bundle
+from medunet.errors import InputError, SeriesError
+from medunet.inference.predict import Predictor
+from medunet.inference.scans import Scan
+from medunet.labels import Mask
+from medunet.reading import choose_series, read_mask, read_segmentation, sort_series
+from medunet.records import check_free, record_run, suggest, whole_file, write_record
+from medunet.writing import Algorithm, check_source, write_nifti, write_segmentation
+
+ENDINGS = {"nifti": ".nii.gz", "seg": ".seg.dcm"}
+"""Formats and how their files end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is written of one scan.
+
+    Attributes:
+        files: by format; none where nothing is written, not even a run record.
+        record: the run record.
+        empty_seg: write a SEG where nothing was found, too.
+        slices: files of the source series in the order of its slices, which a SEG refers to.
+    """
+
+    files: dict[str, Path]
+    record: Path
+    empty_seg: bool = True
+    slices: tuple[str, ...] = ()
+
+
+def plan_outputs(bundle: Bundle, scan: Scan, folder: Path, formats: Sequence[str], empty_seg: bool = True) -> Outputs:
+    """Check that the outputs of a scan can be made, before it is predicted.
+
+    Raises:
+        InputError: a format is unknown, a file exists, or a SEG can't be made of the scan.
+        ExtraError: a format needs a package that isn't installed.
+    """
+    for name in formats:
+        if name not in ENDINGS:
+            raise InputError(f"--format {name}", "there is no such format", suggest(name, list(ENDINGS)))
+        check_free(folder / (scan.id + ENDINGS[name]))
+    files = {name: folder / (scan.id + ENDINGS[name]) for name in formats}
+    slices = _find_slices(bundle, scan) if "seg" in files else ()
+    return Outputs(files, folder / f"{scan.id}.json", empty_seg, slices)
+
+
+def _find_slices(bundle: Bundle, scan: Scan) -> tuple[str, ...]:
+    path = next(iter(scan.paths.values()))
+    if Path(path).is_file():
+        raise SeriesError(
+            path,
+            "it is a file, and a DICOM SEG refers to a DICOM series",
+            "give the folder of the series, or leave seg out of --format",
+        )
+    headers, _, _ = sort_series(choose_series(Path(path), scan.series.get(path)))
+    check_source(headers[0].path, bundle.plan.labels.labels, _name_algorithm(bundle, "0"))
+    return tuple(header.path for header in headers)
+
+
+def _name_algorithm(bundle: Bundle, weights_sha256: str) -> Algorithm:
+    name = bundle.metadata.get("name", bundle.folder.resolve().name)
+    return Algorithm(str(name), str(bundle.metadata.get("version", "0")), weights_sha256)
+
+
+def write_outputs(outputs: Outputs, mask: Mask, predictor: Predictor, started: float) -> dict[str, Path]:
+    """Write the mask of a scan in each format, and its run record.
+
+    Each file is read back and compared; they get their names together when all are right.
+
+    Args:
+        outputs: from `plan_outputs`.
+        mask: what was predicted.
+        predictor: with what.
+        started: `time.monotonic()` when that began.
+
+    Returns:
+        The files that were written, by format.
+
+    Raises:
+        ResourceError: the disk is full, or what was read back differs.
+    """
+    left_out = {"seg"} if not outputs.empty_seg and not mask.voxels.any() else set()
+    files = {name: path for name, path in outputs.files.items() if name not in left_out}
+    with ExitStack() as stack:
+        parts = {name: stack.enter_context(whole_file(path)) for name, path in files.items()}
+        if "nifti" in parts:
+            write_nifti(mask, parts["nifti"], lambda path, _: read_mask(path, mask.grid, mask.table))
+        if "seg" in parts:
+            _write_seg(mask, parts["seg"], outputs, predictor)
+        if outputs.files:
+            record = record_run("predict", {"model.pt": predictor.weights_sha256}, started)
+            write_record(stack.enter_context(whole_file(outputs.record)), record)
+    return files
+
+
+def _write_seg(mask: Mask, path: Path, outputs: Outputs, predictor: Predictor) -> None:
+    write_segmentation(
+        mask,
+        path,
+        outputs.slices,
+        _name_algorithm(predictor.bundle, predictor.weights_sha256),
+        lambda part, _: read_segmentation(part, mask.grid, mask.table),
+    )

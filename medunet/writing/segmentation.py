@@ -1,0 +1,183 @@
+"""Write a mask as DICOM SEG on the series that it was made from."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.sr.coding import Code
+from pydicom.uid import generate_uid
+
+from medunet.errors import ResourceError, SeriesError
+from medunet.extras import load_extra
+from medunet.labels import CodedTerm, Label, Mask
+from medunet.terms import GENERIC, find_terms
+
+LOGGER = logging.getLogger(__name__)
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+"""Family of the algorithm, DICOM PS3.16 CID 7162."""
+SERIES_NUMBER = 900
+"""High, so that viewers list the segmentation after the images."""
+LONG_STRING = 64
+"""Characters of a DICOM LO."""
+EMPTY_WHERE_UNKNOWN = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
+"""Tags that DICOM demands but lets be empty, and that some series lack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """What made a mask.
+
+    Attributes:
+        name: of the bundle.
+        version: of the bundle.
+        weights_sha256: of its weights.
+    """
+
+    name: str
+    version: str
+    weights_sha256: str
+
+
+def write_segmentation(
+    mask: Mask, path: Path, files: Sequence[str], algorithm: Algorithm, read_back: Callable[[Path, Mask], Mask]
+) -> None:
+    """Write a mask as a BINARY DICOM Segmentation with a frame for each slice and label.
+
+    Frames without a voxel are kept, one bit a pixel: some viewers misplace the rest where they are left out. Each
+    frame takes position, orientation and spacing of its slice from that slice's own file.
+
+    Args:
+        mask: what to write.
+        path: the temporary name of `records.whole_file`, so that a wrong file never gets its own.
+        files: of the source series, one a slice, in the order of the mask's slices.
+        algorithm: what made the mask.
+        read_back: reads the written file, given the mask for its grid and table.
+
+    Raises:
+        ExtraError: highdicom isn't installed.
+        SeriesError: the headers of the series make no segmentation.
+        ResourceError: the disk is full, or what was read back differs.
+    """
+    dataset = _make_segmentation(mask.voxels, mask.table.labels, files, algorithm)
+    dataset.save_as(path, enforce_file_format=True)
+    again = read_back(path, mask)
+    if not np.array_equal(again.voxels, mask.voxels):
+        raise ResourceError(path, "what was read back differs from what was written", "check the disk")
+
+
+def check_source(file: str, labels: Sequence[Label], algorithm: Algorithm) -> None:
+    """Check on one slice that a series and labels can become a segmentation, before anything is predicted.
+
+    Labels without a coded term of their own or of their name are warned of: they are called tissue.
+
+    Raises:
+        ExtraError: highdicom isn't installed.
+        SeriesError: the headers of the series make no segmentation.
+    """
+    header = pydicom.dcmread(file, stop_before_pixels=True)
+    _make_segmentation(np.zeros((header.Columns, header.Rows, 1), dtype=np.uint8), labels, [file], algorithm)
+    for label in labels:
+        if find_terms(label)[1] == GENERIC:
+            LOGGER.warning(
+                "label %s: no coded term is known for it, so the SEG calls it %s (SNOMED CT %s); name one in "
+                "labels of configs/plan.json, or of cohort.json before medunet init",
+                *(label.name, GENERIC.meaning, GENERIC.value),
+            )
+
+
+def _make_segmentation(voxels: Any, labels: Sequence[Label], files: Sequence[str], algorithm: Algorithm) -> Any:
+    """A highdicom Segmentation of voxels (I, J, K), K being the order of the files."""
+    highdicom = load_extra("highdicom", "DICOM SEG")
+    slices = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+    _complete(slices)
+    identification = highdicom.AlgorithmIdentificationSequence(
+        name=algorithm.name[:LONG_STRING],
+        family=ARTIFICIAL_INTELLIGENCE,
+        version=algorithm.version[:LONG_STRING],
+        source="medunet " + metadata.version("medunet"),
+        parameters={"weights_sha256": algorithm.weights_sha256},
+    )
+    names = ", ".join(label.name for label in labels)
+    try:
+        segmentation = highdicom.seg.Segmentation(
+            source_images=slices,
+            pixel_array=np.ascontiguousarray(voxels.transpose(2, 1, 0)),
+            segmentation_type="BINARY",
+            segment_descriptions=[_describe(label, identification, highdicom) for label in labels],
+            series_instance_uid=generate_uid(prefix=None),
+            series_number=SERIES_NUMBER,
+            sop_instance_uid=generate_uid(prefix=None),
+            instance_number=1,
+            manufacturer="medunet",
+            manufacturer_model_name="medunet",
+            software_versions=metadata.version("medunet"),
+            device_serial_number=algorithm.weights_sha256[:LONG_STRING],
+            specific_character_set="ISO_IR 192",
+            content_label="SEGMENTATION",
+            content_description=f"{names} by {algorithm.name} {algorithm.version}"[:LONG_STRING],
+            series_description=f"{algorithm.name}: {names}"[:LONG_STRING],
+            omit_empty_frames=False,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SeriesError(
+            files[0],
+            f"its header makes no DICOM SEG ({error})",
+            "restore the header, or leave seg out of --format",
+        ) from error
+    _copy_facts(slices, segmentation)
+    return segmentation
+
+
+def _complete(slices: Sequence[Any]) -> None:
+    """Fill in headers, in memory, what highdicom takes for granted of them and our reader has measured or excused."""
+    first = slices[0]
+    cosines = np.array(first.ImageOrientationPatient, dtype=np.float64).reshape(2, 3)
+    between = np.subtract(slices[-1].ImagePositionPatient, first.ImagePositionPatient, dtype=np.float64)
+    step = abs(float(between @ np.cross(*cosines))) / max(len(slices) - 1, 1)
+    for dataset in slices:
+        dataset.ImageOrientationPatient = first.ImageOrientationPatient
+        if step:
+            # The header's own may be wrong or negative; positions decide, as in reading.
+            dataset.SpacingBetweenSlices = step
+        if not dataset.get("SliceThickness"):
+            dataset.SliceThickness = step or 1.0
+        for name in EMPTY_WHERE_UNKNOWN:
+            if name not in dataset:
+                setattr(dataset, name, "")
+
+
+def _copy_facts(slices: Sequence[Any], segmentation: Any) -> None:
+    """What highdicom leaves out: the part of the body, and loss of compression in any slice (PS3.3 C.7.6.1.1.5)."""
+    if slices[0].get("BodyPartExamined"):
+        segmentation.BodyPartExamined = slices[0].BodyPartExamined
+    for dataset in slices:
+        if dataset.get("LossyImageCompression") == "01":
+            for name in ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+                if name in dataset:
+                    segmentation[name] = dataset[name]
+            return
+
+
+def _describe(label: Label, identification: Any, highdicom: Any) -> Any:
+    category, kind = find_terms(label)
+    return highdicom.seg.SegmentDescription(
+        segment_number=label.value,
+        segment_label=label.name,
+        segmented_property_category=_code(category),
+        segmented_property_type=_code(kind),
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=identification,
+        display_color=highdicom.color.CIELabColor.from_rgb(*label.colour),
+    )
+
+
+def _code(term: CodedTerm) -> Code:
+    return Code(term.value, term.scheme, term.meaning)
