@@ -34,11 +34,11 @@ def read_volume(path: PathLike, series: str | None = None) -> "Volume":
     """Read a file, or a folder that holds one DICOM series.
 
     Args:
-        path: NIfTI, NRRD, MHA or DICOM.
+        path: NIfTI, NRRD, MHA, PNG or DICOM.
         series: SeriesInstanceUID, where a folder holds several.
 
     Returns:
-        The volume, (C, I, J, K) with its RAS grid in mm.
+        The volume, (C, I, J, K) with its RAS grid in mm; of a picture with its grid of pixels.
 
     Raises:
         MedunetError: it is no regular volume.
@@ -52,20 +52,22 @@ def init(
     cohort: PathLike,
     bundle: PathLike,
     *,
-    dims: Literal[2, 3] = 3,
+    dims: Literal[2, 3] | None = None,
     budget_minutes: float = 45.0,
     memory_gib: float | None = None,
     channels: Sequence[str] | None = None,
+    objects: bool = False,
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
     Args:
-        cohort: a tree of DICOM studies with RTSTRUCT, or a `cohort.json`.
+        cohort: a tree of DICOM studies with RTSTRUCT, a folder of `images/` and `labels/` of PNG, or a `cohort.json`.
         bundle: folder that is made.
-        dims: 3, or 2 for slices.
+        dims: 3, or 2 for slices; 2 where every image is one slice, if not given.
         budget_minutes: training time that the network is chosen for.
         memory_gib: what training may take; half of this machine's memory, at most 8 GiB, if not given.
         channels: limits the cohort to these, in this order.
+        objects: label maps number the objects of one label.
 
     Raises:
         OutputExistsError: the bundle exists.
@@ -78,7 +80,8 @@ def init(
     from medunet.records import check_free
 
     check_free(Path(bundle))
-    found = check_cohort(find_cohort(Path(cohort), channels=tuple(channels) if channels else None), str(cohort))
+    listed = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=objects)
+    found = check_cohort(listed, str(cohort))
     if found.folds is None:
         found = found.model_copy(update={"folds": split_folds(found)})
     fingerprint = measure_cohort(found)
@@ -157,8 +160,8 @@ def predict(
 
     Args:
         bundle: a trained bundle.
-        scans: each a file, the folder of one series, or a patient's folder.
-        output: folder for `<scan>.nii.gz` and a run record each; nothing is written without it.
+        scans: each a file, the folder of one series, a patient's folder, or a folder of pictures.
+        output: folder for `<scan>.nii.gz` (`.png` of a picture) and a run record each; nothing is written without it.
         images: instead of `scans`, a path for each channel.
 
     Raises:
@@ -167,11 +170,12 @@ def predict(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import InputError
-    from medunet.inference import find_scan, name_scan, open_predictor
+    from medunet.inference import find_scans, name_scan, open_predictor
     from medunet.records import check_free
+    from medunet.writing import MASK_ENDINGS
 
     opened = open_bundle(Path(bundle))
-    found = [find_scan(Path(scan), opened.plan) for scan in scans]
+    found = [scan for path in scans for scan in find_scans(Path(path), opened.plan)]
     if images:
         found.append(name_scan({name: Path(path) for name, path in images.items()}, opened.plan))
     names = [scan.id for scan in found]
@@ -179,7 +183,7 @@ def predict(
         if names.count(name) > 1:
             raise InputError(name, "two scans have this name", "predict them into two folders")
         if output is not None:
-            check_free(Path(output) / f"{name}.nii.gz")
+            check_free(Path(output) / f"{name}{MASK_ENDINGS[opened.plan.unit]}")
     predictor = open_predictor(opened)
     return [_predict_one(predictor, scan, Path(output) if output is not None else None) for scan in found]
 
@@ -187,14 +191,15 @@ def predict(
 def _predict_one(predictor: "Predictor", scan: "Scan", output: Path | None) -> Prediction:
     from medunet.inference import predict_scan
     from medunet.records import record_run, write_record
-    from medunet.writing import write_nifti
+    from medunet.writing import MASK_ENDINGS, write_nifti, write_picture
 
     started = time.monotonic()
     mask = predict_scan(predictor, scan)
     path = None
     if output is not None:
-        path = output / f"{scan.id}.nii.gz"
-        write_nifti(mask, path, _read_back)
+        path = output / f"{scan.id}{MASK_ENDINGS[mask.grid.unit]}"
+        write = write_picture if mask.grid.unit == "px" else write_nifti
+        write(mask, path, _read_back)
         inputs = {"model.pt": predictor.weights_sha256}
         write_record(output / f"{scan.id}.json", record_run("predict", inputs, started))
     return Prediction(id=scan.id, mask=mask, path=path, seconds=time.monotonic() - started)
@@ -235,7 +240,7 @@ def evaluate(
     Args:
         bundle: a trained bundle with its training cohort, on which the floors are fitted.
         cohort: other patients to score instead of the held-out ones of the trained fold.
-        predictions: folder of `<case>.nii.gz` from `predict`; they are predicted now if not given.
+        predictions: folder of `<case>.nii.gz` or `<case>.png` from `predict`; they are predicted now if not given.
         output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given.
 
     Raises:
@@ -244,6 +249,7 @@ def evaluate(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import BundleError
+    from medunet.evaluation import write_table
     from medunet.inference import open_predictor
     from medunet.records import check_free, whole_folder, write_record
     from medunet.training import split_cases
@@ -266,7 +272,7 @@ def evaluate(
         scores, pictures = _score_cases(scored, held_out, floors, predictor or Path(str(predictions)))
         write_record(part / "scores.json", scores)
         _write_pages(part, opened, scores, pictures)
-    return Evaluation(scores, _tabulate(scores), target / "report.html", target / "overview.png")
+    return Evaluation(scores, write_table(scores), target / "report.html", target / "overview.png")
 
 
 def _open_others(path: Path, own: "Cohort", training: Sequence["Case"]) -> "Cohort":
@@ -274,7 +280,7 @@ def _open_others(path: Path, own: "Cohort", training: Sequence["Case"]) -> "Coho
     from medunet.cohort import find_cohort
     from medunet.errors import InputError
 
-    others = find_cohort(path, channels=own.channels)
+    others = find_cohort(path, channels=own.channels, objects=own.labels.objects)
     if others.labels.names != own.labels.names:
         raise InputError(
             path, f"its labels are {', '.join(others.labels.names)}", "name them alike", ", ".join(own.labels.names)
@@ -289,14 +295,14 @@ def _open_others(path: Path, own: "Cohort", training: Sequence["Case"]) -> "Coho
 def _fit_floors(cohort: "Cohort", training: Sequence["Case"]) -> dict[str, dict[str, "Floor"]]:
     """Floors by name of the method and of the label, fitted on the training cases, one case in memory at a time."""
     from medunet.cohort import read_channel, read_label
-    from medunet.evaluation import fit_ellipsoid, fit_threshold
+    from medunet.evaluation import fit_ellipsoid, fit_threshold, take_intensities
     from medunet.progress import track
 
     def give(value: int, what: str) -> "Iterator[tuple[Image, Voxels, Grid]]":
         for case in track(training, what, len(training)):
             volume = read_channel(case, cohort.channels[0])
             mask = read_label(cohort, case, volume.grid)
-            yield volume.voxels[0], mask.voxels == value, volume.grid
+            yield take_intensities(volume), mask.voxels == value, volume.grid
 
     modality = cohort.modalities[cohort.channels[0]]
     floors: dict[str, dict[str, Floor]] = {"ellipsoid": {}, "threshold": {}}
@@ -328,9 +334,10 @@ def _score_cases(
         methods["medunet"] += score_case(mask, truth, case.id)
         for name, by_label in floors.items():
             methods[name] += score_case(_apply_floor(by_label, volume, truth), truth, case.id)
-        image = draw_case(volume.voxels[0], truth.voxels > 0, mask.voxels > 0, volume.grid, window, case.id)
+        image = draw_case(volume.voxels, truth.voxels > 0, mask.voxels > 0, volume.grid, window, case.id)
         pictures.append(CasePicture(caption=case.id, image=image))
-    return Scores(methods={name: tuple(scores) for name, scores in methods.items()}), pictures
+    by_method = {name: tuple(scores) for name, scores in methods.items()}
+    return Scores(unit=volume.grid.unit, methods=by_method), pictures
 
 
 def _find_prediction(case: "Case", predicted: "Predictor | Path", truth: "Mask") -> "Mask":
@@ -338,9 +345,10 @@ def _find_prediction(case: "Case", predicted: "Predictor | Path", truth: "Mask")
     from medunet.inference import Scan, predict_scan
     from medunet.preparation import locate_images
     from medunet.reading import read_mask
+    from medunet.writing import MASK_ENDINGS
 
     if isinstance(predicted, Path):
-        path = predicted / f"{case.id}.nii.gz"
+        path = predicted / f"{case.id}{MASK_ENDINGS[truth.grid.unit]}"
         if not path.is_file():
             raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
         return read_mask(path, truth.grid, truth.table)
@@ -352,9 +360,12 @@ def _apply_floor(by_label: dict[str, "Floor"], volume: "Volume", truth: "Mask") 
 
     import numpy as np
 
+    from medunet.evaluation import take_intensities
+
+    image = take_intensities(volume)
     voxels = np.zeros(truth.grid.shape, dtype=np.uint16)
     for label in truth.table.labels:
-        voxels[by_label[label.name].predict(volume.voxels[0], volume.grid)] = label.value
+        voxels[by_label[label.name].predict(image, volume.grid)] = label.value
     return replace(truth, voxels=voxels)
 
 
@@ -367,23 +378,3 @@ def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: lis
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
     sheet = draw_overview([picture.image for picture in pictures[:6]], f"{name}: patients it has never seen")
     sheet.save(folder / "overview.png")
-
-
-def _tabulate(scores: "Scores") -> str:
-    """The summary as lines of text."""
-    from medunet.evaluation import summarize
-
-    lines = [
-        f"{'label':12} {'method':10} {'Dice':>6} {'NSD 2mm':>8} {'found':>6} {'missed':>7} {'false':>6} {'false mL':>9}"
-    ]
-    rows = summarize(scores)
-    for row in rows:
-        dice, nsd = ("-" if value is None else f"{value:.3f}" for value in (row.dice, row.nsd))
-        lines.append(
-            f"{row.label:12} {row.method:10} {dice:>6} {nsd:>8} {row.found:>6} {row.missed:>7} {row.false_found:>6} "
-            f"{row.false_ml:>9.1f}"
-        )
-    lines.append(
-        f"means over the {rows[0].holding} of {rows[0].cases} cases that hold the label; lesions and mL over all"
-    )
-    return "\n".join(lines)

@@ -9,6 +9,7 @@ from medunet.evaluation.floors import (
     fit_ellipsoid,
     fit_threshold,
     keep_largest,
+    take_intensities,
 )
 from medunet.evaluation.lesions import LesionScore, count_lesions
 from medunet.evaluation.pictures import CasePicture, draw_case, draw_overview
@@ -22,6 +23,7 @@ from medunet.evaluation.scores import (
     score_case,
     summarize,
 )
+from medunet.evaluation.table import write_table
 from medunet.evaluation.voxels import VoxelScore, measure_dice, measure_nsd, measure_voxels
 
 __all__ = [
@@ -50,5 +52,7 @@ __all__ = [
     "measure_voxels",
     "score_case",
     "summarize",
+    "take_intensities",
     "write_report",
+    "write_table",
 ]

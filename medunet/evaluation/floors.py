@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from medunet.evaluation.voxels import Voxels
 from medunet.geometry import Grid
+from medunet.reading import Volume
 from medunet.records import Record
 
 Image = npt.NDArray[Any]
@@ -64,7 +65,7 @@ class EllipsoidFloor(Record):
 
 
 class ThresholdFloor(Record):
-    """All voxels of the body between two intensities, of which the largest part is kept."""
+    """All voxels of the body between two intensities, of which the largest part is kept, or all of a picture."""
 
     low: float | None
     """Least intensity inside; None is no bound."""
@@ -74,6 +75,8 @@ class ThresholdFloor(Record):
     """DICOM modality; only CT is restricted to the body."""
     holds: bool = True
     """False where no training case holds the label, which predicts nothing."""
+    largest: bool = True
+    """Keep the largest part only; not of pictures, which show many objects."""
 
     def predict(self, image: Image, grid: Grid) -> Voxels:
         """Apply the thresholds.
@@ -83,7 +86,7 @@ class ThresholdFloor(Record):
             grid: where it lies.
 
         Returns:
-            (I, J, K) bool: the largest part in the 6-neighbourhood.
+            (I, J, K) bool: the largest part in the 6-neighbourhood, or all.
         """
         if not self.holds:
             return np.zeros(image.shape, dtype=np.bool_)
@@ -94,7 +97,18 @@ class ThresholdFloor(Record):
             inside &= image <= self.high
         if self.modality == "CT":
             inside &= find_body(image, grid)
-        return keep_largest(inside)
+        return keep_largest(inside) if self.largest else inside
+
+
+def take_intensities(volume: Volume) -> Image:
+    """What floors look at, (I, J, K): the first component; of a picture the mean of its colours.
+
+    The intensities of pictures carry no unit and their exposures differ, so each is a z-score, as for the network.
+    """
+    if volume.grid.unit == "mm":
+        return volume.voxels[0]
+    grey = volume.voxels.mean(axis=0, dtype=np.float32)
+    return (grey - grey.mean()) / max(float(grey.std()), 1e-6)
 
 
 def fit_ellipsoid(cases: FloorCases) -> EllipsoidFloor:
@@ -135,7 +149,9 @@ def fit_threshold(cases: FloorCases, modality: str) -> ThresholdFloor:
         modality: DICOM modality of the images; for CT only the body is looked at.
     """
     everywhere, inside, volumes = [], [], []
+    largest = True
     for image, mask, grid in _open(cases):
+        largest = grid.unit == "mm"
         if not mask.any():
             continue
         where = np.isfinite(image)
@@ -146,7 +162,7 @@ def fit_threshold(cases: FloorCases, modality: str) -> ThresholdFloor:
         volumes.append((np.count_nonzero(where), np.count_nonzero(where & mask), np.count_nonzero(mask)))
     filled = [values for values in inside if len(values)]
     if not filled:
-        return ThresholdFloor(low=None, high=None, modality=modality, holds=False)
+        return ThresholdFloor(low=None, high=None, modality=modality, holds=False, largest=largest)
     bounds = np.unique(np.quantile(np.concatenate(filled), np.linspace(0, 1, THRESHOLDS)))
     # Row 0 is "no lower bound", the last column "no upper bound".
     dice = np.zeros((len(bounds) + 1, len(bounds) + 1))
@@ -157,7 +173,7 @@ def fit_threshold(cases: FloorCases, modality: str) -> ThresholdFloor:
     row, column = np.unravel_index(np.argmax(dice), dice.shape)
     low = None if row == 0 else float(bounds[row - 1])
     high = None if column == len(bounds) else float(bounds[column])
-    return ThresholdFloor(low=low, high=high, modality=modality)
+    return ThresholdFloor(low=low, high=high, modality=modality, largest=largest)
 
 
 def find_body(image: Image, grid: Grid) -> Voxels:

@@ -4,13 +4,14 @@ from medunet.inference.assemble import assemble_logits
 from medunet.inference.positions import place_patches
 from medunet.inference.predict import Predictor, open_predictor, predict_scan
 from medunet.inference.restore import restore_mask
-from medunet.inference.scans import Scan, find_scan, name_scan
+from medunet.inference.scans import Scan, find_scan, find_scans, name_scan
 
 __all__ = [
     "Predictor",
     "Scan",
     "assemble_logits",
     "find_scan",
+    "find_scans",
     "name_scan",
     "open_predictor",
     "place_patches",

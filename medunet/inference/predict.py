@@ -50,6 +50,6 @@ def predict_scan(predictor: Predictor, scan: Scan) -> Mask:
         MedunetError: a file is refused by its reader.
     """
     plan = predictor.bundle.plan
-    image = run_chain(predictor.bundle.preprocessing, scan.paths, scan.series)
+    image = run_chain(predictor.bundle.preprocessing, scan.paths, scan.series, plan)
     logits = assemble_logits(image.as_tensor(), predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
     return restore_mask(logits, np.asarray(image.affine), find_source_grid(image), plan.labels)

@@ -15,6 +15,8 @@ from medunet.errors import GeometryError, InputError
 from medunet.geometry import ACCEPTED_MM, Affine, Grid, flip_lps_ras, measure_displacement
 
 SCALES = {"meter": 1000.0, "micron": 0.001, "mm": 1.0, "unknown": 1.0}
+COMPONENTS = 16
+"""A file of more volumes is taken for a time series."""
 Read = tuple[npt.NDArray[np.generic], Grid, tuple[str, ...]]
 
 
@@ -22,19 +24,20 @@ def read_nifti(path: Path) -> Read:
     """Read a NIfTI file to its end.
 
     Returns:
-        Voxels (1, I, J, K) in the stored type, or scaled to float32; RAS grid; notes.
+        Voxels (C, I, J, K), a component for each volume of a 4-D file, in the stored type, or scaled to float32; RAS
+        grid; notes.
 
     Raises:
         GeometryError: qform and sform disagree, both are absent, or no affine follows from them.
-        InputError: it is damaged, holds several volumes, colours, or values that are not finite.
+        InputError: it is damaged, holds a time series, colours, or values that are not finite.
     """
     _check_whole(path)
     try:
         image: Any = nib.Nifti1Image.from_filename(path)
-        shape = image.shape[:3] if len(image.shape) == 4 and image.shape[3] == 1 else image.shape
-        if len(shape) != 3:
+        shape = (*image.shape, 1)
+        if len(shape) not in (4, 5) or not 1 <= shape[3] <= COMPONENTS:
             raise InputError(path, f"it has the shape {image.shape}, not one volume", "split it into volumes")
-        voxels = np.asanyarray(image.dataobj).reshape(shape)
+        voxels = np.moveaxis(np.asanyarray(image.dataobj).reshape(shape[:4]), 3, 0)
     except (
         ImageFileError,
         HeaderDataError,
@@ -52,7 +55,7 @@ def read_nifti(path: Path) -> Read:
         raise InputError(path, f"{count} voxels are not finite", "replace them before use")
     affine, notes = _choose_affine(image, path)
     voxels = voxels.astype(np.float32) if voxels.dtype == np.float64 else voxels
-    return voxels[None], Grid(shape, affine), notes
+    return voxels, Grid(shape[:3], affine), notes
 
 
 def _check_whole(path: Path) -> None:

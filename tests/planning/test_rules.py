@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from medunet.planning.rules import allowed_voxels, choose_topology, plan_filters, plan_patch, plan_spacing
+from medunet.planning.rules import allowed_voxels, choose_dims, choose_topology, plan_filters, plan_patch, plan_spacing
 
 
 def test_isotropic_spacing_is_the_median() -> None:
@@ -59,3 +59,9 @@ def test_more_memory_allows_more_voxels_and_wider_networks_fewer() -> None:
 def test_filters_double_up_to_the_cap() -> None:
     assert plan_filters(32, 6, 3) == (32, 64, 128, 256, 320, 320)
     assert plan_filters(32, 6, 2)[-1] == 512
+
+
+def test_axes_of_the_network_follow_the_slices() -> None:
+    assert choose_dims([(64, 64, 1), (32, 64, 1)]) == 2
+    assert choose_dims([(64, 64, 20), (32, 64, 8)]) == 3
+    assert choose_dims([(64, 64, 20), (32, 64, 1)]) is None
