@@ -115,7 +115,7 @@ def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subje
             "store it as a label map",
         )
     if table.objects and rounded[0] >= 0:
-        return np.rint(voxels).astype(bool).astype(np.uint16)
+        return np.asarray(np.rint(voxels) != 0, dtype=np.uint16)
     unknown = sorted(set(rounded.astype(int).tolist()) - set(range(len(table.labels) + 1)))
     if unknown:
         declared = ", ".join(f"{label.value} {label.name}" for label in table.labels)

@@ -106,9 +106,9 @@ def take_intensities(volume: Volume) -> Image:
     The intensities of pictures carry no unit and their exposures differ, so each is a z-score, as for the network.
     """
     if volume.grid.unit == "mm":
-        return volume.voxels[0]
-    grey = volume.voxels.mean(axis=0, dtype=np.float32)
-    return (grey - grey.mean()) / max(float(grey.std()), 1e-6)
+        return np.asarray(volume.voxels[0])
+    grey: Image = volume.voxels.mean(axis=0, dtype=np.float32)
+    return np.asarray((grey - grey.mean()) / max(float(grey.std()), 1e-6))
 
 
 def fit_ellipsoid(cases: FloorCases) -> EllipsoidFloor:

@@ -22,7 +22,7 @@ OTHERS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
 """Colour types of PNG (ISO/IEC 15948, table 11.1)."""
 SAMPLES = {GREY: 1, COLOUR: 3, PALETTE: 1, GREY_ALPHA: 2, COLOUR_ALPHA: 4}
-Pixels = npt.NDArray[np.generic]
+Pixels = npt.NDArray[np.unsignedinteger]
 Read = tuple[Pixels, Grid, tuple[str, ...]]
 
 

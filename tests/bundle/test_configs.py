@@ -4,7 +4,7 @@ import pytest
 from plans import make_test_plan
 
 from medunet.bundle import make_evaluate_config, make_inference_config, make_train_config
-from medunet.bundle.configs import find_root, make_inferer
+from medunet.bundle.configs import INFERENCE_KEYS, find_root, make_inferer
 
 
 @pytest.mark.parametrize("channels", [("ct",), ("ct", "pet")])
@@ -13,6 +13,7 @@ def test_inference_and_evaluation_name_nothing_of_medunet(channels: tuple[str, .
     for config in (make_inference_config(plan), make_evaluate_config(plan)):
         assert "medunet" not in json.dumps(config)
     assert "medunet" in json.dumps(make_train_config(plan))
+    assert tuple(make_inference_config(plan)) == INFERENCE_KEYS
 
 
 def test_training_infers_with_the_same_network_and_window() -> None:
