@@ -373,8 +373,9 @@ def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: lis
     from medunet.evaluation import draw_overview, write_report
 
     name = bundle.metadata["name"]
+    subjects = "patients" if scores.unit == "mm" else "pictures"
     facts = {key: str(value) for key, value in bundle.metadata["training"].items()}
     facts["weights"] = bundle.metadata["weights_sha256"]
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    sheet = draw_overview([picture.image for picture in pictures[:6]], f"{name}: patients it has never seen")
+    sheet = draw_overview([picture.image for picture in pictures[:6]], f"{name}: {subjects} it has never seen")
     sheet.save(folder / "overview.png")

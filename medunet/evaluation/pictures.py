@@ -29,7 +29,7 @@ PANEL = 460
 """Pixels of the longest side shown, of all panels of a case together; all have one scale."""
 FINE = 2
 """Slices are drawn so many times larger and reduced, for smooth lines."""
-SUBSTITUTES = str.maketrans({"≥": ">=", "≤": "<=", "→": "->", "−": "-"})
+SUBSTITUTES = str.maketrans({"×": "x", "≥": ">=", "≤": "<=", "→": "->", "−": "-"})
 """For signs that Pillow's own font lacks."""
 MARGIN = 12
 LINE = 26
@@ -91,6 +91,8 @@ def draw_case(
     turned = [np.transpose(array, axes)[flips] for array in (truth, predicted, *components)]
     spacing = [grid.spacing[axis] for axis in axes]
     low, high = _find_window(np.stack(components), window)
+    if len(components) > 1:
+        low = 0.0  # or colours would change
     # Both views have the patient's right, the end of x, on the left, and the end of the other axis on top.
     facing = (slice(None),) * 2 if grid.unit == "px" else (slice(None, None, -1),) * 2
     slices = []

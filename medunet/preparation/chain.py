@@ -5,10 +5,11 @@ medunet's own prediction and training, which read them from there.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
-from monai.bundle import ConfigComponent
+from monai.bundle import ComponentLocator, ConfigComponent
 from monai.data import MetaTensor
 from monai.transforms import Compose, LoadImaged
 
@@ -123,12 +124,18 @@ def instantiate(steps: Sequence[Step]) -> list[Any]:
                 "preprocessing", f"{target!r} is not a plain MONAI transform", "restore the bundle's inference.json"
             )
         try:
-            built.append(ConfigComponent(config=dict(step)).instantiate())
+            built.append(ConfigComponent(config=dict(step), locator=_open_locator()).instantiate())
         except Exception as error:
             raise BundleError(
                 "preprocessing", f"{target} can't be built ({error})", "restore the bundle's inference.json"
             ) from error
     return built
+
+
+@cache
+def _open_locator() -> ComponentLocator:
+    """One for all: it looks through all modules of MONAI first, which takes longer than to prepare a picture."""
+    return ComponentLocator()
 
 
 def _holds_expression(value: Any) -> bool:
