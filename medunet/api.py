@@ -26,11 +26,11 @@ def read_volume(path: PathLike, series: str | None = None) -> "Volume":
     """Read a file, or a folder that holds one DICOM series.
 
     Args:
-        path: NIfTI, NRRD, MHA or DICOM.
+        path: NIfTI, NRRD, MHA, PNG or DICOM.
         series: SeriesInstanceUID, where a folder holds several.
 
     Returns:
-        The volume, (C, I, J, K) with its RAS grid in mm.
+        The volume, (C, I, J, K) with its RAS grid in mm; of a picture with its grid of pixels.
 
     Raises:
         MedunetError: it is no regular volume.
@@ -44,39 +44,40 @@ def init(
     cohort: PathLike,
     bundle: PathLike,
     *,
-    dims: Literal[2, 3] = 3,
+    dims: Literal[2, 3] | None = None,
     budget_minutes: float = 45.0,
     memory_gib: float | None = None,
     channels: Sequence[str] | None = None,
-    folds: PathLike | None = None,
+    objects: bool = False,
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
+    Folds are those of the `cohort.json`, of a `folds.json` or nnU-Net's `splits_final.json` beside it, or five by
+    chance.
+
     Args:
-        cohort: a tree of DICOM studies with RTSTRUCT, a Decathlon or nnU-Net folder, or a `cohort.json`.
+        cohort: a tree of DICOM studies with RTSTRUCT, a Decathlon or nnU-Net folder, a folder of `images/` and
+            `labels/` of PNG, or a `cohort.json`.
         bundle: folder that is made.
-        dims: 3, or 2 for slices.
+        dims: 3, or 2 for slices; 2 where every image is one slice, if not given.
         budget_minutes: training time that the network is chosen for.
         memory_gib: what training may take; half of this machine's memory, at most 8 GiB, if not given.
         channels: limits the cohort to these, in this order.
-        folds: JSON with the held-out patients of each fold, as a list of lists or nnU-Net's `splits_final.json`;
-            those of the `cohort.json`, or five by chance, if not given.
+        objects: label maps number the objects of one label.
 
     Raises:
         OutputExistsError: the bundle exists.
         MedunetError: the cohort can't be used.
     """
     from medunet.bundle import write_bundle
-    from medunet.cohort import check_cohort, find_cohort, read_folds, split_folds
+    from medunet.cohort import check_cohort, find_cohort, fold_cohort
     from medunet.networks import measure_step
     from medunet.planning import make_plan, measure_cohort
     from medunet.records import check_free
 
     check_free(Path(bundle))
-    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None)
-    found = check_cohort(read_folds(Path(folds), found) if folds else found, str(cohort))
-    if found.folds is None:
-        found = found.model_copy(update={"folds": split_folds(found)})
+    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=objects)
+    found = fold_cohort(check_cohort(found, str(cohort)), Path(cohort))
     fingerprint = measure_cohort(found)
     planned = make_plan(
         found,
@@ -154,18 +155,19 @@ def predict(
     output: PathLike | None = None,
     images: Mapping[str, PathLike] | None = None,
     box: str | None = None,
-    formats: Sequence[str] = ("nifti",),
+    formats: Sequence[str] = (),
     empty_seg: bool = True,
 ) -> list[Prediction]:
     """Predict scans.
 
     Args:
         bundle: a trained bundle.
-        scans: each a file, the folder of one series, or a patient's folder.
+        scans: each a file, the folder of one series, a patient's folder, or a folder of pictures.
         output: folder for the masks and a run record of each; nothing is written without it.
         images: instead of `scans`, a path for each channel.
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
-        formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`) or both.
+        formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`) or both, and `png` of pictures;
+            `nifti` or `png` if not given.
         empty_seg: write a SEG where nothing was found, too.
 
     Raises:
@@ -174,20 +176,19 @@ def predict(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import InputError
-    from medunet.inference import find_scan, name_scan, open_predictor, parse_box, plan_outputs
+    from medunet.inference import find_scans, name_scan, open_predictor, parse_box, plan_outputs
 
     inside = parse_box(box) if box else None
     opened = open_bundle(Path(bundle))
-    found = [find_scan(Path(scan), opened.plan) for scan in scans]
+    found = [scan for path in scans for scan in find_scans(Path(path), opened.plan)]
     if images:
         found.append(name_scan({name: Path(path) for name, path in images.items()}, opened.plan))
     names = [scan.id for scan in found]
     for name in names:
         if names.count(name) > 1:
             raise InputError(name, "two scans have this name", "predict them into two folders")
-    if output is None:
-        formats = ()
-    outputs = [plan_outputs(opened, scan, Path(output or ""), formats, empty_seg) for scan in found]
+    folder = Path(output) if output is not None else None
+    outputs = [plan_outputs(opened, scan, folder, formats, empty_seg) for scan in found]
     predictor = open_predictor(opened)
     return [_predict_one(predictor, *pair, inside) for pair in zip(found, outputs, strict=True)]
 
@@ -230,7 +231,7 @@ def evaluate(
     Args:
         bundle: a trained bundle with its training cohort, on which the floors are fitted.
         cohort: other patients to score instead of the held-out ones of the trained fold.
-        predictions: folder of `<case>.nii.gz` from `predict`; they are predicted now if not given.
+        predictions: folder of `<case>.nii.gz` or `<case>.png` from `predict`; they are predicted now if not given.
         output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given.
 
     Raises:
@@ -239,7 +240,7 @@ def evaluate(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import BundleError
-    from medunet.evaluation import score_cases
+    from medunet.evaluation import score_cases, write_table
     from medunet.inference import open_predictor
     from medunet.records import check_free, whole_folder, write_record
     from medunet.training import split_cases
@@ -261,7 +262,7 @@ def evaluate(
         scores, pictures = score_cases(scored, held_out if cohort is None else scored.cases, floors, find_mask)
         write_record(part / "scores.json", scores)
         _write_pages(part, opened, scores, pictures)
-    return Evaluation(scores, _tabulate(scores), target / "report.html", target / "overview.png")
+    return Evaluation(scores, write_table(scores), target / "report.html", target / "overview.png")
 
 
 def _open_others(path: Path, plan: "Plan", training: Sequence["Case"]) -> "Cohort":
@@ -269,7 +270,7 @@ def _open_others(path: Path, plan: "Plan", training: Sequence["Case"]) -> "Cohor
     from medunet.cohort import check_labelled, find_cohort
     from medunet.errors import InputError
 
-    others = check_labelled(find_cohort(path, channels=plan.channels), str(path))
+    others = check_labelled(find_cohort(path, channels=plan.channels, objects=plan.labels.objects), str(path))
     if others.labels.names != plan.labels.names:
         raise InputError(
             path, f"its labels are {', '.join(others.labels.names)}", "name them alike", ", ".join(plan.labels.names)
@@ -297,9 +298,10 @@ def _find_floors(bundle: "Bundle", own: "Cohort | None", training: Sequence["Cas
 
 def _find_prediction(predictions: Path, case: "Case", truth: "Mask") -> "Mask":
     from medunet.errors import MissingInputError
+    from medunet.inference import ENDINGS, MASK_FORMAT
     from medunet.reading import read_mask
 
-    path = predictions / f"{case.id}.nii.gz"
+    path = predictions / f"{case.id}{ENDINGS[MASK_FORMAT[truth.grid.unit]]}"
     if not path.is_file():
         raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
     return read_mask(path, truth.grid, truth.table)
@@ -316,28 +318,9 @@ def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: lis
     from medunet.evaluation import draw_overview, write_report
 
     name = bundle.metadata["name"]
+    subjects = "patients" if scores.unit == "mm" else "pictures"
     facts = {key: str(value) for key, value in bundle.metadata["training"].items()}
     facts["weights"] = bundle.metadata["weights_sha256"]
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    sheet = draw_overview([picture.image for picture in pictures[:6]], f"{name}: patients it has never seen")
+    sheet = draw_overview([picture.image for picture in pictures[:6]], f"{name}: {subjects} it has never seen")
     sheet.save(folder / "overview.png")
-
-
-def _tabulate(scores: "Scores") -> str:
-    """The summary as lines of text."""
-    from medunet.evaluation import summarize
-
-    lines = [
-        f"{'label':12} {'method':10} {'Dice':>6} {'NSD 2mm':>8} {'found':>6} {'missed':>7} {'false':>6} {'false mL':>9}"
-    ]
-    rows = summarize(scores)
-    for row in rows:
-        dice, nsd = ("-" if value is None else f"{value:.3f}" for value in (row.dice, row.nsd))
-        lines.append(
-            f"{row.label:12} {row.method:10} {dice:>6} {nsd:>8} {row.found:>6} {row.missed:>7} {row.false_found:>6} "
-            f"{row.false_ml:>9.1f}"
-        )
-    lines.append(
-        f"means over the {rows[0].holding} of {rows[0].cases} cases that hold the label; lesions and mL over all"
-    )
-    return "\n".join(lines)

@@ -3,7 +3,9 @@
 Vocabulary: a *voxel index* (i, j, k) counts along the axes of an array (C, I, J, K); the *affine* maps the
 index of a voxel's centre to *world* millimetres in RAS+ (x to the right, y to the front, z to the head of
 the patient), as NIfTI does. DICOM and ITK speak LPS+ (x and y negated); `flip_lps_ras` is the only place
-where one becomes the other.
+where one becomes the other. An image without a physical size lies on a grid of *pixels* (unit "px"): i counts
+columns from the left, j rows from the top, K is 1, and the affine is the identity, so that its x runs to the right
+of the picture and its y down; MONAI's PILReader has the same order.
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,11 @@
 """What the numbers of a mask mean: the label table, and the mask itself."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from medunet.errors import LabelError
 from medunet.geometry import Grid
@@ -41,6 +41,8 @@ class LabelTable(Record):
     """All labels of a cohort or a bundle; 0 is background and stands in no table."""
 
     labels: tuple[Label, ...]
+    objects: bool = False
+    """Label maps number the objects of the only label: every value above 0 is one of its objects."""
 
     @field_validator("labels")
     @classmethod
@@ -51,14 +53,17 @@ class LabelTable(Record):
             raise ValueError("two labels have one name")
         return labels
 
+    @model_validator(mode="after")
+    def _objects_are_of_one_label(self) -> Self:
+        if self.objects and len(self.labels) != 1:
+            raise ValueError("label maps that number objects know one label only")
+        return self
+
     @classmethod
-    def from_names(cls, names: list[str]) -> "LabelTable":
+    def from_names(cls, names: list[str], objects: bool = False) -> "LabelTable":
         """Make a table of names: the first has the value 1."""
-        return cls(
-            labels=tuple(
-                Label(value=n + 1, name=name, colour=COLOURS[n % len(COLOURS)]) for n, name in enumerate(names)
-            )
-        )
+        labels = (Label(value=n + 1, name=name, colour=COLOURS[n % len(COLOURS)]) for n, name in enumerate(names))
+        return cls(labels=tuple(labels), objects=objects)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,7 +100,7 @@ def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subje
 
     Args:
         voxels: (I, J, K) of any numeric type.
-        table: the labels that may occur.
+        table: the labels that may occur; objects of its only label are joined.
         subject: the file, for the message.
 
     Returns:
@@ -112,6 +117,8 @@ def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subje
             f"it holds values that are no integers, such as {values[values != rounded][0]:g}",
             "store it as a label map",
         )
+    if table.objects and rounded[0] >= 0:
+        return np.asarray(np.rint(voxels) != 0, dtype=np.uint16)
     unknown = sorted(set(rounded.astype(int).tolist()) - set(range(len(table.labels) + 1)))
     if unknown:
         declared = ", ".join(f"{label.value} {label.name}" for label in table.labels)

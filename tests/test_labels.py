@@ -32,3 +32,13 @@ def test_floats_near_integers_are_rounded_not_cut() -> None:
 def test_other_values_are_refused(value: float, words: str) -> None:
     with pytest.raises(LabelError, match=words):
         check_label_values(np.array([[[0.0, value]]]), TABLE, "f")
+
+
+def test_numbered_objects_are_one_label() -> None:
+    table = LabelTable.from_names(["nucleus"], objects=True)
+    numbers = np.array([[[0, 1, 375]]], np.uint16)
+    assert check_label_values(numbers, table, "f").tolist() == [[[0, 1, 1]]]
+    with pytest.raises(LabelError, match="label values -1"):
+        check_label_values(np.array([[[0, -1]]]), table, "f")
+    with pytest.raises(ValidationError, match="one label only"):
+        LabelTable.from_names(["a", "b"], objects=True)

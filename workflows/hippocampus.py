@@ -19,7 +19,7 @@ def main() -> int:
     arguments = make_parser(str(__doc__), "Decathlon folder with folds.json", "hippocampus-run").parse_args()
     try:
         with screen():
-            run_fold(arguments, arguments.data)
+            run_fold(arguments)
     except MedunetError as error:
         print(f"hippocampus: {error}", file=sys.stderr)
         return 2

@@ -28,26 +28,20 @@ def make_parser(description: str, data: str, out: str) -> argparse.ArgumentParse
     return parser
 
 
-def run_fold(arguments: argparse.Namespace, cohort: Path, channels: Sequence[str] | None = None) -> None:
+def run_fold(arguments: argparse.Namespace, channels: Sequence[str] | None = None, *, objects: bool = False) -> None:
     """Plan, train and evaluate; prints the scores of each case.
 
     Args:
         arguments: from `make_parser`.
-        cohort: what `medunet.init` takes.
         channels: limits the cohort to these.
+        objects: label maps number the objects of one label.
     """
     started = time.monotonic()
     bundle = arguments.out / "bundle"
     if not bundle.exists():
-        medunet.init(
-            cohort,
-            bundle,
-            budget_minutes=arguments.budget,
-            channels=channels,
-            folds=arguments.data / "folds.json",
-        )
+        medunet.init(arguments.data, bundle, budget_minutes=arguments.budget, channels=channels, objects=objects)
     plan = medunet.plan(bundle)
-    print(f"spacing {plan.spacing_mm} mm, patch {plan.patch}, features {plan.network.filters}")
+    print(f"{plan.dims}D, spacing {plan.spacing_mm} {plan.unit}, patch {plan.patch}, features {plan.network.filters}")
     try:
         medunet.train(bundle, fold=arguments.fold, budget_minutes=arguments.budget)
     except OutputExistsError:

@@ -21,7 +21,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         with screen():
-            run_fold(arguments, arguments.data, arguments.channels.split(","))
+            run_fold(arguments, arguments.channels.split(","))
     except MedunetError as error:
         print(f"sts: {error}", file=sys.stderr)
         return 2

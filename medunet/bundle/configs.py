@@ -10,6 +10,10 @@ from medunet.planning import Plan
 from medunet.preparation import make_augmentation, make_postprocessing, make_preprocessing
 
 Config = dict[str, Any]
+INFERENCE_KEYS = ("imports", "bundle_root", "output_dir", "dataset_dir", "device", "network_def", "network", "inferer")
+INFERENCE_KEYS += ("datalist", "preprocessing", "dataset", "dataloader", "postprocessing", "handlers", "evaluator")
+INFERENCE_KEYS += ("initialize", "run")
+"""Top keys of `inference.json`."""
 DEVICE = "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
 
 
@@ -31,22 +35,28 @@ def find_root(name: str) -> str:
 
 def make_inferer(plan: Plan) -> Config:
     """MONAI's sliding window over a prepared volume; slice by slice for a 2D network."""
-    if plan.dims == 2:
-        return {
-            "_target_": "SliceInferer",
-            "spatial_dim": 2,
-            "roi_size": list(plan.patch[:2]),
-            "sw_batch_size": 4,
-            "overlap": plan.overlap,
-            "mode": "gaussian",
-        }
+    slices = {"_target_": "SliceInferer", "spatial_dim": 2} if plan.dims == 2 else {"_target_": "SlidingWindowInferer"}
     return {
-        "_target_": "SlidingWindowInferer",
-        "roi_size": list(plan.patch),
-        "sw_batch_size": 2,
+        **slices,
+        "roi_size": list(plan.patch[: plan.dims]),
+        "sw_batch_size": 4 if plan.dims == 2 else 2,
         "overlap": plan.overlap,
         "mode": "gaussian",
     }
+
+
+def _make_stock_inferer(plan: Plan) -> Config:
+    """The same for MONAI alone, to which a picture has two axes."""
+    inferer = make_inferer(plan)
+    if plan.unit == "px":
+        del inferer["spatial_dim"]
+        inferer["_target_"] = "SlidingWindowInferer"
+    return inferer
+
+
+def _find_ending(plan: Plan) -> str:
+    """Of the names of images and label maps."""
+    return ".png" if plan.unit == "px" else ".nii.gz"
 
 
 def _make_common(plan: Plan, name: str) -> Config:
@@ -58,17 +68,17 @@ def _make_common(plan: Plan, name: str) -> Config:
         "device": DEVICE,
         "network_def": make_network(plan),
         "network": "$@network_def.to(@device)",
-        "inferer": make_inferer(plan),
+        "inferer": _make_stock_inferer(plan),
     }
 
 
 def _list_images(plan: Plan, folder: str) -> str:
-    keys = plan.image_keys()
+    keys, ending = plan.image_keys(), _find_ending(plan)
     if len(keys) == 1:
-        return f"$[{{'image': p}} for p in sorted(glob.glob({folder} + '/*.nii.gz'))]"
+        return f"$[{{'image': p}} for p in sorted(glob.glob({folder} + '/*{ending}'))]"
     first = keys[0]
-    entries = ", ".join(f"'{key}': p.replace('_{first}.nii.gz', '_{key}.nii.gz')" for key in keys)
-    return f"$[{{{entries}}} for p in sorted(glob.glob({folder} + '/*_{first}.nii.gz'))]"
+    entries = ", ".join(f"'{key}': p.replace('_{first}{ending}', '_{key}{ending}')" for key in keys)
+    return f"$[{{{entries}}} for p in sorted(glob.glob({folder} + '/*_{first}{ending}'))]"
 
 
 def _make_loader(dataset: str) -> Config:
@@ -84,11 +94,15 @@ LOAD_WEIGHTS: Config = {
 }
 
 
+JOIN_OBJECTS: Config = {"_target_": "AsDiscreted", "keys": ["label"], "threshold": 0.5}
+
+
 def make_inference_config(plan: Plan) -> Config:
-    """`inference.json`: NIfTI files of `dataset_dir` to label maps in `output_dir`, on their own grids.
+    """`inference.json`: NIfTI files (or PNG) of `dataset_dir` to label maps in `output_dir`, on their own grids.
 
     A single channel takes every `*.nii.gz`; several take `CASE_<channel>.nii.gz`.
     """
+    ending = _find_ending(plan)
     return {
         **_make_common(plan, "inference.json"),
         "datalist": _list_images(plan, "@dataset_dir"),
@@ -104,6 +118,7 @@ def make_inference_config(plan: Plan) -> Config:
                     "keys": ["pred"],
                     "output_dir": "@output_dir",
                     "output_postfix": "mask",
+                    "output_ext": ending,
                     "separate_folder": False,
                     "resample": False,
                     "dtype": "uint8",
@@ -113,7 +128,7 @@ def make_inference_config(plan: Plan) -> Config:
         },
         "handlers": [LOAD_WEIGHTS],
         "evaluator": _make_evaluator(),
-        "initialize": ["$@datalist or sys.exit('no image *.nii.gz in ' + @dataset_dir)"],
+        "initialize": [f"$@datalist or sys.exit('no image *{ending} in ' + @dataset_dir)"],
         "run": ["$@evaluator.run()"],
     }
 
@@ -135,10 +150,9 @@ def make_evaluate_config(plan: Plan) -> Config:
 
     A label map has the name of its image (of the case, without the channel, where there are several).
     """
-    classes = len(plan.labels.labels) + 1
-    keys = plan.image_keys()
-    tail = f"'_{keys[0]}.nii.gz'" if len(keys) > 1 else "'.nii.gz'"
-    label = f"@dataset_dir + '/labels/' + os.path.basename(c['{keys[0]}']).replace({tail}, '.nii.gz')"
+    keys, ending = plan.image_keys(), _find_ending(plan)
+    tail = f"'_{keys[0]}{ending}'" if len(keys) > 1 else f"'{ending}'"
+    label = f"@dataset_dir + '/labels/' + os.path.basename(c['{keys[0]}']).replace({tail}, '{ending}')"
     return {
         **_make_common(plan, "evaluate.json"),
         "images": _list_images(plan, "@dataset_dir + '/images'"),
@@ -148,21 +162,14 @@ def make_evaluate_config(plan: Plan) -> Config:
             "transforms": [
                 *make_preprocessing(plan),
                 {"_target_": "LoadImaged", "keys": ["label"], "ensure_channel_first": True},
+                *([JOIN_OBJECTS] if plan.labels.objects else []),
             ],
         },
         "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
         "dataloader": _make_loader("@dataset"),
         "postprocessing": {
             "_target_": "Compose",
-            "transforms": [
-                make_postprocessing(plan)[0],
-                {
-                    "_target_": "AsDiscreted",
-                    "keys": ["pred", "label"],
-                    "argmax": [True, False],
-                    "to_onehot": [classes, classes],
-                },
-            ],
+            "transforms": [*make_postprocessing(plan)[:-1], _make_one_hot(plan)],
         },
         "key_metric": {"val_mean_dice": _make_dice()},
         "handlers": [
@@ -177,8 +184,18 @@ def make_evaluate_config(plan: Plan) -> Config:
             },
         ],
         "evaluator": {**_make_evaluator(), "key_val_metric": "@key_metric"},
-        "initialize": ["$@images or sys.exit('no image *.nii.gz in ' + @dataset_dir + '/images')"],
+        "initialize": [f"$@images or sys.exit('no image *{ending} in ' + @dataset_dir + '/images')"],
         "run": ["$@evaluator.run()"],
+    }
+
+
+def _make_one_hot(plan: Plan) -> Config:
+    classes = len(plan.labels.labels) + 1
+    return {
+        "_target_": "AsDiscreted",
+        "keys": ["pred", "label"],
+        "argmax": [True, False],
+        "to_onehot": [classes, classes],
     }
 
 
@@ -192,7 +209,6 @@ def _make_dice() -> Config:
 
 def make_train_config(plan: Plan) -> Config:
     """`train.json`: the one wiring of training, run by `medunet train` and by `monai.bundle run` alike."""
-    classes = len(plan.labels.labels) + 1
     return {
         "imports": ["$import os", "$import sys", "$import torch"],
         "_desc_": "Training needs the package medunet; inference.json and evaluate.json need MONAI only.",
@@ -212,7 +228,7 @@ def make_train_config(plan: Plan) -> Config:
         **_make_optimization(plan),
         "checkpoint": "@train#handlers#4",
         "train": _make_train_group(plan),
-        "validate": _make_validate_group(plan, classes),
+        "validate": _make_validate_group(plan),
         "initialize": ["$torch.manual_seed(@session.plan.seed)"],
         "run": ["$@train#trainer.run()"],
         "finalize": ["$@session.finish(@checkpoint)"],
@@ -315,22 +331,12 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
     ]
 
 
-def _make_validate_group(plan: Plan, classes: int) -> Config:
+def _make_validate_group(plan: Plan) -> Config:
     return {
         "dataset": {"_target_": "medunet.preparation.WholeDataset", "cases": "$@session.validation"},
         "dataloader": _make_loader("@validate#dataset"),
         "inferer": {"_target_": "medunet.networks.AutocastInferer", "inferer": make_inferer(plan)},
-        "postprocessing": {
-            "_target_": "Compose",
-            "transforms": [
-                {
-                    "_target_": "AsDiscreted",
-                    "keys": ["pred", "label"],
-                    "argmax": [True, False],
-                    "to_onehot": [classes, classes],
-                }
-            ],
-        },
+        "postprocessing": {"_target_": "Compose", "transforms": [_make_one_hot(plan)]},
         "key_metric": {"val_mean_dice": _make_dice()},
         "handlers": [{"_target_": "medunet.training.KeepBest", "checkpoint": "@checkpoint"}],
         "evaluator": {

@@ -4,12 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medunet.bundle.configs import (
-    INFERENCE_KEYS,
-    make_evaluate_config,
-    make_inference_config,
-    make_train_config,
-)
+from medunet.bundle.configs import INFERENCE_KEYS, make_evaluate_config, make_inference_config, make_train_config
 from medunet.bundle.metadata import make_metadata
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError

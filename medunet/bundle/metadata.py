@@ -8,14 +8,18 @@ from medunet.planning import Plan
 from medunet.terms import find_terms
 
 SCHEMA = "https://project-monai.github.io/schema/meta_schema_20240725.json"
-INFERENCE_PACKAGES = ("nibabel", "pytorch-ignite", "fire")
+INFERENCE_PACKAGES = ("pytorch-ignite", "fire")
+READING_PACKAGE = {"mm": "nibabel", "px": "pillow"}
+"""What MONAI reads NIfTI and PNG with."""
 
 
 def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
     """Describe a bundle; scores and the hash of the weights are added when it is trained."""
     classes = {"0": "background", **{str(label.value): label.name for label in plan.labels.labels}}
     shape = list(plan.patch[:2]) if plan.dims == 2 else list(plan.patch)
-    inputs = {str(n): plan.modalities[channel] for n, channel in enumerate(plan.channels)}
+    packages = (READING_PACKAGE[plan.unit], *INFERENCE_PACKAGES)
+    components = [name for name in plan.channels for _ in range(plan.components.get(name, 1))]
+    inputs = {str(n): plan.modalities[channel] for n, channel in enumerate(components)}
     return {
         "schema": SCHEMA,
         "version": "0.1.0",
@@ -23,14 +27,14 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
         "monai_version": metadata.version("monai"),
         "pytorch_version": metadata.version("torch").split("+")[0],
         "numpy_version": metadata.version("numpy"),
-        "required_packages_version": {package: metadata.version(package) for package in INFERENCE_PACKAGES},
+        "required_packages_version": {package: metadata.version(package) for package in packages},
         "name": name,
         "task": f"Segmentation of {', '.join(plan.labels.names)} in {', '.join(plan.modalities.values())}",
         "description": f"A {plan.dims}D U-Net planned and trained by medunet.",
         "authors": "medunet",
         "copyright": "The users of this bundle",
         "intended_use": "Research; not a medical device.",
-        "data_type": "nibabel",
+        "data_type": READING_PACKAGE[plan.unit],
         "segments": {str(label.value): _describe_label(label) for label in plan.labels.labels},
         "network_data_format": {
             "inputs": {
@@ -38,7 +42,7 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
                     "type": "image",
                     "format": "magnitude",
                     "modality": ", ".join(plan.modalities.values()),
-                    "num_channels": len(plan.channels),
+                    "num_channels": plan.count_inputs(),
                     "spatial_shape": shape,
                     "dtype": "float32",
                     "value_range": [],

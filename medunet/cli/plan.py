@@ -17,9 +17,13 @@ def plan(bundle: BundleArgument) -> None:
 def describe_plan(planned: "Plan") -> None:
     """Print a plan as lines of name, value and reason."""
     scales = ", ".join(f"{name} {how.kind}" for name, how in planned.normalization.items())
+    channels = [
+        f"{name} of {count} components" if (count := planned.components.get(name, 1)) > 1 else name
+        for name in planned.channels
+    ]
     rows = {
-        "channels": f"{', '.join(planned.channels)}; labels {', '.join(planned.labels.names)}",
-        "spacing_mm": " × ".join(f"{value:g}" for value in planned.spacing_mm),
+        "channels": f"{', '.join(channels)}; labels {', '.join(planned.labels.names)}",
+        "spacing_mm": " × ".join(f"{value:g}" for value in planned.spacing_mm) if planned.unit == "mm" else "none",
         "normalization": scales,
         "patch": " × ".join(map(str, planned.patch)),
         "batch": str(planned.batch),

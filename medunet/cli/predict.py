@@ -14,19 +14,23 @@ from medunet.errors import InputError
 def predict(
     bundle: BundleArgument,
     scans: Annotated[
-        list[Path] | None, typer.Argument(metavar="SCAN...", help="Files, series' or patients' folders.")
+        list[Path] | None,
+        typer.Argument(metavar="SCAN...", help="Files, series' or patients' folders, folders of PNG."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks.")] = Path("masks"),
     image: Annotated[list[str] | None, typer.Option(metavar="NAME=PATH", help="One path for each channel.")] = None,
     box: Annotated[
         str, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
     ] = "",
-    formats: Annotated[str, typer.Option("--format", help="nifti, seg (DICOM SEG) or nifti,seg.")] = "nifti",
+    formats: Annotated[
+        str,
+        typer.Option("--format", help="nifti, seg (DICOM SEG) or nifti,seg.", show_default="nifti, or png of pictures"),
+    ] = "",
     empty_seg: Annotated[
         bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG where nothing was found, too.")
     ] = True,
 ) -> None:
-    """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both."""
+    """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both; as PNG for pictures."""
     from medunet.records import measure_peak_memory  # brings pydantic, which --help doesn't need
 
     images = dict(_split(item) for item in image or [])
@@ -39,11 +43,12 @@ def predict(
             output=output,
             images=images,
             box=box or None,
-            formats=formats.split(","),
+            formats=formats.split(",") if formats else (),
             empty_seg=empty_seg,
         )
     for item in predictions:
-        volumes = ", ".join(f"{name} {volume:.1f} mL" for name, volume in item.mask.volumes_ml().items())
+        unit, digits = ("mL", 1) if item.mask.grid.unit == "mm" else ("px", 0)
+        volumes = ", ".join(f"{name} {volume:.{digits}f} {unit}" for name, volume in item.mask.volumes_ml().items())
         files = ", ".join(map(str, item.files.values())) or item.id
         print(f"{files}: {volumes} ({item.seconds:.1f} s)")
         if "seg" in formats and not item.mask.voxels.any():

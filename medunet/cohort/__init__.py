@@ -13,7 +13,7 @@ from medunet.cohort.cases import (
     write_cohort,
 )
 from medunet.cohort.discovery import find_cohort
-from medunet.cohort.folds import read_folds, split_folds
+from medunet.cohort.folds import fold_cohort, read_folds, split_folds
 
 __all__ = [
     "Case",
@@ -23,6 +23,7 @@ __all__ = [
     "check_cohort",
     "check_labelled",
     "find_cohort",
+    "fold_cohort",
     "read_channel",
     "read_cohort",
     "read_folds",

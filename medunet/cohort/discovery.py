@@ -1,4 +1,7 @@
-"""Find the cases of a tree of DICOM studies: patients, channels by modality, contours by what they reference."""
+"""Find the cases of a path: those of a list, of folders of pictures, or of a tree of DICOM studies.
+
+In such a tree patients are found by their id, channels by modality, contours by what they reference.
+"""
 
 import logging
 import os
@@ -9,6 +12,7 @@ import numpy as np
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids, read_cohort
 from medunet.cohort.datasets import NAME, read_dataset
+from medunet.cohort.pictures import find_pictures, hold_pictures
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
@@ -23,12 +27,13 @@ OFF_PLANE = 0.1
 _LIST = "list the right ones in a cohort.json"
 
 
-def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None) -> Cohort:
-    """Read a `cohort.json` or `dataset.json` (or the folder that holds one), or find the cases of a DICOM tree.
+def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, objects: bool = False) -> Cohort:
+    """Read a `cohort.json` or `dataset.json` (or the folder that holds one), or find the cases of a folder.
 
     Args:
-        path: file or folder.
+        path: file, or folder: of `images/` and `labels/` of PNG, or a tree of DICOM studies.
         channels: limits the cohort to these, in this order.
+        objects: label maps number the objects of the only label.
 
     Returns:
         The cohort, with absolute paths; a patient of a tree is a case, without a label where no contours fit.
@@ -45,14 +50,29 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None) -> Co
         raise MissingInputError(path, "there is no such file or folder", "check the path")
     listed = path if path.is_file() else path / "cohort.json"
     if listed.is_file():
-        dataset = listed.name == NAME
-        return _limit(read_dataset(listed.parent) if dataset else read_cohort(listed), channels, listed)
+        cohort = read_dataset(listed.parent) if listed.name == NAME else read_cohort(listed)
+        return _number_objects(_limit(cohort, channels, listed), objects, listed)
     if (path / NAME).is_file():
-        return _limit(read_dataset(path), channels, path / NAME)
+        return _number_objects(_limit(read_dataset(path), channels, path / NAME), objects, path)
+    if hold_pictures(path):
+        return _limit(find_pictures(path, objects=objects), channels, path)
     found = find_series(path)
     if not found.series:
-        raise MissingInputError(path, "it holds no DICOM image", "give a DICOM tree, a cohort.json or a dataset.json")
-    return _make_cohort(path, found, channels)
+        raise MissingInputError(
+            path,
+            "it holds no DICOM image",
+            "give a DICOM tree, a folder of images/ and labels/ of PNG, a dataset.json or a cohort.json",
+        )
+    return _number_objects(_make_cohort(path, found, channels), objects, path)
+
+
+def _number_objects(cohort: Cohort, objects: bool, path: Path) -> Cohort:
+    if not objects:
+        return cohort
+    names = cohort.labels.names
+    if len(names) != 1:
+        raise InputError(path, f"it has the labels {', '.join(names)}", "number objects of one label only")
+    return cohort.model_copy(update={"labels": cohort.labels.model_copy(update={"objects": True})})
 
 
 def _limit(cohort: Cohort, channels: tuple[str, ...] | None, path: Path) -> Cohort:

@@ -1,5 +1,6 @@
 """Folds by patient."""
 
+import logging
 import random
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ from medunet.cohort.cases import Cohort, check_folds
 from medunet.errors import RecordError
 from medunet.records import read_json, suggest
 
+LOGGER = logging.getLogger(__name__)
 FOLDS = 5
+GIVEN = ("folds.json", "splits_final.json")
+"""Files beside a cohort that hold its folds; the second is nnU-Net's."""
 
 
 def split_folds(cohort: Cohort, count: int = FOLDS, seed: int = 0) -> tuple[tuple[str, ...], ...]:
@@ -26,6 +30,26 @@ def split_folds(cohort: Cohort, count: int = FOLDS, seed: int = 0) -> tuple[tupl
     random.Random(seed).shuffle(patients)  # noqa: S311 (not for secrets)
     count = min(count, len(patients))
     return tuple(tuple(sorted(patients[fold::count])) for fold in range(count))
+
+
+def fold_cohort(cohort: Cohort, path: Path) -> Cohort:
+    """A cohort with folds: its own, those of a `folds.json` or `splits_final.json` beside it, or five by chance.
+
+    Args:
+        cohort: at least two patients.
+        path: where it was found.
+
+    Raises:
+        RecordError: the file beside it can't be used.
+    """
+    if cohort.folds is not None:
+        return cohort
+    folder = path if path.is_dir() else path.parent
+    for given in (folder / name for name in GIVEN):
+        if given.is_file():
+            LOGGER.info("folds are those of %s", given)
+            return read_folds(given, cohort)
+    return cohort.model_copy(update={"folds": split_folds(cohort)})
 
 
 def read_folds(path: Path, cohort: Cohort) -> Cohort:

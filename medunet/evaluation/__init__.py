@@ -8,6 +8,7 @@ from medunet.evaluation.floors import (
     ThresholdFloor,
     find_body,
     keep_largest,
+    take_intensities,
 )
 from medunet.evaluation.lesions import LesionScore, count_lesions
 from medunet.evaluation.pictures import CasePicture, draw_case, draw_overview
@@ -21,6 +22,7 @@ from medunet.evaluation.scores import (
     score_case,
     summarize,
 )
+from medunet.evaluation.table import write_table
 from medunet.evaluation.voxels import VoxelScore, measure_dice, measure_nsd, measure_voxels
 
 __all__ = [
@@ -52,5 +54,7 @@ __all__ = [
     "score_case",
     "score_cases",
     "summarize",
+    "take_intensities",
     "write_report",
+    "write_table",
 ]

@@ -8,13 +8,21 @@ import numpy as np
 from scipy import ndimage
 
 from medunet.cohort import Case, Cohort, read_channel, read_label
-from medunet.evaluation.floors import EllipsoidFit, EllipsoidFloor, Image, ThresholdFit, ThresholdFloor
+from medunet.evaluation.floors import (
+    EllipsoidFit,
+    EllipsoidFloor,
+    Image,
+    ThresholdFit,
+    ThresholdFloor,
+    take_intensities,
+)
 from medunet.evaluation.pictures import CasePicture, draw_case
 from medunet.evaluation.scores import CaseScore, Scores, score_case
 from medunet.evaluation.voxels import Voxels
 from medunet.geometry import Affine, Grid, Shape
 from medunet.labels import Mask
 from medunet.progress import track
+from medunet.reading import Volume
 from medunet.records import Record
 
 SOFT_TISSUE = (40.0, 400.0)
@@ -52,24 +60,24 @@ class Floors(Record):
     """By name of the method: "ellipsoid", and "threshold", or "threshold <channel>" where there are several."""
 
 
-def read_case(cohort: Cohort, case: Case) -> tuple[dict[str, Image], Mask]:
-    """Images of all channels on the grid of the first, and the labels.
+def read_case(cohort: Cohort, case: Case) -> tuple[Volume, dict[str, Image], Mask]:
+    """The reference, intensities of all channels on its grid, and the labels.
 
     Other channels are interpolated linearly; where they show nothing they have their smallest value.
 
     Returns:
-        An image (I, J, K) for each channel, and the mask on the same grid.
+        The first channel's volume, an image (I, J, K) for each channel, and the mask on the same grid.
 
     Raises:
         MedunetError: a file can't be read, or the case has no label.
     """
     reference, *others = cohort.channels
     first = read_channel(case, reference)
-    images = {reference: first.voxels[0]}
+    images = {reference: take_intensities(first)}
     for name in others:
         volume = read_channel(case, name)
-        images[name] = _bring_to(first.grid, volume.voxels[0], volume.grid)
-    return images, read_label(cohort, case, first.grid)
+        images[name] = _bring_to(first.grid, take_intensities(volume), volume.grid)
+    return first, images, read_label(cohort, case, first.grid)
 
 
 def _bring_to(grid: Grid, image: Image, own: Grid) -> Image:
@@ -100,7 +108,7 @@ def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int) -> Floors:
         name: {label.name: ThresholdFit(cohort.modalities[name]) for label in labels} for name in cohort.channels
     }
     for case in track(training, "fitting floors", len(training)):
-        images, truth = read_case(cohort, case)
+        _, images, truth = read_case(cohort, case)
         for label in labels:
             inside = truth.voxels == label.value
             ellipsoids[label.name].add(inside, truth.grid)
@@ -133,14 +141,14 @@ def score_cases(
     """
     methods: dict[str, list[CaseScore]] = {name: [] for name in ("medunet", *floors.methods)}
     pictures = []
-    reference = cohort.channels[0]
-    window = SOFT_TISSUE if cohort.modalities[reference] == "CT" else None
+    window = SOFT_TISSUE if cohort.modalities[cohort.channels[0]] == "CT" else None
     for case in track(cases, "scoring cases", len(cases)):
-        images, truth = read_case(cohort, case)
+        volume, images, truth = read_case(cohort, case)
         mask = predict(case, truth)
         methods["medunet"] += score_case(mask, truth, case.id)
         for name, floor in floors.methods.items():
             methods[name] += score_case(floor.predict(images, truth), truth, case.id)
-        image = draw_case(images[reference], truth.voxels > 0, mask.voxels > 0, truth.grid, window, case.id)
+        image = draw_case(volume.voxels, truth.voxels > 0, mask.voxels > 0, truth.grid, window, case.id)
         pictures.append(CasePicture(caption=case.id, image=image))
-    return Scores(methods={name: tuple(scores) for name, scores in methods.items()}), pictures
+    by_method = {name: tuple(scores) for name, scores in methods.items()}
+    return Scores(unit=volume.grid.unit, methods=by_method), pictures

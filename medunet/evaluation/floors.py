@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from medunet.evaluation.voxels import Voxels
 from medunet.geometry import Grid
+from medunet.reading import Volume
 from medunet.records import Record
 
 Image = npt.NDArray[Any]
@@ -59,7 +60,7 @@ class EllipsoidFloor(Record):
 
 
 class ThresholdFloor(Record):
-    """All voxels of the body between two intensities, of which the largest part is kept."""
+    """All voxels of the body between two intensities, of which the largest part is kept, or all of a picture."""
 
     low: float | None
     """Least intensity inside; None is no bound."""
@@ -69,6 +70,8 @@ class ThresholdFloor(Record):
     """DICOM modality; only CT is restricted to the body."""
     holds: bool = True
     """False where no training case holds the label, which predicts nothing."""
+    largest: bool = True
+    """Keep the largest part only; not of pictures, which show many objects."""
 
     def predict(self, image: Image, grid: Grid) -> Voxels:
         """Apply the thresholds.
@@ -78,7 +81,7 @@ class ThresholdFloor(Record):
             grid: where it lies.
 
         Returns:
-            (I, J, K) bool: the largest part in the 6-neighbourhood.
+            (I, J, K) bool: the largest part in the 6-neighbourhood, or all.
         """
         if not self.holds:
             return np.zeros(image.shape, dtype=np.bool_)
@@ -89,7 +92,18 @@ class ThresholdFloor(Record):
             inside &= image <= self.high
         if self.modality == "CT":
             inside &= find_body(image, grid)
-        return keep_largest(inside)
+        return keep_largest(inside) if self.largest else inside
+
+
+def take_intensities(volume: Volume) -> Image:
+    """What floors look at, (I, J, K): the first component; of a picture the mean of its colours.
+
+    The intensities of pictures carry no unit and their exposures differ, so each is a z-score, as for the network.
+    """
+    if volume.grid.unit == "mm":
+        return np.asarray(volume.voxels[0])
+    grey: Image = volume.voxels.mean(axis=0, dtype=np.float32)
+    return np.asarray((grey - grey.mean()) / max(float(grey.std()), 1e-6))
 
 
 class EllipsoidFit:
@@ -138,12 +152,14 @@ class ThresholdFit:
 
     def __init__(self, modality: str) -> None:
         self._modality = modality
+        self._largest = True
         self._everywhere: list[Image] = []
         self._inside: list[Image] = []
         self._volumes: list[tuple[int, int, int]] = []
 
     def add(self, image: Image, mask: Voxels, grid: Grid) -> None:
         """Take a training case in, image and mask (I, J, K); an empty mask is passed over."""
+        self._largest = grid.unit == "mm"
         if not mask.any():
             return
         where = np.isfinite(image)
@@ -159,7 +175,7 @@ class ThresholdFit:
         """Give the floor; it predicts nothing where no case held the label."""
         filled = [values for values in self._inside if len(values)]
         if not filled:
-            return ThresholdFloor(low=None, high=None, modality=self._modality, holds=False)
+            return ThresholdFloor(low=None, high=None, modality=self._modality, holds=False, largest=self._largest)
         bounds = np.unique(np.quantile(np.concatenate(filled), np.linspace(0, 1, THRESHOLDS)))
         # Row 0 is "no lower bound", the last column "no upper bound".
         dice = np.zeros((len(bounds) + 1, len(bounds) + 1))
@@ -171,7 +187,7 @@ class ThresholdFit:
         row, column = np.unravel_index(np.argmax(dice), dice.shape)
         low = None if row == 0 else float(bounds[row - 1])
         high = None if column == len(bounds) else float(bounds[column])
-        return ThresholdFloor(low=low, high=high, modality=self._modality)
+        return ThresholdFloor(low=low, high=high, modality=self._modality, largest=self._largest)
 
 
 def find_body(image: Image, grid: Grid) -> Voxels:

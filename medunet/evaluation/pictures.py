@@ -1,7 +1,8 @@
 """Pictures of a case for people: two slices with the outlines of truth and prediction.
 
 Slices are shown as radiologists hang them: axial from below with the patient's right on the left and the front up,
-coronal from the front with the patient's right on the left and the head up.
+coronal from the front with the patient's right on the left and the head up. Pictures (grids of pixels) are shown as
+they are, in their colours.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ PANEL = 460
 """Pixels of the longest side shown, of all panels of a case together; all have one scale."""
 FINE = 2
 """Slices are drawn so many times larger and reduced, for smooth lines."""
-SUBSTITUTES = str.maketrans({"≥": ">=", "≤": "<=", "→": "->", "−": "-"})
+SUBSTITUTES = str.maketrans({"×": "x", "≥": ">=", "≤": "<=", "→": "->", "−": "-"})
 """For signs that Pillow's own font lacks."""
 MARGIN = 12
 LINE = 26
@@ -52,7 +53,8 @@ class _Slice:
     """One slice, rows from top to bottom and columns from left to right, as it is shown."""
 
     name: str
-    grey: npt.NDArray[np.uint8]
+    shown: npt.NDArray[np.uint8]
+    """(rows, columns) grey, or (rows, columns, 3)."""
     truth: Voxels
     predicted: Voxels
     size: tuple[float, float]
@@ -73,7 +75,7 @@ def draw_case(
     image has one panel. The grid may be oblique: the nearest axes are shown.
 
     Args:
-        image: (I, J, K), one channel.
+        image: (I, J, K), or (C, I, J, K), of which three components are shown as colours and else the first.
         truth: (I, J, K) bool.
         predicted: (I, J, K) bool.
         grid: where all three lie.
@@ -85,19 +87,25 @@ def draw_case(
     """
     axes = grid.nearest_axes()
     flips = tuple(slice(None, None, -1 if grid.affine[world, axis] < 0 else 1) for world, axis in enumerate(axes))
-    turned = [np.transpose(array, axes)[flips] for array in (image, truth, predicted)]
+    components = [image] if image.ndim == 3 else list(image if len(image) == 3 else image[:1])
+    turned = [np.transpose(array, axes)[flips] for array in (truth, predicted, *components)]
     spacing = [grid.spacing[axis] for axis in axes]
-    low, high = _find_window(image, window)
+    low, high = _find_window(np.stack(components), window)
+    if len(components) > 1:
+        low = 0.0  # or colours would change
+    # Both views have the patient's right, the end of x, on the left, and the end of the other axis on top.
+    facing = (slice(None),) * 2 if grid.unit == "px" else (slice(None, None, -1),) * 2
     slices = []
     for name, axis in (("axial", 2), ("coronal", 1))[: 1 if turned[0].shape[2] == 1 else 2]:
-        place = _choose_slice(turned[1], turned[2], axis)
-        # Both views have the patient's right, the end of x, on the left, and the end of the other axis on top.
-        raw, true, guess = (np.take(array, place, axis=axis).T[::-1, ::-1] for array in turned)
-        up = 3 - axis
-        size = (raw.shape[1] * spacing[0], raw.shape[0] * spacing[up])
+        place = _choose_slice(turned[0], turned[1], axis)
+        true, guess, *raw = (np.take(array, place, axis=axis).T[facing] for array in turned)
+        size = (true.shape[1] * spacing[0], true.shape[0] * spacing[3 - axis])
         where = f"{name}, slice {place + 1} of {turned[0].shape[axis]}"
-        grey = (np.clip((np.nan_to_num(raw.astype(np.float32)) - low) / (high - low), 0, 1) * 255).astype(np.uint8)
-        slices.append(_Slice(where, grey, true > 0, guess > 0, size))
+        if grid.unit == "px":
+            where = f"{true.shape[1]} × {true.shape[0]} pixels"
+        scaled = (np.nan_to_num(np.stack(raw, axis=-1).astype(np.float32)) - low) / (high - low)
+        shown = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+        slices.append(_Slice(where, shown if len(raw) == 3 else shown[..., 0], true > 0, guess > 0, size))
     return _compose(slices, grid.unit, title)
 
 
@@ -137,7 +145,8 @@ def _compose(slices: Sequence[_Slice], unit: str, title: str) -> Image.Image:
         _write(pen, (left, top), part.name, 15, FAINT, PANEL)
         corner = (left + (PANEL - panel.width) // 2, top + LINE + (tall - panel.height) // 2)
         sheet.paste(panel, corner)
-        _mark_sides(pen, corner, panel.size)
+        if unit == "mm":
+            _mark_sides(pen, corner, panel.size)
         left += PANEL + MARGIN
     _draw_legend(pen, sheet.size, scale, unit)
     return sheet
@@ -147,8 +156,8 @@ def _draw_slice(part: _Slice, scale: float) -> Image.Image:
     """One slice at `scale` pixels a millimetre, with outlines."""
     width, height = (max(1, round(side * scale)) for side in part.size)
     fine = (width * FINE, height * FINE)
-    grey = np.asarray(Image.fromarray(np.ascontiguousarray(part.grey)).resize(fine, Image.Resampling.BICUBIC))
-    picture = np.repeat(grey[:, :, None], 3, axis=2)
+    enlarged = Image.fromarray(np.ascontiguousarray(part.shown)).resize(fine, Image.Resampling.BICUBIC)
+    picture = np.array(enlarged.convert("RGB"))
     # The truth is drawn broad and the prediction narrow over it, so that both show where they agree.
     for mask, colour, breadth in ((part.truth, TRUTH, 7), (part.predicted, PREDICTION, 4)):
         picture[_find_outline(mask, fine, breadth)] = colour

@@ -105,7 +105,7 @@ def _write_headline(rows: Sequence[SummaryRow], scores: Scores) -> str:
         )
     lesions = first.found + first.missed
     tiles.append(
-        f'<div class="tile"><p class="name">Lesions found</p><p class="big">{first.found}'
+        f'<div class="tile"><p class="name">{_name_parts(scores).capitalize()} found</p><p class="big">{first.found}'
         f"<small> of {lesions}</small></p><ul><li>falsely found <b>{first.false_found}</b></li></ul></div>"
     )
     return f'<div class="tiles">{"".join(tiles)}</div>'
@@ -121,7 +121,8 @@ def _describe_pair(row: PairedRow, first: str) -> str:
 
 def _write_summary(rows: Sequence[SummaryRow], scores: Scores) -> str:
     volume = _name_volume(scores)
-    head = ["method", "Dice", _name_nsd(scores), f"{volume} truth", f"{volume} predicted", "lesions found", "missed"]
+    head = ["method", "Dice", _name_nsd(scores), f"{volume} truth", f"{volume} predicted"]
+    head += [f"{_name_parts(scores)} found", "missed"]
     head += ["falsely found", f"{volume} falsely found", "cases missed", "cases falsely found", "cases rightly empty"]
     cells = [
         [
@@ -143,7 +144,8 @@ def _write_cases(label: str, scores: Scores) -> str:
     first, *floors = scores.methods
     volume = _name_volume(scores)
     head = ["case", "Dice", *(f"Dice {floor}" for floor in floors), _name_nsd(scores), f"{volume} truth"]
-    head += [f"{volume} predicted", "lesions found", "missed", "falsely found", f"{volume} falsely found", "note"]
+    head += [f"{volume} predicted", f"{_name_parts(scores)} found", "missed", "falsely found"]
+    head += [f"{volume} falsely found", "note"]
     beside = [{s.case: s.dice for s in scores.methods[floor] if s.label == label} for floor in floors]
     cells = [
         _write_case(score, [floor[score.case] for floor in beside])
@@ -194,17 +196,20 @@ def _write_picture(picture: CasePicture) -> str:
 
 def _write_method(scores: Scores) -> str:
     lengths = f"{scores.tolerance_mm:g} {scores.unit}"
+    parts, around, rim = _name_parts(scores), 26, 6
+    if scores.unit == "px":
+        around, rim = 8, 4
     return (
         "<section><h2>How this is measured</h2><ul>"
         "<li><b>Dice</b>: twice the common voxels over the voxels of both masks, on the grid of the truth.</li>"
         "<li><b>NSD</b>: the share of the surface voxels of both masks that lie within "
-        f"{escape(lengths)} of the other's surface; a surface is a mask minus its erosion by 6 neighbours.</li>"
+        f"{escape(lengths)} of the other's surface; a surface is a mask minus its erosion by {rim} neighbours.</li>"
         "<li><b>Empty masks</b>: where the truth is there and nothing was predicted, Dice and NSD are 0. Where the "
         "truth is empty there is no Dice: what was falsely found is given as a volume, and a case that is rightly "
         "empty is counted apart. Means are over the cases that hold the label.</li>"
-        "<li><b>Lesions</b>: parts connected by 26 neighbours. A lesion of the truth is found when the prediction "
-        "covers at least a tenth of its voxels. A predicted part that touches no lesion is falsely found; none is "
-        "too small to count.</li>"
+        f"<li><b>{parts.capitalize()}</b>: what is connected by {around} neighbours, so objects that touch are one. "
+        "One of the truth is found when the prediction covers at least a tenth of its voxels. A predicted one that "
+        "touches none of the truth is falsely found; none is too small to count.</li>"
         "<li><b>Floors</b> need no network: an ellipsoid of the mean place and size, which looks at no image, and "
         "the best threshold, both fitted on training cases. A network that doesn't beat them has learnt little.</li>"
         "</ul></section>"
@@ -213,6 +218,10 @@ def _write_method(scores: Scores) -> str:
 
 def _name_nsd(scores: Scores) -> str:
     return f"NSD {scores.tolerance_mm:g} {scores.unit}"
+
+
+def _name_parts(scores: Scores) -> str:
+    return "lesions" if scores.unit == "mm" else "parts"
 
 
 def _name_volume(scores: Scores) -> str:

@@ -1,9 +1,9 @@
 """Voxel metrics of one label in one case: overlap, agreement of surfaces, volumes.
 
-A *surface* is the mask minus its erosion by the 6-neighbourhood; what lies outside the array counts as
-background. The *outcome* says which of truth and prediction hold the label at all; an overlap is measured only
-where the truth holds it, since a Dice of 0 for one stray voxel in a healthy patient would read like a tumor
-that was missed (nnU-Net's issue 380 is about such a mix-up).
+A *surface* is the mask minus its erosion by the 6-neighbourhood (in an image of one slice by the 4 neighbours in
+it); what lies outside the array counts as background. The *outcome* says which of truth and prediction hold the
+label at all; an overlap is measured only where the truth holds it, since a Dice of 0 for one stray voxel in a healthy
+patient would read like a tumor that was missed (nnU-Net's issue 380 is about such a mix-up).
 """
 
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def measure_nsd(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: floa
     Returns:
         0 to 1; 0 if one mask is empty, NaN if both are.
     """
-    surfaces = [find_surface(mask) for mask in (predicted, truth)]
+    surfaces = [find_surface(mask, flat=grid.shape[2] == 1) for mask in (predicted, truth)]
     counts = [np.count_nonzero(surface) for surface in surfaces]
     if not all(counts):
         return 0.0 if any(counts) else float("nan")
@@ -117,9 +117,17 @@ def _count_near(points: Points, others: Points, tolerance_mm: float) -> int:
     return int(np.count_nonzero(distances <= limit))
 
 
-def find_surface(mask: Voxels) -> Voxels:
-    """Voxels of a mask (I, J, K) with a 6-neighbour outside it; the rim of the array touches the outside."""
-    surface: Voxels = mask & ~ndimage.binary_erosion(mask, ndimage.generate_binary_structure(3, 1))
+def find_surface(mask: Voxels, *, flat: bool = False) -> Voxels:
+    """Voxels of a mask (I, J, K) with a 6-neighbour outside it; the rim of the array touches the outside.
+
+    Args:
+        mask: (I, J, K) bool.
+        flat: look at the neighbours along I and J only, since the image is one slice, which is all rim along K.
+    """
+    neighbours = ndimage.generate_binary_structure(3, 1)
+    if flat:
+        neighbours[:, :, [0, 2]] = False
+    surface: Voxels = mask & ~ndimage.binary_erosion(mask, neighbours)
     return surface
 
 

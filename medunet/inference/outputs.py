@@ -12,10 +12,12 @@ from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.reading import choose_series, read_mask, read_segmentation, sort_series
 from medunet.records import check_free, record_run, suggest, whole_file, write_record
-from medunet.writing import Algorithm, check_source, write_nifti, write_segmentation
+from medunet.writing import Algorithm, check_source, write_nifti, write_picture, write_segmentation
 
-ENDINGS = {"nifti": ".nii.gz", "seg": ".seg.dcm"}
+ENDINGS = {"nifti": ".nii.gz", "png": ".png", "seg": ".seg.dcm"}
 """Formats and how their files end."""
+MASK_FORMAT = {"mm": "nifti", "px": "png"}
+"""Format of label maps by the unit of their grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +37,33 @@ class Outputs:
     slices: tuple[str, ...] = ()
 
 
-def plan_outputs(bundle: Bundle, scan: Scan, folder: Path, formats: Sequence[str], empty_seg: bool = True) -> Outputs:
+def plan_outputs(
+    bundle: Bundle, scan: Scan, folder: Path | None, formats: Sequence[str] = (), empty_seg: bool = True
+) -> Outputs:
     """Check that the outputs of a scan can be made, before it is predicted.
+
+    Args:
+        bundle: that predicts.
+        scan: what is predicted.
+        folder: where files will lie; none are written without it.
+        formats: of `ENDINGS`; a label map if not given.
+        empty_seg: write a SEG where nothing was found, too.
 
     Raises:
         InputError: a format is unknown, a file exists, or a SEG can't be made of the scan.
         ExtraError: a format needs a package that isn't installed.
     """
+    own = MASK_FORMAT[bundle.plan.unit]
     for name in formats:
         if name not in ENDINGS:
             raise InputError(f"--format {name}", "there is no such format", suggest(name, list(ENDINGS)))
-        check_free(folder / (scan.id + ENDINGS[name]))
-    files = {name: folder / (scan.id + ENDINGS[name]) for name in formats}
+        if name != own and "png" in (name, own):
+            raise InputError(f"--format {name}", f"masks of {scan.id} are written as {own}", "leave --format out")
+    if folder is None:
+        return Outputs({}, Path())
+    files = {name: folder / (scan.id + ENDINGS[name]) for name in formats or (own,)}
+    for path in files.values():
+        check_free(path)
     slices = _find_slices(bundle, scan) if "seg" in files else ()
     return Outputs(files, folder / f"{scan.id}.json", empty_seg, slices)
 
@@ -90,8 +107,9 @@ def write_outputs(outputs: Outputs, mask: Mask, predictor: Predictor, started: f
     files = {name: path for name, path in outputs.files.items() if name not in left_out}
     with ExitStack() as stack:
         parts = {name: stack.enter_context(whole_file(path)) for name, path in files.items()}
-        if "nifti" in parts:
-            write_nifti(mask, parts["nifti"], lambda path, _: read_mask(path, mask.grid, mask.table))
+        for name, write in (("nifti", write_nifti), ("png", write_picture)):
+            if name in parts:
+                write(mask, parts[name], lambda path, _: read_mask(path, mask.grid, mask.table))
         if "seg" in parts:
             _write_seg(mask, parts["seg"], outputs, predictor)
         if outputs.files:

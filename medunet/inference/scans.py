@@ -25,6 +25,20 @@ class Scan:
     series: dict[str, str]
 
 
+def find_scans(path: Path, plan: Plan) -> list[Scan]:
+    """As `find_scan`; for a bundle of pictures every PNG of a folder is one.
+
+    Raises:
+        MissingInputError: the folder holds no PNG.
+    """
+    if plan.unit == "mm" or not path.is_dir():
+        return [find_scan(path, plan)]
+    files = sorted(item for item in path.iterdir() if item.suffix.lower() == ".png")
+    if not files:
+        raise MissingInputError(path, "it holds no PNG", "give pictures, or a folder of them")
+    return [find_scan(file, plan) for file in files]
+
+
 def find_scan(path: Path, plan: Plan) -> Scan:
     """Match a file, a series' folder or a patient's folder to the channels of a plan, by modality.
 
@@ -91,7 +105,7 @@ def name_scan(images: Mapping[str, Path], plan: Plan) -> Scan:
 
 
 def _strip(name: str) -> str:
-    for ending in (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm"):
+    for ending in (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm", ".png"):
         if name.lower().endswith(ending):
             return name[: -len(ending)]
     return name

@@ -24,7 +24,7 @@ def measure_step(plan: Plan) -> float:
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
     size = plan.patch[: plan.dims] if plan.patch[2] == 1 else plan.patch
     generator = torch.Generator().manual_seed(0)
-    image = torch.randn((plan.batch, len(plan.channels), *size), generator=generator).to(device)
+    image = torch.randn((plan.batch, plan.count_inputs(), *size), generator=generator).to(device)
     label = (torch.rand((plan.batch, 1, *size), generator=generator) > 0.9).float().to(device)
     inferer = AutocastInferer()
     times: list[float] = []

@@ -20,7 +20,7 @@ def make_network(plan: Plan) -> dict[str, Any]:
     return {
         "_target_": "DynUNet",
         "spatial_dims": dims,
-        "in_channels": len(plan.channels),
+        "in_channels": plan.count_inputs(),
         "out_channels": len(plan.labels.labels) + 1,
         "kernel_size": kernels,
         "strides": strides,

@@ -1,4 +1,4 @@
-"""Measure a cohort once: spacings, shapes, label volumes, and intensities inside the labels."""
+"""Measure a cohort once: spacings, shapes, components, label volumes, and intensities inside the labels."""
 
 import logging
 from collections.abc import Iterator
@@ -6,21 +6,23 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from medunet.cohort import Case, Cohort, read_channel, read_label
-from medunet.errors import LabelError
-from medunet.geometry import Grid, Points
+from medunet.errors import GeometryError, InputError, LabelError
+from medunet.geometry import Grid, Points, check_same_grid
 from medunet.progress import track
 from medunet.reading import Volume
 from medunet.records import Record
 
 LOGGER = logging.getLogger(__name__)
+Unit = Literal["mm", "px"]
 SAMPLES = 10_000
 """Foreground voxels taken of one case, so that a large tumor counts no more than a small one."""
 
 
 class ChannelStatistics(Record):
-    """Intensities of one channel inside the labels, over all cases."""
+    """Intensities of one channel (of its first component) inside the labels, over all cases."""
 
     mean: float
     sd: float
@@ -37,14 +39,19 @@ class CaseMeasure(Record):
     shape: tuple[int, int, int]
     """Voxels along the axes nearest to x, y, z."""
     spacing_mm: tuple[float, float, float]
-    """Along the same axes."""
+    """Along the same axes; 1 where the images have no physical size."""
     label_ml: dict[str, float]
+    """In voxels where the images have no physical size."""
 
 
 class Fingerprint(Record):
     """What a plan is made from."""
 
     version: Literal[1] = 1
+    unit: Unit = "mm"
+    """"px" where the images have no physical size."""
+    components: dict[str, int] = Field(default_factory=dict)
+    """Components of a file of each channel; of grey and colour pictures the most. 1 where not named."""
     channels: dict[str, ChannelStatistics]
     cases: tuple[CaseMeasure, ...]
 
@@ -65,8 +72,12 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
 
     Raises:
         LabelError: no case holds any label.
+        GeometryError: some images have a physical size and others don't, or pictures of a case differ in size.
+        InputError: files of a channel differ in their components.
     """
     samples: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in cohort.channels}
+    components: dict[str, dict[str, int]] = {name: {} for name in cohort.channels}
+    units: dict[str, Unit] = {}
     cases = []
     for case in track(cohort.cases, "measuring cases", len(cohort.cases)):
         reference = read_channel(case, cohort.channels[0])
@@ -75,19 +86,55 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
         points = _sample_foreground(mask.voxels, reference.grid, seed=len(cases))
         if len(points) == 0:
             LOGGER.warning("%s: it holds no label, so it teaches background only", case.id)
-            continue
+        units[case.id] = reference.grid.unit
         for name, volume in _volumes(cohort, case, reference):
-            samples[name].append(_intensities_at(volume, points))
+            components[name][case.id] = len(volume.voxels)
+            if len(points):
+                samples[name].append(_intensities_at(volume, points))
+    unit = _agree_on_unit(units)
     if not any(samples.values()):
         raise LabelError("cohort", "no case holds any voxel of a label", "check the contours or label maps")
     statistics = {name: _summarize(np.concatenate(values)) for name, values in samples.items()}
-    return Fingerprint(channels=statistics, cases=tuple(cases))
+    most = {name: _agree_on_components(name, counts, unit) for name, counts in components.items()}
+    return Fingerprint(unit=unit, components=most, channels=statistics, cases=tuple(cases))
 
 
 def _volumes(cohort: Cohort, case: Case, reference: Volume) -> Iterator[tuple[str, Volume]]:
     yield cohort.channels[0], reference
     for name in cohort.channels[1:]:
-        yield name, read_channel(case, name)
+        volume = read_channel(case, name)
+        if "px" in (volume.grid.unit, reference.grid.unit):
+            check_same_grid(volume.grid, reference.grid, volume.source.path, f"the {cohort.channels[0]} of its case")
+        yield name, volume
+
+
+def _agree_on_unit(units: dict[str, Unit]) -> Unit:
+    pictures = [case for case, unit in units.items() if unit == "px"]
+    volumes = [case for case, unit in units.items() if unit == "mm"]
+    if pictures and volumes:
+        raise GeometryError(
+            "cohort",
+            f"the image of case {pictures[0]} has no physical size, that of case {volumes[0]} has one",
+            "make a bundle of each kind",
+        )
+    return "px" if pictures else "mm"
+
+
+def _agree_on_components(channel: str, counts: dict[str, int], unit: Unit) -> int:
+    """Components that the network is given: a grey picture can stand for a colour one, nothing else for another."""
+    most = max(counts.values())
+    fewer = [case for case, count in counts.items() if count < most]
+    odd = next((case for case in fewer if unit == "mm" or counts[case] > 1), None)
+    if odd is not None:
+        other = max(counts, key=lambda case: counts[case])
+        raise InputError(
+            "cohort",
+            f"the {channel} of case {odd} has {counts[odd]} components, that of case {other} has {most}",
+            "give every case the same",
+        )
+    if fewer:
+        LOGGER.info("%d of %d pictures are grey: they are repeated to %d components", len(fewer), len(counts), most)
+    return most
 
 
 def _measure_case(case: Case, grid: Grid, label_ml: dict[str, float]) -> CaseMeasure:

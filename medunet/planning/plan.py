@@ -8,14 +8,16 @@ import numpy as np
 from pydantic import Field
 
 from medunet.cohort import Cohort
+from medunet.errors import InputError
 from medunet.labels import LabelTable
-from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
+from medunet.planning.fingerprint import ChannelStatistics, Fingerprint, Unit
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
     Spacing,
     Triple,
     allowed_voxels,
+    choose_dims,
     choose_topology,
     coarsen_spacing,
     plan_filters,
@@ -34,8 +36,10 @@ PATCH_EDGES = (128, 96, 80, 64, 48, 40)
 8 GB of GPU memory at a batch of 2."""
 WIDE_EDGE = 64
 """A network wider than the narrowest isn't worth a smaller patch than this cube, unless that sees half of a case."""
-SLICE_EDGES = (512, 384, 256, 192, 128)
-"""The same for 2D patches."""
+SLICE_EDGES = (512, 384, 256, 192, 128, 96)
+"""The same for squares of 2D patches."""
+BATCH = {2: 8, 3: 2}
+"""Patches of a step by the axes of the network."""
 FASTER = 3.0
 """A wide network computes at most so many times faster per operation than the narrowest (measured 28 against 66
 GFLOP/s); what is too slow even then is not timed."""
@@ -47,14 +51,17 @@ width get the same share, so steps grow with the square root of the minutes."""
 
 REASONS = {
     "normalization": "CT and PET carry units, so one fixed scale from the 0.5 and 99.5 percentiles, mean and "
-    "sd inside the labels; every other channel by its own mean and sd (Isensee 2021)",
-    "batch": "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
+    "sd inside the labels; every other channel, each of its components, by its own mean and sd (Isensee 2021)",
     "overlap": "half a patch, weighted by a Gaussian (Isensee 2021)",
     "foreground_share": "half of a batch, as with the third that Isensee 2021 forces, rounded up",
     "learning_rate": "AdamW at 2e-3: converges in the few thousand steps that a CPU has; Isensee's SGD at "
     "0.01 is meant for 250,000",
 }
 """Reasons that are the same for every plan."""
+WHY_BATCH = {
+    2: "8: in 2D memory and time allow both whole slices and more than the 2 that are the least (Isensee 2021)",
+    3: "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
+}
 
 
 class Normalization(Record):
@@ -91,8 +98,12 @@ class Plan(Record):
     channels: tuple[str, ...]
     modalities: dict[str, str]
     labels: LabelTable
+    unit: Unit = "mm"
+    """"px" for pictures: images without a physical size, which are not resampled."""
+    components: dict[str, int] = Field(default_factory=dict)
+    """Components of a file of each channel, 1 where not named; a grey picture is repeated where it is 3."""
     spacing_mm: tuple[float, float, float]
-    """Grid of the network, along x, y, z (RAS)."""
+    """Grid of the network, along x, y, z (RAS); 1 for pictures. A 2D network takes slices as they lie along z."""
     normalization: dict[str, Normalization]
     patch: Triple
     """Voxels along x, y, z."""
@@ -117,13 +128,17 @@ class Plan(Record):
         """Names of the channels in MONAI's dictionaries."""
         return name_keys(self.channels)
 
+    def count_inputs(self) -> int:
+        """Inputs of the network: the components of all channels."""
+        return sum(self.components.get(name, 1) for name in self.channels)
+
 
 def make_plan(
     cohort: Cohort,
     fingerprint: Fingerprint,
     measure_step: Callable[["Plan"], float],
     *,
-    dims: Literal[2, 3] = 3,
+    dims: Literal[2, 3] | None = None,
     memory_gib: float = 8.0,
     budget_minutes: float = 45.0,
 ) -> Plan:
@@ -133,42 +148,74 @@ def make_plan(
         cohort: channels and labels.
         fingerprint: what was measured of it.
         measure_step: seconds of one training step of a plan on this machine.
-        dims: 3, or 2 for slices.
+        dims: 3, or 2 for slices; None takes 2 where every image is one slice.
         memory_gib: what training may take.
         budget_minutes: time for training.
 
     Returns:
         The plan; its `reasons` name every choice.
+
+    Raises:
+        InputError: there are slices and volumes, or slices and 3 `dims`.
     """
-    shapes = [case.shape for case in fingerprint.cases]
-    spacing, why_spacing = plan_spacing([case.spacing_mm for case in fingerprint.cases], shapes)
-    batch = 2 if dims == 3 else 8
+    axes = _check_dims(dims, fingerprint)
+    spacing, why_spacing = _plan_grid(axes, fingerprint)
     base = Plan(
-        dims=dims,
+        dims=axes,
         channels=cohort.channels,
         modalities=cohort.modalities,
         labels=code_labels(cohort.labels),
+        unit=fingerprint.unit,
+        components=fingerprint.components,
         spacing_mm=spacing,
         normalization={
-            name: plan_normalization(cohort.modalities[name], fingerprint.channels[name]) for name in cohort.channels
+            name: plan_normalization(
+                cohort.modalities[name], fingerprint.channels[name], fingerprint.components.get(name, 1)
+            )
+            for name in cohort.channels
         },
         patch=(1, 1, 1),
-        batch=batch,
+        batch=BATCH[axes],
         network=NetworkPlan(filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
         learning_rate=2e-3,
         budget_minutes=budget_minutes,
-        extent_mm=fingerprint.largest_extent(),
-        reasons={"spacing_mm": why_spacing, **REASONS},
+        extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
+        reasons={"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
     )
     return _choose_network(base, fingerprint, measure_step, memory_gib)
 
 
-def plan_normalization(modality: str, statistics: ChannelStatistics) -> Normalization:
+def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal[2, 3]:
+    found = choose_dims([case.shape for case in fingerprint.cases])
+    slices = [case.id for case in fingerprint.cases if case.shape[2] == 1]
+    if found is None and dims is None:
+        volume = next(case for case in fingerprint.cases if case.shape[2] > 1)
+        raise InputError(
+            "cohort",
+            f"case {slices[0]} is one slice, case {volume.id} has {volume.shape[2]}",
+            "add --dims 2 to segment all slice by slice, or make a bundle of each kind",
+        )
+    if slices and dims == 3:
+        raise InputError("--dims 3", f"case {slices[0]} is one slice", "leave the option away or write --dims 2")
+    return dims or found or 2
+
+
+def _plan_grid(dims: Literal[2, 3], fingerprint: Fingerprint) -> tuple[Spacing, str]:
+    cases = fingerprint.cases
+    spacing, reason = plan_spacing([case.spacing_mm for case in cases], [case.shape for case in cases])
+    if fingerprint.unit == "px":
+        return spacing, "the images have no physical size, so nothing is resampled"
+    flat = "; slices stay where they are, only their plane is resampled (Isensee 2021)"
+    return spacing, reason + flat if dims == 2 else reason
+
+
+def plan_normalization(modality: str, statistics: ChannelStatistics, components: int = 1) -> Normalization:
     """Normalisation of one channel: fixed for CT and PET, of each image by itself for the rest (Isensee 2021).
 
-    Labels of one single intensity give no scale, so such a channel is normalised by itself as well.
+    Labels of one single intensity give no scale, so such a channel is normalised by itself as well; so is one of
+    several components, which share no scale.
     """
-    if modality in ("CT", "PT") and statistics.high > statistics.low:
+    if modality in ("CT", "PT") and statistics.high > statistics.low and components == 1:
         return Normalization(
             kind="fixed", low=statistics.low, high=statistics.high, mean=statistics.mean, sd=statistics.sd
         )
@@ -198,10 +245,11 @@ def _choose_network(
 def _list_candidates(base: Plan, fingerprint: Fingerprint, memory_gib: float) -> list[Plan]:
     """Plans that fit the memory, widest first and for each width the largest patch first; the last is the cheapest."""
     found: list[Plan] = []
+    edges = SLICE_EDGES if base.dims == 2 else PATCH_EDGES
     for width in WIDTHS:
-        for edge in SLICE_EDGES if base.dims == 2 else PATCH_EDGES:
+        for edge in edges:
             narrow = width == WIDTHS[-1]
-            last = narrow and edge == PATCH_EDGES[-1]
+            last = narrow and edge == edges[-1]
             fits = edge**base.dims <= allowed_voxels(memory_gib, width, base.batch)
             plan = _with_network(base, fingerprint, width, edge**base.dims)
             case = np.prod(fingerprint.median_shape_at(plan.spacing_mm))

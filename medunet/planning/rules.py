@@ -5,6 +5,7 @@ image segmentation, Nature Methods 18, 203-211, with its supplementary notes.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -24,6 +25,16 @@ BYTES_PER_FEATURE = 60
 """Training memory for one feature of one voxel at full resolution, all levels, gradients and workspace
 included; fitted to measured peaks of DynUNet in fp32 (64³, batch 2: 1.4 GB at 8, 1.9 at 16 and 2.6 at 32
 features)."""
+
+
+def choose_dims(shapes: list[Triple]) -> Literal[2, 3] | None:
+    """Axes of the network: 2 for images of one slice, 3 for volumes, None where a cohort holds both.
+
+    Args:
+        shapes: voxels along x, y, z of each case.
+    """
+    flat = {shape[2] == 1 for shape in shapes}
+    return None if len(flat) > 1 else 2 if flat == {True} else 3
 
 
 def plan_spacing(spacings_mm: list[Spacing], shapes: list[Triple]) -> tuple[Spacing, str]:

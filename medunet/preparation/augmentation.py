@@ -13,7 +13,7 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
     """Augmentation with Isensee's probabilities and ranges, for `image` (C, …) and `label` (1, …) of a patch.
 
     One resampling does rotation and scaling. Elastic deformation is left out: on a CPU it costs five times the
-    rest together.
+    rest together. Pictures have no upright, so quarter turns come along, and their colours change one by one.
     """
     both = ["image", "label"]
     angle = math.radians(30 if plan.dims == 3 else 180)
@@ -35,10 +35,13 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
         }
     ]
     steps += [{"_target_": "RandFlipd", "keys": both, "prob": 0.5, "spatial_axis": axis} for axis in axes]
+    if plan.unit == "px" and plan.patch[0] == plan.patch[1]:
+        steps.append({"_target_": "RandRotate90d", "keys": both, "prob": 0.5, "max_k": 1})
+    colours = {"channel_wise": True} if max(plan.components.values(), default=1) > 1 else {}
     steps += [
         {"_target_": "RandGaussianNoised", "keys": ["image"], "prob": 0.1, "std": 0.3},
-        {"_target_": "RandScaleIntensityd", "keys": ["image"], "prob": 0.15, "factors": 0.25},
-        {"_target_": "RandShiftIntensityd", "keys": ["image"], "prob": 0.15, "offsets": 0.2},
+        {"_target_": "RandScaleIntensityd", "keys": ["image"], "prob": 0.15, "factors": 0.25, **colours},
+        {"_target_": "RandShiftIntensityd", "keys": ["image"], "prob": 0.15, "offsets": 0.2, **colours},
         {"_target_": "RandAdjustContrastd", "keys": ["image"], "prob": 0.15, "gamma": [0.7, 1.5], "retain_stats": True},
     ]
     return steps

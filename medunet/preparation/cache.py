@@ -71,8 +71,8 @@ def prepare_case(cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], ca
     if prepared.folder.is_dir():
         return prepared
     image = run_chain(steps, *locate_images(case, cohort.channels))
-    grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine))
     source = find_source_grid(image)
+    grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine), source.unit)
     mask = read_label(cohort, case, source)
     one_hot = torch.from_numpy(
         np.stack([mask.voxels == value for value in range(len(cohort.labels.labels) + 1)]).astype(np.float32)

@@ -5,49 +5,78 @@ medunet's own prediction and training, which read them from there.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
-from monai.bundle import ConfigComponent
+from monai.bundle import ComponentLocator, ConfigComponent
 from monai.data import MetaTensor
 from monai.transforms import Compose, LoadImaged
 
 from medunet.cohort import Case
-from medunet.errors import BundleError, raise_ours
+from medunet.errors import BundleError, InputError, raise_ours
 from medunet.geometry import Grid
 from medunet.planning import Normalization, Plan, name_keys
 from medunet.preparation.reader import VolumeReader
 
 Step = dict[str, Any]
+FAR = 2**30
+"""Beyond the end of every picture."""
 
 
 def make_preprocessing(plan: Plan) -> list[Step]:
-    """Transforms from paths to `image`, a float32 tensor (C, I, J, K) in RAS order on the plan's spacing.
+    """Transforms from paths to `image`, a float32 tensor: (C, I, J, K) in RAS order on the plan's spacing, or a
+    picture (C, I, J) of the size that it has.
 
     The first channel is resampled to the plan's spacing, the others to the first; each is normalised before
     they are joined.
     """
     keys = list(plan.image_keys())
-    reference, others = keys[0], keys[1:]
+    # The second is no argument of the first: the stock operator of MONAI Deploy drops that one and loads by itself.
+    steps: list[Step] = [{"_target_": "LoadImaged", "keys": keys}, {"_target_": "EnsureChannelFirstd", "keys": keys}]
+    steps += _match_colours(plan) if plan.unit == "px" else _match_grids(plan)
+    steps += [_make_normalization(key, plan.normalization[name]) for key, name in zip(keys, plan.channels, strict=True)]
+    if len(keys) > 1:
+        steps.append({"_target_": "ConcatItemsd", "keys": keys, "name": "image"})
+    return [*steps, {"_target_": "EnsureTyped", "keys": ["image"], "dtype": "float32"}]
+
+
+def _match_grids(plan: Plan) -> list[Step]:
+    reference, *others = plan.image_keys()
+    # 0 keeps the spacing that there is: a 2D network takes slices as they lie.
+    pixdim = [*plan.spacing_mm[:2], 0.0] if plan.dims == 2 else list(plan.spacing_mm)
     steps: list[Step] = [
-        {"_target_": "LoadImaged", "keys": keys},
-        # Not an argument of LoadImaged: the stock operator of MONAI Deploy drops that one and loads by itself.
-        {"_target_": "EnsureChannelFirstd", "keys": keys},
         {
             "_target_": "Orientationd",
             "keys": [reference],
             "axcodes": "RAS",
             "labels": [["L", "R"], ["P", "A"], ["I", "S"]],
         },
-        {"_target_": "Spacingd", "keys": [reference], "pixdim": list(plan.spacing_mm), "mode": "bilinear"},
+        {"_target_": "Spacingd", "keys": [reference], "pixdim": pixdim, "mode": "bilinear"},
     ]
-    steps += [
+    return steps + [
         {"_target_": "ResampleToMatchd", "keys": [key], "key_dst": reference, "mode": "bilinear"} for key in others
     ]
-    steps += [_make_normalization(key, plan.normalization[name]) for key, name in zip(keys, plan.channels, strict=True)]
-    if others:
-        steps.append({"_target_": "ConcatItemsd", "keys": keys, "name": "image"})
-    return [*steps, {"_target_": "EnsureTyped", "keys": ["image"], "dtype": "float32"}]
+
+
+def _match_colours(plan: Plan) -> list[Step]:
+    """Grey is repeated to the planned components, and alpha cut off: both by taking the components for an axis."""
+    steps: list[Step] = []
+    for key, name in zip(plan.image_keys(), plan.channels, strict=True):
+        count = plan.components.get(name, 1)
+        steps += [
+            {"_target_": "EnsureChannelFirstd", "keys": [key], "channel_dim": "no_channel"},
+            {"_target_": "SpatialCropd", "keys": [key], "roi_start": [0, 0, 0], "roi_end": [count, FAR, FAR]},
+            {
+                "_target_": "SpatialPadd",
+                "keys": [key],
+                "spatial_size": [count, -1, -1],
+                "mode": "edge",
+                "method": "end",
+            },
+            {"_target_": "SqueezeDimd", "keys": [key], "dim": 0},
+        ]
+    return steps
 
 
 def _make_normalization(key: str, how: Normalization) -> Step:
@@ -68,19 +97,18 @@ def make_postprocessing(plan: Plan) -> list[Step]:
     """Transforms from logits `pred` (classes, I, J, K) to labels on the grid of the first channel.
 
     The logits are brought back linearly before the labels are taken: labels first and nearest neighbours
-    lose up to 0.05 Dice on a ball.
+    lose up to 0.05 Dice on a ball. Pictures weren't resampled, so their logits (classes, I, J) lie right already.
     """
-    return [
-        {
-            "_target_": "Invertd",
-            "keys": ["pred"],
-            "transform": "@preprocessing",
-            "orig_keys": plan.image_keys()[0],
-            "nearest_interp": False,
-            "to_tensor": True,
-        },
-        {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True},
-    ]
+    restore = {
+        "_target_": "Invertd",
+        "keys": ["pred"],
+        "transform": "@preprocessing",
+        "orig_keys": plan.image_keys()[0],
+        "nearest_interp": False,
+        "to_tensor": True,
+    }
+    labels = {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True}
+    return [labels] if plan.unit == "px" else [restore, labels]
 
 
 def instantiate(steps: Sequence[Step]) -> list[Any]:
@@ -97,12 +125,18 @@ def instantiate(steps: Sequence[Step]) -> list[Any]:
                 "preprocessing", f"{target!r} is not a plain MONAI transform", "restore the bundle's inference.json"
             )
         try:
-            built.append(ConfigComponent(config=dict(step)).instantiate())
+            built.append(ConfigComponent(config=dict(step), locator=_open_locator()).instantiate())
         except Exception as error:
             raise BundleError(
                 "preprocessing", f"{target} can't be built ({error})", "restore the bundle's inference.json"
             ) from error
     return built
+
+
+@cache
+def _open_locator() -> ComponentLocator:
+    """One for all: it looks through all modules of MONAI first, which takes longer than to prepare a picture."""
+    return ComponentLocator()
 
 
 def _holds_expression(value: Any) -> bool:
@@ -113,16 +147,22 @@ def _holds_expression(value: Any) -> bool:
     return isinstance(value, Sequence) and any(_holds_expression(item) for item in value)
 
 
-def run_chain(steps: Sequence[Step], paths: Mapping[str, str], series: Mapping[str, str] | None = None) -> Any:
+def run_chain(
+    steps: Sequence[Step],
+    paths: Mapping[str, str],
+    series: Mapping[str, str] | None = None,
+    plan: Plan | None = None,
+) -> Any:
     """Run a preprocessing chain with medunet's reader in place of MONAI's.
 
     Args:
         steps: as from `make_preprocessing`.
         paths: a path for each channel key.
         series: SeriesInstanceUID by path, for folders with several series.
+        plan: refuses images of another kind than it was made for.
 
     Returns:
-        The `image`: a MetaTensor (C, I, J, K) with its affine.
+        The `image`: a MetaTensor (C, I, J, K) with its affine; K is 1 for a picture.
 
     Raises:
         MedunetError: a file is refused, in the sentence of its reader.
@@ -134,9 +174,24 @@ def run_chain(steps: Sequence[Step], paths: Mapping[str, str], series: Mapping[s
         )
     try:
         data = load(dict(paths), reader=VolumeReader(series))
-        return Compose(rest)(data)["image"]
+        if plan is not None:
+            _check_kind(data, paths, plan)
+        image = Compose(rest)(data)["image"]
     except RuntimeError as error:
         raise_ours(error)
+    return image if image.ndim == 4 else image[..., None]
+
+
+def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], plan: Plan) -> None:
+    for key, name in zip(plan.image_keys(), plan.channels, strict=True):
+        found, wanted, picture = len(data[key]), plan.components.get(name, 1), data[key].ndim == 3
+        if picture != (plan.unit == "px"):
+            kind = "pictures" if plan.unit == "px" else "images with a physical size"
+            raise InputError(paths[key], f"it is {'a' if picture else 'no'} picture", f"the bundle takes {kind}")
+        if found != wanted and not (picture and found == 1):
+            raise InputError(paths[key], f"it has {found} components", f"the bundle takes {wanted}")
+        if picture and data[key].shape[1:] != data[plan.image_keys()[0]].shape[1:]:
+            raise InputError(paths[key], f"its size differs from that of the {plan.channels[0]}", "give equal sizes")
 
 
 def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
@@ -148,5 +203,6 @@ def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str]
 
 def find_source_grid(image: MetaTensor) -> Grid:
     """Grid on which the first channel of a prepared image was read."""
-    i, j, k = (int(n) for n in image.meta["spatial_shape"])
-    return Grid((i, j, k), np.asarray(image.meta["original_affine"]))
+    shape = [int(n) for n in image.meta["spatial_shape"]]
+    i, j, k = (*shape, 1) if len(shape) == 2 else shape
+    return Grid((i, j, k), np.asarray(image.meta["original_affine"]), "px" if len(shape) == 2 else "mm")

@@ -50,12 +50,13 @@ class VolumeReader(ImageReader):
         return read_volume(data, series=self._series.get(str(data)))
 
     def get_data(self, img: Volume) -> tuple[npt.NDArray[np.generic], dict[str, Any]]:
-        """Array (C, I, J, K), float32, and MONAI's meta data with the RAS affine in mm."""
+        """Array, float32, and MONAI's meta data with the affine: (C, I, J, K) in RAS mm, a picture as (C, I, J)."""
+        axes = 2 if img.grid.unit == "px" else 3
         meta: dict[str, Any] = {
             MetaKeys.AFFINE: img.grid.affine.copy(),
             MetaKeys.ORIGINAL_AFFINE: img.grid.affine.copy(),
             MetaKeys.SPACE: SpaceKeys.RAS,
-            MetaKeys.SPATIAL_SHAPE: np.array(img.grid.shape),
+            MetaKeys.SPATIAL_SHAPE: np.array(img.grid.shape[:axes]),
             MetaKeys.ORIGINAL_CHANNEL_DIM: 0,
         }
-        return img.voxels.astype(np.float32), meta
+        return img.voxels.astype(np.float32).reshape(img.voxels.shape[: axes + 1]), meta

@@ -1,6 +1,7 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
 from medunet.reading.contours import ContourFile, rasterize, read_contour_file, read_contours
+from medunet.reading.pictures import read_indices
 from medunet.reading.segmentations import read_segmentation
 from medunet.reading.series import Findings, Series, find_series, measure_grid, sort_series
 from medunet.reading.volume import Source, Volume, choose_series, read_mask, read_volume
@@ -17,6 +18,7 @@ __all__ = [
     "rasterize",
     "read_contour_file",
     "read_contours",
+    "read_indices",
     "read_mask",
     "read_segmentation",
     "read_volume",

@@ -21,6 +21,8 @@ PIXDIM = 1e-3
 """Relative difference from which spacing in the header and in the affine are told apart."""
 HEADER_BYTES = 1 << 20
 """A text header that is longer is refused."""
+COMPONENTS = 16
+"""A file of more volumes is taken for a time series."""
 Read = tuple[npt.NDArray[np.generic], Grid, tuple[str, ...]]
 
 
@@ -31,26 +33,27 @@ def read_nifti(path: Path) -> Read:
         path: .nii or .nii.gz.
 
     Returns:
-        Voxels (1, I, J, K) in the stored type, or scaled to float32; RAS grid; notes.
+        Voxels (C, I, J, K), a component for each volume of a 4-D file, in the stored type, or scaled to float32; RAS
+        grid; notes.
 
     Raises:
         GeometryError: qform and sform disagree, both are absent, or no affine follows from them.
-        InputError: it is damaged, holds several volumes, colours, or values that are not finite.
+        InputError: it is damaged, holds a time series, colours, or values that are not finite.
     """
     length = _measure_length(path)
     try:
         image = _open_nifti(path)
-        shape = image.shape[:3] if len(image.shape) == 4 and image.shape[3] == 1 else image.shape
-        if len(shape) != 3:
+        shape = (*image.shape, 1)
+        if len(shape) not in (4, 5) or not 1 <= shape[3] <= COMPONENTS:
             raise InputError(path, f"it has the shape {image.shape}, not one volume", "split it into volumes")
         _check_size(image, length, path)
-        voxels = np.asanyarray(image.dataobj).reshape(shape)
+        voxels = np.moveaxis(np.asanyarray(image.dataobj).reshape(shape[:4]), 3, 0)
     except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(path, f"it can't be read as NIfTI ({error})", "restore the file") from None
     affine, notes = _choose_affine(image, path)
-    return _check_values(voxels, path)[None], Grid(shape, affine), notes
+    return _check_values(voxels, path), Grid(shape[:3], affine), notes
 
 
 def _open_nifti(path: Path) -> Any:

@@ -1,6 +1,6 @@
 """Any path to a volume or a mask: the only place that knows which reader is for what."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,16 @@ from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.contours import rasterize, read_contours
 from medunet.reading.dicom import decode_series
 from medunet.reading.nifti import read_itk, read_nifti
+from medunet.reading.pictures import read_indices, read_picture
 from medunet.reading.series import Series, find_series
 from medunet.records import suggest
 
-NIFTI = (".nii", ".nii.gz")
+Read = tuple[npt.NDArray[np.generic], Grid, tuple[str, ...]]
+Readers = Mapping[str, Callable[[Path], Read]]
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
+IMAGES: Readers = {".nii": read_nifti, ".nii.gz": read_nifti, **dict.fromkeys(ITK, read_itk), ".png": read_picture}
+"""Reader of one file by the end of its name; everything else is looked at as DICOM."""
+LABEL_MAPS: Readers = {**IMAGES, ".png": read_indices}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Volume:
     """An image.
 
     Attributes:
-        voxels: (C, I, J, K).
+        voxels: (C, I, J, K); C counts the components of one file (colours, or the volumes of a 4-D NIfTI).
         grid: where they lie.
         source: where they came from.
     """
@@ -62,7 +67,7 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     """Read a file, or a folder that holds one DICOM series.
 
     Args:
-        path: NIfTI, NRRD, MHA, or a folder of DICOM files.
+        path: NIfTI, NRRD, MHA, PNG, or a folder of DICOM files.
         series: SeriesInstanceUID, where the folder holds several.
 
     Returns:
@@ -83,9 +88,8 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     path = Path(path)
     if not path.exists():
         raise MissingInputError(path, "there is no such file or folder", "check the path")
-    name = path.name.lower()
-    if path.is_file() and name.endswith(NIFTI + ITK):
-        voxels, grid, notes = read_nifti(path) if name.endswith(NIFTI) else read_itk(path)
+    if read := _find_reader(path, IMAGES):
+        voxels, grid, notes = read(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
     chosen = choose_series(path, series)
     voxels, grid, notes = decode_series(chosen)
@@ -101,6 +105,11 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     return Volume(voxels, grid, source)
 
 
+def _find_reader(path: Path, readers: Readers) -> Callable[[Path], Read] | None:
+    name = path.name.lower()
+    return next((read for end, read in readers.items() if name.endswith(end)), None) if path.is_file() else None
+
+
 def choose_series(path: Path, uid: str | None) -> Series:
     """The DICOM series of a folder, by SeriesInstanceUID where it holds several; errors as of `read_volume`."""
     findings = find_series(path)
@@ -110,7 +119,7 @@ def choose_series(path: Path, uid: str | None) -> Series:
         raise MissingInputError(
             path,
             f"it holds no image{f' ({aside})' if aside else ''}",
-            "give a folder of DICOM files, or NIfTI, NRRD or MHA",
+            "give a folder of DICOM files, or NIfTI, NRRD, MHA or PNG",
         )
     fitting = [item for item in found if uid is None or item.uid == uid]
     if len(fitting) == 1:
@@ -125,7 +134,7 @@ def read_mask(path: Path | str, grid: Grid, table: LabelTable, rois: Mapping[str
     """Read labels on the grid of their image.
 
     Args:
-        path: a label map (NIfTI, NRRD, MHA) on that grid, or an RTSTRUCT.
+        path: a label map (NIfTI, NRRD, MHA, PNG) on that grid, or an RTSTRUCT.
         grid: of the image.
         table: the labels that may occur.
         rois: ROI of an RTSTRUCT for each label; the label's own name where not given.
@@ -139,8 +148,10 @@ def read_mask(path: Path | str, grid: Grid, table: LabelTable, rois: Mapping[str
     path = Path(path)
     if not path.is_file():
         raise MissingInputError(path, "there is no such file", "check the path")
-    if path.name.lower().endswith(NIFTI + ITK):
-        voxels, own, _ = read_nifti(path) if path.name.lower().endswith(NIFTI) else read_itk(path)
+    if read := _find_reader(path, LABEL_MAPS):
+        voxels, own, _ = read(path)
+        if len(voxels) > 1:
+            raise LabelError(path, f"it holds {len(voxels)} components", "store one number a voxel", "a label map")
         check_same_grid(own, grid, str(path), "its image")
         return Mask("classes", check_label_values(voxels[0], table, str(path)), grid, table)
     for name in rois or {}:

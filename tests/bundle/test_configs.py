@@ -13,6 +13,7 @@ def test_inference_and_evaluation_name_nothing_of_medunet(channels: tuple[str, .
     for config in (make_inference_config(plan), make_evaluate_config(plan)):
         assert "medunet" not in json.dumps(config)
     assert "medunet" in json.dumps(make_train_config(plan))
+    assert tuple(make_inference_config(plan)) == INFERENCE_KEYS
 
 
 def test_training_infers_with_the_same_network_and_window() -> None:
@@ -41,3 +42,14 @@ def test_the_root_is_found_from_the_command_line(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(sys, "argv", ["run", *arguments])
         found = eval(expression, {"os": os, "sys": sys})  # noqa: S307 (what MONAI does with it)
         assert found == os.path.abspath("a/b")
+
+
+def test_pictures_are_png_of_two_axes_to_monai_and_numbered_objects_are_joined() -> None:
+    plan = make_test_plan(dims=2)
+    plan = plan.model_copy(update={"unit": "px", "labels": plan.labels.model_copy(update={"objects": True})})
+    inference, evaluate = make_inference_config(plan), make_evaluate_config(plan)
+    assert (inference["inferer"]["_target_"], inference["inferer"]["roi_size"]) == ("SlidingWindowInferer", [16, 16])
+    for config in (inference, evaluate):
+        assert ".nii.gz" not in json.dumps(config)
+    assert evaluate["preprocessing"]["transforms"][-1]["threshold"] == 0.5
+    assert make_train_config(plan)["validate"]["inferer"]["inferer"]["_target_"] == "SliceInferer"

@@ -16,3 +16,11 @@ def test_what_the_schema_requires_is_there() -> None:
     assert inputs["num_channels"] == len(inputs["channel_def"]) == 2
     assert outputs["channel_def"] == {"0": "background", "1": "lesion"}
     assert "medunet" not in metadata["required_packages_version"]
+
+
+def test_components_of_pictures_are_inputs_and_pillow_reads_them() -> None:
+    plan = make_test_plan(dims=2, channels=("mr",)).model_copy(update={"unit": "px", "components": {"mr": 3}})
+    metadata = make_metadata(plan, "b")
+    inputs = metadata["network_data_format"]["inputs"]["image"]
+    assert inputs["num_channels"] == len(inputs["channel_def"]) == 3
+    assert "pillow" in metadata["required_packages_version"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medunet.cohort import Case, Channel, Cohort, read_folds, split_folds
+from medunet.cohort import Case, Channel, Cohort, fold_cohort, read_folds, split_folds
 from medunet.errors import RecordError
 from medunet.labels import LabelTable
 from medunet.records import write_json
@@ -62,3 +62,14 @@ def test_folds_that_can_not_be_are_refused(content: Any, message: str, tmp_path:
     write_json(tmp_path / "folds.json", content)
     with pytest.raises(RecordError, match=message):
         read_folds(tmp_path / "folds.json", make(["a", "b", "c"]))
+
+
+def test_folds_beside_a_cohort_are_taken(tmp_path: Path) -> None:
+    cohort = make(["a", "b", "c"])
+    write_json(tmp_path / "splits_final.json", [{"train": ["a"], "val": ["b", "c"]}])
+    assert fold_cohort(cohort, tmp_path / "cohort.json").folds == (("b", "c"),)
+    write_json(tmp_path / "folds.json", [["a"]])
+    assert fold_cohort(cohort, tmp_path).folds == (("a",),)
+    own = cohort.model_copy(update={"folds": (("c",),)})
+    assert fold_cohort(own, tmp_path).folds == (("c",),)
+    assert len(fold_cohort(cohort, tmp_path / "other" / "cohort.json").folds or ()) == 3

@@ -39,7 +39,8 @@ def cohort(tmp_path: Path) -> Cohort:
 
 
 def test_channels_are_brought_to_the_grid_of_the_first(cohort: Cohort) -> None:
-    images, truth = read_case(cohort, cohort.cases[0])
+    reference, images, truth = read_case(cohort, cohort.cases[0])
+    assert reference.grid.shape == truth.grid.shape
     assert images["ct"].shape == images["pet"].shape == truth.voxels.shape
     # Amid two coarse centres lies their mean, weighted 3 to 1; outside of the outermost their own value.
     assert images["pet"][8, 8, 5] == pytest.approx(5.5)
@@ -81,7 +82,7 @@ def test_floors_of_the_sarcomas_are_those_of_the_protocol(sts: Path) -> None:
     cohort = find_cohort(sts, channels=("ct", "pet"))
     ellipsoid = Floor(channel="pet", by_label={cohort.labels.names[0]: fit.finish()})
     for case in (case for case in cohort.cases if case.patient in held_out):
-        images, truth = read_case(cohort, case)
+        _, images, truth = read_case(cohort, case)
         hot = replace(truth, voxels=(images["pet"] >= 2.5).astype(np.uint8))
         for name, mask in (("ellipsoid", ellipsoid.predict(images, truth)), ("SUV>=2.5", hot)):
             (score,) = score_case(mask, truth, case.id)

@@ -13,9 +13,11 @@ from medunet.evaluation.floors import (
     ThresholdFloor,
     find_body,
     keep_largest,
+    take_intensities,
 )
 from medunet.evaluation.voxels import measure_dice
 from medunet.geometry import Grid
+from medunet.reading.volume import Source, Volume
 
 Bools = npt.NDArray[np.bool_]
 FloorCase = tuple[npt.NDArray[Any], Bools, Grid]
@@ -182,3 +184,20 @@ def test_fitting_is_quick() -> None:
     fit_ellipsoid(cases)
     fit_threshold(cases, "PT")
     assert time.process_time() - started < 5
+
+
+def test_a_picture_is_looked_at_as_one_z_score_and_keeps_all_its_parts() -> None:
+    grid = Grid((40, 30, 1), np.eye(4), "px")
+    truth = np.zeros(grid.shape, dtype=bool)
+    truth[5:10, 5:10], truth[25:32, 10:20] = True, True
+
+    def expose(gain: int) -> Volume:
+        grey = np.where(truth, 20, 5).astype(np.uint8) * gain
+        return Volume(np.stack([grey, grey, grey]), grid, Source("a"))
+
+    dark, bright = (take_intensities(expose(gain)) for gain in (1, 10))
+    assert np.allclose(dark, bright, atol=1e-5)
+    floor = fit_threshold([(dark, truth, grid)], "OT")
+    assert measure_dice(floor.predict(dark, grid), truth) == 1
+    volume = Volume(np.stack([dark, dark]), Grid(grid.shape, np.eye(4)), Source("a"))
+    assert np.array_equal(take_intensities(volume), dark)

@@ -104,6 +104,18 @@ def test_a_flat_picture_has_one_panel() -> None:
     assert picture.width == PANEL + 24
 
 
+def test_a_picture_is_shown_as_it_is_in_its_colours() -> None:
+    grid = Grid((30, 40, 1), np.eye(4), "px")
+    image = np.zeros((3, 30, 40, 1), np.uint8)
+    image[0, 2:8, 3:9] = 250
+    nothing = make_mask(shape=(30, 40, 1))
+    shown = np.asarray(draw_case(image, nothing, nothing, grid)).astype(int)
+    rows, columns = np.nonzero((shown[..., 0] > 200) & (shown[..., 1] < 60))
+    # Low i is left and low j on top.
+    assert columns.mean() < PANEL / 2
+    assert rows.mean() < PANEL / 2
+
+
 def test_overview_lays_cases_out() -> None:
     pictures = [Image.new("RGB", (956, 500 + 40 * n), (200, 10 * n, 0)) for n in range(3)]
     sheet = draw_overview(pictures, "Three cases with a title that is much longer than the sheet is wide " * 4)

@@ -67,6 +67,14 @@ def test_surface_of_a_cube_is_all_but_its_core() -> None:
     assert find_surface(np.ones((5, 5, 5), dtype=bool)).sum() == 125 - 27
 
 
+def test_surface_in_one_slice_is_its_outline() -> None:
+    square = make_box((9, 9, 1), (1, 8), (1, 8), (0, 1))
+    assert find_surface(square, flat=True).sum() == 49 - 25
+    # A hole in the middle is beyond the tolerance of the outline, so its own rim counts; as a volume all would agree.
+    holed = square & ~make_box((9, 9, 1), (4, 5), (4, 5), (0, 1))
+    assert measure_nsd(holed, square, make_grid(square.shape), 1.0) == pytest.approx(2 * 24 / (24 + 24 + 4))
+
+
 @pytest.mark.parametrize(("gap", "expected"), [(1, 1.0), (2, 1.0), (3, 0.0)])
 def test_nsd_of_parallel_planes_counts_the_tolerance_itself(gap: int, expected: float) -> None:
     truth = make_box((8, 4, 4), (1, 2), (0, 4), (0, 4))

@@ -5,7 +5,7 @@ from dicoms import change, make_grid, write_series
 from plans import make_test_plan
 
 from medunet.errors import InputError, MissingInputError, SeriesError
-from medunet.inference import find_scan, name_scan
+from medunet.inference import find_scan, find_scans, name_scan
 
 BOTH = make_test_plan(channels=("ct", "pet"))
 
@@ -48,3 +48,14 @@ def test_files_and_names(tmp_path: Path, study: Path) -> None:
     with pytest.raises(MissingInputError, match="holds no DICOM image"):
         (tmp_path / "empty").mkdir()
         find_scan(tmp_path / "empty", BOTH)
+
+
+def test_every_picture_of_a_folder_is_a_scan(tmp_path: Path, study: Path) -> None:
+    plan = make_test_plan(dims=2).model_copy(update={"unit": "px"})
+    (tmp_path / "in").mkdir()
+    with pytest.raises(MissingInputError, match="it holds no PNG"):
+        find_scans(tmp_path / "in", plan)
+    for name in ("b.png", "a.PNG", "notes.txt"):
+        (tmp_path / "in" / name).touch()
+    assert [scan.id for scan in find_scans(tmp_path / "in", plan)] == ["a", "b"]
+    assert [scan.id for scan in find_scans(study, BOTH)] == ["p"]

@@ -10,29 +10,10 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 from scipy import ndimage
+from stock import run_monai
 
 import medunet
 from medunet.records import read_json, write_json
-
-BLOCK = """
-import sys
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in ('medunet', 'SimpleITK', 'pydicom', 'scipy', 'pydantic', 'typer', 'PIL'):
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Refuse())
-sys.argv[0] = 'run'
-import runpy
-runpy.run_module('monai.bundle', run_name='__main__')
-"""
-
-
-def run_monai(*arguments: object, cwd: Path, code: int = 0) -> str:
-    """Run `python -m monai.bundle` where only monai, fire, ignite and nibabel can be imported."""
-    command = [sys.executable, "-c", BLOCK, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
-    assert done.returncode == code, done.stderr[-2000:]
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,13 @@
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+from discs import draw_discs
+from PIL import Image
 
-from medunet.cohort import find_cohort, read_channel, read_label
-from medunet.errors import LabelError
+from medunet.cohort import Case, Channel, LabelSource, find_cohort, read_channel, read_label
+from medunet.errors import GeometryError, InputError, LabelError
 from medunet.planning import measure_cohort
 
 
@@ -37,3 +40,48 @@ def test_a_cohort_without_any_label_is_refused(cohort_folder: Path) -> None:
     assert bare
     with pytest.raises(LabelError, match="no case holds any voxel"):
         measure_cohort(cohort.model_copy(update={"cases": bare}))
+
+
+def test_grey_and_colour_pictures_count_as_colour(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    draw_discs(tmp_path, 4)
+    caplog.set_level("INFO")
+    cohort = find_cohort(tmp_path, objects=True)
+    found = measure_cohort(cohort)
+    assert (found.unit, found.components) == ("px", {"image": 3})
+    assert [case.shape[2] for case in found.cases] == [1] * 4
+    assert "2 of 4 pictures are grey: they are repeated to 3 components" in caplog.text
+    label = np.asarray(Image.open(tmp_path / "labels" / "disc0.png"))
+    assert found.cases[0].label_ml == {"object": (label > 0).sum()}
+
+
+def test_pictures_of_a_case_have_one_size(tmp_path: Path) -> None:
+    draw_discs(tmp_path, 4)
+    cohort = find_cohort(tmp_path, objects=True)
+    cases = [case.model_copy(update={"channels": {**case.channels, "red": cohort.cases[1].channels["image"]}})
+             for case in cohort.cases]  # fmt: skip
+    two = {"channels": ("image", "red"), "modalities": {"image": "OT", "red": "OT"}, "cases": tuple(cases)}
+    with pytest.raises(GeometryError, match=r"disc1\.png: its shape \(128, 128, 1\) is not \(96, 80, 1\)"):
+        measure_cohort(cohort.model_copy(update=two))
+
+
+def test_volumes_of_one_channel_have_equal_components(tmp_path: Path, cohort_folder: Path) -> None:
+    voxels = np.zeros((8, 8, 8), np.int16)
+    voxels[2:5, 2:5, 2:5] = 1
+    for name, array in (("label", voxels), ("one", voxels), ("two", np.stack([voxels, voxels], -1))):
+        image = nib.Nifti1Image(array, np.eye(4))
+        image.set_sform(np.eye(4), 1)
+        image.set_qform(np.eye(4), 1)
+        nib.save(image, tmp_path / f"{name}.nii.gz")
+    cases = [
+        Case(
+            id=name,
+            patient=name,
+            channels={"ct": Channel(path=str(tmp_path / f"{name}.nii.gz"))},
+            label=LabelSource(path=str(tmp_path / "label.nii.gz")),
+        )
+        for name in ("two", "one")
+    ]
+    cohort = find_cohort(cohort_folder).model_copy(update={"cases": tuple(cases)})
+    with pytest.raises(InputError, match="the ct of case one has 1 components, that of case two has 2"):
+        measure_cohort(cohort)
+    assert measure_cohort(cohort.model_copy(update={"cases": tuple(cases[:1])})).components == {"ct": 2}

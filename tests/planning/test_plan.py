@@ -1,6 +1,7 @@
 import pytest
 
 from medunet.cohort import Case, Channel, Cohort
+from medunet.errors import InputError
 from medunet.labels import LabelTable
 from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Plan, make_plan
 from medunet.planning.plan import estimate_work, plan_normalization
@@ -42,6 +43,39 @@ def test_slices() -> None:
     plan = make_plan(COHORT, FINGERPRINT, at_speed(1e11), dims=2)
     assert plan.patch[2] == 1
     assert plan.batch == 8
+    assert plan.dims == 2
+    assert make_plan(COHORT, FINGERPRINT, at_speed(1e11)).dims == 3
+
+
+def measure(*shapes: tuple[int, int, int], **more: object) -> Fingerprint:
+    cases = [CaseMeasure(id=f"p{n}", shape=s, spacing_mm=(1, 1, 1), label_ml={"a": 1}) for n, s in enumerate(shapes)]
+    return FINGERPRINT.model_copy(update={"cases": tuple(cases), **more})
+
+
+def test_pictures_are_planned_flat_and_not_resampled() -> None:
+    found = measure((256, 256, 1), (320, 256, 1), (1024, 1024, 1), unit="px", components={"ct": 3})
+    plan = make_plan(COHORT, found, at_speed(1e11))
+    assert (plan.dims, plan.unit, plan.count_inputs()) == (2, "px", 4)
+    assert plan.spacing_mm == (1, 1, 1)
+    assert "no physical size" in plan.reasons["spacing_mm"]
+    assert plan.patch[0] % 2 ** (len(plan.network.strides) - 1) == 0
+    assert plan.normalization["ct"].kind == "each"
+
+
+def test_the_slowest_machine_gets_the_smallest_slices() -> None:
+    found = measure(*[(1024, 1024, 1)] * 3, unit="px")
+    plans = [make_plan(COHORT, found, at_speed(rate)) for rate in (1e6, 1e13)]
+    assert plans[0].patch[0] <= 96
+    assert plans[1].patch[0] >= 256
+
+
+def test_slices_and_volumes_together_need_a_word() -> None:
+    mixed = measure((64, 64, 1), (64, 64, 30))
+    with pytest.raises(InputError, match="case p0 is one slice, case p1 has 30; add --dims 2"):
+        make_plan(COHORT, mixed, at_speed(1e11))
+    assert make_plan(COHORT, mixed, at_speed(1e11), dims=2).dims == 2
+    with pytest.raises(InputError, match="case p0 is one slice"):
+        make_plan(COHORT, mixed, at_speed(1e11), dims=3)
 
 
 def test_ct_and_pet_keep_their_scale_and_mr_is_normalised_by_itself() -> None:
@@ -49,6 +83,7 @@ def test_ct_and_pet_keep_their_scale_and_mr_is_normalised_by_itself() -> None:
     assert plan_normalization("MR", STATISTICS).kind == "each"
     constant = STATISTICS.model_copy(update={"low": 60.0, "high": 60.0})
     assert plan_normalization("CT", constant).kind == "each"
+    assert plan_normalization("CT", STATISTICS, components=2).kind == "each"
 
 
 @pytest.mark.parametrize(("channels", "keys"), [(("ct",), ("image",)), (("ct", "mr"), ("ct", "mr"))])

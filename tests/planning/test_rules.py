@@ -3,6 +3,7 @@ import pytest
 
 from medunet.planning.rules import (
     allowed_voxels,
+    choose_dims,
     choose_topology,
     coarsen_spacing,
     plan_filters,
@@ -87,3 +88,9 @@ def test_a_grid_stays_fine_enough_for_small_labels_and_as_fine_as_the_patch_allo
 def test_a_small_label_is_a_ball_of_the_tenth_percentile() -> None:
     assert smallest_diameter([0.0, *[np.pi / 6 * 8] * 9, 100.0]) == pytest.approx(20.0)
     assert smallest_diameter([0.0]) == 0
+
+
+def test_axes_of_the_network_follow_the_slices() -> None:
+    assert choose_dims([(64, 64, 1), (32, 64, 1)]) == 2
+    assert choose_dims([(64, 64, 20), (32, 64, 8)]) == 3
+    assert choose_dims([(64, 64, 20), (32, 64, 1)]) is None

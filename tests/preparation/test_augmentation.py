@@ -17,3 +17,13 @@ def test_anisotropic_patches_turn_in_their_fine_plane_only() -> None:
     rotation = make_augmentation(plan)[0]["rotate_range"]
     assert rotation[:2] == [0.0, 0.0]
     assert rotation[2] > 3
+
+
+def test_pictures_turn_by_quarters_where_patches_are_square_and_colours_change_one_by_one() -> None:
+    flat = make_test_plan(dims=2)
+    plan = flat.model_copy(update={"unit": "px", "components": {"ct": 3}})
+    targets = {step["_target_"]: step for step in make_augmentation(plan)}
+    assert "RandRotate90d" in targets
+    assert targets["RandShiftIntensityd"]["channel_wise"]
+    oblong = plan.model_copy(update={"patch": (32, 16, 1)})
+    assert all(step["_target_"] != "RandRotate90d" for step in [*make_augmentation(oblong), *make_augmentation(flat)])

@@ -3,12 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicoms import change, make_grid, write_series
+from monai.transforms import Compose
+from PIL import Image
 from plans import make_test_plan
 
 from medunet.cohort import Case, Channel
-from medunet.errors import BundleError, SeriesError
-from medunet.planning import name_keys
-from medunet.preparation import locate_images, make_preprocessing, run_chain
+from medunet.errors import BundleError, InputError, SeriesError
+from medunet.planning import Normalization, Plan, name_keys
+from medunet.preparation import find_source_grid, locate_images, make_preprocessing, run_chain
 from medunet.preparation.chain import instantiate
 
 
@@ -69,3 +71,52 @@ def test_a_single_channel_is_called_image_and_chosen_series_go_along() -> None:
     assert name_keys(("ct",)) == ("image",)
     assert locate_images(case, ("ct",)) == ({"image": "x"}, {})
     assert locate_images(case, ("ct", "pet")) == ({"ct": "x", "pet": "y"}, {"y": "1.2"})
+
+
+def make_picture_plan(components: int) -> Plan:
+    each = {"mr": Normalization(kind="each")}
+    more = {"unit": "px", "components": {"mr": components}, "normalization": each}
+    return make_test_plan(dims=2, channels=("mr",)).model_copy(update=more)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (5, 7, 4)])
+def test_grey_is_repeated_alpha_cut_off_and_colour_kept(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    if shape[-1] == 4:
+        pixels[..., 3] = 255
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path)
+    steps = make_preprocessing(make_picture_plan(3))
+    ours = run_chain(steps, {"image": str(path)}, plan=make_picture_plan(3))
+    theirs = Compose(instantiate(steps))({"image": str(path)})["image"]
+    assert np.array_equal(ours.numpy()[..., 0], theirs.numpy())
+    colours = np.atleast_3d(pixels)[..., :3].astype(float)
+    expected = ((colours - colours.mean((0, 1))) / colours.std((0, 1))).transpose(2, 1, 0)
+    assert np.allclose(ours.numpy()[..., 0], np.broadcast_to(expected, (3, 7, 5)), atol=1e-5)
+    grid = find_source_grid(ours)
+    assert (grid.shape, grid.unit) == ((7, 5, 1), "px")
+    assert np.array_equal(grid.affine, np.eye(4))
+    assert np.array_equal(ours.affine, np.eye(4))
+
+
+def test_what_the_bundle_was_not_planned_for_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(path)
+    grey, volumes = make_picture_plan(1), make_test_plan()
+    with pytest.raises(InputError, match=r"a\.png: it has 3 components; the bundle takes 1"):
+        run_chain(make_preprocessing(grey), {"image": str(path)}, plan=grey)
+    with pytest.raises(InputError, match=r"a\.png: it is a picture; the bundle takes images with a physical size"):
+        run_chain(make_preprocessing(volumes), {"image": str(path)}, plan=volumes)
+    grid = make_grid()
+    write_series(tmp_path / "ct", grid)
+    with pytest.raises(InputError, match="it is no picture; the bundle takes pictures"):
+        run_chain(make_preprocessing(grey), {"image": str(tmp_path / "ct")}, plan=grey)
+
+
+def test_slices_of_a_2d_network_stay_where_they_are(tmp_path: Path) -> None:
+    grid = make_grid("axial", (40, 36, 30))
+    write_series(tmp_path, grid)
+    image = run_chain(make_preprocessing(make_test_plan(dims=2)), {"image": str(tmp_path)})
+    spacing = np.linalg.norm(np.asarray(image.affine)[:3, :3], axis=0)
+    assert spacing == pytest.approx((3.0, 3.0, grid.spacing[2]), abs=1e-3)
+    assert image.shape[3] == grid.shape[2]

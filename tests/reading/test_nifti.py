@@ -31,8 +31,14 @@ def test_a_sheared_sform_is_exact(tmp_path: Path) -> None:
 
 def test_a_single_volume_in_four_axes_is_one_volume(tmp_path: Path) -> None:
     assert read_volume(save(tmp_path / "a.nii", VOXELS[..., None])).voxels.shape == (1, 7, 6, 5)
+
+
+def test_volumes_of_one_file_are_components_and_a_time_series_is_refused(tmp_path: Path) -> None:
+    volume = read_volume(save(tmp_path / "a.nii.gz", np.stack([VOXELS, -VOXELS], -1)))
+    assert np.array_equal(volume.voxels, [VOXELS, -VOXELS])
+    assert volume.grid.shape == VOXELS.shape
     with pytest.raises(InputError, match="not one volume"):
-        read_volume(save(tmp_path / "b.nii", np.stack([VOXELS, VOXELS], -1)))
+        read_volume(save(tmp_path / "b.nii", np.stack([VOXELS] * 40, -1)))
 
 
 @pytest.mark.parametrize(

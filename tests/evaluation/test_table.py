@@ -1,0 +1,20 @@
+from medunet.evaluation import CaseScore, Scores, write_table
+
+SCORE = CaseScore(
+    case="a", label="nucleus", dice=0.9, nsd=0.8, truth_ml=1234, predicted_ml=1200, found=3, missed=1, false_found=2,
+    false_ml=40,
+)  # fmt: skip
+
+
+def test_pictures_are_measured_in_pixels_and_volumes_in_millimetres() -> None:
+    methods = {"medunet": (SCORE,), "threshold": (SCORE.model_copy(update={"dice": None, "nsd": None}),)}
+    pixels = write_table(Scores(unit="px", methods=methods)).splitlines()
+    assert "NSD 2px" in pixels[0]
+    assert pixels[0].endswith("false px")
+    assert pixels[1].split() == ["nucleus", "medunet", "0.900", "0.800", "3", "1", "2", "40"]
+    assert pixels[2].split()[2:4] == ["-", "-"]
+    assert "mm" not in "".join(pixels)
+    assert "mL" not in "".join(pixels)
+    volumes = write_table(Scores(methods=methods))
+    assert "NSD 2mm" in volumes
+    assert "lesions and mL over all" in volumes

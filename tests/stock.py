@@ -1,0 +1,26 @@
+"""Run a bundle by MONAI alone."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+BLOCK = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in ('medunet', 'SimpleITK', 'pydicom', 'scipy', 'pydantic', 'typer', OTHER):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refuse())
+sys.argv[0] = 'run'
+import runpy
+runpy.run_module('monai.bundle', run_name='__main__')
+"""
+
+
+def run_monai(*arguments: object, cwd: Path, code: int = 0, pictures: bool = False) -> str:
+    """Run `python -m monai.bundle` where only monai, fire, ignite and nibabel (or pillow) can be imported."""
+    block = BLOCK.replace("OTHER", repr("nibabel" if pictures else "PIL"))
+    command = [sys.executable, "-c", block, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+    assert done.returncode == code, done.stderr[-2000:]
+    return done.stdout + done.stderr
