@@ -13,7 +13,6 @@ def test_inference_and_evaluation_name_nothing_of_medunet(channels: tuple[str, .
     for config in (make_inference_config(plan), make_evaluate_config(plan)):
         assert "medunet" not in json.dumps(config)
     assert "medunet" in json.dumps(make_train_config(plan))
-    assert tuple(make_inference_config(plan)) == INFERENCE_KEYS
 
 
 def test_training_infers_with_the_same_network_and_window() -> None:
