@@ -1,9 +1,8 @@
-"""From a scan to a mask on its own grid: positions, backend, assemble, restore."""
+"""From a scan to a mask on its own grid: backend, assemble, restore."""
 
 from medunet.inference.assemble import assemble_logits
 from medunet.inference.box import Box, parse_box
 from medunet.inference.outputs import ENDINGS, MASK_FORMAT, Outputs, plan_outputs, write_outputs
-from medunet.inference.positions import place_patches
 from medunet.inference.predict import Predictor, open_predictor, predict_scan
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan, find_scan, find_scans, name_scan
@@ -21,7 +20,6 @@ __all__ = [
     "name_scan",
     "open_predictor",
     "parse_box",
-    "place_patches",
     "plan_outputs",
     "predict_scan",
     "restore_mask",

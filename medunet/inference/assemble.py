@@ -4,7 +4,7 @@ import torch
 from monai.data.utils import compute_importance_map
 
 from medunet.inference.backends import Backend
-from medunet.inference.positions import Start, place_patches
+from medunet.preparation import Start, place_patches
 from medunet.progress import track
 
 AT_ONCE = 2

@@ -11,12 +11,14 @@ from medunet.preparation.chain import (
     run_chain,
 )
 from medunet.preparation.patches import PatchDataset, WholeDataset
+from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
 from medunet.preparation.resample import resample_labels
 
 __all__ = [
     "PatchDataset",
     "PreparedCase",
+    "Start",
     "VolumeReader",
     "WholeDataset",
     "find_source_grid",
@@ -25,6 +27,7 @@ __all__ = [
     "make_augmentation",
     "make_postprocessing",
     "make_preprocessing",
+    "place_patches",
     "prepare_case",
     "prepare_cases",
     "resample_labels",

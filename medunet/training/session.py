@@ -1,20 +1,17 @@
 """One training run of one fold: its folder, its cases and its schedule."""
 
 import logging
-import math
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from medunet.bundle import Bundle, open_bundle, publish_weights
 from medunet.cohort import Case, Cohort, split_folds
 from medunet.errors import InputError
 from medunet.networks import measure_step
 from medunet.planning import Plan
-from medunet.preparation import PatchDataset, PreparedCase, instantiate, make_augmentation, prepare_cases
+from medunet.preparation import PatchDataset, PreparedCase, instantiate, make_augmentation, place_patches, prepare_cases
 from medunet.records import read_record, write_record
 from medunet.training.schedule import Schedule, make_schedule
 
@@ -150,13 +147,8 @@ def measure_loader(plan: Plan, cases: list[PreparedCase], seconds: float = 2.0) 
 
 def count_patches(case: PreparedCase, plan: Plan) -> int:
     """Patches of the sliding window over a prepared case."""
-    shape = case.label().shape
-    steps = [max(1, int(size * (1 - plan.overlap))) for size in plan.patch]
-    counts = [
-        max(1, math.ceil((n - size) / step) + 1) if size > 1 else n
-        for n, size, step in zip(shape, plan.patch, steps, strict=True)
-    ]
-    return int(np.prod(counts))
+    shape = tuple(max(pair) for pair in zip(case.label().shape, plan.patch, strict=True))
+    return len(place_patches(shape, plan.patch, plan.overlap))
 
 
 def default_workers() -> int:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from monai.data.utils import dense_patch_slices
 
-from medunet.inference.positions import place_patches
+from medunet.preparation.positions import place_patches
 
 SIZES = st.tuples(*[st.tuples(st.integers(4, 20), st.integers(0, 30))] * 3)
 
