@@ -322,5 +322,5 @@ def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: lis
     facts = {key: str(value) for key, value in bundle.metadata["training"].items()}
     facts["weights"] = bundle.metadata["weights_sha256"]
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    sheet = draw_overview([picture.image for picture in pictures[:6]], f"{name}: {subjects} it has never seen")
+    sheet = draw_overview([picture.image for picture in pictures[:8]], f"{name}: {subjects} it has never seen")
     sheet.save(folder / "overview.png")
