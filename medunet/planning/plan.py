@@ -9,8 +9,9 @@ from pydantic import Field
 
 from medunet.cohort import Cohort
 from medunet.errors import InputError
+from medunet.geometry import Unit
 from medunet.labels import LabelTable
-from medunet.planning.fingerprint import ChannelStatistics, Fingerprint, Unit
+from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,

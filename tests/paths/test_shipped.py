@@ -9,14 +9,21 @@ from one_fold import tabulate_cases
 
 import medunet
 from medunet.bundle import open_bundle
+from medunet.bundle.configs import make_evaluate_config, make_inference_config, make_train_config
+from medunet.bundle.metadata import make_metadata
 from medunet.cohort import find_cohort, write_cohort
 from medunet.evaluation import Scores
 from medunet.inference import open_predictor
-from medunet.records import read_record
+from medunet.records import read_json, read_record
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path.parent.parent for path in ROOT.glob("bundles/*/configs/plan.json"))
 MEGABYTE = 1_000_000
+CONFIGS = {
+    "inference.json": make_inference_config,
+    "evaluate.json": make_evaluate_config,
+    "train.json": make_train_config,
+}
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
@@ -30,6 +37,15 @@ def test_a_shipped_bundle_is_whole_and_its_card_shows_its_scores(folder: Path) -
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", card)
     assert pictures
     assert all((folder / "docs" / name).is_file() for name in pictures)
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
+def test_a_shipped_bundle_is_made_anew_without_a_difference(folder: Path) -> None:
+    plan = open_bundle(folder).plan
+    for name, make in CONFIGS.items():
+        assert read_json(folder / "configs" / name) == make(plan)
+    written, made = read_json(folder / "configs" / "metadata.json"), make_metadata(plan, folder.name)
+    assert all(written[key] == made[key] for key in ("schema", "network_data_format", "segments", "data_type"))
 
 
 @pytest.mark.data
