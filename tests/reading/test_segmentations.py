@@ -1,17 +1,20 @@
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dicoms import draw_balls, make_grid, write_seg, write_series
+from judges import needs_judges, read_by_dcmqi
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.uid import ExplicitVRBigEndian
 
 from medunet.errors import GeometryError, LabelError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
-from medunet.reading import read_segmentation
+from medunet.reading import find_series, measure_grid, read_segmentation
 
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 # 11 × 9 pixels: frames begin within bytes.
 GRID = make_grid("oblique", (11, 9, 7))
 MASK = draw_balls(GRID, ("organ", "tumor"))
@@ -134,3 +137,17 @@ def test_an_empty_mask_is_read(tmp_path: Path) -> None:
     empty = Mask("classes", np.zeros_like(MASK.voxels), GRID, MASK.table)
     write_seg(tmp_path / "m.dcm", empty, tmp_path / "series")
     assert not read_segmentation(tmp_path / "m.dcm", GRID, MASK.table).voxels.any()
+
+
+@pytest.mark.data
+@needs_judges
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the real scans aren't beside the checkout")
+def test_a_segmentation_of_other_software_is_read_as_dcmqi_does(tmp_path: Path) -> None:
+    """Two segments, frames only where there is something, positions rounded to seven digits."""
+    subprocess.run(["tar", "-xf", SHARED / "pet_seg.tar.xz", "-C", tmp_path], check=True)
+    grid = measure_grid(find_series(tmp_path / "pet_seg" / "PET").series[0])
+    (path,) = (tmp_path / "pet_seg" / "SEG").rglob("*.dcm")
+    table = LabelTable.from_names(["Neoplasm, Primary", "Neoplasm, Secondary"])
+    read = read_segmentation(path, grid, table)
+    assert np.unique(read.voxels).tolist() == [0, 1, 2]
+    assert np.array_equal(read.voxels, read_by_dcmqi(path, grid, tmp_path / "out"))
