@@ -28,8 +28,8 @@ WIDTHS = (32, 24, 16, 8)
 PATCH_EDGES = (128, 96, 80, 64, 48, 40)
 """Patches of as many voxels as these cubes are tried for each width, largest first. Isensee 2021 plans 128³ for
 8 GB of GPU memory at a batch of 2."""
-WIDE_EDGE = 64
-"""A network wider than the narrowest isn't worth a smaller patch than this cube."""
+WIDE_EDGE = {2: 128, 3: 64}
+"""A network wider than the narrowest isn't worth a smaller patch than this square or cube."""
 SLICE_EDGES = (512, 384, 256, 192, 128, 96)
 """The same for squares of 2D patches."""
 BATCH = {2: 8, 3: 2}
@@ -241,7 +241,7 @@ def _list_candidates(base: Plan, fingerprint: Fingerprint, memory_gib: float) ->
             narrow = width == WIDTHS[-1]
             last = narrow and edge == edges[-1]
             fits = edge**base.dims <= allowed_voxels(memory_gib, width, base.batch)
-            worth = narrow or base.dims == 2 or edge >= WIDE_EDGE
+            worth = narrow or edge >= WIDE_EDGE[base.dims]
             plan = _with_network(base, fingerprint, width, edge**base.dims)
             if (last or (fits and worth)) and plan not in found:
                 found.append(plan)
