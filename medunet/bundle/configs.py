@@ -10,9 +10,25 @@ from medunet.planning import Plan
 from medunet.preparation import make_augmentation, make_postprocessing, make_preprocessing
 
 Config = dict[str, Any]
-INFERENCE_KEYS = ("imports", "bundle_root", "output_dir", "dataset_dir", "device", "network_def", "network", "inferer")
-INFERENCE_KEYS += ("datalist", "preprocessing", "dataset", "dataloader", "postprocessing", "handlers", "evaluator")
-INFERENCE_KEYS += ("initialize", "run")
+INFERENCE_KEYS = (
+    "imports",
+    "bundle_root",
+    "output_dir",
+    "dataset_dir",
+    "device",
+    "network_def",
+    "network",
+    "inferer",
+    "datalist",
+    "preprocessing",
+    "dataset",
+    "dataloader",
+    "postprocessing",
+    "handlers",
+    "evaluator",
+    "initialize",
+    "run",
+)
 """Top keys of `inference.json`."""
 DEVICE = "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
 

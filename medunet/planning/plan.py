@@ -203,7 +203,9 @@ def plan_normalization(modality: str, statistics: ChannelStatistics, components:
     """Normalisation of one channel: fixed for CT and PET, of each image by itself for the rest (Isensee 2021).
 
     Labels of one single intensity give no scale, so such a channel is normalised by itself as well; so is one of
-    several components, which share no scale.
+    several components, which share no scale. On nuclei (fold 0, 250 steps, one run each) a z-score of each component,
+    one of the whole picture, and one fixed scale gave Dice 0.867, 0.871 and 0.878: too near to tell apart, and only
+    z-scores take 8 and 16 bits and any exposure.
     """
     if modality in ("CT", "PT") and statistics.high > statistics.low and components == 1:
         return Normalization(
