@@ -4,6 +4,7 @@ These lists stand in the bundle's `inference.json` and `evaluate.json`, where MO
 medunet's own prediction and training, which read them from there.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -18,7 +19,9 @@ from medunet.errors import BundleError, InputError, raise_ours
 from medunet.geometry import Grid
 from medunet.planning import Normalization, Plan, name_keys
 from medunet.preparation.reader import VolumeReader
+from medunet.reading import ReadOptions
 
+LOGGER = logging.getLogger(__name__)
 Step = dict[str, Any]
 FAR = 2**30
 """Beyond the end of every picture."""
@@ -150,7 +153,7 @@ def _holds_expression(value: Any) -> bool:
 def run_chain(
     steps: Sequence[Step],
     paths: Mapping[str, str],
-    series: Mapping[str, str] | None = None,
+    options: Mapping[str, ReadOptions] | None = None,
     plan: Plan | None = None,
 ) -> Any:
     """Run a preprocessing chain with medunet's reader in place of MONAI's.
@@ -158,7 +161,7 @@ def run_chain(
     Args:
         steps: as from `make_preprocessing`.
         paths: a path for each channel key.
-        series: SeriesInstanceUID by path, for folders with several series.
+        options: how to read it, by channel key.
         plan: refuses images of another kind than it was made for.
 
     Returns:
@@ -172,10 +175,15 @@ def run_chain(
         raise BundleError(
             "preprocessing", "its first transform is not LoadImaged", "restore the bundle's inference.json"
         )
+    data: dict[str, Any] = {}
     try:
-        data = load(dict(paths), reader=VolumeReader(series))
+        for key, path in paths.items():
+            # One channel at a time, since two of them may lie in one folder, or in one series.
+            (load,) = instantiate([{**steps[0], "keys": [key]}])
+            data |= load({key: path}, reader=VolumeReader((options or {}).get(key)))
         if plan is not None:
             _check_kind(data, paths, plan)
+            _tell_notes(data, paths)
         image = Compose(rest)(data)["image"]
     except RuntimeError as error:
         raise_ours(error)
@@ -192,13 +200,22 @@ def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], plan: Plan) -
             raise InputError(paths[key], f"it has {found} components", f"the bundle takes {wanted}")
         if picture and data[key].shape[1:] != data[plan.image_keys()[0]].shape[1:]:
             raise InputError(paths[key], f"its size differs from that of the {plan.channels[0]}", "give equal sizes")
+        units, planned = data[key].meta.get("units"), plan.units.get(name)
+        if units and planned and units != planned:
+            why = data[key].meta["notes"]
+            raise InputError(paths[key], f"its values are in {units} ({why})", f"the bundle takes {planned}")
 
 
-def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
-    """What a preprocessing chain needs of a case: a path by key, and the SeriesInstanceUID by path."""
-    images = [case.channels[name] for name in channels]
-    paths = {key: image.path for key, image in zip(name_keys(channels), images, strict=True)}
-    return paths, {image.path: image.series for image in images if image.series}
+def _tell_notes(data: Mapping[str, Any], paths: Mapping[str, str]) -> None:
+    for key, path in paths.items():
+        if notes := data[key].meta["notes"]:
+            LOGGER.info("%s: %s", path, notes)
+
+
+def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str], dict[str, ReadOptions]]:
+    """What a preprocessing chain needs of a case: by key a path, and how to read it."""
+    images = dict(zip(name_keys(channels), (case.channels[name] for name in channels), strict=True))
+    return {key: image.path for key, image in images.items()}, {**images}
 
 
 def find_source_grid(image: MetaTensor) -> Grid:

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 from commands import run
+from dicoms import change
+from pydicom import Dataset
 
 from medunet.bundle import publish_weights
 
@@ -16,6 +18,28 @@ def test_predict_by_name_of_the_channel(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(monkeypatch, "predict", trained, "--image", f"ct={patients[0] / 'CT'}", "-o", tmp_path) == 0
+    assert "CT.nii.gz: lesion" in capsys.readouterr().out
+
+
+def test_a_phase_is_chosen(
+    trained: Path,
+    patients: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for number in (1, 2):
+        shutil.copytree(patients[0] / "CT", tmp_path / "CT" / str(number))
+
+        def edit(dataset: Dataset, k: int, number: int = number) -> None:
+            dataset.SOPInstanceUID = f"1.2.{number}.{k}"
+            dataset.AcquisitionNumber = number
+
+        change(tmp_path / "CT" / str(number), edit)
+    assert run(monkeypatch, "predict", trained, tmp_path / "CT", "-o", tmp_path / "out") == 2
+    assert "choose one with --phase" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert run(monkeypatch, "predict", trained, tmp_path / "CT", "-o", tmp_path / "out", "--phase", "ct=2") == 0
     assert "CT.nii.gz: lesion" in capsys.readouterr().out
 
 
