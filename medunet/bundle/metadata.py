@@ -18,8 +18,6 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
     classes = {"0": "background", **{str(label.value): label.name for label in plan.labels.labels}}
     shape = list(plan.patch[:2]) if plan.dims == 2 else list(plan.patch)
     packages = (READING_PACKAGE[plan.unit], *INFERENCE_PACKAGES)
-    components = [name for name in plan.channels for _ in range(plan.components.get(name, 1))]
-    inputs = {str(n): plan.modalities[channel] for n, channel in enumerate(components)}
     return {
         "schema": SCHEMA,
         "version": "0.1.0",
@@ -47,7 +45,7 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
                     "dtype": "float32",
                     "value_range": [],
                     "is_patch_data": True,
-                    "channel_def": inputs,
+                    "channel_def": _describe_inputs(plan),
                 }
             },
             "outputs": {
@@ -64,6 +62,16 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _describe_inputs(plan: Plan) -> dict[str, str]:
+    """Modality of each input, and its units where they are known: other readers than ours leave a PET in Bq/ml."""
+    said = {
+        name: f"{plan.modalities[name]} in {plan.units[name]}" if name in plan.units else plan.modalities[name]
+        for name in plan.channels
+    }
+    components = [name for name in plan.channels for _ in range(plan.components.get(name, 1))]
+    return {str(n): said[name] for n, name in enumerate(components)}
 
 
 def _describe_label(label: Label) -> dict[str, Any]:

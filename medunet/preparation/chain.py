@@ -4,7 +4,6 @@ These lists stand in the bundle's `inference.json` and `evaluate.json`, where MO
 medunet's own prediction and training, which read them from there.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -21,7 +20,6 @@ from medunet.planning import Normalization, Plan, name_keys
 from medunet.preparation.reader import VolumeReader
 from medunet.reading import ReadOptions
 
-LOGGER = logging.getLogger(__name__)
 Step = dict[str, Any]
 FAR = 2**30
 """Beyond the end of every picture."""
@@ -165,7 +163,8 @@ def run_chain(
         plan: refuses images of another kind than it was made for.
 
     Returns:
-        The `image`: a MetaTensor (C, I, J, K) with its affine; K is 1 for a picture.
+        The `image`: a MetaTensor (C, I, J, K) with its affine, and what its files were noted for as `notes` of its
+        meta data; K is 1 for a picture.
 
     Raises:
         MedunetError: a file is refused, in the sentence of its reader.
@@ -183,8 +182,9 @@ def run_chain(
             data |= load({key: path}, reader=VolumeReader((options or {}).get(key)))
         if plan is not None:
             _check_kind(data, paths, plan)
-            _tell_notes(data, paths)
+        notes = tuple(f"{path}: {note}" for key, path in paths.items() if (note := data[key].meta["notes"]))
         image = Compose(rest)(data)["image"]
+        image.meta["notes"] = notes
     except RuntimeError as error:
         raise_ours(error)
     return image if image.ndim == 4 else image[..., None]
@@ -204,12 +204,6 @@ def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], plan: Plan) -
         if units and planned and units != planned:
             why = data[key].meta["notes"]
             raise InputError(paths[key], f"its values are in {units} ({why})", f"the bundle takes {planned}")
-
-
-def _tell_notes(data: Mapping[str, Any], paths: Mapping[str, str]) -> None:
-    for key, path in paths.items():
-        if notes := data[key].meta["notes"]:
-            LOGGER.info("%s: %s", path, notes)
 
 
 def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str], dict[str, ReadOptions]]:

@@ -21,6 +21,7 @@ from medunet.records import suggest
 LOGGER = logging.getLogger(__name__)
 BITS = {"BINARY": (1,), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
 """Bits of a pixel by SegmentationType (DICOM PS3.3 C.8.20.2)."""
+FRACTIONS = "it holds fractions; voxels of at least one half belong to a segment"
 _AGAIN = "export it again"
 
 
@@ -68,7 +69,7 @@ def read_segmentation(
                 j, i = np.nonzero(inside)
                 index = start + i[:, None] * steps[0] + j[:, None] * steps[1]
                 _mark(labels, index, values[segment], table, header.subject)
-    return Mask("classes", labels, grid, table)
+    return Mask("classes", labels, grid, table, (FRACTIONS,) if dataset.SegmentationType == "FRACTIONAL" else ())
 
 
 def _check_encoding(dataset: Any, path: Path | str) -> None:
@@ -86,7 +87,7 @@ def _check_encoding(dataset: Any, path: Path | str) -> None:
     if kind == "FRACTIONAL":
         if not dataset.get("MaximumFractionalValue"):
             raise LabelError(path, "it says no Maximum Fractional Value", _AGAIN)
-        LOGGER.warning("%s: it holds fractions; voxels of at least one half belong to a segment", path)
+        LOGGER.warning("%s: %s", path, FRACTIONS)
 
 
 def _number_segments(dataset: Any, path: Path | str) -> dict[str, int]:

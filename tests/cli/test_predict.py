@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -41,6 +42,22 @@ def test_a_phase_is_chosen(
     assert not (tmp_path / "out").exists()
     assert run(monkeypatch, "predict", trained, tmp_path / "CT", "-o", tmp_path / "out", "--phase", "ct=2") == 0
     assert "CT.nii.gz: lesion" in capsys.readouterr().out
+
+
+def test_what_was_assumed_is_in_the_record(
+    trained: Path, patients: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(patients[0] / "CT", tmp_path / "CT")
+
+    def forget(dataset: Dataset, _: int) -> None:
+        del dataset.RescaleSlope, dataset.RescaleIntercept
+
+    change(tmp_path / "CT", forget)
+    arguments = ("predict", trained, tmp_path / "CT", "-o", tmp_path / "out")
+    assert run(monkeypatch, *arguments) == 2
+    assert run(monkeypatch, *arguments, "--assume-rescale", "1,-1024") == 0
+    (note,) = json.loads((tmp_path / "out" / "CT.json").read_text())["notes"]
+    assert note == f"{tmp_path / 'CT'}: HU by the given slope and intercept, (1.0, -1024.0)"
 
 
 def test_a_segmentation_of_nothing_is_told(

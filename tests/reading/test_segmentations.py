@@ -86,7 +86,9 @@ def test_fractions_count_from_one_half_on(seg: Path, compressed: bool, caplog: p
         if compressed:
             dataset.compress(RLELossless, encoding_plugin="pydicom")
 
-    assert np.array_equal(read_segmentation(edit(seg, weigh), GRID, MASK.table).voxels, MASK.voxels)
+    mask = read_segmentation(edit(seg, weigh), GRID, MASK.table)
+    assert np.array_equal(mask.voxels, MASK.voxels)
+    assert "it holds fractions" in mask.notes[0]
     assert "it holds fractions" in caplog.text
     with pytest.raises(LabelError, match="no Maximum Fractional Value"):
         read_segmentation(edit(seg, lambda dataset: dataset.pop("MaximumFractionalValue")), GRID, MASK.table)
