@@ -313,10 +313,10 @@ def _find_floors(bundle: "Bundle", own: "Cohort | None", training: Sequence["Cas
 
 def _find_prediction(predictions: Path, case: "Case", truth: "Mask") -> "Mask":
     from medunet.errors import MissingInputError
-    from medunet.inference import ENDINGS, MASK_FORMAT
+    from medunet.inference import name_mask
     from medunet.reading import read_mask
 
-    path = predictions / f"{case.id}{ENDINGS[MASK_FORMAT[truth.grid.unit]]}"
+    path = predictions / name_mask(case.id, truth.grid.unit)
     if not path.is_file():
         raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
     return read_mask(path, truth.grid, truth.table)
@@ -337,5 +337,5 @@ def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: lis
     facts = {key: str(value) for key, value in bundle.metadata["training"].items()}
     facts["weights"] = bundle.metadata["weights_sha256"]
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    sheet = draw_overview([picture.image for picture in pictures[:6]], f"{name}: {subjects} it has never seen")
+    sheet = draw_overview([picture.image for picture in pictures[:8]], f"{name}: {subjects} it has never seen")
     sheet.save(folder / "overview.png")

@@ -54,13 +54,13 @@ def write_mask(path: Path, mask: np.ndarray, grid: Grid, voxels: np.ndarray) -> 
     write_contours(path, mask, grid, make_identity(voxels, grid), "lesion")
 
 
-def draw_balls(grid: Grid, names: Sequence[str] = ("lesion",)) -> Mask:
+def draw_balls(grid: Grid, names: Sequence[str] = ("lesion",), radius_mm: float = 3.2) -> Mask:
     """A ball for each label, small beside the grid, none symmetric to another or to itself within the grid."""
     index = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
     voxels = np.zeros(grid.shape, np.uint8)
     for n in range(len(names)):
         centre = (np.array(grid.shape) - 1) * (0.3 + 0.4 * n, 0.6 - 0.2 * n, 0.3 + 0.5 * n)
-        voxels[np.linalg.norm((index - centre) * grid.spacing, axis=-1) < 3.2] = n + 1
+        voxels[np.linalg.norm((index - centre) * grid.spacing, axis=-1) < radius_mm] = n + 1
         assert (voxels == n + 1).any()
     return Mask("classes", voxels, grid, LabelTable.from_names(list(names)))
 

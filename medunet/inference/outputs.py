@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medunet.bundle import Bundle
 from medunet.errors import InputError, SeriesError
+from medunet.geometry import Unit
 from medunet.inference.predict import Predictor
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
@@ -16,7 +17,7 @@ from medunet.writing import Algorithm, check_source, write_nifti, write_picture,
 
 ENDINGS = {"nifti": ".nii.gz", "png": ".png", "seg": ".seg.dcm"}
 """Formats and how their files end."""
-MASK_FORMAT = {"mm": "nifti", "px": "png"}
+MASK_FORMAT: dict[Unit, str] = {"mm": "nifti", "px": "png"}
 """Format of label maps by the unit of their grid."""
 
 
@@ -35,6 +36,11 @@ class Outputs:
     record: Path
     empty_seg: bool = True
     slices: tuple[str, ...] = ()
+
+
+def name_mask(name: str, unit: Unit) -> str:
+    """File name of the label map of a scan or case: NIfTI, or PNG for pictures."""
+    return name + ENDINGS[MASK_FORMAT[unit]]
 
 
 def plan_outputs(

@@ -10,13 +10,12 @@ from pydantic import Field
 
 from medunet.cohort import Case, Cohort, read_channel, read_label
 from medunet.errors import GeometryError, InputError, LabelError
-from medunet.geometry import Grid, Points, check_same_grid
+from medunet.geometry import Grid, Points, Unit, check_same_grid
 from medunet.progress import track
 from medunet.reading import Source, Volume
 from medunet.records import Record
 
 LOGGER = logging.getLogger(__name__)
-Unit = Literal["mm", "px"]
 SAMPLES = 10_000
 """Foreground voxels taken of one case, so that a large tumor counts no more than a small one."""
 

@@ -16,6 +16,8 @@ def test_what_the_schema_requires_is_there() -> None:
     assert inputs["num_channels"] == len(inputs["channel_def"]) == 2
     assert outputs["channel_def"] == {"0": "background", "1": "lesion"}
     assert "medunet" not in metadata["required_packages_version"]
+    assert metadata["segments"]["1"]["label"] == "lesion"
+    assert metadata["segments"]["1"]["type"] == {"scheme": "SCT", "value": "52988006", "meaning": "Lesion"}
 
 
 def test_components_of_pictures_are_inputs_and_pillow_reads_them() -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicoms import draw_balls, make_grid, write_seg, write_series
+from judges import needs_judges, read_by_dcmqi
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.uid import ExplicitVRBigEndian, RLELossless
 
 from medunet.errors import GeometryError, LabelError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
-from medunet.reading import read_label_file, read_mask, read_segmentation, read_volume
+from medunet.reading import find_series, measure_grid, read_label_file, read_mask, read_segmentation, read_volume
 
 # 11 × 9 pixels: frames begin within bytes.
 GRID = make_grid("oblique", (11, 9, 7))
@@ -226,3 +227,16 @@ def test_an_empty_mask_is_read(tmp_path: Path) -> None:
     empty = Mask("classes", np.zeros_like(MASK.voxels), GRID, MASK.table)
     write_seg(tmp_path / "m.dcm", empty, tmp_path / "series")
     assert not read_segmentation(tmp_path / "m.dcm", GRID, MASK.table).voxels.any()
+
+
+@pytest.mark.data
+@needs_judges
+@pytest.mark.data
+def test_a_segmentation_of_other_software_is_read_as_dcmqi_does(pet_seg: Path, tmp_path: Path) -> None:
+    """Two segments, frames only where there is something, positions rounded to seven digits."""
+    grid = measure_grid(find_series(pet_seg / "PET").series[0])
+    (path,) = (pet_seg / "SEG").rglob("*.dcm")
+    table = LabelTable.from_names(["Neoplasm, Primary", "Neoplasm, Secondary"])
+    read = read_segmentation(path, grid, table)
+    assert np.unique(read.voxels).tolist() == [0, 1, 2]
+    assert np.array_equal(read.voxels, read_by_dcmqi(path, grid, tmp_path / "out"))
