@@ -38,7 +38,6 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
 
 
 def _describe_data(plan: Plan) -> dict[str, Any]:
-    components = [plan.modalities[name] for name in plan.channels for _ in range(plan.components.get(name, 1))]
     classes = ["background", *plan.labels.names]
     common = {
         "type": "image",
@@ -47,7 +46,11 @@ def _describe_data(plan: Plan) -> dict[str, Any]:
         "value_range": [],
         "is_patch_data": True,
     }
-    image = {"format": "magnitude", "modality": ", ".join(plan.modalities.values()), **_number(components)}
+    image = {
+        "format": "magnitude",
+        "modality": ", ".join(plan.modalities.values()),
+        **_number(_describe_inputs(plan)),
+    }
     return {
         "inputs": {"image": {**common, **image}},
         "outputs": {"pred": {**common, "format": "segmentation", **_number(classes)}},
@@ -56,6 +59,15 @@ def _describe_data(plan: Plan) -> dict[str, Any]:
 
 def _number(channels: Sequence[str]) -> dict[str, Any]:
     return {"num_channels": len(channels), "channel_def": {str(n): name for n, name in enumerate(channels)}}
+
+
+def _describe_inputs(plan: Plan) -> list[str]:
+    """Modality of each input, and its units where they are known: other readers than ours leave a PET in Bq/ml."""
+    said = {
+        name: f"{plan.modalities[name]} in {plan.units[name]}" if name in plan.units else plan.modalities[name]
+        for name in plan.channels
+    }
+    return [said[name] for name in plan.channels for _ in range(plan.components.get(name, 1))]
 
 
 def _describe_label(label: Label) -> dict[str, Any]:

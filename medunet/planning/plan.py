@@ -104,6 +104,8 @@ class Plan(Record):
     """"px" for pictures: images without a physical size, which are not resampled."""
     components: dict[str, int] = Field(default_factory=dict)
     """Components of a file of each channel, 1 where not named; a grey picture is repeated where it is 3."""
+    units: dict[str, str] = Field(default_factory=dict)
+    """Of the values of each channel (HU, SUVbw, …), where the cohort's files say so; files in others are refused."""
     spacing_mm: tuple[float, float, float]
     """Grid of the network, along x, y, z (RAS); 1 for pictures. A 2D network takes slices as they lie along z."""
     normalization: dict[str, Normalization]
@@ -162,18 +164,18 @@ def make_plan(
     """
     axes = _check_dims(dims, fingerprint)
     spacing, why_spacing = _plan_grid(axes, fingerprint)
+    components = fingerprint.components
     base = Plan(
         dims=axes,
         channels=cohort.channels,
         modalities=cohort.modalities,
         labels=code_labels(cohort.labels),
         unit=fingerprint.unit,
-        components=fingerprint.components,
+        components=components,
+        units=fingerprint.units,
         spacing_mm=spacing,
         normalization={
-            name: plan_normalization(
-                cohort.modalities[name], fingerprint.channels[name], fingerprint.components.get(name, 1)
-            )
+            name: plan_normalization(cohort.modalities[name], fingerprint.channels[name], components.get(name, 1))
             for name in cohort.channels
         },
         patch=(1, 1, 1),

@@ -26,3 +26,9 @@ def test_components_of_pictures_are_inputs_and_pillow_reads_them() -> None:
     inputs = metadata["network_data_format"]["inputs"]["image"]
     assert inputs["num_channels"] == len(inputs["channel_def"]) == 3
     assert "pillow" in metadata["required_packages_version"]
+
+
+def test_inputs_say_their_units() -> None:
+    plan = make_test_plan(channels=("ct", "pet")).model_copy(update={"units": {"pet": "SUVbw"}})
+    inputs = make_metadata(plan, "b")["network_data_format"]["inputs"]["image"]
+    assert inputs["channel_def"] == {"0": "CT", "1": "PT in SUVbw"}
