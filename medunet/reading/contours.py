@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 
-from medunet.errors import LabelError
+from medunet.errors import LabelError, refuse_damage
 from medunet.geometry import RECORDED_MM, Grid, Points
 
 LOGGER = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ def read_contour_file(path: Path | str) -> ContourFile:
     Raises:
         LabelError: it is none.
     """
-    return describe_contours(read_object(path, RTSTRUCT), str(path))
+    with refuse_damage(path, LabelError):
+        return describe_contours(read_object(path, RTSTRUCT), str(path))
 
 
 def read_object(path: Path | str, modality: str) -> Any:
@@ -98,7 +99,11 @@ def read_contours(path: Path | str) -> dict[str, list[Points]]:
     Raises:
         LabelError: it is no RTSTRUCT, two structures have one name, or points are no triples.
     """
-    dataset = read_object(path, RTSTRUCT)
+    with refuse_damage(path, LabelError):
+        return _take_contours(read_object(path, RTSTRUCT), path)
+
+
+def _take_contours(dataset: Any, path: Path | str) -> dict[str, list[Points]]:
     names: dict[str, str] = {}
     for roi in dataset.get("StructureSetROISequence") or []:
         name = str(roi.get("ROIName", ""))

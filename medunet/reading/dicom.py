@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pydicom
+from pydicom.encaps import get_frame
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
@@ -20,9 +20,11 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medunet.errors import SeriesError
+from medunet.errors import SeriesError, refuse_damage
 from medunet.geometry import Grid
 from medunet.progress import track
+from medunet.reading.codestreams import measure_stream
+from medunet.reading.headers import read_dataset
 from medunet.reading.series import Series, sort_series
 
 PLUGINS: dict[str, str] = {
@@ -41,6 +43,8 @@ PLUGINS: dict[str, str] = {
 those returns wrong values without an error."""
 LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
 """Transfer syntaxes that may lose, whether or not the header says so."""
+JPEG_LS = {JPEGLSLossless, JPEGLSNearLossless}
+END_OF_IMAGE = b"\xff\xd9"
 GREY = ("MONOCHROME1", "MONOCHROME2")
 HIGHEST_HU, HIGHEST_SHARE = 30000, 0.001
 """More than this share of a CT's voxels above this value are negative values that were declared unsigned."""
@@ -72,20 +76,23 @@ def decode_series(series: Series) -> tuple[npt.NDArray[np.generic], Grid, tuple[
     stack = _Stack(grid)
     plain: str | None = None
     rescaled: str | None = None
+    signs = set()
     for k, header in enumerate(track(headers, "reading slices", len(headers))):
-        dataset = pydicom.dcmread(header.path)
-        rescale = _read_rescale(dataset, header.path)
+        with refuse_damage(header.path, SeriesError):
+            dataset = read_dataset(header.path)
+            rescale = _read_rescale(dataset, header.path)
+            pixels, found = _decode(dataset, header.path)
+            signs.add(dataset.get("PixelRepresentation"))
+            notes += tuple(note for note in (*found, *_find_oddities(dataset)) if note not in notes)
         plain = plain if rescale else header.path
         rescaled = header.path if rescale else rescaled
         if plain and rescaled:
             raise SeriesError(
                 plain, f"Rescale Slope and Intercept are missing, but {rescaled} has them", "restore the header"
             )
-        pixels, found = _decode(dataset, header.path)
         stack.put(k, pixels, rescale)
-        notes += tuple(note for note in (*found, *_find_oddities(dataset)) if note not in notes)
-    if series.modality == "CT":
-        _check_sign(stack, series.folder)
+    if series.modality == "CT" or len(signs) > 1:
+        _check_sign(stack, series.folder, HIGHEST_SHARE if len(signs) == 1 else 0.0)
     return stack.voxels.transpose(2, 1, 0)[None], grid, notes
 
 
@@ -120,12 +127,12 @@ def _fits_int16(pixels: npt.NDArray[np.generic], rescale: Rescale | None, offset
     return int(pixels.min()) + offset >= -32768 and int(pixels.max()) + offset <= 32767
 
 
-def _check_sign(stack: _Stack, subject: str) -> None:
+def _check_sign(stack: _Stack, subject: str, allowed: float) -> None:
     share = stack.high / stack.voxels.size
-    if share > HIGHEST_SHARE:
+    if share > allowed:
         raise SeriesError(
             subject,
-            f"{share:.1%} of its voxels lie above {HIGHEST_HU} HU, as if negative values were declared unsigned",
+            f"{share:.2%} of its voxels lie above {HIGHEST_HU}, as if negative values were declared unsigned",
             "correct Pixel Representation in its headers",
         )
 
@@ -136,6 +143,8 @@ def _decode(dataset: Any, path: str) -> tuple[npt.NDArray[np.generic], tuple[str
     notes: tuple[str, ...] = ()
     if syntax in PLUGINS:
         dataset.pixel_array_options(decoding_plugin=PLUGINS[syntax])
+        if syntax != RLELossless:
+            _check_stream(dataset, syntax, path)
     elif syntax.is_compressed:
         raise SeriesError(path, f"its compression {syntax.name} is not read", "convert it without loss")
     else:
@@ -159,10 +168,31 @@ def _check_image(dataset: Any, path: str) -> UID:
         raise SeriesError(path, f"it is a colour image ({kind})", "give the original series, not a screenshot")
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise SeriesError(path, "Pixel Data is missing", "restore the file")
+    stored, highest = dataset.get("BitsStored"), dataset.get("HighBit")
+    if stored is not None and highest is not None and highest != stored - 1:
+        # PS3.5 8.1.1; decoders take the lowest bits.
+        raise SeriesError(path, f"its High Bit is {highest} with {stored} Bits Stored", "restore the header")
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax:
         raise SeriesError(path, "Transfer Syntax UID is missing", "restore the header")
     return UID(syntax)
+
+
+def _check_stream(dataset: Any, syntax: UID, path: str) -> None:
+    """A codestream of another size than its header's would be cut or filled to it without a word."""
+    try:
+        stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        size = measure_stream(stream)
+    # pydicom raises whatever it likes for items that are damaged.
+    except Exception as error:
+        raise SeriesError(path, f"its pixels can't be decoded ({str(error)[:120]})", "restore the file") from error
+    if syntax in JPEG_LS and not stream.rstrip(b"\0").endswith(END_OF_IMAGE):
+        # CharLS refuses it too, after five seconds a slice.
+        raise SeriesError(path, "its pixels can't be decoded (the JPEG-LS stream breaks off)", "restore the file")
+    if size != (dataset.Rows, dataset.Columns):
+        found = "no size" if size is None else f"{size[0]} Rows and {size[1]} Columns"
+        expected = f"{dataset.Rows} and {dataset.Columns}, as in its header"
+        raise SeriesError(path, f"its compressed pixels have {found}", "restore the file", expected)
 
 
 def _check_length(dataset: Any, path: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.uid import ExplicitVRBigEndian
 
-from medunet.errors import GeometryError, LabelError
+from medunet.errors import GeometryError, LabelError, refuse_damage
 from medunet.geometry import RECORDED_MM, Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
 from medunet.reading.contours import read_object
@@ -38,9 +38,13 @@ def read_segmentation(
         GeometryError: its pixels are no voxels of the grid.
         SeriesError: a frame has no position, orientation or spacing.
     """
-    dataset = read_object(path, SEG)
+    with refuse_damage(path, LabelError):
+        return _place_frames(read_object(path, SEG), path, grid, table, segments or {})
+
+
+def _place_frames(dataset: Any, path: Path | str, grid: Grid, table: LabelTable, segments: Mapping[str, str]) -> Mask:
     _check_encoding(dataset, path)
-    values = _match_segments(dataset, table, segments or {}, path)
+    values = _match_segments(dataset, table, segments, path)
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     shared = (dataset.get("SharedFunctionalGroupsSequence") or [{}])[0]
     labels = np.zeros(grid.shape, dtype=np.uint16)

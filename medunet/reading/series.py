@@ -1,21 +1,21 @@
 """Find the DICOM series of a folder by their headers, and what else lies there."""
 
 import os
+import zipfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import CTImageStorage, MRImageStorage, PositronEmissionTomographyImageStorage
 
-from medunet.errors import MissingInputError, SeriesError
+from medunet.errors import MissingInputError, SeriesError, refuse_damage
 from medunet.geometry import ACCEPTED_MM, Grid
 from medunet.progress import track
 from medunet.reading.contours import RTSTRUCT, ContourFile, describe_contours
-from medunet.reading.headers import Header, fit_grid, order_headers, read_header
+from medunet.reading.headers import Header, fit_grid, order_headers, read_dataset, read_header
 
 NO_IMAGES = {"RTSTRUCT", "RTPLAN", "RTDOSE", "SEG", "SR", "PR", "KO", "REG", "DOC"}
 SLICES = {CTImageStorage, MRImageStorage, PositronEmissionTomographyImageStorage}
@@ -94,7 +94,9 @@ class _Image:
 
 # Enhanced multi-frame images keep their places in functional groups (DICOM PS3.3 C.7.6.16).
 _PLACES = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "PerFrameFunctionalGroupsSequence")
-_TAGS = ("SeriesInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "SeriesDescription")
+_ALIKE = ("Modality", "FrameOfReferenceUID", "EchoTime", "DiffusionBValue", "TemporalPositionIdentifier")
+"""Slices that differ in one of these are no single image, even where together they lie on a regular grid."""
+_TAGS = ("SeriesInstanceUID", "PatientID", "StudyInstanceUID", "SeriesDescription", *_ALIKE)
 
 
 def find_series(folder: Path | str) -> Findings:
@@ -117,15 +119,16 @@ def find_series(folder: Path | str) -> Findings:
     images: dict[str, list[_Image]] = defaultdict(list)
     contours, others = [], []
     for path in track(paths, "reading headers", len(paths)):
-        dataset = _read_dataset(path)
-        reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
-        if reason == RTSTRUCT:
-            contours.append(describe_contours(dataset, str(path)))
-        elif reason:
-            others.append((str(path), reason))
-        else:
-            image = _take_image(dataset, str(path))
-            images[image.tags["SeriesInstanceUID"]].append(image)
+        with refuse_damage(path, SeriesError):
+            dataset = _read_dataset(path)
+            reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
+            if reason == RTSTRUCT:
+                contours.append(describe_contours(dataset, str(path)))
+            elif reason:
+                others.append((str(path), reason))
+            else:
+                image = _take_image(dataset, str(path))
+                images[image.tags["SeriesInstanceUID"]].append(image)
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
     series = [_make_series(group) for group in images.values()]
@@ -143,11 +146,11 @@ def _list_files(root: Path) -> list[Path]:
 def _read_dataset(path: Path) -> Any:
     """A dataset without pixels, or the reason why the file is set aside."""
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        dataset = read_dataset(path, pixels=False)
     except InvalidDicomError:
         if path.suffix.lower() == ".dcm":
             raise SeriesError(path, "it is called .dcm but is no DICOM file", "restore it or take it away") from None
-        return "no DICOM file"
+        return "a zip archive, to be unpacked first" if zipfile.is_zipfile(path) else "no DICOM file"
     except (OSError, EOFError, ValueError, RecursionError, AttributeError, NotImplementedError) as error:
         raise SeriesError(path, f"its header can't be read ({error})", "restore the file or take it away") from None
     if "DirectoryRecordSequence" in dataset:
@@ -224,7 +227,7 @@ def _find_problem(images: list[_Image]) -> SeriesError | None:
     for image in images:
         if isinstance(image.header, SeriesError):
             return image.header
-    for name in ("Modality", "FrameOfReferenceUID"):
+    for name in _ALIKE:
         odd = _find_odd(images, name)
         if odd is not None:
             return SeriesError(
@@ -277,9 +280,10 @@ def _drop_copies(headers: tuple[Header, ...]) -> tuple[list[Header], tuple[str, 
 def _hold_same_image(first: Header, second: Header) -> bool:
     if first.spacing != second.spacing or not np.array_equal(first.orientation, second.orientation):
         return False
-    one, other = (pydicom.dcmread(header.path) for header in (first, second))
-    syntaxes = {dataset.file_meta.get("TransferSyntaxUID") for dataset in (one, other)}
-    return len(syntaxes) == 1 and all(one.get(name) == other.get(name) for name in COPIED)
+    with refuse_damage(second.path, SeriesError):
+        one, other = (read_dataset(header.path) for header in (first, second))
+        syntaxes = {dataset.file_meta.get("TransferSyntaxUID") for dataset in (one, other)}
+        return len(syntaxes) == 1 and all(one.get(name) == other.get(name) for name in COPIED)
 
 
 def _check_twins(headers: list[Header]) -> None:

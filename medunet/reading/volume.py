@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from medunet.errors import LabelError, MissingInputError, SeriesError
+from medunet.errors import LabelError, MissingInputError, SeriesError, refuse_damage
 from medunet.geometry import Grid, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.contours import rasterize, read_contours
@@ -89,7 +89,8 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     if not path.exists():
         raise MissingInputError(path, "there is no such file or folder", "check the path")
     if read := _find_reader(path, IMAGES):
-        voxels, grid, notes = read(path)
+        with refuse_damage(path):
+            voxels, grid, notes = read(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
     chosen = choose_series(path, series)
     voxels, grid, notes = decode_series(chosen)
@@ -149,7 +150,8 @@ def read_mask(path: Path | str, grid: Grid, table: LabelTable, rois: Mapping[str
     if not path.is_file():
         raise MissingInputError(path, "there is no such file", "check the path")
     if read := _find_reader(path, LABEL_MAPS):
-        voxels, own, _ = read(path)
+        with refuse_damage(path):
+            voxels, own, _ = read(path)
         if len(voxels) > 1:
             raise LabelError(path, f"it holds {len(voxels)} components", "store one number a voxel", "a label map")
         check_same_grid(own, grid, str(path), "its image")
