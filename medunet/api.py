@@ -15,19 +15,29 @@ if TYPE_CHECKING:
     from medunet.inference import Box, Outputs, Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
-    from medunet.reading import Volume
+    from medunet.reading import ReadOptions, Volume
 
 __all__ = ["Evaluation", "Prediction", "evaluate", "init", "plan", "predict", "read_volume", "train"]
 
 PathLike = str | os.PathLike[str]
 
 
-def read_volume(path: PathLike, series: str | None = None) -> "Volume":
+def read_volume(
+    path: PathLike,
+    series: str | None = None,
+    *,
+    phase: str | None = None,
+    assume_rescale: tuple[float, float] | None = None,
+    pet: str = "suv",
+) -> "Volume":
     """Read a file, or a folder that holds one DICOM series.
 
     Args:
         path: NIfTI, NRRD, MHA, PNG or DICOM.
         series: SeriesInstanceUID, where a folder holds several.
+        phase: which image, where a series holds several at the same places.
+        assume_rescale: slope and intercept of a CT whose headers lack them.
+        pet: "suv" where the headers allow it, or "stored" for the values in their own unit.
 
     Returns:
         The volume, (C, I, J, K) with its RAS grid in mm; of a picture with its grid of pixels.
@@ -35,9 +45,12 @@ def read_volume(path: PathLike, series: str | None = None) -> "Volume":
     Raises:
         MedunetError: it is no regular volume.
     """
+    from medunet.reading import ReadOptions
     from medunet.reading import read_volume as read
+    from medunet.records import check_record
 
-    return read(Path(path), series=series)
+    options = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet}
+    return read(Path(path), check_record(options, ReadOptions, "read_volume"))
 
 
 def init(
@@ -154,6 +167,7 @@ def predict(
     *scans: PathLike,
     output: PathLike | None = None,
     images: Mapping[str, PathLike] | None = None,
+    options: "Mapping[str, ReadOptions] | None" = None,
     box: str | None = None,
     formats: Sequence[str] = (),
     empty_seg: bool = True,
@@ -165,6 +179,7 @@ def predict(
         scans: each a file, the folder of one series, a patient's folder, or a folder of pictures.
         output: folder for the masks and a run record of each; nothing is written without it.
         images: instead of `scans`, a path for each channel.
+        options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
         formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`) or both, and `png` of pictures;
             `nifti` or `png` if not given.
@@ -180,9 +195,9 @@ def predict(
 
     inside = parse_box(box) if box else None
     opened = open_bundle(Path(bundle))
-    found = [scan for path in scans for scan in find_scans(Path(path), opened.plan)]
+    found = [scan for path in scans for scan in find_scans(Path(path), opened.plan, options or {})]
     if images:
-        found.append(name_scan({name: Path(path) for name, path in images.items()}, opened.plan))
+        found.append(name_scan({name: Path(path) for name, path in images.items()}, opened.plan, options or {}))
     names = [scan.id for scan in found]
     for name in names:
         if names.count(name) > 1:
@@ -298,10 +313,10 @@ def _find_floors(bundle: "Bundle", own: "Cohort | None", training: Sequence["Cas
 
 def _find_prediction(predictions: Path, case: "Case", truth: "Mask") -> "Mask":
     from medunet.errors import MissingInputError
-    from medunet.inference import ENDINGS, MASK_FORMAT
+    from medunet.inference import name_mask
     from medunet.reading import read_mask
 
-    path = predictions / f"{case.id}{ENDINGS[MASK_FORMAT[truth.grid.unit]]}"
+    path = predictions / name_mask(case.id, truth.grid.unit)
     if not path.is_file():
         raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
     return read_mask(path, truth.grid, truth.table)
@@ -322,5 +337,5 @@ def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: lis
     facts = {key: str(value) for key, value in bundle.metadata["training"].items()}
     facts["weights"] = bundle.metadata["weights_sha256"]
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    sheet = draw_overview([picture.image for picture in pictures[:6]], f"{name}: {subjects} it has never seen")
+    sheet = draw_overview([picture.image for picture in pictures[:8]], f"{name}: {subjects} it has never seen")
     sheet.save(folder / "overview.png")

@@ -22,6 +22,8 @@ Affine = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float64]
 """Points as rows, (N, 3)."""
 Shape = tuple[int, int, int]
+Unit = Literal["mm", "px"]
+"""Of lengths: px where an image has no physical size."""
 
 ACCEPTED_MM = 0.05
 """A voxel nearer than this to where its header puts it is in its place (architecture, decision 5)."""
@@ -41,7 +43,7 @@ class Grid:
 
     shape: Shape
     affine: Affine
-    unit: Literal["mm", "px"] = "mm"
+    unit: Unit = "mm"
 
     def __post_init__(self) -> None:
         affine = np.array(self.affine, dtype=np.float64)

@@ -81,12 +81,14 @@ class Mask:
         voxels: (I, J, K) unsigned integers.
         grid: where the voxels lie.
         table: what the values mean.
+        notes: what was repaired, computed or odd in what it was made of, in words.
     """
 
     kind: Literal["classes"]
     voxels: npt.NDArray[np.unsignedinteger]
     grid: Grid
     table: LabelTable
+    notes: tuple[str, ...] = ()
 
     def volumes_ml(self) -> dict[str, float]:
         """Volume of each label in millilitres (in voxels where the grid has no physical size)."""

@@ -192,15 +192,18 @@ class RunRecord(Record):
     """Path of each input (relative to where it was named), and its SHA-256."""
     seconds: float
     peak_memory_gib: float
+    notes: tuple[str, ...] = ()
+    """What was repaired, computed or odd in the inputs, in words."""
 
 
-def record_run(command: str, inputs: dict[str, str], started: float) -> RunRecord:
+def record_run(command: str, inputs: dict[str, str], started: float, notes: tuple[str, ...] = ()) -> RunRecord:
     """Describe the run that ends now.
 
     Args:
         command: the verb with its arguments.
         inputs: SHA-256 by name.
         started: `time.monotonic()` at its start.
+        notes: what is to be said of the inputs.
     """
     packages = ("medunet", "torch", "monai", "pytorch-ignite", "numpy", "nibabel", "pydicom")
     installed = {dist: metadata.version(dist) for dist in packages if _is_installed(dist)}
@@ -211,6 +214,7 @@ def record_run(command: str, inputs: dict[str, str], started: float) -> RunRecor
         inputs=inputs,
         seconds=round(time.monotonic() - started, 1),
         peak_memory_gib=round(measure_peak_memory() / 2**30, 2),
+        notes=notes,
     )
 
 

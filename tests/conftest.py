@@ -72,3 +72,9 @@ def sts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hippocampus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Real MR of the hippocampus as a Decathlon folder; don't change it."""
     return unpack("hippocampus", tmp_path_factory.mktemp("hippocampus"))
+
+
+@pytest.fixture(scope="session")
+def pet_seg(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real whole-body PET in Bq/ml with a DICOM SEG of it; don't change it."""
+    return unpack("pet_seg", tmp_path_factory.mktemp("pet_seg"))

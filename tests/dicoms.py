@@ -54,13 +54,13 @@ def write_mask(path: Path, mask: np.ndarray, grid: Grid, voxels: np.ndarray) -> 
     write_contours(path, mask, grid, make_identity(voxels, grid), "lesion")
 
 
-def draw_balls(grid: Grid, names: Sequence[str] = ("lesion",)) -> Mask:
+def draw_balls(grid: Grid, names: Sequence[str] = ("lesion",), radius_mm: float = 3.2) -> Mask:
     """A ball for each label, small beside the grid, none symmetric to another or to itself within the grid."""
     index = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
     voxels = np.zeros(grid.shape, np.uint8)
     for n in range(len(names)):
         centre = (np.array(grid.shape) - 1) * (0.3 + 0.4 * n, 0.6 - 0.2 * n, 0.3 + 0.5 * n)
-        voxels[np.linalg.norm((index - centre) * grid.spacing, axis=-1) < 3.2] = n + 1
+        voxels[np.linalg.norm((index - centre) * grid.spacing, axis=-1) < radius_mm] = n + 1
         assert (voxels == n + 1).any()
     return Mask("classes", voxels, grid, LabelTable.from_names(list(names)))
 
@@ -79,3 +79,48 @@ def change(folder: Path, edit: Callable[[Dataset, int], None], only: Sequence[in
             dataset = dcmread(path)
             edit(dataset, number)
             dataset.save_as(path)
+
+
+Tags = dict[str, object]
+
+
+def write_phases(folder: Path, grids: Sequence[Grid], tags: Sequence[Callable[[int], Tags]]) -> list[np.ndarray]:
+    """Write several images as one series; returns the HU (I, J, K) of each.
+
+    Args:
+        folder: made if it isn't there.
+        grids: of each image.
+        tags: of each image, by the number of the slice.
+    """
+    written = []
+    for number, (grid, edit) in enumerate(zip(grids, tags, strict=True)):
+        voxels = np.random.default_rng(10 + number).integers(-1000, 1500, grid.shape).astype(np.int16)
+        written.append(write_series(folder / "part", grid, voxels))
+
+        def join(dataset: Dataset, k: int, edit: Callable[[int], Tags] = edit) -> None:
+            dataset.SeriesInstanceUID, dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = "1.2.1", "1.2.2", "1.2.3"
+            dataset.update(edit(k))
+
+        change(folder / "part", join)
+        for path in sorted((folder / "part").iterdir()):
+            path.rename(folder / f"{path.stem}-{number}.dcm")
+        (folder / "part").rmdir()
+    return written
+
+
+HALF_LIFE = 6586.2
+"""Of 18F in seconds."""
+
+
+def make_pet(dataset: Dataset | None = None) -> Dataset:
+    """FDG: 370 MBq at 9:00, scan from 10:00 on, 70 kg."""
+    dataset = dataset or Dataset()
+    dataset.Modality, dataset.Units, dataset.DecayCorrection = "PT", "BQML", "START"
+    dataset.CorrectedImage, dataset.PatientWeight = ["NORM", "DECY", "ATTN"], "70"
+    dataset.SeriesDate, dataset.SeriesTime = "20240102", "100000.00"
+    dataset.AcquisitionDate, dataset.AcquisitionTime = "20240102", "100000"
+    dose = Dataset()
+    dose.RadionuclideTotalDose, dose.RadionuclideHalfLife = "370000000", str(HALF_LIFE)
+    dose.RadiopharmaceuticalStartTime = "090000"
+    dataset.RadiopharmaceuticalInformationSequence = [dose]
+    return dataset

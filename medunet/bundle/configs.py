@@ -276,12 +276,11 @@ def _make_train_group(plan: Plan) -> Config:
             "seed": plan.seed,
         },
         "dataloader": {
-            "_target_": "torch.utils.data.DataLoader",
+            "_target_": "medunet.preparation.PatchLoader",
             "dataset": "@train#dataset",
             "batch_size": plan.batch,
             "shuffle": False,
             "num_workers": "@workers",
-            "worker_init_fn": {"_target_": "medunet.training.ignore_signals", "_mode_": "callable"},
         },
         "inferer": {"_target_": "medunet.networks.AutocastInferer"},
         "handlers": _make_train_handlers(plan),

@@ -18,6 +18,8 @@ A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a m
 Predict: `medunet predict BUNDLE SCAN -o OUT`, or with MONAI alone
 `python -m monai.bundle run --config_file BUNDLE/configs/inference.json --dataset_dir FOLDER`.
 
+`work/` holds paths and patient ids of the training cohort: leave it out when you hand this bundle on.
+
 {details}
 """
 

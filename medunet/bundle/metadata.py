@@ -1,5 +1,6 @@
 """The bundle's metadata.json, by MONAI's schema of 2024-07-25."""
 
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
@@ -15,11 +16,7 @@ READING_PACKAGE = {"mm": "nibabel", "px": "pillow"}
 
 def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
     """Describe a bundle; scores and the hash of the weights are added when it is trained."""
-    classes = {"0": "background", **{str(label.value): label.name for label in plan.labels.labels}}
-    shape = list(plan.patch[:2]) if plan.dims == 2 else list(plan.patch)
     packages = (READING_PACKAGE[plan.unit], *INFERENCE_PACKAGES)
-    components = [name for name in plan.channels for _ in range(plan.components.get(name, 1))]
-    inputs = {str(n): plan.modalities[channel] for n, channel in enumerate(components)}
     return {
         "schema": SCHEMA,
         "version": "0.1.0",
@@ -36,34 +33,41 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
         "intended_use": "Research; not a medical device.",
         "data_type": READING_PACKAGE[plan.unit],
         "segments": {str(label.value): _describe_label(label) for label in plan.labels.labels},
-        "network_data_format": {
-            "inputs": {
-                "image": {
-                    "type": "image",
-                    "format": "magnitude",
-                    "modality": ", ".join(plan.modalities.values()),
-                    "num_channels": plan.count_inputs(),
-                    "spatial_shape": shape,
-                    "dtype": "float32",
-                    "value_range": [],
-                    "is_patch_data": True,
-                    "channel_def": inputs,
-                }
-            },
-            "outputs": {
-                "pred": {
-                    "type": "image",
-                    "format": "segmentation",
-                    "num_channels": len(classes),
-                    "spatial_shape": shape,
-                    "dtype": "float32",
-                    "value_range": [],
-                    "is_patch_data": True,
-                    "channel_def": classes,
-                }
-            },
-        },
+        "network_data_format": _describe_data(plan),
     }
+
+
+def _describe_data(plan: Plan) -> dict[str, Any]:
+    classes = ["background", *plan.labels.names]
+    common = {
+        "type": "image",
+        "spatial_shape": list(plan.patch[: plan.dims]),
+        "dtype": "float32",
+        "value_range": [],
+        "is_patch_data": True,
+    }
+    image = {
+        "format": "magnitude",
+        "modality": ", ".join(plan.modalities.values()),
+        **_number(_describe_inputs(plan)),
+    }
+    return {
+        "inputs": {"image": {**common, **image}},
+        "outputs": {"pred": {**common, "format": "segmentation", **_number(classes)}},
+    }
+
+
+def _number(channels: Sequence[str]) -> dict[str, Any]:
+    return {"num_channels": len(channels), "channel_def": {str(n): name for n, name in enumerate(channels)}}
+
+
+def _describe_inputs(plan: Plan) -> list[str]:
+    """Modality of each input, and its units where they are known: other readers than ours leave a PET in Bq/ml."""
+    said = {
+        name: f"{plan.modalities[name]} in {plan.units[name]}" if name in plan.units else plan.modalities[name]
+        for name in plan.channels
+    }
+    return [said[name] for name in plan.channels for _ in range(plan.components.get(name, 1))]
 
 
 def _describe_label(label: Label) -> dict[str, Any]:

@@ -7,18 +7,20 @@ import typer
 
 from medunet import api
 from medunet.cli.arguments import BundleArgument
+from medunet.cli.inputs import Inputs, take_inputs
 from medunet.cli.screen import screen
 from medunet.errors import InputError
 
 
+@take_inputs
 def predict(
     bundle: BundleArgument,
+    inputs: Inputs,
     scans: Annotated[
         list[Path] | None,
         typer.Argument(metavar="SCAN...", help="Files, series' or patients' folders, folders of PNG."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks.")] = Path("masks"),
-    image: Annotated[list[str] | None, typer.Option(metavar="NAME=PATH", help="One path for each channel.")] = None,
     box: Annotated[
         str, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
     ] = "",
@@ -33,15 +35,15 @@ def predict(
     """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both; as PNG for pictures."""
     from medunet.records import measure_peak_memory  # brings pydantic, which --help doesn't need
 
-    images = dict(_split(item) for item in image or [])
-    if not scans and not images:
+    if not scans and not inputs.images:
         raise InputError("medunet predict", "no scan is given", "name files or folders, or --image NAME=PATH")
     with screen():
         predictions = api.predict(
             bundle,
             *(scans or []),
             output=output,
-            images=images,
+            images=inputs.images,
+            options=inputs.options,
             box=box or None,
             formats=formats.split(",") if formats else (),
             empty_seg=empty_seg,
@@ -54,10 +56,3 @@ def predict(
         if "seg" in formats and not item.mask.voxels.any():
             print(f"{item.id}: nothing was found; {'the SEG is valid and empty' if empty_seg else 'no SEG is written'}")
     print(f"peak memory {measure_peak_memory() / 2**30:.2f} GiB")
-
-
-def _split(item: str) -> tuple[str, Path]:
-    name, sign, path = item.partition("=")
-    if not sign or not path:
-        raise InputError(f"--image {item}", "it is not NAME=PATH", "write it like --image ct=scans/CT")
-    return name, Path(path)

@@ -11,27 +11,25 @@ from pydantic import Field
 from medunet.errors import InputError, LabelError, MissingInputError, RecordError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
-from medunet.reading import Volume, read_mask, read_volume
+from medunet.reading import ReadOptions, Volume, read_mask, read_volume
 from medunet.records import Record, read_record, suggest, write_record
 
 LOGGER = logging.getLogger(__name__)
 
 
-class Channel(Record):
-    """Where one image of a case lies."""
+class Channel(ReadOptions):
+    """Where one image of a case lies, and how to read it."""
 
     path: str
-    series: str | None = None
-    """SeriesInstanceUID, where the folder holds several series."""
 
 
 class LabelSource(Record):
     """Where the labels of a case lie."""
 
     path: str
-    """A label map on the grid of the first channel, or an RTSTRUCT."""
+    """A label map on the grid of the first channel, an RTSTRUCT or a DICOM SEG."""
     rois: dict[str, str] = Field(default_factory=dict)
-    """Structure of an RTSTRUCT for each label; the label's own name where not given."""
+    """Structure of an RTSTRUCT or segment of a SEG for each label; the label's own name where not given."""
 
 
 class Case(Record):
@@ -213,11 +211,11 @@ def read_channel(case: Case, channel: str) -> Volume:
         MedunetError: as `read_volume`.
     """
     source = case.channels[channel]
-    return read_volume(source.path, series=source.series)
+    return read_volume(source.path, source)
 
 
-def read_label(cohort: Cohort, case: Case, grid: Grid) -> Mask:
-    """Read the labels of a case on the grid of its first channel.
+def read_label(cohort: Cohort, case: Case, grid: Grid, frame_of_reference_uid: str = "") -> Mask:
+    """Read the labels of a case on the grid of its first channel, in whose frame of reference they must lie.
 
     A structure that is declared but not drawn gives a mask without its voxels; a case of which nobody said where
     its labels are is refused, since an empty mask would be scored and learnt from as a healthy patient.
@@ -228,4 +226,4 @@ def read_label(cohort: Cohort, case: Case, grid: Grid) -> Mask:
     """
     if case.label is None:
         raise LabelError(f"case {case.id}", "it has no label", "add one or leave the case out")
-    return read_mask(case.label.path, grid, cohort.labels, case.label.rois)
+    return read_mask(case.label.path, grid, cohort.labels, case.label.rois, frame_of_reference_uid)

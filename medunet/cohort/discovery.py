@@ -1,10 +1,11 @@
 """Find the cases of a path: those of a list, of folders of pictures, or of a tree of DICOM studies.
 
-In such a tree patients are found by their id, channels by modality, contours by what they reference.
+In such a tree patients are found by their id, channels by modality, labels by what they reference.
 """
 
 import logging
 import os
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -13,10 +14,18 @@ import numpy as np
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids, read_cohort
 from medunet.cohort.datasets import NAME, read_dataset
 from medunet.cohort.pictures import find_pictures, hold_pictures
-from medunet.errors import InputError, LabelError, MissingInputError, SeriesError
+from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
-from medunet.reading import ContourFile, Findings, Series, find_series, measure_grid, read_contours
+from medunet.reading import (
+    Findings,
+    LabelFile,
+    Series,
+    find_series,
+    measure_grid,
+    read_contours,
+    read_segmentation,
+)
 from medunet.records import suggest
 
 LOGGER = logging.getLogger(__name__)
@@ -41,7 +50,7 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, ob
     Raises:
         MissingInputError: there is no DICOM image.
         SeriesError: a patient lacks a channel or has two series of one modality, or images name no patient.
-        LabelError: contours belong to nobody's images, or structures are named differently.
+        LabelError: labels belong to nobody's images, or structures are named differently.
         InputError: there is no such channel, or two patients would make cases of one id.
         RecordError: the JSON is wrong.
     """
@@ -92,15 +101,15 @@ def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None) ->
     patients = _group_images(found)
     names = _find_channels(path, patients, wanted)
     modality = {name: code for code, name in CHANNELS.items()}
-    files: dict[str, ContourFile] = {}
+    files: dict[str, LabelFile] = {}
     channels: dict[str, dict[str, Channel]] = {}
     for patient, images in sorted(patients.items()):
         chosen = {name: _choose_series(patient, images, name, modality[name]) for name in names}
         channels[patient] = {
             name: Channel(path=os.path.abspath(item.folder), series=item.uid) for name, item in chosen.items()
         }
-        own = [item for item in found.contours if item.patient_id == patient]
-        matched = _match_contours(own, chosen[names[0]])
+        own = [item for item in found.labels if item.patient_id == patient]
+        matched = _match_labels(own, chosen[names[0]])
         if matched is not None:
             files[patient] = matched
     labels = _name_labels(path, list(files.values()))
@@ -118,16 +127,16 @@ def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None) ->
 
 
 def _group_images(found: Findings) -> dict[str, list[Series]]:
-    """Series by patient; every image and every contour file belongs to a patient who has images."""
+    """Series by patient; every image and every file of labels belongs to a patient who has images."""
     patients: dict[str, list[Series]] = {}
     for series in found.series:
         if not series.patient_id:
             raise SeriesError(series.folder, f"its {series.modality} series names no patient (PatientID)", _LIST)
         patients.setdefault(series.patient_id, []).append(series)
-    for contours in found.contours:
-        if contours.patient_id not in patients:
+    for labels in found.labels:
+        if labels.patient_id not in patients:
             raise LabelError(
-                contours.path, f"its patient {contours.patient_id!r} has no images here", "add them or take it away"
+                labels.path, f"its patient {labels.patient_id!r} has no images here", "add them or take it away"
             )
     return patients
 
@@ -162,8 +171,8 @@ def _choose_series(patient: str, found: list[Series], name: str, modality: str) 
     return fitting[0]
 
 
-def _match_contours(found: list[ContourFile], reference: Series) -> ContourFile | None:
-    """The contours of the reference: by the series they name, else by frame of reference and place."""
+def _match_labels(found: list[LabelFile], reference: Series) -> LabelFile | None:
+    """The labels of the reference: by the series they name, else by frame of reference and place."""
     fitting = [item for item in found if reference.uid in item.series_uids]
     frame = reference.frame_of_reference_uid
     if not fitting and frame and any(item.frame_of_reference_uid == frame for item in found):
@@ -172,17 +181,19 @@ def _match_contours(found: list[ContourFile], reference: Series) -> ContourFile 
     if len(fitting) > 1:
         raise LabelError(
             f"patient {reference.patient_id}",
-            f"{len(fitting)} RTSTRUCT files fit its {reference.modality} ({', '.join(item.path for item in fitting)})",
+            f"{len(fitting)} files of labels fit its {reference.modality} ({', '.join(item.path for item in fitting)})",
             _LIST,
         )
     if found and not fitting:
-        LOGGER.warning("%s: it was drawn on another image than the %s series", found[0].path, reference.modality)
+        LOGGER.warning("%s: it was made on another image than the %s series", found[0].path, reference.modality)
     return fitting[0] if fitting else None
 
 
-def _lies_on(contours: ContourFile, grid: Grid) -> bool:
-    """Whether all points lie in the volume and on its slices; where nothing is drawn nothing lies elsewhere."""
-    for points in chain.from_iterable(read_contours(contours.path).values()):
+def _lies_on(labels: LabelFile, grid: Grid) -> bool:
+    """Whether all that is marked lies in the volume and on its slices; where nothing is, nothing lies elsewhere."""
+    if labels.modality == "SEG":
+        return _fits_grid(labels, grid)
+    for points in chain.from_iterable(read_contours(labels.path).values()):
         index = grid.to_voxel(points)
         off_plane = np.abs(index[:, 2] - np.rint(index[:, 2].mean())).max()
         if off_plane > OFF_PLANE or (index <= -1).any() or (index >= grid.shape).any():
@@ -190,27 +201,37 @@ def _lies_on(contours: ContourFile, grid: Grid) -> bool:
     return True
 
 
-def _name_labels(path: Path, files: list[ContourFile]) -> dict[str, dict[str, str]]:
+def _fits_grid(labels: LabelFile, grid: Grid) -> bool:
+    """Whether the frames of a SEG consist of voxels of the grid; what else is wrong with it shows when it is read."""
+    with suppress(LabelError):
+        try:
+            read_segmentation(labels.path, grid, LabelTable.from_names(list(dict.fromkeys(labels.names))))
+        except GeometryError:
+            return False
+    return True
+
+
+def _name_labels(path: Path, files: list[LabelFile]) -> dict[str, dict[str, str]]:
     """Labels of a cohort: for each its structure in every file.
 
     Structures with the same names in all files are labels of these names. A single structure whose name differs
     only in case or in its last words (GTV_CT, GTV_PET) makes one label of the common beginning.
     """
     if not files:
-        raise LabelError(path, "no RTSTRUCT fits any image", "add contours, or list label maps in a cohort.json")
+        raise LabelError(path, "no RTSTRUCT or SEG fits any image", "add one, or list label maps in a cohort.json")
     for item in files:
-        if not item.roi_names:
+        if not item.names:
             raise LabelError(item.path, "it declares no structure", "export it again or take it away")
-    odd = next((item for item in files if set(item.roi_names) != set(files[0].roi_names)), None)
+    odd = next((item for item in files if set(item.names) != set(files[0].names)), None)
     if odd is None:
-        return {name: {item.path: name for item in files} for name in sorted(files[0].roi_names)}
-    common = _find_common_start(sorted({name for item in files for name in item.roi_names}))
-    if common and all(len(item.roi_names) == 1 for item in files):
+        return {name: {item.path: name for item in files} for name in sorted(files[0].names)}
+    common = _find_common_start(sorted({name for item in files for name in item.names}))
+    if common and all(len(item.names) == 1 for item in files):
         LOGGER.info("structures named %s… make the label %s", common, common)
-        return {common: {item.path: item.roi_names[0] for item in files}}
+        return {common: {item.path: item.names[0] for item in files}}
     raise LabelError(
         odd.path,
-        f"its structures are {', '.join(odd.roi_names)}, those of {files[0].path} are {', '.join(files[0].roi_names)}",
+        f"its structures are {', '.join(odd.names)}, those of {files[0].path} are {', '.join(files[0].names)}",
         "list cases and the structures of each label in a cohort.json",
     )
 
@@ -232,7 +253,7 @@ def _is_within_word(name: str, position: int) -> bool:
     return len(pair) == 2 and (pair.isalpha() or pair.isdigit())
 
 
-def _make_source(file: ContourFile | None, labels: dict[str, dict[str, str]]) -> LabelSource | None:
+def _make_source(file: LabelFile | None, labels: dict[str, dict[str, str]]) -> LabelSource | None:
     if file is None:
         return None
     rois = {label: structures[file.path] for label, structures in labels.items()}

@@ -23,8 +23,9 @@ def find_bundle(folder: Path) -> Bundle:
     Raises:
         BundleError: there is none.
     """
-    inner = [path for path in folder.glob("*/configs/plan.json") if path.is_file()]
-    return open_bundle(inner[0].parents[1] if len(inner) == 1 else folder)
+    inner = list(folder.glob("*/configs/plan.json"))
+    alone = len(inner) == 1 and not (folder / "configs").exists()
+    return open_bundle(inner[0].parents[1] if alone else folder)
 
 
 class FindOperator(Operator):

@@ -77,7 +77,7 @@ def read_case(cohort: Cohort, case: Case) -> tuple[Volume, dict[str, Image], Mas
     for name in others:
         volume = read_channel(case, name)
         images[name] = _bring_to(first.grid, take_intensities(volume), volume.grid)
-    return first, images, read_label(cohort, case, first.grid)
+    return first, images, read_label(cohort, case, first.grid, first.source.frame_of_reference_uid)
 
 
 def _bring_to(grid: Grid, image: Image, own: Grid) -> Image:

@@ -75,7 +75,7 @@ def draw_case(
     image has one panel. The grid may be oblique: the nearest axes are shown.
 
     Args:
-        image: (I, J, K), or (C, I, J, K), of which three components are shown as colours and else the first.
+        image: (I, J, K), or (C, I, J, K), of which a picture's three are shown as colours and else the first.
         truth: (I, J, K) bool.
         predicted: (I, J, K) bool.
         grid: where all three lie.
@@ -87,7 +87,7 @@ def draw_case(
     """
     axes = grid.nearest_axes()
     flips = tuple(slice(None, None, -1 if grid.affine[world, axis] < 0 else 1) for world, axis in enumerate(axes))
-    components = [image] if image.ndim == 3 else list(image if len(image) == 3 else image[:1])
+    components = [image] if image.ndim == 3 else list(image if grid.unit == "px" and len(image) == 3 else image[:1])
     turned = [np.transpose(array, axes)[flips] for array in (truth, predicted, *components)]
     spacing = [grid.spacing[axis] for axis in axes]
     low, high = _find_window(np.stack(components), window)

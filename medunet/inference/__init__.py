@@ -2,14 +2,12 @@
 
 from medunet.inference.assemble import assemble_logits
 from medunet.inference.box import Box, parse_box
-from medunet.inference.outputs import ENDINGS, MASK_FORMAT, Outputs, plan_outputs, write_outputs
+from medunet.inference.outputs import Outputs, name_mask, plan_outputs, write_outputs
 from medunet.inference.predict import Predictor, open_predictor, predict_scan
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan, find_scan, find_scans, name_scan
 
 __all__ = [
-    "ENDINGS",
-    "MASK_FORMAT",
     "Box",
     "Outputs",
     "Predictor",
@@ -17,6 +15,7 @@ __all__ = [
     "assemble_logits",
     "find_scan",
     "find_scans",
+    "name_mask",
     "name_scan",
     "open_predictor",
     "parse_box",

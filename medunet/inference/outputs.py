@@ -7,16 +7,17 @@ from pathlib import Path
 
 from medunet.bundle import Bundle
 from medunet.errors import InputError, SeriesError
+from medunet.geometry import Unit
 from medunet.inference.predict import Predictor
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
-from medunet.reading import choose_series, read_mask, read_segmentation, sort_series
+from medunet.reading import ReadOptions, choose_series, read_mask, read_segmentation, sort_series
 from medunet.records import check_free, record_run, suggest, whole_file, write_record
 from medunet.writing import Algorithm, check_source, write_nifti, write_picture, write_segmentation
 
 ENDINGS = {"nifti": ".nii.gz", "png": ".png", "seg": ".seg.dcm"}
 """Formats and how their files end."""
-MASK_FORMAT = {"mm": "nifti", "px": "png"}
+MASK_FORMAT: dict[Unit, str] = {"mm": "nifti", "px": "png"}
 """Format of label maps by the unit of their grid."""
 
 
@@ -35,6 +36,11 @@ class Outputs:
     record: Path
     empty_seg: bool = True
     slices: tuple[str, ...] = ()
+
+
+def name_mask(name: str, unit: Unit) -> str:
+    """File name of the label map of a scan or case: NIfTI, or PNG for pictures."""
+    return name + ENDINGS[MASK_FORMAT[unit]]
 
 
 def plan_outputs(
@@ -69,14 +75,21 @@ def plan_outputs(
 
 
 def _find_slices(bundle: Bundle, scan: Scan) -> tuple[str, ...]:
-    path = next(iter(scan.paths.values()))
+    key, path = next(iter(scan.paths.items()))
     if Path(path).is_file():
         raise SeriesError(
             path,
             "it is a file, and a DICOM SEG refers to a DICOM series",
             "give the folder of the series, or leave seg out of --format",
         )
-    headers, _, _ = sort_series(choose_series(Path(path), scan.series.get(path)))
+    options = scan.options.get(key) or ReadOptions()
+    headers, _, _ = sort_series(choose_series(Path(path), options.series), options.phase)
+    if headers[0].frame is not None:
+        raise SeriesError(
+            headers[0].path,
+            "it is a multi-frame image, and a DICOM SEG is written for single slices only",
+            "leave seg out of --format",
+        )
     check_source(headers[0].path, bundle.plan.labels.labels, _name_algorithm(bundle, "0"))
     return tuple(header.path for header in headers)
 
@@ -113,7 +126,7 @@ def write_outputs(outputs: Outputs, mask: Mask, predictor: Predictor, started: f
         if "seg" in parts:
             _write_seg(mask, parts["seg"], outputs, predictor)
         if outputs.files:
-            record = record_run("predict", {"model.pt": predictor.weights_sha256}, started)
+            record = record_run("predict", {"model.pt": predictor.weights_sha256}, started, mask.notes)
             write_record(stack.enter_context(whole_file(outputs.record)), record)
     return files
 

@@ -1,6 +1,6 @@
 """The path of one volume: read and prepare, patches, network, back to the source grid, labels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,13 +50,13 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Ma
         box: in the patient, to which the prediction is restricted.
 
     Returns:
-        Labels on the grid of the scan's first channel.
+        Labels on the grid of the scan's first channel, with what its files were noted for.
 
     Raises:
         MedunetError: a file is refused by its reader, or the box lies elsewhere.
     """
     plan = predictor.bundle.plan
-    image = run_chain(predictor.bundle.preprocessing, scan.paths, scan.series, plan)
+    image = run_chain(predictor.bundle.preprocessing, scan.paths, scan.options, plan)
     grid = find_source_grid(image)
     voxels, affine = image.as_tensor(), np.asarray(image.affine)
     if box is None:
@@ -64,5 +64,5 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Ma
     else:
         voxels, affine = box.crop(voxels, affine, scan.id)
     logits = assemble_logits(voxels, predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
-    mask = restore_mask(logits, affine, grid, plan.labels)
+    mask = replace(restore_mask(logits, affine, grid, plan.labels), notes=image.meta["notes"])
     return mask if box is None else box.clear_outside(mask)

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from medunet.errors import InputError, MissingInputError, SeriesError
 from medunet.planning import Plan
-from medunet.reading import Series, find_series
+from medunet.reading import ReadOptions, Series, find_series
 from medunet.records import suggest
+
+Options = Mapping[str, ReadOptions]
+NO_OPTIONS: Options = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,32 +20,38 @@ class Scan:
     Attributes:
         id: name of its outputs.
         paths: a path for each channel key of the bundle's chain.
-        series: SeriesInstanceUID by path, where a folder holds several.
+        options: how to read it, by channel key.
     """
 
     id: str
     paths: dict[str, str]
-    series: dict[str, str]
+    options: dict[str, ReadOptions]
 
 
-def find_scans(path: Path, plan: Plan) -> list[Scan]:
+def find_scans(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> list[Scan]:
     """As `find_scan`; for a bundle of pictures every PNG of a folder is one.
 
     Raises:
         MissingInputError: the folder holds no PNG.
     """
     if plan.unit == "mm" or not path.is_dir():
-        return [find_scan(path, plan)]
+        return [find_scan(path, plan, options)]
     files = sorted(item for item in path.iterdir() if item.suffix.lower() == ".png")
     if not files:
         raise MissingInputError(path, "it holds no PNG", "give pictures, or a folder of them")
-    return [find_scan(file, plan) for file in files]
+    return [find_scan(file, plan, options) for file in files]
 
 
-def find_scan(path: Path, plan: Plan) -> Scan:
+def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
     """Match a file, a series' folder or a patient's folder to the channels of a plan, by modality.
 
+    Args:
+        path: what to match.
+        plan: of the bundle.
+        options: how to read a channel, by its name, or all by "".
+
     Raises:
+        InputError: an option names no channel, or a file is to be several channels.
         MissingInputError: nothing is there, or no image.
         SeriesError: no series, or more than one, has the modality of a channel.
     """
@@ -53,40 +62,50 @@ def find_scan(path: Path, plan: Plan) -> Scan:
             raise InputError(
                 path, f"it is one file, but the bundle takes {_join(plan.channels)}", "name each with --image NAME=PATH"
             )
-        return Scan(id=_strip(path.name), paths={"image": str(path)}, series={})
+        return Scan(id=_strip(path.name), paths={"image": str(path)}, options=_spread(options, plan))
+    how = _spread(options, plan)
     found = find_series(path).series
     if not found:
         raise MissingInputError(path, "it holds no DICOM image", "give a file, or the folder of a series or a patient")
     chosen = {
-        key: _choose(path, found, channel, plan.modalities[channel])
+        key: _choose(path, found, channel, plan.modalities[channel], how[key].series)
         for key, channel in zip(plan.image_keys(), plan.channels, strict=True)
     }
-    paths: dict[str, str] = {}
-    series: dict[str, str] = {}
-    for key, item in chosen.items():
-        paths[key] = item.folder
-        if item.folder in series and series[item.folder] != item.uid:
-            raise SeriesError(item.folder, "two channels lie in this one folder", "put each series into its own folder")
-        series[item.folder] = item.uid
-    return Scan(id=path.resolve().name, paths=paths, series=series)
+    return Scan(
+        id=path.resolve().name,
+        paths={key: item.folder for key, item in chosen.items()},
+        options={key: how[key].model_copy(update={"series": item.uid}) for key, item in chosen.items()},
+    )
 
 
-def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str) -> Series:
-    fitting = [series for series in found if series.modality == modality]
-    listed = "; ".join(f"{series.modality} '{series.description}' of {len(series.files)} files" for series in found)
+def _spread(options: Options, plan: Plan) -> dict[str, ReadOptions]:
+    """Options by key of the chain, from those by name of the channel."""
+    for name in options:
+        if name and name not in plan.channels:
+            raise InputError(f"{name}=", "the bundle has no such channel", suggest(name, list(plan.channels)))
+    common = options.get("", ReadOptions())
+    return {key: options.get(name, common) for key, name in zip(plan.image_keys(), plan.channels, strict=True)}
+
+
+def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, uid: str | None) -> Series:
+    fitting = [series for series in found if series.modality == modality and uid in (None, series.uid)]
+    listed = "; ".join(
+        f"{series.modality} '{series.description}' of {len(series.files)} files, {series.uid}" for series in found
+    )
     if not fitting:
-        raise SeriesError(
-            path, f"no series is {modality}, the channel '{channel}' (there are {listed})", "give that scan"
-        )
+        which = f"no series is {modality}{f' and has the UID {uid}' if uid else ''}, the channel '{channel}'"
+        raise SeriesError(path, f"{which} (there are {listed})", "give that scan")
     if len(fitting) > 1:
         raise SeriesError(
-            path, f"{len(fitting)} series are {modality} (there are {listed})", f"name one: --image {channel}=FOLDER"
+            path,
+            f"{len(fitting)} series are {modality} (there are {listed})",
+            f"name one: --series {channel}=UID or --image {channel}=FOLDER",
         )
     return fitting[0]
 
 
-def name_scan(images: Mapping[str, Path], plan: Plan) -> Scan:
-    """A scan from one path for each channel.
+def name_scan(images: Mapping[str, Path], plan: Plan, options: Options = NO_OPTIONS) -> Scan:
+    """A scan from one path for each channel; `options` as of `find_scan`.
 
     Raises:
         InputError: a name is no channel of the plan, or a channel is missing.
@@ -101,7 +120,7 @@ def name_scan(images: Mapping[str, Path], plan: Plan) -> Scan:
         if name not in images:
             raise InputError(f"--image {name}", "this channel of the bundle is missing", f"add --image {name}=PATH")
     paths = {key: str(images[name]) for key, name in zip(plan.image_keys(), plan.channels, strict=True)}
-    return Scan(id=_strip(images[plan.channels[0]].name), paths=paths, series={})
+    return Scan(id=_strip(images[plan.channels[0]].name), paths=paths, options=_spread(options, plan))
 
 
 def _strip(name: str) -> str:

@@ -10,13 +10,12 @@ from pydantic import Field
 
 from medunet.cohort import Case, Cohort, read_channel, read_label
 from medunet.errors import GeometryError, InputError, LabelError
-from medunet.geometry import Grid, Points, check_same_grid
+from medunet.geometry import Grid, Points, Unit, check_same_grid
 from medunet.progress import track
-from medunet.reading import Volume
+from medunet.reading import Source, Volume
 from medunet.records import Record
 
 LOGGER = logging.getLogger(__name__)
-Unit = Literal["mm", "px"]
 SAMPLES = 10_000
 """Foreground voxels taken of one case, so that a large tumor counts no more than a small one."""
 
@@ -52,6 +51,8 @@ class Fingerprint(Record):
     """"px" where the images have no physical size."""
     components: dict[str, int] = Field(default_factory=dict)
     """Components of a file of each channel; of grey and colour pictures the most. 1 where not named."""
+    units: dict[str, str] = Field(default_factory=dict)
+    """Of the values of each channel: HU, SUVbw, …; not named where no file says."""
     channels: dict[str, ChannelStatistics]
     cases: tuple[CaseMeasure, ...]
 
@@ -73,15 +74,16 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
     Raises:
         LabelError: no case holds any label.
         GeometryError: some images have a physical size and others don't, or pictures of a case differ in size.
-        InputError: files of a channel differ in their components.
+        InputError: files of a channel differ in their components, or in the units of their values.
     """
     samples: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in cohort.channels}
     components: dict[str, dict[str, int]] = {name: {} for name in cohort.channels}
     units: dict[str, Unit] = {}
+    sources: dict[str, dict[str, Source]] = {name: {} for name in cohort.channels}
     cases = []
     for case in track(cohort.cases, "measuring cases", len(cohort.cases)):
         reference = read_channel(case, cohort.channels[0])
-        mask = read_label(cohort, case, reference.grid)
+        mask = read_label(cohort, case, reference.grid, reference.source.frame_of_reference_uid)
         cases.append(_measure_case(case, reference.grid, mask.volumes_ml()))
         points = _sample_foreground(mask.voxels, reference.grid, seed=len(cases))
         if len(points) == 0:
@@ -89,6 +91,7 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
         units[case.id] = reference.grid.unit
         for name, volume in _volumes(cohort, case, reference):
             components[name][case.id] = len(volume.voxels)
+            sources[name][case.id] = volume.source
             if len(points):
                 samples[name].append(_intensities_at(volume, points))
     unit = _agree_on_unit(units)
@@ -96,7 +99,8 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
         raise LabelError("cohort", "no case holds any voxel of a label", "check the contours or label maps")
     statistics = {name: _summarize(np.concatenate(values)) for name, values in samples.items()}
     most = {name: _agree_on_components(name, counts, unit) for name, counts in components.items()}
-    return Fingerprint(unit=unit, components=most, channels=statistics, cases=tuple(cases))
+    values = {name: found for name in cohort.channels if (found := _agree_on_values(name, sources[name]))}
+    return Fingerprint(unit=unit, components=most, units=values, channels=statistics, cases=tuple(cases))
 
 
 def _volumes(cohort: Cohort, case: Case, reference: Volume) -> Iterator[tuple[str, Volume]]:
@@ -118,6 +122,20 @@ def _agree_on_unit(units: dict[str, Unit]) -> Unit:
             "make a bundle of each kind",
         )
     return "px" if pictures else "mm"
+
+
+def _agree_on_values(channel: str, sources: dict[str, Source]) -> str:
+    """Units of the values of a channel; files that don't say theirs are taken to have those of the others."""
+    named = {source.units: case for case, source in sources.items() if source.units}
+    if len(named) > 1:
+        (units, case), (others, other) = sorted(named.items())[:2]
+        why = next((note for note in sources[case].notes if units in note), "")
+        raise InputError(
+            "cohort",
+            f"the {channel} of case {case} is in {units}{f' ({why})' if why else ''}, that of case {other} in {others}",
+            'complete the headers, leave cases out, or take all as they are stored ("pet": "stored" in a cohort.json)',
+        )
+    return next(iter(named), "")
 
 
 def _agree_on_components(channel: str, counts: dict[str, int], unit: Unit) -> int:

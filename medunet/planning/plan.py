@@ -9,8 +9,9 @@ from pydantic import Field
 
 from medunet.cohort import Cohort
 from medunet.errors import InputError
+from medunet.geometry import Unit
 from medunet.labels import LabelTable
-from medunet.planning.fingerprint import ChannelStatistics, Fingerprint, Unit
+from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
@@ -34,8 +35,9 @@ WIDTHS = (32, 24, 16, 8)
 PATCH_EDGES = (128, 96, 80, 64, 48, 40)
 """Patches of as many voxels as these cubes are tried for each width, largest first. Isensee 2021 plans 128³ for
 8 GB of GPU memory at a batch of 2."""
-WIDE_EDGE = 64
-"""A network wider than the narrowest isn't worth a smaller patch than this cube, unless that sees half of a case."""
+WIDE_EDGE = {2: 128, 3: 64}
+"""A network wider than the narrowest isn't worth a smaller patch than this square or cube, unless that sees half of a
+case."""
 SLICE_EDGES = (512, 384, 256, 192, 128, 96)
 """The same for squares of 2D patches."""
 BATCH = {2: 8, 3: 2}
@@ -102,6 +104,8 @@ class Plan(Record):
     """"px" for pictures: images without a physical size, which are not resampled."""
     components: dict[str, int] = Field(default_factory=dict)
     """Components of a file of each channel, 1 where not named; a grey picture is repeated where it is 3."""
+    units: dict[str, str] = Field(default_factory=dict)
+    """Of the values of each channel (HU, SUVbw, …), where the cohort's files say so; files in others are refused."""
     spacing_mm: tuple[float, float, float]
     """Grid of the network, along x, y, z (RAS); 1 for pictures. A 2D network takes slices as they lie along z."""
     normalization: dict[str, Normalization]
@@ -160,18 +164,18 @@ def make_plan(
     """
     axes = _check_dims(dims, fingerprint)
     spacing, why_spacing = _plan_grid(axes, fingerprint)
+    components = fingerprint.components
     base = Plan(
         dims=axes,
         channels=cohort.channels,
         modalities=cohort.modalities,
         labels=code_labels(cohort.labels),
         unit=fingerprint.unit,
-        components=fingerprint.components,
+        components=components,
+        units=fingerprint.units,
         spacing_mm=spacing,
         normalization={
-            name: plan_normalization(
-                cohort.modalities[name], fingerprint.channels[name], fingerprint.components.get(name, 1)
-            )
+            name: plan_normalization(cohort.modalities[name], fingerprint.channels[name], components.get(name, 1))
             for name in cohort.channels
         },
         patch=(1, 1, 1),
@@ -213,7 +217,9 @@ def plan_normalization(modality: str, statistics: ChannelStatistics, components:
     """Normalisation of one channel: fixed for CT and PET, of each image by itself for the rest (Isensee 2021).
 
     Labels of one single intensity give no scale, so such a channel is normalised by itself as well; so is one of
-    several components, which share no scale.
+    several components, which share no scale. On nuclei (fold 0, 250 steps, one run each) a z-score of each component,
+    one of the whole picture, and one fixed scale gave Dice 0.867, 0.871 and 0.878: too near to tell apart, and only
+    z-scores take 8 and 16 bits and any exposure.
     """
     if modality in ("CT", "PT") and statistics.high > statistics.low and components == 1:
         return Normalization(
@@ -252,8 +258,8 @@ def _list_candidates(base: Plan, fingerprint: Fingerprint, memory_gib: float) ->
             last = narrow and edge == edges[-1]
             fits = edge**base.dims <= allowed_voxels(memory_gib, width, base.batch)
             plan = _with_network(base, fingerprint, width, edge**base.dims)
-            case = np.prod(fingerprint.median_shape_at(plan.spacing_mm))
-            worth = narrow or base.dims == 2 or edge >= WIDE_EDGE or np.prod(plan.patch) >= CONTEXT * case
+            case = np.prod(fingerprint.median_shape_at(plan.spacing_mm)[: base.dims])
+            worth = narrow or edge >= WIDE_EDGE[base.dims] or np.prod(plan.patch) >= CONTEXT * case
             if (last or (fits and worth)) and plan not in found:
                 found.append(plan)
     return found

@@ -10,13 +10,14 @@ from medunet.preparation.chain import (
     make_preprocessing,
     run_chain,
 )
-from medunet.preparation.patches import PatchDataset, WholeDataset
+from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
 from medunet.preparation.resample import resample_labels
 
 __all__ = [
     "PatchDataset",
+    "PatchLoader",
     "PreparedCase",
     "Start",
     "VolumeReader",

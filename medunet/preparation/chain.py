@@ -18,6 +18,7 @@ from medunet.errors import BundleError, InputError, raise_ours
 from medunet.geometry import Grid
 from medunet.planning import Normalization, Plan, name_keys
 from medunet.preparation.reader import VolumeReader
+from medunet.reading import ReadOptions
 
 Step = dict[str, Any]
 FAR = 2**30
@@ -150,7 +151,7 @@ def _holds_expression(value: Any) -> bool:
 def run_chain(
     steps: Sequence[Step],
     paths: Mapping[str, str],
-    series: Mapping[str, str] | None = None,
+    options: Mapping[str, ReadOptions] | None = None,
     plan: Plan | None = None,
 ) -> Any:
     """Run a preprocessing chain with medunet's reader in place of MONAI's.
@@ -158,11 +159,12 @@ def run_chain(
     Args:
         steps: as from `make_preprocessing`.
         paths: a path for each channel key.
-        series: SeriesInstanceUID by path, for folders with several series.
+        options: how to read it, by channel key.
         plan: refuses images of another kind than it was made for.
 
     Returns:
-        The `image`: a MetaTensor (C, I, J, K) with its affine; K is 1 for a picture.
+        The `image`: a MetaTensor (C, I, J, K) with its affine, and what its files were noted for as `notes` of its
+        meta data; K is 1 for a picture.
 
     Raises:
         MedunetError: a file is refused, in the sentence of its reader.
@@ -172,11 +174,17 @@ def run_chain(
         raise BundleError(
             "preprocessing", "its first transform is not LoadImaged", "restore the bundle's inference.json"
         )
+    data: dict[str, Any] = {}
     try:
-        data = load(dict(paths), reader=VolumeReader(series))
+        for key, path in paths.items():
+            # One channel at a time, since two of them may lie in one folder, or in one series.
+            (load,) = instantiate([{**steps[0], "keys": [key]}])
+            data |= load({key: path}, reader=VolumeReader((options or {}).get(key)))
         if plan is not None:
             _check_kind(data, paths, plan)
+        notes = tuple(f"{path}: {note}" for key, path in paths.items() if (note := data[key].meta["notes"]))
         image = Compose(rest)(data)["image"]
+        image.meta["notes"] = notes
     except RuntimeError as error:
         raise_ours(error)
     return image if image.ndim == 4 else image[..., None]
@@ -192,13 +200,16 @@ def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], plan: Plan) -
             raise InputError(paths[key], f"it has {found} components", f"the bundle takes {wanted}")
         if picture and data[key].shape[1:] != data[plan.image_keys()[0]].shape[1:]:
             raise InputError(paths[key], f"its size differs from that of the {plan.channels[0]}", "give equal sizes")
+        units, planned = data[key].meta.get("units"), plan.units.get(name)
+        if units and planned and units != planned:
+            why = data[key].meta["notes"]
+            raise InputError(paths[key], f"its values are in {units} ({why})", f"the bundle takes {planned}")
 
 
-def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str], dict[str, str]]:
-    """What a preprocessing chain needs of a case: a path by key, and the SeriesInstanceUID by path."""
-    images = [case.channels[name] for name in channels]
-    paths = {key: image.path for key, image in zip(name_keys(channels), images, strict=True)}
-    return paths, {image.path: image.series for image in images if image.series}
+def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str], dict[str, ReadOptions]]:
+    """What a preprocessing chain needs of a case: by key a path, and how to read it."""
+    images = dict(zip(name_keys(channels), (case.channels[name] for name in channels), strict=True))
+    return {key: image.path for key, image in images.items()}, {**images}
 
 
 def find_source_grid(image: MetaTensor) -> Grid:

@@ -1,5 +1,6 @@
 """Data sets of training patches and of whole prepared cases."""
 
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from monai.transforms import Compose
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from medunet.preparation.cache import PreparedCase
 
@@ -102,6 +103,21 @@ def cut_patch(array: npt.NDArray[Any], start: npt.NDArray[np.int64], patch: npt.
     target = tuple(slice(o, o + s) for o, s in zip(offset, size, strict=True))
     out[(slice(None), *target)] = inside
     return out
+
+
+class PatchLoader(DataLoader[dict[str, torch.Tensor]]):
+    """A DataLoader whose workers never see SIGTERM or Ctrl-C sent to all processes: the trainer answers and ends them.
+
+    Workers inherit the blocked signals from the moment on in which they are forked.
+    """
+
+    def __iter__(self) -> Any:
+        """Start the workers of an epoch."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            return super().__iter__()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class WholeDataset(Dataset[dict[str, torch.Tensor]]):

@@ -10,7 +10,7 @@ from monai.data import ImageReader
 from monai.utils import MetaKeys, SpaceKeys
 
 from medunet.errors import SeriesError
-from medunet.reading import Volume, read_volume
+from medunet.reading import ReadOptions, Volume, read_volume
 
 
 class VolumeReader(ImageReader):
@@ -21,7 +21,7 @@ class VolumeReader(ImageReader):
     sentence.
 
     Args:
-        series: SeriesInstanceUID by path, for folders that hold several series.
+        options: how to read, for all paths or by path: which series of a folder, which phase of a series, ….
 
     Example:
         >>> from monai.transforms import LoadImaged
@@ -29,9 +29,9 @@ class VolumeReader(ImageReader):
         >>> load({"image": "scans/CT"}, reader=VolumeReader())  # doctest: +SKIP
     """
 
-    def __init__(self, series: Mapping[str, str] | None = None) -> None:
+    def __init__(self, options: Mapping[str, ReadOptions] | ReadOptions | None = None) -> None:
         super().__init__()
-        self._series = dict(series or {})
+        self._options = options or {}
 
     def verify_suffix(self, filename: Sequence[Path | str] | Path | str) -> bool:
         """Whether this reader takes the path: it takes every single one, since contents decide, not names."""
@@ -47,7 +47,10 @@ class VolumeReader(ImageReader):
             if len(data) != 1:
                 raise SeriesError(data[0], f"it came with {len(data) - 1} more paths", "give the folder of the series")
             data = data[0]
-        return read_volume(data, series=self._series.get(str(data)))
+        options = self._options
+        return read_volume(
+            data, options if isinstance(options, ReadOptions) else options.get(str(data)) or ReadOptions()
+        )
 
     def get_data(self, img: Volume) -> tuple[npt.NDArray[np.generic], dict[str, Any]]:
         """Array, float32, and MONAI's meta data with the affine: (C, I, J, K) in RAS mm, a picture as (C, I, J)."""
@@ -58,5 +61,7 @@ class VolumeReader(ImageReader):
             MetaKeys.SPACE: SpaceKeys.RAS,
             MetaKeys.SPATIAL_SHAPE: np.array(img.grid.shape[:axes]),
             MetaKeys.ORIGINAL_CHANNEL_DIM: 0,
+            "units": img.source.units,
+            "notes": "; ".join(img.source.notes),
         }
         return img.voxels.astype(np.float32).reshape(img.voxels.shape[: axes + 1]), meta

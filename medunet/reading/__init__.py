@@ -1,14 +1,17 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
-from medunet.reading.contours import ContourFile, rasterize, read_contour_file, read_contours
+from medunet.reading.contours import rasterize, read_contours
+from medunet.reading.label_files import LabelFile, read_label_file
+from medunet.reading.options import ReadOptions
 from medunet.reading.pictures import read_indices
 from medunet.reading.segmentations import read_segmentation
 from medunet.reading.series import Findings, Series, find_series, measure_grid, sort_series
 from medunet.reading.volume import Source, Volume, choose_series, read_mask, read_volume
 
 __all__ = [
-    "ContourFile",
     "Findings",
+    "LabelFile",
+    "ReadOptions",
     "Series",
     "Source",
     "Volume",
@@ -16,9 +19,9 @@ __all__ = [
     "find_series",
     "measure_grid",
     "rasterize",
-    "read_contour_file",
     "read_contours",
     "read_indices",
+    "read_label_file",
     "read_mask",
     "read_segmentation",
     "read_volume",

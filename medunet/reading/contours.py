@@ -3,89 +3,22 @@
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pydicom
 
 from medunet.errors import LabelError, refuse_damage
 from medunet.geometry import RECORDED_MM, Grid, Points
+from medunet.reading.label_files import RTSTRUCT, read_object
 
 LOGGER = logging.getLogger(__name__)
-RTSTRUCT = "RTSTRUCT"
 CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
 PARALLEL = 0.5
 """How far, in slices, the points of one contour may spread across slices."""
 ONE_PLANE = 0.25
 """Contours of one slice lie no farther apart than this, in slices; else they were drawn on thinner slices."""
-
-
-@dataclass(frozen=True, slots=True)
-class ContourFile:
-    """What an RTSTRUCT says of itself.
-
-    Attributes:
-        path: of the file.
-        patient_id: PatientID.
-        study_uid: StudyInstanceUID.
-        frame_of_reference_uid: of the referenced images.
-        series_uids: SeriesInstanceUIDs that it references.
-        roi_names: names of its structures, in order.
-    """
-
-    path: str
-    patient_id: str
-    study_uid: str
-    frame_of_reference_uid: str
-    series_uids: tuple[str, ...]
-    roi_names: tuple[str, ...]
-
-
-def read_contour_file(path: Path | str) -> ContourFile:
-    """Describe an RTSTRUCT.
-
-    Raises:
-        LabelError: it is none.
-    """
-    with refuse_damage(path, LabelError):
-        return describe_contours(read_object(path, RTSTRUCT), str(path))
-
-
-def read_object(path: Path | str, modality: str) -> Any:
-    """Read a DICOM file that holds labels: RTSTRUCT or SEG.
-
-    Raises:
-        LabelError: it is none, or can't be read.
-    """
-    try:
-        dataset = pydicom.dcmread(path)
-    except (OSError, EOFError, ValueError, AttributeError, RecursionError, pydicom.errors.InvalidDicomError) as error:
-        raise LabelError(path, f"it is no readable DICOM file ({error})", f"give a DICOM {modality}") from None
-    if dataset.get("Modality") != modality:
-        found = dataset.get("Modality", "no modality")
-        raise LabelError(path, f"it is {found}, not {modality}", f"give a DICOM {modality}")
-    return dataset
-
-
-def describe_contours(dataset: Any, path: str) -> ContourFile:
-    """Describe the dataset of an RTSTRUCT."""
-    series, frames = [], []
-    for frame in dataset.get("ReferencedFrameOfReferenceSequence") or []:
-        frames.append(str(frame.get("FrameOfReferenceUID", "")))
-        for study in frame.get("RTReferencedStudySequence") or []:
-            for item in study.get("RTReferencedSeriesSequence") or []:
-                series.append(str(item.get("SeriesInstanceUID", "")))
-    return ContourFile(
-        path=path,
-        patient_id=str(dataset.get("PatientID", "")),
-        study_uid=str(dataset.get("StudyInstanceUID", "")),
-        frame_of_reference_uid=(frames or [""])[0],
-        series_uids=tuple(series),
-        roi_names=tuple(str(roi.get("ROIName", "")) for roi in dataset.get("StructureSetROISequence") or []),
-    )
 
 
 def read_contours(path: Path | str) -> dict[str, list[Points]]:

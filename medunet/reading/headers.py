@@ -5,8 +5,8 @@ Axes: I counts columns (along the direction of a row), J rows, K slices along th
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pydicom
 
 from medunet.errors import SeriesError
 from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, flip_lps_ras
+from medunet.reading.marks import read_marks
 
 ORTHONORMAL = 1e-3
 """Largest deviation of direction cosines from unit length and right angle."""
@@ -39,6 +40,8 @@ class Header:
         spacing: PixelSpacing as stored: between rows, between columns, in mm.
         orientation: (2, 3) direction cosines of a row and of a column, LPS.
         position: (3,) centre of the first pixel, LPS mm.
+        frame: its number in a multi-frame file, from 0; None where the file is the slice.
+        marks: what tells images of one place apart.
     """
 
     path: str
@@ -47,14 +50,22 @@ class Header:
     spacing: tuple[float, float]
     orientation: npt.NDArray[np.float64]
     position: npt.NDArray[np.float64]
+    frame: int | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        """The file, and the frame in it, for messages."""
+        return self.path if self.frame is None else name_frame(self.path, self.frame)
 
 
-def read_dataset(path: Path | str, *, pixels: bool = True) -> Any:
+def read_dataset(path: Path | str, *, pixels: bool = True, later: int | None = None) -> Any:
     """Read a DICOM file, also one of those old ones that begin without preamble and "DICM".
 
     Args:
         path: the file.
         pixels: read the pixels too.
+        later: elements of more bytes are left in the file until they are needed.
 
     Returns:
         A pydicom Dataset.
@@ -64,51 +75,61 @@ def read_dataset(path: Path | str, *, pixels: bool = True) -> Any:
     """
     with Path(path).open("rb") as stream:
         bare = BARE.match(stream.read(12)) is not None
-        stream.seek(0)
-        return pydicom.dcmread(stream, stop_before_pixels=not pixels, force=bare)
+    return pydicom.dcmread(path, stop_before_pixels=not pixels, defer_size=later, force=bare)
 
 
-def read_header(dataset: Any, path: str) -> Header:
+def name_frame(path: str, frame: int) -> str:
+    """A frame, counted from 0, in the words of a message, which counts from 1."""
+    return f"{path} frame {frame + 1}"
+
+
+def read_header(dataset: Any, path: str, frame: int | None = None) -> Header:
     """Take and check the geometry of one image.
 
     Args:
-        dataset: a pydicom Dataset of a single-frame image.
+        dataset: a pydicom Dataset of a single-frame image, or what describes one frame as if it were one.
         path: its file.
+        frame: number of that frame, from 0.
 
     Raises:
         SeriesError: a tag is missing, or its value places no pixel.
     """
-    if _count(dataset, "NumberOfFrames", path) > 1:
-        raise SeriesError(path, "it is a multi-frame image, which is not read yet", "convert it to single frames")
-    shape = (_count(dataset, "Columns", path), _count(dataset, "Rows", path))
+    subject = path if frame is None else name_frame(path, frame)
+    if frame is None and read_count(dataset, "NumberOfFrames", path) > 1:
+        raise SeriesError(
+            path, "it is a multi-frame image that doesn't say where its frames lie", "convert it to single frames"
+        )
+    shape = (read_count(dataset, "Columns", subject), read_count(dataset, "Rows", subject))
     if min(shape) < 1:
-        raise SeriesError(path, f"it has {shape[0]} Columns and {shape[1]} Rows", "restore the header")
-    spacing = read_numbers(dataset, "PixelSpacing", 2, path)
+        raise SeriesError(subject, f"it has {shape[0]} Columns and {shape[1]} Rows", "restore the header")
+    spacing = read_numbers(dataset, "PixelSpacing", 2, subject)
     if min(spacing) <= 0:
-        raise SeriesError(path, f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm", "restore it from the scanner")
-    orientation = read_numbers(dataset, "ImageOrientationPatient", 6, path).reshape(2, 3)
+        raise SeriesError(subject, f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm", "restore it from the scanner")
+    orientation = read_numbers(dataset, "ImageOrientationPatient", 6, subject).reshape(2, 3)
     lengths = np.linalg.norm(orientation, axis=1)
     if np.abs(lengths - 1).max() > ORTHONORMAL or abs(float(orientation[0] @ orientation[1])) > ORTHONORMAL:
-        raise SeriesError(path, "Image Orientation (Patient) holds no two perpendicular unit vectors", "restore it")
+        raise SeriesError(subject, "Image Orientation (Patient) holds no two perpendicular unit vectors", "restore it")
     return Header(
         path=path,
         instance_uid=str(dataset.get("SOPInstanceUID", "")),
         shape=shape,
         spacing=(float(spacing[0]), float(spacing[1])),
         orientation=orientation,
-        position=read_numbers(dataset, "ImagePositionPatient", 3, path),
+        position=read_numbers(dataset, "ImagePositionPatient", 3, subject),
+        frame=frame,
+        marks=read_marks(dataset),
     )
 
 
-def _count(dataset: Any, name: str, path: str) -> int:
+def read_count(dataset: Any, name: str, subject: str) -> int:
     """A whole number of the header, 0 where it is absent (for frames that means 1)."""
     try:
         return int(dataset.get(name) or 0)
     except (TypeError, ValueError):
-        raise SeriesError(path, f"{name} is no number", "restore the header") from None
+        raise SeriesError(subject, f"{name} is no number", "restore the header") from None
 
 
-def read_numbers(dataset: Any, name: str, count: int, path: str) -> npt.NDArray[np.float64]:
+def read_numbers(dataset: Any, name: str, length: int, path: str) -> npt.NDArray[np.float64]:
     """Take finite numbers out of a dataset; a SeriesError where they are missing or something else."""
     try:
         # pydicom turns text into numbers only now, and raises here.
@@ -120,8 +141,8 @@ def read_numbers(dataset: Any, name: str, count: int, path: str) -> npt.NDArray[
         if isinstance(error, SeriesError):
             raise
         raise SeriesError(path, f"{name} is no list of numbers", "restore the header") from None
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        raise SeriesError(path, f"{name} is {value!r}", "restore the header", expected=f"{count} finite numbers")
+    if len(numbers) != length or not np.isfinite(numbers).all():
+        raise SeriesError(path, f"{name} is {value!r}", "restore the header", expected=f"{length} finite numbers")
     return numbers
 
 
@@ -134,15 +155,28 @@ def order_headers(headers: Sequence[Header]) -> list[Header]:
     first = headers[0]
     for header in headers[1:]:
         if header.shape != first.shape:
-            raise SeriesError(header.path, f"its size {header.shape} is not {first.shape}, as in {first.path}", _SPLIT)
+            found = f"its size {header.shape} is not {first.shape}, as in {first.subject}"
+            raise SeriesError(header.subject, found, _SPLIT)
         extent = max(first.shape)
         if np.abs(np.subtract(header.spacing, first.spacing)).max() * extent > RECORDED_MM:
-            raise SeriesError(header.path, f"its Pixel Spacing {header.spacing} is not {first.spacing}", _SPLIT)
+            raise SeriesError(header.subject, f"its Pixel Spacing {header.spacing} is not {first.spacing}", _SPLIT)
         turned = np.linalg.norm(header.orientation - first.orientation, axis=1).max() * extent * max(first.spacing)
         if turned > RECORDED_MM:
-            raise SeriesError(header.path, "its orientation differs from that of the other slices", _SPLIT)
-    normal = np.cross(*first.orientation)
-    return sorted(headers, key=lambda header: float(header.position @ normal))
+            raise SeriesError(header.subject, "its orientation differs from that of the other slices", _SPLIT)
+    return sort_headers(headers)
+
+
+def sort_headers(headers: Sequence[Header]) -> list[Header]:
+    """Sort slices along the normal of the first."""
+    return [headers[n] for n in np.argsort(measure_heights(headers), kind="stable")]
+
+
+def measure_heights(headers: Sequence[Header]) -> npt.NDArray[np.float64]:
+    """Place of each slice along the normal of the first, in mm."""
+    heights: npt.NDArray[np.float64] = np.array([header.position for header in headers]) @ np.cross(
+        *headers[0].orientation
+    )
+    return heights
 
 
 _SPLIT = "take the file out of the series"
@@ -161,9 +195,9 @@ def fit_grid(headers: Sequence[Header]) -> tuple[Grid, float]:
         SeriesError: fewer than two slices, two at one place, slices missing, or uneven steps.
     """
     if len(headers) < 2:
-        raise SeriesError(headers[0].path, "it is a single slice, which makes no volume", "give the whole series")
+        raise SeriesError(headers[0].subject, "it is a single slice, which makes no volume", "give the whole series")
     positions = np.array([header.position for header in headers])
-    _check_steps(headers, positions)
+    _check_steps(headers)
     index = np.arange(len(headers)) - (len(headers) - 1) / 2
     step = (index[:, None] * (positions - positions.mean(axis=0))).sum(axis=0) / (index**2).sum()
     row, column = _straighten(headers[0].orientation)
@@ -177,10 +211,10 @@ def fit_grid(headers: Sequence[Header]) -> tuple[Grid, float]:
     if distance > RECORDED_MM:
         steps = np.diff(positions @ np.cross(row, column))
         raise SeriesError(
-            headers[0].path,
+            headers[0].subject,
             f"its slices lie up to {distance:.2f} mm away from any regular grid "
             f"(steps from {steps.min():.3f} to {steps.max():.3f} mm, the largest after "
-            f"{headers[int(np.argmax(steps))].path})",
+            f"{headers[int(np.argmax(steps))].subject})",
             "check positions, spacing and orientation; medunet doesn't guess",
             expected=f"at most {RECORDED_MM} mm",
         )
@@ -198,14 +232,14 @@ def _straighten(orientation: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     return straight
 
 
-def _check_steps(headers: Sequence[Header], positions: npt.NDArray[np.float64]) -> None:
-    heights = positions @ np.cross(*headers[0].orientation)
+def _check_steps(headers: Sequence[Header]) -> None:
+    heights = measure_heights(headers)
     steps = np.diff(heights)
     # The second bound lets slices of a microscope or micro-CT lie nearer to each other than the first.
     if steps.min() <= min(ACCEPTED_MM, 0.1 * steps.max()):
         k = int(np.argmin(steps))
         raise SeriesError(
-            headers[k].path, f"it lies where {headers[k + 1].path} lies, but they are different images", _SPLIT
+            headers[k].subject, f"it lies where {headers[k + 1].subject} lies, but they are different images", _SPLIT
         )
     base = np.median(steps[steps < 1.5 * steps.min()])
     multiples = np.rint(steps / base)
@@ -215,7 +249,7 @@ def _check_steps(headers: Sequence[Header], positions: npt.NDArray[np.float64]) 
             f"{int(multiples[k]) - 1} between {heights[k]:.2f} and {heights[k + 1]:.2f} mm" for k in gaps[:5]
         )
         raise SeriesError(
-            headers[int(gaps[0])].path,
+            headers[int(gaps[0])].subject,
             f"after it slices are missing, along the normal of the slices: {places}{', …' if len(gaps) > 5 else ''}",
             "restore the missing files",
         )

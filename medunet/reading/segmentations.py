@@ -1,6 +1,7 @@
 """DICOM SEG: bring each frame where it says that it lies, never where its number would have it."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,27 @@ from pydicom.uid import ExplicitVRBigEndian
 from medunet.errors import GeometryError, LabelError, refuse_damage
 from medunet.geometry import RECORDED_MM, Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
-from medunet.reading.contours import read_object
-from medunet.reading.headers import read_numbers
+from medunet.reading.frames import PER_FRAME, describe_frames
+from medunet.reading.headers import Header, read_header
+from medunet.reading.label_files import SEG, read_object
+from medunet.reading.pixels import read_planes
 from medunet.records import suggest
 
-SEG = "SEG"
+LOGGER = logging.getLogger(__name__)
+BITS = {"BINARY": (1,), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
+"""Bits of a pixel by SegmentationType (DICOM PS3.3 C.8.20.2)."""
+FRACTIONS = "it holds fractions; voxels of at least one half belong to a segment"
 _AGAIN = "export it again"
 
 
 def read_segmentation(
-    path: Path | str, grid: Grid, table: LabelTable, segments: Mapping[str, str] | None = None
+    path: Path | str,
+    grid: Grid,
+    table: LabelTable,
+    segments: Mapping[str, str] | None = None,
+    frame_of_reference_uid: str = "",
 ) -> Mask:
-    """Read a BINARY segmentation on the grid of its image.
+    """Read a segmentation on the grid of its image: BINARY, FRACTIONAL from one half on, or LABELMAP.
 
     Each frame is placed by its own position, orientation and spacing, so its planes may come in any order, be left
     out where they are empty, and be flipped or turned, as long as their pixels are voxels of the grid.
@@ -32,71 +42,80 @@ def read_segmentation(
         grid: of the image.
         table: the labels that may occur.
         segments: SegmentLabel for each label; the label's own name where not given. Other segments are left out.
+        frame_of_reference_uid: of the image; "" where it isn't known.
 
     Raises:
-        LabelError: it is no BINARY segmentation, lacks a segment, or two of its segments overlap.
+        LabelError: it is no segmentation, lacks a segment, was made in another frame of reference, or two of its
+            segments overlap.
         GeometryError: its pixels are no voxels of the grid.
-        SeriesError: a frame has no position, orientation or spacing.
+        SeriesError: a frame has no position, orientation or spacing, or can't be decoded.
     """
     with refuse_damage(path, LabelError):
-        return _place_frames(read_object(path, SEG), path, grid, table, segments or {})
+        dataset = read_object(path, SEG)
+        _check_encoding(dataset, path)
+        _check_frame_of_reference(dataset, frame_of_reference_uid, path)
+        return _place_frames(dataset, grid, table, segments or {}, str(path))
 
 
-def _place_frames(dataset: Any, path: Path | str, grid: Grid, table: LabelTable, segments: Mapping[str, str]) -> Mask:
-    _check_encoding(dataset, path)
-    values = _match_segments(dataset, table, segments, path)
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
-    shared = (dataset.get("SharedFunctionalGroupsSequence") or [{}])[0]
+def _check_frame_of_reference(dataset: Any, frame_of_reference_uid: str, path: Path | str) -> None:
+    own = str(dataset.get("FrameOfReferenceUID") or "")
+    if own and frame_of_reference_uid and own != frame_of_reference_uid:
+        raise LabelError(path, "its frame of reference is not that of its image", "give the image it was made on")
+
+
+def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping[str, str], path: str) -> Mask:
+    numbers = _number_segments(dataset, path)
+    values = _match_segments(numbers, table, segments, path)
     labels = np.zeros(grid.shape, dtype=np.uint16)
-    for n, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
-        groups = _Groups(frame, shared, f"{path} frame {n + 1}")
-        value = values.get(int(groups.find("SegmentIdentificationSequence").ReferencedSegmentNumber))
-        if value is None:
-            continue
-        start, steps = _place(groups, (columns, rows), grid)
-        j, i = np.nonzero(_unpack(dataset.PixelData, n * rows * columns, rows * columns).reshape(rows, columns))
-        index = start + i[:, None] * steps[0] + j[:, None] * steps[1]
-        _mark(labels, index, value, table, groups.subject)
-    return Mask("classes", labels, grid, table)
-
-
-class _Groups:
-    """Functional groups of one frame: its own, or else the shared ones (DICOM PS3.3 C.7.6.16)."""
-
-    def __init__(self, frame: Any, shared: Any, subject: str) -> None:
-        self._both = (frame, shared)
-        self.subject = subject
-
-    def find(self, name: str) -> Any:
-        for group in self._both:
-            if group.get(name):
-                return group.get(name)[0]
-        raise LabelError(self.subject, f"it has no {name}", _AGAIN)
+    planes = zip(describe_frames(dataset), _read_planes(dataset, path), strict=True)
+    for number, (frame, plane) in enumerate(planes):
+        header = read_header(frame, path, number)
+        start, steps = _place(header, grid)
+        for segment, inside in _split(dataset, frame, plane, header.subject):
+            if segment not in numbers.values():
+                raise LabelError(header.subject, f"it shows the segment {segment}, which isn't described", _AGAIN)
+            if segment in values:
+                j, i = np.nonzero(inside)
+                index = start + i[:, None] * steps[0] + j[:, None] * steps[1]
+                _mark(labels, index, values[segment], table, header.subject)
+    return Mask("classes", labels, grid, table, (FRACTIONS,) if dataset.SegmentationType == "FRACTIONAL" else ())
 
 
 def _check_encoding(dataset: Any, path: Path | str) -> None:
-    kind = dataset.get("SegmentationType")
-    if kind != "BINARY" or dataset.get("BitsAllocated") != 1:
-        raise LabelError(path, f"it is a {kind} segmentation", "convert it to a BINARY one")
+    kind, bits = dataset.get("SegmentationType"), dataset.get("BitsAllocated")
+    if bits not in BITS.get(kind, ()):
+        raise LabelError(path, f"it is a {kind} segmentation of {bits} bits", "convert it to a BINARY one")
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax.is_compressed or syntax == ExplicitVRBigEndian:
+    if kind == "BINARY" and (syntax.is_compressed or syntax == ExplicitVRBigEndian):
         raise LabelError(path, f"its encoding {syntax.name} is not read", "convert it to Explicit VR Little Endian")
-    frames = len(dataset.get("PerFrameFunctionalGroupsSequence") or [])
-    wanted = -(-frames * int(dataset.Rows) * int(dataset.Columns) // 8)
+    frames, declared = len(dataset.get(PER_FRAME) or []), dataset.get("NumberOfFrames")
+    wanted = -(-frames * int(dataset.Rows) * int(dataset.Columns) * bits // 8)
     found = len(dataset.get("PixelData") or b"")
-    if frames == 0 or frames != dataset.get("NumberOfFrames") or found < wanted:
-        declared = dataset.get("NumberOfFrames")
+    if frames == 0 or frames != declared or (found < wanted and not syntax.is_compressed):
         raise LabelError(path, f"it declares {declared} frames, describes {frames} and holds {found} bytes", _AGAIN)
+    if kind == "FRACTIONAL":
+        if not dataset.get("MaximumFractionalValue"):
+            raise LabelError(path, "it says no Maximum Fractional Value", _AGAIN)
+        LOGGER.warning("%s: %s", path, FRACTIONS)
 
 
-def _match_segments(dataset: Any, table: LabelTable, segments: Mapping[str, str], path: Path | str) -> dict[int, int]:
-    """SegmentNumber to the value of its label."""
+def _number_segments(dataset: Any, path: Path | str) -> dict[str, int]:
+    """SegmentLabel to SegmentNumber, without the background that a label map may describe."""
     numbers: dict[str, int] = {}
     for item in dataset.get("SegmentSequence") or []:
-        name = str(item.SegmentLabel)
+        name, number = str(item.get("SegmentLabel", "")), int(item.get("SegmentNumber") or 0)
+        if number == 0:
+            continue
         if name in numbers:
             raise LabelError(path, f"two of its segments are called {name}", "rename one of them")
-        numbers[name] = int(item.SegmentNumber)
+        numbers[name] = number
+    return numbers
+
+
+def _match_segments(
+    numbers: Mapping[str, int], table: LabelTable, segments: Mapping[str, str], path: Path | str
+) -> dict[int, int]:
+    """SegmentNumber to the value of its label."""
     values = {}
     for label in table.labels:
         name = segments.get(label.name, label.name)
@@ -106,31 +125,54 @@ def _match_segments(dataset: Any, table: LabelTable, segments: Mapping[str, str]
     return values
 
 
-def _place(groups: _Groups, shape: tuple[int, int], grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _read_planes(dataset: Any, path: str) -> Iterator[npt.NDArray[np.generic]]:
+    """Pixels (rows, columns) of all frames in the order of the file."""
+    frames = range(int(dataset.NumberOfFrames))
+    if dataset.SegmentationType != "BINARY":
+        yield from read_planes(dataset, path, list(frames))
+        return
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    for frame in frames:
+        yield _unpack(dataset.PixelData, frame * rows * columns, rows * columns).reshape(rows, columns)
+
+
+def _split(
+    dataset: Any, frame: Any, plane: npt.NDArray[np.generic], subject: str
+) -> Iterator[tuple[int, npt.NDArray[np.generic]]]:
+    """SegmentNumbers that a frame shows, and where: one of its own, or in a label map each of its values."""
+    if dataset.SegmentationType == "LABELMAP":
+        for number in np.unique(plane).tolist():
+            if number:
+                yield number, plane == number
+        return
+    if frame.get("ReferencedSegmentNumber") is None:
+        raise LabelError(subject, "it names no segment", _AGAIN)
+    half = float(dataset.get("MaximumFractionalValue") or 1) / 2
+    yield int(frame.ReferencedSegmentNumber), plane >= half  # type: ignore[operator]
+
+
+def _place(header: Header, grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Where a frame lies on the grid.
 
     Args:
-        groups: of the frame.
-        shape: (columns, rows).
+        header: of the frame.
         grid: that it must lie on.
 
     Returns:
         (3,) index of its first pixel, and (2, 3) steps of the index along a row and down a column.
     """
-    spacing = read_numbers(groups.find("PixelMeasuresSequence"), "PixelSpacing", 2, groups.subject)
-    cosines = read_numbers(groups.find("PlaneOrientationSequence"), "ImageOrientationPatient", 6, groups.subject)
     affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1] = cosines[:3] * spacing[1], cosines[3:] * spacing[0]
-    affine[:3, 3] = read_numbers(groups.find("PlanePositionSequence"), "ImagePositionPatient", 3, groups.subject)
+    affine[:3, 0], affine[:3, 1] = header.orientation * np.array(header.spacing[::-1])[:, None]
+    affine[:3, 3] = header.position
     affine = flip_lps_ras(affine)
-    corners = np.array([(i, j) for i in (0, shape[0] - 1) for j in (0, shape[1] - 1)], dtype=np.float64)
+    corners = np.array([(i, j) for i in (0, header.shape[0] - 1) for j in (0, header.shape[1] - 1)], dtype=np.float64)
     world = corners @ affine[:3, :2].T + affine[:3, 3]
     steps = np.rint(np.linalg.solve(grid.affine[:3, :3], affine[:3, :2]).T).astype(np.int64)
     start = np.rint(grid.to_voxel(affine[None, :3, 3])[0]).astype(np.int64)
     distance = np.linalg.norm(grid.to_world(start + corners @ steps) - world, axis=1).max()
     if distance > RECORDED_MM:
         raise GeometryError(
-            groups.subject,
+            header.subject,
             f"its pixels lie up to {distance:.3g} mm away from the voxels of its image",
             "resample it to that image, or name the image that it was made on",
         )
@@ -152,7 +194,7 @@ def _mark(
 ) -> None:
     """Give voxels, (N, 3) indices, the value of a label."""
     if ((index < 0) | (index >= labels.shape)).any():
-        raise LabelError(subject, "it marks voxels outside of the image", "give the image that it was made on")
+        raise GeometryError(subject, "it marks voxels outside of the image", "give the image that it was made on")
     at = tuple(index.T)
     others = set(np.unique(labels[at]).tolist()) - {0, value}
     if others:

@@ -9,32 +9,42 @@ from typing import Any
 
 import numpy as np
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import CTImageStorage, MRImageStorage, PositronEmissionTomographyImageStorage
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
+    EnhancedPETImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    LegacyConvertedEnhancedPETImageStorage,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+)
 
 from medunet.errors import MissingInputError, SeriesError, refuse_damage
 from medunet.geometry import ACCEPTED_MM, Grid
 from medunet.progress import track
-from medunet.reading.contours import RTSTRUCT, ContourFile, describe_contours
-from medunet.reading.headers import Header, fit_grid, order_headers, read_dataset, read_header
+from medunet.reading.copies import drop_copies
+from medunet.reading.frames import PER_FRAME, read_frames
+from medunet.reading.headers import Header, read_dataset, read_header, sort_headers
+from medunet.reading.label_files import RTSTRUCT, SEG, LabelFile, describe_labels
+from medunet.reading.phases import stack_headers
 
-NO_IMAGES = {"RTSTRUCT", "RTPLAN", "RTDOSE", "SEG", "SR", "PR", "KO", "REG", "DOC"}
-SLICES = {CTImageStorage, MRImageStorage, PositronEmissionTomographyImageStorage}
-SAME_PLACE_MM = 1e-3
-"""Copies of an image have one position, up to the digits in which it was written."""
+NO_IMAGES = {"RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG", "DOC"}
+SLICES = {
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    EnhancedMRImageStorage,
+    EnhancedPETImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    LegacyConvertedEnhancedPETImageStorage,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+}
+"""Storage classes of images that lie in a patient."""
 TILTED_DEGREES = 0.1
 """A stack that leans by more than this is noted; it is exact in any case."""
-COPIED = (
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "PixelRepresentation",
-    "PhotometricInterpretation",
-    "RescaleSlope",
-    "RescaleIntercept",
-    "PixelData",
-)
-"""What makes two slices of one place the same image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +59,8 @@ class Series:
         frame_of_reference_uid: FrameOfReferenceUID, "" if there is none.
         description: SeriesDescription.
         folder: that holds all of its files.
-        files: paths of the slices, along their normal unless there is a problem.
-        headers: of its slices, in the same order; none where there is a problem.
+        files: paths of the slices.
+        headers: of its slices; none where there is a problem. They lie along their normal where they have one.
         problem: why it makes no volume, as far as that shows in single headers. It is raised when the series is
             measured or read, so that one odd series doesn't hide the others of a folder.
     """
@@ -73,12 +83,12 @@ class Findings:
 
     Attributes:
         series: images, in the order of their folders and UIDs.
-        contours: RTSTRUCT files.
+        labels: RTSTRUCT and DICOM SEG files.
         others: path and reason of what was set aside.
     """
 
     series: tuple[Series, ...]
-    contours: tuple[ContourFile, ...]
+    labels: tuple[LabelFile, ...]
     others: tuple[tuple[str, str], ...]
 
 
@@ -88,15 +98,13 @@ class _Image:
 
     path: str
     tags: dict[str, str]
-    header: Header | SeriesError
+    headers: tuple[Header, ...]
+    problem: SeriesError | None
     placed: bool
 
 
-# Enhanced multi-frame images keep their places in functional groups (DICOM PS3.3 C.7.6.16).
-_PLACES = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "PerFrameFunctionalGroupsSequence")
-_ALIKE = ("Modality", "FrameOfReferenceUID", "EchoTime", "DiffusionBValue", "TemporalPositionIdentifier")
-"""Slices that differ in one of these are no single image, even where together they lie on a regular grid."""
-_TAGS = ("SeriesInstanceUID", "PatientID", "StudyInstanceUID", "SeriesDescription", *_ALIKE)
+_PLACES = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", PER_FRAME)
+_TAGS = ("SeriesInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "SeriesDescription")
 
 
 def find_series(folder: Path | str) -> Findings:
@@ -117,13 +125,13 @@ def find_series(folder: Path | str) -> Findings:
         raise MissingInputError(root, "there is no such file or folder", "check the path")
     paths = [root] if root.is_file() else _list_files(root)
     images: dict[str, list[_Image]] = defaultdict(list)
-    contours, others = [], []
+    labels, others = [], []
     for path in track(paths, "reading headers", len(paths)):
         with refuse_damage(path, SeriesError):
             dataset = _read_dataset(path)
             reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
-            if reason == RTSTRUCT:
-                contours.append(describe_contours(dataset, str(path)))
+            if reason in (RTSTRUCT, SEG):
+                labels.append(describe_labels(dataset, str(path)))
             elif reason:
                 others.append((str(path), reason))
             else:
@@ -132,7 +140,7 @@ def find_series(folder: Path | str) -> Findings:
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
     series = [_make_series(group) for group in images.values()]
-    return Findings(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(contours), tuple(others))
+    return Findings(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
 
 
 def _list_files(root: Path) -> list[Path]:
@@ -159,10 +167,10 @@ def _read_dataset(path: Path) -> Any:
 
 
 def _find_reason(dataset: Any) -> str:
-    """Why an object is no slice of a series; RTSTRUCT for contours, "" for an image."""
+    """Why an object is no slice of a series; RTSTRUCT or SEG for labels, "" for an image."""
     modality = str(dataset.get("Modality") or "an object")
-    if modality == RTSTRUCT:
-        return RTSTRUCT
+    if modality in (RTSTRUCT, SEG):
+        return modality
     if modality in NO_IMAGES:
         return f"{modality} is no image"
     # To set a slice aside whose header broke off would be to lose it without a word.
@@ -175,15 +183,17 @@ def _find_reason(dataset: Any) -> str:
 
 
 def _take_image(dataset: Any, path: str) -> _Image:
-    header: Header | SeriesError
+    headers: tuple[Header, ...] = ()
+    problem: SeriesError | None = None
     try:
-        header = read_header(dataset, path)
+        headers = read_frames(dataset, path) if PER_FRAME in dataset else (read_header(dataset, path),)
     except SeriesError as error:
-        header = error
+        problem = error
     return _Image(
         path=path,
         tags={name: str(dataset.get(name) or "") for name in _TAGS},
-        header=header,
+        headers=headers,
+        problem=problem,
         placed=dataset.get("SOPClassUID") in SLICES or any(name in dataset for name in _PLACES),
     )
 
@@ -196,15 +206,9 @@ def _make_series(images: list[_Image]) -> Series:
             raise SeriesError(
                 odd.path, f"its {name} differs from that of {first.path} in the same series", "take the file away"
             )
-    files = tuple(image.path for image in images)
-    headers: tuple[Header, ...] = ()
     problem = _find_problem(images)
-    if problem is None:
-        try:
-            headers = tuple(order_headers([image.header for image in images if isinstance(image.header, Header)]))
-            files = tuple(header.path for header in headers)
-        except SeriesError as error:
-            problem = error
+    headers = () if problem else tuple(sort_headers([header for image in images for header in image.headers]))
+    files = (header.path for header in headers) if headers else (image.path for image in images)
     return Series(
         uid=first.tags["SeriesInstanceUID"],
         modality=first.tags["Modality"],
@@ -213,7 +217,7 @@ def _make_series(images: list[_Image]) -> Series:
         frame_of_reference_uid=first.tags["FrameOfReferenceUID"],
         description=first.tags["SeriesDescription"],
         folder=os.path.commonpath([os.path.dirname(image.path) for image in images]),
-        files=files,
+        files=tuple(dict.fromkeys(files)),
         headers=headers,
         problem=problem,
     )
@@ -225,9 +229,9 @@ def _find_odd(images: list[_Image], name: str) -> _Image | None:
 
 def _find_problem(images: list[_Image]) -> SeriesError | None:
     for image in images:
-        if isinstance(image.header, SeriesError):
-            return image.header
-    for name in _ALIKE:
+        if image.problem is not None:
+            return image.problem
+    for name in ("Modality", "FrameOfReferenceUID"):
         odd = _find_odd(images, name)
         if odd is not None:
             return SeriesError(
@@ -236,20 +240,23 @@ def _find_problem(images: list[_Image]) -> SeriesError | None:
     return None
 
 
-def sort_series(series: Series) -> tuple[list[Header], Grid, tuple[str, ...]]:
+def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header], Grid, tuple[str, ...]]:
     """Order the slices of a series along their normal and fit its grid.
+
+    Args:
+        series: as found.
+        phase: which of its images, where it holds several at the same places.
 
     Returns:
         Headers in order, grid, and notes of what was repaired or is odd.
 
     Raises:
-        SeriesError: the series is irregular.
+        SeriesError: the series is irregular, or holds several images.
     """
     if series.problem is not None:
         raise series.problem
-    headers, notes = _drop_copies(series.headers)
-    _check_twins(headers)
-    grid, distance = fit_grid(headers)
+    headers, notes = drop_copies(series.headers)
+    headers, grid, distance = stack_headers(headers, phase, series.folder)
     if distance > ACCEPTED_MM:
         notes += (f"slices lie up to {distance:.3f} mm off the regular grid",)
     normal = np.cross(grid.affine[:3, 0], grid.affine[:3, 1])
@@ -260,47 +267,10 @@ def sort_series(series: Series) -> tuple[list[Header], Grid, tuple[str, ...]]:
     return headers, grid, notes
 
 
-def _drop_copies(headers: tuple[Header, ...]) -> tuple[list[Header], tuple[str, ...]]:
-    """Drop images that repeat another: same place, same pixels."""
-    kept: list[Header] = []
-    notes: tuple[str, ...] = ()
-    for header in headers:
-        twin = kept[-1] if kept else None
-        if (
-            twin is not None
-            and np.linalg.norm(twin.position - header.position) <= SAME_PLACE_MM
-            and _hold_same_image(twin, header)
-        ):
-            notes += (f"{header.path} is a copy of {twin.path} and was left out",)
-            continue
-        kept.append(header)
-    return kept, notes
-
-
-def _hold_same_image(first: Header, second: Header) -> bool:
-    if first.spacing != second.spacing or not np.array_equal(first.orientation, second.orientation):
-        return False
-    with refuse_damage(second.path, SeriesError):
-        one, other = (read_dataset(header.path) for header in (first, second))
-        syntaxes = {dataset.file_meta.get("TransferSyntaxUID") for dataset in (one, other)}
-        return len(syntaxes) == 1 and all(one.get(name) == other.get(name) for name in COPIED)
-
-
-def _check_twins(headers: list[Header]) -> None:
-    """SOPInstanceUIDs name one image each (DICOM PS3.3 C.12.1); two images of one UID are a mixture."""
-    seen: dict[str, Header] = {}
-    for header in headers:
-        twin = seen.setdefault(header.instance_uid, header) if header.instance_uid else header
-        if twin is not header:
-            raise SeriesError(
-                header.path, f"it shares its SOPInstanceUID with {twin.path}", "take the file away that doesn't belong"
-            )
-
-
-def measure_grid(series: Series) -> Grid:
-    """The grid of a series, from headers (and pixels only where two slices have one place).
+def measure_grid(series: Series, phase: str | None = None) -> Grid:
+    """The grid of a series, or of one phase of it, from headers (and pixels only where a slice may be a copy).
 
     Raises:
         SeriesError: the series is irregular.
     """
-    return sort_series(series)[1]
+    return sort_series(series, phase)[1]

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from medunet.errors import LabelError, MissingInputError, SeriesError, refuse_damage
+from medunet.errors import InputError, LabelError, MissingInputError, SeriesError, refuse_damage
 from medunet.geometry import Grid, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.contours import rasterize, read_contours
 from medunet.reading.dicom import decode_series
+from medunet.reading.label_files import SEG, find_modality
 from medunet.reading.nifti import read_itk, read_nifti
+from medunet.reading.options import DEFAULTS, ReadOptions
 from medunet.reading.pictures import read_indices, read_picture
+from medunet.reading.segmentations import read_segmentation
 from medunet.reading.series import Series, find_series
 from medunet.records import suggest
 
@@ -36,6 +39,7 @@ class Source:
         study_uid: StudyInstanceUID.
         series_uid: SeriesInstanceUID.
         frame_of_reference_uid: FrameOfReferenceUID.
+        units: of the values: HU, SUVbw, or what the Units of a PET say.
         notes: what was repaired or is odd, in words.
     """
 
@@ -45,6 +49,7 @@ class Source:
     study_uid: str = ""
     series_uid: str = ""
     frame_of_reference_uid: str = ""
+    units: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -63,20 +68,20 @@ class Volume:
     source: Source
 
 
-def read_volume(path: Path | str, series: str | None = None) -> Volume:
+def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
     """Read a file, or a folder that holds one DICOM series.
 
     Args:
         path: NIfTI, NRRD, MHA, PNG, or a folder of DICOM files.
-        series: SeriesInstanceUID, where the folder holds several.
+        options: which series and which image of it, and what its headers leave open.
 
     Returns:
-        The volume: voxels (1, I, J, K) in the units of the file (HU for CT), int16 where DICOM values are whole and
-        fit, else float32; NIfTI, NRRD and MHA keep their integer type.
+        The volume: voxels (1, I, J, K) in HU for CT, in SUV for PET whose headers allow it, else in the units of the
+        file; int16 where DICOM values are whole and fit, else float32; NIfTI, NRRD and MHA keep their integer type.
 
     Raises:
         MissingInputError: there is nothing to read.
-        SeriesError: several series and none chosen, or an irregular one.
+        SeriesError: several series or phases and none chosen, or an irregular series.
         GeometryError: a NIfTI, NRRD or MHA file doesn't say where its voxels lie.
         InputError: the file is damaged or no volume.
 
@@ -89,11 +94,13 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
     if not path.exists():
         raise MissingInputError(path, "there is no such file or folder", "check the path")
     if read := _find_reader(path, IMAGES):
+        if options.series or options.phase:
+            raise InputError(path, "it is a file without series or phases", "leave them out, or give the DICOM series")
         with refuse_damage(path):
             voxels, grid, notes = read(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
-    chosen = choose_series(path, series)
-    voxels, grid, notes = decode_series(chosen)
+    chosen = choose_series(path, options.series)
+    decoded = decode_series(chosen, options)
     source = Source(
         path=str(path),
         modality=chosen.modality,
@@ -101,9 +108,10 @@ def read_volume(path: Path | str, series: str | None = None) -> Volume:
         study_uid=chosen.study_uid,
         series_uid=chosen.uid,
         frame_of_reference_uid=chosen.frame_of_reference_uid,
-        notes=notes,
+        units=decoded.units,
+        notes=decoded.notes,
     )
-    return Volume(voxels, grid, source)
+    return Volume(decoded.voxels, decoded.grid, source)
 
 
 def _find_reader(path: Path, readers: Readers) -> Callable[[Path], Read] | None:
@@ -131,18 +139,25 @@ def choose_series(path: Path, uid: str | None) -> Series:
     raise SeriesError(path, f"it holds {len(found)} series", f"choose one of {listed}")
 
 
-def read_mask(path: Path | str, grid: Grid, table: LabelTable, rois: Mapping[str, str] | None = None) -> Mask:
+def read_mask(
+    path: Path | str,
+    grid: Grid,
+    table: LabelTable,
+    names: Mapping[str, str] | None = None,
+    frame_of_reference_uid: str = "",
+) -> Mask:
     """Read labels on the grid of their image.
 
     Args:
-        path: a label map (NIfTI, NRRD, MHA, PNG) on that grid, or an RTSTRUCT.
+        path: a label map (NIfTI, NRRD, MHA, PNG) on that grid, an RTSTRUCT or a DICOM SEG.
         grid: of the image.
         table: the labels that may occur.
-        rois: ROI of an RTSTRUCT for each label; the label's own name where not given.
+        names: structure of an RTSTRUCT or segment of a SEG for each label; the label's own name where not given.
+        frame_of_reference_uid: of the image, in which a SEG must lie; "" where it isn't known.
 
     Raises:
-        GeometryError: the label map lies on another grid.
-        LabelError: a value, a label or a structure is unknown, or structures overlap.
+        GeometryError: the label map or SEG lies on another grid.
+        LabelError: a value, a label, a structure or a segment is unknown, or some overlap.
         MissingInputError: there is no such file.
         InputError: the label map is damaged or no volume.
     """
@@ -156,15 +171,21 @@ def read_mask(path: Path | str, grid: Grid, table: LabelTable, rois: Mapping[str
             raise LabelError(path, f"it holds {len(voxels)} components", "store one number a voxel", "a label map")
         check_same_grid(own, grid, str(path), "its image")
         return Mask("classes", check_label_values(voxels[0], table, str(path)), grid, table)
-    for name in rois or {}:
+    for name in names or {}:
         if name not in table.names:
             raise LabelError(
                 path, f"a structure is given for the unknown label '{name}'", suggest(name, [*table.names])
             )
+    if find_modality(path) == SEG:
+        return read_segmentation(path, grid, table, names, frame_of_reference_uid)
+    return _fill_contours(path, grid, table, names or {})
+
+
+def _fill_contours(path: Path, grid: Grid, table: LabelTable, names: Mapping[str, str]) -> Mask:
     contours = read_contours(path)
     labels = np.zeros(grid.shape, dtype=np.uint16)
     for label in table.labels:
-        roi = (rois or {}).get(label.name, label.name)
+        roi = names.get(label.name, label.name)
         if roi not in contours:
             raise LabelError(path, f"it has no structure '{roi}'", suggest(roi, sorted(contours)))
         inside = rasterize(contours[roi], grid, f"{path} {roi}")

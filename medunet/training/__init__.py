@@ -1,7 +1,7 @@
 """Training on MONAI's engines: a schedule fitted to the minutes, exact resume, and a model that is always usable."""
 
 from medunet.training.checkpoints import KeepBest, RunCheckpoint
-from medunet.training.handlers import Deadline, EpochSeed, NanStop, TrainingProgress, ignore_signals
+from medunet.training.handlers import Deadline, EpochSeed, NanStop, TrainingProgress
 from medunet.training.run import train_bundle
 from medunet.training.schedule import Schedule, make_schedule
 from medunet.training.session import TrainingSession, open_session, split_cases
@@ -15,7 +15,6 @@ __all__ = [
     "Schedule",
     "TrainingProgress",
     "TrainingSession",
-    "ignore_signals",
     "make_schedule",
     "open_session",
     "split_cases",

@@ -105,12 +105,6 @@ class TrainingProgress:
         report("training", engine.state.iteration, self._total(), note)
 
 
-def ignore_signals(_: int) -> None:
-    """Let a loader's worker ignore SIGTERM and Ctrl-C sent to all processes: the trainer answers and ends it."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-
-
 class Deadline:
     """Ends the run after its epoch when time is up or a SIGTERM or Ctrl-C came, so that a usable model stays.
 

@@ -1,6 +1,7 @@
 """Write a mask as DICOM SEG on the series that it was made from."""
 
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -82,7 +83,7 @@ def check_source(file: str, labels: Sequence[Label], algorithm: Algorithm) -> No
         ExtraError: highdicom isn't installed.
         SeriesError: the headers of the series make no segmentation.
     """
-    header = pydicom.dcmread(file, stop_before_pixels=True)
+    header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
     _make_segmentation(np.zeros((header.Columns, header.Rows, 1), dtype=np.uint8), labels, [file], algorithm)
     for label in labels:
         if find_terms(label)[1] == GENERIC:
@@ -96,7 +97,7 @@ def check_source(file: str, labels: Sequence[Label], algorithm: Algorithm) -> No
 def _make_segmentation(voxels: Any, labels: Sequence[Label], files: Sequence[str], algorithm: Algorithm) -> Any:
     """A highdicom Segmentation of voxels (I, J, K), K being the order of the files."""
     highdicom = load_extra("highdicom", "DICOM SEG")
-    slices = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+    slices = [pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files]
     _complete(slices)
     identification = highdicom.AlgorithmIdentificationSequence(
         name=algorithm.name[:LONG_STRING],
@@ -107,25 +108,27 @@ def _make_segmentation(voxels: Any, labels: Sequence[Label], files: Sequence[str
     )
     names = ", ".join(label.name for label in labels)
     try:
-        segmentation = highdicom.seg.Segmentation(
-            source_images=slices,
-            pixel_array=np.ascontiguousarray(voxels.transpose(2, 1, 0)),
-            segmentation_type="BINARY",
-            segment_descriptions=[_describe(label, identification, highdicom) for label in labels],
-            series_instance_uid=generate_uid(prefix=None),
-            series_number=SERIES_NUMBER,
-            sop_instance_uid=generate_uid(prefix=None),
-            instance_number=1,
-            manufacturer="medunet",
-            manufacturer_model_name="medunet",
-            software_versions=metadata.version("medunet"),
-            device_serial_number=algorithm.weights_sha256[:LONG_STRING],
-            specific_character_set="ISO_IR 192",
-            content_label="SEGMENTATION",
-            content_description=f"{names} by {algorithm.name} {algorithm.version}"[:LONG_STRING],
-            series_description=f"{algorithm.name}: {names}"[:LONG_STRING],
-            omit_empty_frames=False,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # highdicom's warnings quote the patient's name
+            segmentation = highdicom.seg.Segmentation(
+                source_images=slices,
+                pixel_array=np.ascontiguousarray(voxels.transpose(2, 1, 0)),
+                segmentation_type="BINARY",
+                segment_descriptions=[_describe(label, identification, highdicom) for label in labels],
+                series_instance_uid=generate_uid(prefix=None),
+                series_number=SERIES_NUMBER,
+                sop_instance_uid=generate_uid(prefix=None),
+                instance_number=1,
+                manufacturer="medunet",
+                manufacturer_model_name="medunet",
+                software_versions=metadata.version("medunet"),
+                device_serial_number=algorithm.weights_sha256[:LONG_STRING],
+                specific_character_set="ISO_IR 192",
+                content_label="SEGMENTATION",
+                content_description=f"{names} by {algorithm.name} {algorithm.version}"[:LONG_STRING],
+                series_description=f"{algorithm.name}: {names}"[:LONG_STRING],
+                omit_empty_frames=False,
+            )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SeriesError(
             files[0],

@@ -1,9 +1,12 @@
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from commands import run
+from dicoms import change
+from pydicom import Dataset
 
 from medunet.bundle import publish_weights
 
@@ -17,6 +20,44 @@ def test_predict_by_name_of_the_channel(
 ) -> None:
     assert run(monkeypatch, "predict", trained, "--image", f"ct={patients[0] / 'CT'}", "-o", tmp_path) == 0
     assert "CT.nii.gz: lesion" in capsys.readouterr().out
+
+
+def test_a_phase_is_chosen(
+    trained: Path,
+    patients: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for number in (1, 2):
+        shutil.copytree(patients[0] / "CT", tmp_path / "CT" / str(number))
+
+        def edit(dataset: Dataset, k: int, number: int = number) -> None:
+            dataset.SOPInstanceUID = f"1.2.{number}.{k}"
+            dataset.AcquisitionNumber = number
+
+        change(tmp_path / "CT" / str(number), edit)
+    assert run(monkeypatch, "predict", trained, tmp_path / "CT", "-o", tmp_path / "out") == 2
+    assert "choose one with --phase" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert run(monkeypatch, "predict", trained, tmp_path / "CT", "-o", tmp_path / "out", "--phase", "ct=2") == 0
+    assert "CT.nii.gz: lesion" in capsys.readouterr().out
+
+
+def test_what_was_assumed_is_in_the_record(
+    trained: Path, patients: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(patients[0] / "CT", tmp_path / "CT")
+
+    def forget(dataset: Dataset, _: int) -> None:
+        del dataset.RescaleSlope, dataset.RescaleIntercept
+
+    change(tmp_path / "CT", forget)
+    arguments = ("predict", trained, tmp_path / "CT", "-o", tmp_path / "out")
+    assert run(monkeypatch, *arguments) == 2
+    assert run(monkeypatch, *arguments, "--assume-rescale", "1,-1024") == 0
+    (note,) = json.loads((tmp_path / "out" / "CT.json").read_text())["notes"]
+    assert note == f"{tmp_path / 'CT'}: HU by the given slope and intercept, (1.0, -1024.0)"
 
 
 def test_a_segmentation_of_nothing_is_told(

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicoms import change
+from dicoms import change, write_seg
 from phantoms import PhantomSize, make_cohort
 from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 
 from medunet.cohort import find_cohort, read_channel, read_label, write_cohort
 from medunet.errors import InputError, LabelError, MedunetError, MissingInputError, SeriesError
+from medunet.labels import LabelTable
+from medunet.reading import read_mask, read_volume
 
 
 @pytest.fixture
@@ -252,7 +254,7 @@ def test_contours_go_with_the_series_that_they_reference(pair: Path) -> None:
 def test_two_contour_files_of_one_series_are_refused(pair: Path) -> None:
     shutil.copy(pair / "PH-0000" / "contours.dcm", pair / "PH-0000" / "again.dcm")
     line = refuse(pair, LabelError)
-    assert "patient PH-0000: 2 RTSTRUCT files fit its CT" in line
+    assert "patient PH-0000: 2 files of labels fit its CT" in line
     assert "again.dcm" in line
 
 
@@ -277,14 +279,69 @@ def test_contours_of_a_lost_series_fit_by_frame_and_place(
         first, second = find_cohort(pair).cases
     assert (first.label is not None) == fits
     assert second.label is not None
-    warned = [line for line in caplog.messages if "contours.dcm: it was drawn on another image than the CT" in line]
+    warned = [line for line in caplog.messages if "contours.dcm: it was made on another image than the CT" in line]
     assert len(warned) == (not fits)
+
+
+def add_seg(patient: Path, name: str = "seg.dcm") -> Path:
+    """A SEG of the patient's CT with what its contours hold."""
+    volume = read_volume(patient / "CT")
+    table = LabelTable.from_names(["lesion"])
+    write_seg(patient / name, read_mask(patient / "contours.dcm", volume.grid, table), patient / "CT")
+    return patient / name
+
+
+def test_segmentations_are_labels_too(pair: Path) -> None:
+    before = find_cohort(pair)
+    for case, patient in zip(before.cases, sorted(pair.iterdir()), strict=True):
+        add_seg(patient)
+        assert "2 files of labels fit its CT" in refuse(pair, LabelError)
+        (patient / "contours.dcm").rename(patient.parent.parent / f"{case.id}.dcm")
+    found = find_cohort(pair)
+    assert found.labels.names == ("lesion",)
+    for case, old in zip(found.cases, before.cases, strict=True):
+        assert case.label is not None
+        assert Path(case.label.path).name == "seg.dcm"
+        volume = read_channel(case, "ct")
+        mask = read_label(found, case, volume.grid, volume.source.frame_of_reference_uid)
+        expected = read_mask(pair.parent / f"{old.id}.dcm", volume.grid, found.labels)
+        assert np.array_equal(mask.voxels, expected.voxels)
+        with pytest.raises(LabelError, match="its frame of reference"):
+            read_label(found, case, volume.grid, "1.2.3")
+
+
+@pytest.mark.parametrize(
+    ("edit", "fits"),
+    [
+        (lambda _: None, True),
+        (lambda ds: setattr(ds, "FrameOfReferenceUID", "1.2.3"), False),
+        (lambda ds: move_frames(ds, (0, 0, 9.0)), False),
+        (lambda ds: move_frames(ds, (3000.0, 0, 0)), False),
+    ],
+    ids=["in place", "other frame", "between slices", "beside"],
+)
+def test_a_segmentation_of_a_lost_series_fits_by_frame_and_place(pair: Path, edit: Edit, fits: bool) -> None:
+    for patient in pair.iterdir():
+        path = add_seg(patient)
+        (patient / "contours.dcm").unlink()
+    edit_all(path, lambda ds: setattr(ds.ReferencedSeriesSequence[0], "SeriesInstanceUID", "1.2.840.99.1"))
+    edit_all(path, edit)
+    labels = {case.label.path for case in find_cohort(pair).cases if case.label}
+    assert (str(path) in labels) == fits
+    assert len(labels) == 1 + fits
+
+
+def move_frames(seg: Dataset, offset_mm: tuple[float, float, float]) -> None:
+    for frame in seg.PerFrameFunctionalGroupsSequence:
+        plane = frame.PlanePositionSequence[0]
+        moved = np.array(plane.ImagePositionPatient, float) + offset_mm
+        plane.ImagePositionPatient = [f"{value:.3f}" for value in moved]
 
 
 def test_without_any_contours_there_is_nothing_to_learn(pair: Path) -> None:
     for patient in pair.iterdir():
         (patient / "contours.dcm").unlink()
-    assert "no RTSTRUCT fits any image" in refuse(pair, LabelError)
+    assert "no RTSTRUCT or SEG fits any image" in refuse(pair, LabelError)
 
 
 @pytest.mark.parametrize(
@@ -326,3 +383,13 @@ def test_structures_of_different_names_are_refused(
     for patient, names in (("PH-0000", first), ("PH-0001", second)):
         edit_all(pair / patient / "contours.dcm", declare(*names))
     assert words in refuse(pair, LabelError)
+
+
+@pytest.mark.data
+def test_a_real_pet_has_the_segments_of_its_seg(pet_seg: Path) -> None:
+    cohort = find_cohort(pet_seg)
+    (case,) = cohort.cases
+    assert (cohort.channels, cohort.labels.names) == (("pet",), ("Neoplasm, Primary", "Neoplasm, Secondary"))
+    volume = read_channel(case, "pet")
+    found = read_label(cohort, case, volume.grid, volume.source.frame_of_reference_uid).volumes_ml()
+    assert all(volume > 0.5 for volume in found.values())

@@ -21,6 +21,9 @@ def test_both_formats_hold_one_mask(trained: Path, patients: list[Path], tmp_pat
     name = patients[0].name
     assert made.files == {"nifti": tmp_path / f"{name}.nii.gz", "seg": tmp_path / f"{name}.seg.dcm"}
     assert made.mask.voxels.any()
+    code = made.mask.table.labels[0].code
+    assert code is not None, "the plan holds the coded terms"
+    assert code.meaning == "Lesion"
     read = read_segmentation(made.files["seg"], made.mask.grid, made.mask.table)
     assert np.array_equal(read.voxels, made.mask.voxels)
     assert np.array_equal(np.asarray(nib.load(made.files["nifti"]).dataobj), made.mask.voxels)

@@ -6,6 +6,7 @@ from plans import make_test_plan
 
 from medunet.errors import InputError, MissingInputError, SeriesError
 from medunet.inference import find_scan, find_scans, name_scan
+from medunet.reading import ReadOptions, find_series
 
 BOTH = make_test_plan(channels=("ct", "pet"))
 
@@ -28,8 +29,29 @@ def test_what_does_not_match_is_listed(study: Path) -> None:
     with pytest.raises(SeriesError, match="no series is MR"):
         find_scan(study, make_test_plan(channels=("mr",)))
     write_series(study / "c", make_grid("sagittal"))
-    with pytest.raises(SeriesError, match="2 series are CT"):
+    with pytest.raises(SeriesError, match=r"2 series are CT.*name one: --series ct=UID"):
         find_scan(study, BOTH)
+
+
+def test_a_series_and_its_phase_are_chosen_by_channel(study: Path) -> None:
+    write_series(study / "c", make_grid("sagittal"))
+    uid = next(item.uid for item in find_series(study).series if item.folder.endswith("c"))
+    scan = find_scan(study, BOTH, {"ct": ReadOptions(series=uid, phase="2"), "": ReadOptions(pet="stored")})
+    assert Path(scan.paths["ct"]).name == "c"
+    assert (scan.options["ct"].series, scan.options["ct"].phase) == (uid, "2")
+    assert (scan.options["pet"].phase, scan.options["pet"].pet) == (None, "stored")
+    with pytest.raises(SeriesError, match=r"no series is CT and has the UID 1\.2"):
+        find_scan(study, BOTH, {"ct": ReadOptions(series="1.2")})
+    with pytest.raises(InputError, match="no such channel; did you mean 'pet'"):
+        find_scan(study, BOTH, {"pett": ReadOptions()})
+
+
+def test_two_channels_may_lie_in_one_folder(study: Path) -> None:
+    for path in sorted((study / "b").iterdir()):
+        path.rename(study / "a" / f"pet-{path.name}")
+    scan = find_scan(study, BOTH)
+    assert scan.paths["ct"] == scan.paths["pet"] == str(study / "a")
+    assert scan.options["ct"].series != scan.options["pet"].series
 
 
 def test_files_and_names(tmp_path: Path, study: Path) -> None:

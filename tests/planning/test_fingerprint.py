@@ -3,11 +3,14 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from dicoms import change, make_grid, make_pet, write_series
 from discs import draw_discs
 from PIL import Image
+from pydicom import Dataset
 
-from medunet.cohort import Case, Channel, LabelSource, find_cohort, read_channel, read_label
+from medunet.cohort import Case, Channel, Cohort, LabelSource, find_cohort, read_channel, read_label
 from medunet.errors import GeometryError, InputError, LabelError
+from medunet.labels import LabelTable
 from medunet.planning import measure_cohort
 
 
@@ -40,6 +43,40 @@ def test_a_cohort_without_any_label_is_refused(cohort_folder: Path) -> None:
     assert bare
     with pytest.raises(LabelError, match="no case holds any voxel"):
         measure_cohort(cohort.model_copy(update={"cases": bare}))
+
+
+def write_pets(folder: Path, weights: list[str | None]) -> Cohort:
+    """A PET of each weight, with a label map."""
+    grid, cases = make_grid(), []
+    for name, weight in zip("abc", weights, strict=False):
+        voxels = write_series(folder / name / "PET", grid)
+
+        def edit(dataset: Dataset, _: int, weight: str | None = weight) -> None:
+            make_pet(dataset)
+            dataset.PatientWeight, dataset.RescaleIntercept = weight, 0
+
+        change(folder / name / "PET", edit)
+        nib.save(nib.Nifti1Image((voxels > 0).astype(np.uint8), grid.affine), folder / name / "label.nii")
+        label = LabelSource(path=str(folder / name / "label.nii"))
+        cases.append(
+            Case(id=name, patient=name, channels={"pet": Channel(path=str(folder / name / "PET"))}, label=label)
+        )
+    labels = LabelTable.from_names(["lesion"])
+    return Cohort(channels=("pet",), modalities={"pet": "PT"}, labels=labels, cases=tuple(cases))
+
+
+def test_units_of_a_channel_are_one(tmp_path: Path) -> None:
+    cohort = write_pets(tmp_path, ["70", None, "80"])
+    with pytest.raises(
+        InputError, match=r"pet of case b is in BQML \(.*Weight is missing\), that of case [ac] in SUVbw"
+    ):
+        measure_cohort(cohort)
+    assert measure_cohort(cohort.model_copy(update={"cases": cohort.cases[::2]})).units == {"pet": "SUVbw"}
+    stored = [
+        case.model_copy(update={"channels": {"pet": Channel(path=case.channels["pet"].path, pet="stored")}})
+        for case in cohort.cases
+    ]
+    assert measure_cohort(cohort.model_copy(update={"cases": tuple(stored)})).units == {"pet": "BQML"}
 
 
 def test_grey_and_colour_pictures_count_as_colour(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,16 +2,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dicoms import change, make_grid, write_series
+from dicoms import change, make_grid, make_pet, write_phases, write_series
 from monai.transforms import Compose
 from PIL import Image
 from plans import make_test_plan
+from pydicom import Dataset
 
 from medunet.cohort import Case, Channel
 from medunet.errors import BundleError, InputError, SeriesError
 from medunet.planning import Normalization, Plan, name_keys
 from medunet.preparation import find_source_grid, locate_images, make_preprocessing, run_chain
 from medunet.preparation.chain import instantiate
+from medunet.reading import ReadOptions
 
 
 def ramp(grid: "object") -> np.ndarray:
@@ -69,8 +71,26 @@ def test_a_chain_is_data(step: dict[str, object], words: str) -> None:
 def test_a_single_channel_is_called_image_and_chosen_series_go_along() -> None:
     case = Case(id="a", patient="a", channels={"ct": Channel(path="x"), "pet": Channel(path="y", series="1.2")})
     assert name_keys(("ct",)) == ("image",)
-    assert locate_images(case, ("ct",)) == ({"image": "x"}, {})
-    assert locate_images(case, ("ct", "pet")) == ({"ct": "x", "pet": "y"}, {"y": "1.2"})
+    assert locate_images(case, ("ct",)) == ({"image": "x"}, {"image": Channel(path="x")})
+    paths, options = locate_images(case, ("ct", "pet"))
+    assert paths == {"ct": "x", "pet": "y"}
+    assert {key: value.series for key, value in options.items()} == {"ct": None, "pet": "1.2"}
+
+
+def test_two_phases_of_one_series_are_two_channels(tmp_path: Path) -> None:
+    grid = make_grid("axial", (20, 18, 16))
+    first, second = write_phases(tmp_path, [grid, grid], [lambda _: {"EchoTime": 2}, lambda _: {"EchoTime": 5}])
+    case = Case(
+        id="a",
+        patient="a",
+        channels={
+            "ct": Channel(path=str(tmp_path), phase="EchoTime 5"),
+            "pet": Channel(path=str(tmp_path), phase="EchoTime 2"),
+        },
+    )
+    load = make_preprocessing(make_test_plan(channels=("ct", "pet")))[:2]
+    steps = [*load, {"_target_": "ConcatItemsd", "keys": ["ct", "pet"], "name": "image"}]
+    assert np.array_equal(run_chain(steps, *locate_images(case, ("ct", "pet"))).numpy(), [second, first])
 
 
 def make_picture_plan(components: int) -> Plan:
@@ -111,6 +131,24 @@ def test_what_the_bundle_was_not_planned_for_is_refused(tmp_path: Path) -> None:
     write_series(tmp_path / "ct", grid)
     with pytest.raises(InputError, match="it is no picture; the bundle takes pictures"):
         run_chain(make_preprocessing(grey), {"image": str(tmp_path / "ct")}, plan=grey)
+
+
+def test_values_in_other_units_than_those_of_training_are_refused(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+
+    def edit(dataset: Dataset, _: int) -> None:
+        make_pet(dataset)
+        dataset.RescaleIntercept = 0
+
+    change(tmp_path, edit)
+    plan = make_test_plan(channels=("pet",)).model_copy(update={"units": {"pet": "SUVbw"}})
+    paths = {"image": str(tmp_path)}
+    assert run_chain(make_preprocessing(plan), paths, plan=plan).shape[0] == 1
+    with pytest.raises(InputError, match=r"its values are in BQML \(.*as stored\); the bundle takes SUVbw"):
+        run_chain(make_preprocessing(plan), paths, {"image": ReadOptions(pet="stored")}, plan)
+    change(tmp_path, lambda dataset, _: setattr(dataset, "PatientWeight", None))
+    with pytest.raises(InputError, match="not SUV: Patient's Weight is missing"):
+        run_chain(make_preprocessing(plan), paths, plan=plan)
 
 
 def test_slices_of_a_2d_network_stay_where_they_are(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from monai.bundle import ConfigComponent
 from plans import make_test_plan
+from torch.utils.data import Dataset
 
-from medunet.preparation import PatchDataset, PreparedCase, WholeDataset, make_augmentation
+from medunet.preparation import PatchDataset, PatchLoader, PreparedCase, WholeDataset, make_augmentation
 from medunet.preparation.patches import cut_patch
 
 
@@ -70,3 +72,19 @@ def test_whole_cases_come_as_they_are(cases: list[PreparedCase]) -> None:
     assert len(whole) == 3
     assert np.array_equal(whole[0]["image"], cases[0].image())
     assert whole[0]["label"].shape == (1, 40, 30, 12)
+
+
+class Blocked(Dataset[list[bool]]):
+    """Whether the process that loads an item has SIGTERM blocked."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, _: int) -> list[bool]:
+        return [signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
+
+
+def test_workers_do_not_see_signals_and_the_trainer_does() -> None:
+    (batch,) = PatchLoader(Blocked(), num_workers=1)  # type: ignore[arg-type]
+    assert batch[0].tolist() == [True]
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

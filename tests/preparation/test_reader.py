@@ -7,7 +7,7 @@ from monai.transforms import LoadImaged
 
 from medunet.errors import SeriesError
 from medunet.preparation import VolumeReader
-from medunet.reading import find_series
+from medunet.reading import ReadOptions, find_series
 
 
 def test_load_imaged_gets_dicom_exactly(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_series_can_be_chosen_and_a_refusal_is_final(tmp_path: Path) -> None:
     voxels = write_series(tmp_path / "b", make_grid("axial"))
     uid = next(item.uid for item in find_series(tmp_path).series if item.folder.endswith("b"))
     load = LoadImaged(keys="image", ensure_channel_first=True)
-    image = load({"image": str(tmp_path)}, reader=VolumeReader({str(tmp_path): uid}))["image"]
+    image = load({"image": str(tmp_path)}, reader=VolumeReader({str(tmp_path): ReadOptions(series=uid)}))["image"]
     assert np.array_equal(image[0].numpy(), voxels)
     change(tmp_path / "a", lambda dataset, _: setattr(dataset, "PixelSpacing", None))
     with pytest.raises(SeriesError, match="PixelSpacing is missing"):

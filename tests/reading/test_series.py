@@ -7,7 +7,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from medunet.errors import MissingInputError, SeriesError
-from medunet.reading import find_series, measure_grid, read_volume
+from medunet.reading import ReadOptions, find_series, measure_grid, read_volume
 
 
 def test_series_contours_and_the_rest_are_told_apart(tmp_path: Path) -> None:
@@ -26,8 +26,8 @@ def test_series_contours_and_the_rest_are_told_apart(tmp_path: Path) -> None:
     (series,) = found.series
     assert (series.modality, len(series.files), Path(series.folder).name) == ("CT", 6, "CT ü +1")
     assert measure_grid(series).shape == grid.shape
-    assert found.contours[0].roi_names == ("lesion",)
-    assert found.contours[0].series_uids == (series.uid,)
+    assert found.labels[0].names == ("lesion",)
+    assert found.labels[0].series_uids == (series.uid,)
     reasons = {reason for _, reason in found.others}
     assert reasons == {"no DICOM file", "a localizer"}
 
@@ -133,7 +133,7 @@ def test_one_odd_series_does_not_hide_the_others(tmp_path: Path) -> None:
     assert good.problem is None
     assert "multi-frame" in str(odd.problem)
     assert {reason for _, reason in found.others} == {"a picture without a place in a patient"}
-    assert read_volume(tmp_path, series=good.uid).grid.shape == make_grid().shape
+    assert read_volume(tmp_path, ReadOptions(series=good.uid)).grid.shape == make_grid().shape
     with pytest.raises(MissingInputError, match=r"holds no image \(.*a picture without a place"):
         read_volume(tmp_path / "shots")
 
@@ -181,8 +181,8 @@ def test_real_studies(sts: Path) -> None:
     found = find_series(sts)
     patients = {series.patient_id for series in found.series}
     assert len(patients) == 38
-    assert len(found.contours) == len(found.series) == 82
-    assert {series.uid for series in found.series} == {uid for item in found.contours for uid in item.series_uids}
+    assert len(found.labels) == len(found.series) == 82
+    assert {series.uid for series in found.series} == {uid for item in found.labels for uid in item.series_uids}
     for series in found.series:
         assert series.problem is None
         assert measure_grid(series).shape[2] == len(series.files)

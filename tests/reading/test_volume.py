@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from dicoms import make_grid, write_mask, write_series
 
-from medunet.errors import GeometryError, LabelError, MissingInputError, SeriesError
+from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
-from medunet.reading import find_series, read_mask, read_volume
+from medunet.reading import ReadOptions, find_series, read_mask, read_volume
 
 LESION = LabelTable.from_names(["lesion"])
 
@@ -19,9 +19,9 @@ def test_several_series_are_listed_and_one_can_be_chosen(tmp_path: Path) -> None
     with pytest.raises(SeriesError, match="it holds 2 series; choose one of"):
         read_volume(tmp_path)
     uid = next(item.uid for item in find_series(tmp_path).series if item.folder.endswith("b"))
-    assert np.array_equal(read_volume(tmp_path, series=uid).voxels[0], voxels)
+    assert np.array_equal(read_volume(tmp_path, ReadOptions(series=uid)).voxels[0], voxels)
     with pytest.raises(SeriesError, match="it holds no series 1"):
-        read_volume(tmp_path, series="1.2")
+        read_volume(tmp_path, ReadOptions(series="1.2"))
 
 
 def test_where_a_volume_came_from(tmp_path: Path) -> None:
@@ -82,6 +82,12 @@ def test_a_label_map_lies_on_the_grid_of_its_image_and_holds_its_labels(tmp_path
     nib.save(nib.Nifti1Image(labels * 4, grid.affine), path)
     with pytest.raises(LabelError, match="label values 4"):
         read_mask(path, grid, LESION)
+
+
+def test_a_file_has_no_series_and_no_phases(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6)), make_grid().affine), tmp_path / "a.nii")
+    with pytest.raises(InputError, match="a file without series or phases"):
+        read_volume(tmp_path / "a.nii", ReadOptions(phase="2"))
 
 
 def test_a_single_slice_is_no_volume(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_fold_is_trained_scored_and_scored_again_from_the_bundle_alone(
 ) -> None:
     out = tmp_path / "run"
     parser = make_parser("a test", "a folder", "unused")
-    run_fold(parser.parse_args(["--data", str(balls), "--out", str(out), "--budget", "6s"]), balls)
+    run_fold(parser.parse_args(["--data", str(balls), "--out", str(out), "--budget", "6s"]))
     lines = capsys.readouterr().out.splitlines()
     table = [line for line in lines if line.startswith("| ")]
     assert table[0].startswith("| ball | medunet: Dice, NSD 2 mm | ellipsoid: ")

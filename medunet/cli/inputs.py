@@ -1,0 +1,87 @@
+"""Options of commands that read scans: which images, and how to read them."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medunet.errors import InputError
+
+if TYPE_CHECKING:
+    from medunet.reading import ReadOptions
+
+Texts = list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a command shall read.
+
+    Attributes:
+        images: a path for each channel that was named.
+        options: how to read a channel, by its name, or all by "".
+    """
+
+    images: dict[str, Path]
+    options: "dict[str, ReadOptions]"
+
+
+def make_inputs(
+    image: Annotated[Texts, typer.Option(metavar="NAME=PATH", help="One path for each channel.")] = None,
+    series: Annotated[
+        Texts, typer.Option(metavar="[NAME=]UID", help="SeriesInstanceUID, where several series fit.")
+    ] = None,
+    phase: Annotated[
+        Texts, typer.Option(metavar="[NAME=]PHASE", help="Which image, where a series holds several.")
+    ] = None,
+    assume_rescale: Annotated[
+        Texts, typer.Option(metavar="[NAME=]SLOPE,INTERCEPT", help="Of a CT whose headers lack them.")
+    ] = None,
+    pet: Annotated[Texts, typer.Option(metavar="[NAME=]suv|stored", help="Units of a PET.", show_default="suv")] = None,
+) -> Inputs:
+    """Make sense of the options; those without NAME hold for all channels.
+
+    Raises:
+        InputError: one isn't written as its metavar says, or holds no such value.
+    """
+    # These bring pydantic, which --help doesn't need.
+    from medunet.reading import ReadOptions
+    from medunet.records import check_record
+
+    values: dict[str, dict[str, Any]] = {}
+    for key, texts in (("series", series), ("phase", phase), ("assume_rescale", assume_rescale), ("pet", pet)):
+        for text in texts or []:
+            name, sign, value = text.rpartition("=")
+            taken = values.setdefault(name, {})
+            if (sign and not name) or key in taken:
+                raise InputError(f"--{key.replace('_', '-')} {text}", "it names no channel, or one twice", "correct it")
+            taken[key] = value.split(",") if key == "assume_rescale" else value
+    common = values.get("", {})
+    options = {name: check_record({**common, **given}, ReadOptions, "options") for name, given in values.items()}
+    return Inputs(images=dict(_split(item) for item in image or []), options=options)
+
+
+def _split(item: str) -> tuple[str, Path]:
+    name, sign, path = item.partition("=")
+    if not sign or not path:
+        raise InputError(f"--image {item}", "it is not NAME=PATH", "write it like --image ct=scans/CT")
+    return name, Path(path)
+
+
+def take_inputs(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `make_inputs`; it gets what they say as its argument `inputs`."""
+    own = inspect.signature(command, eval_str=True).parameters
+    shared = inspect.signature(make_inputs, eval_str=True).parameters
+
+    def run(**given: Any) -> None:
+        inputs = make_inputs(**{name: given.pop(name) for name in shared})
+        command(**given, inputs=inputs)
+
+    kept = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, item in own.items() if name != "inputs"]
+    added = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in shared.values()]
+    run.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
+    run.__doc__ = command.__doc__
+    return run

@@ -1,0 +1,115 @@
+"""Describe files that hold labels of a DICOM image: RTSTRUCT and DICOM SEG."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.errors import InvalidDicomError
+
+from medunet.errors import LabelError, refuse_damage
+from medunet.reading.headers import read_dataset
+
+RTSTRUCT, SEG = "RTSTRUCT", "SEG"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFile:
+    """What an RTSTRUCT or a DICOM SEG says of itself.
+
+    Attributes:
+        path: of the file.
+        modality: RTSTRUCT or SEG.
+        patient_id: PatientID.
+        study_uid: StudyInstanceUID.
+        frame_of_reference_uid: of the referenced images.
+        series_uids: SeriesInstanceUIDs that it references.
+        names: of its structures or segments, in order.
+    """
+
+    path: str
+    modality: str
+    patient_id: str
+    study_uid: str
+    frame_of_reference_uid: str
+    series_uids: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def find_modality(path: Path | str) -> str:
+    """Modality of a DICOM file, "" where it is none or can't be read."""
+    try:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Modality"])
+    # pydicom raises whatever it likes for a damaged file; whoever reads it whole is told.
+    except Exception:
+        return ""
+    return str(dataset.get("Modality") or "")
+
+
+def read_object(path: Path | str, *modalities: str) -> Any:
+    """Read a DICOM file that holds labels.
+
+    Args:
+        path: the file.
+        modalities: that are wanted: RTSTRUCT, SEG or both.
+
+    Raises:
+        LabelError: it is none, or can't be read.
+    """
+    wanted = " or ".join(modalities)
+    try:
+        dataset = read_dataset(path)
+    except InvalidDicomError as error:
+        raise LabelError(path, f"it is no readable DICOM file ({error})", f"give a DICOM {wanted}") from None
+    if dataset.get("Modality") not in modalities:
+        found = dataset.get("Modality", "no modality")
+        raise LabelError(path, f"it is {found}, not {wanted}", f"give a DICOM {wanted}")
+    return dataset
+
+
+def read_label_file(path: Path | str) -> LabelFile:
+    """Describe an RTSTRUCT or a DICOM SEG.
+
+    Raises:
+        LabelError: it is neither.
+    """
+    with refuse_damage(path, LabelError):
+        return describe_labels(read_object(path, RTSTRUCT, SEG), str(path))
+
+
+def describe_labels(dataset: Any, path: str) -> LabelFile:
+    """Describe the dataset of an RTSTRUCT or a DICOM SEG, with or without its pixels."""
+    modality = str(dataset.get("Modality"))
+    frame, series, names = (_describe_contours if modality == RTSTRUCT else _describe_segments)(dataset)
+    return LabelFile(
+        path=path,
+        modality=modality,
+        patient_id=str(dataset.get("PatientID", "")),
+        study_uid=str(dataset.get("StudyInstanceUID", "")),
+        frame_of_reference_uid=frame,
+        series_uids=tuple(series),
+        names=tuple(names),
+    )
+
+
+def _describe_contours(dataset: Any) -> tuple[str, list[str], list[str]]:
+    frames = dataset.get("ReferencedFrameOfReferenceSequence") or []
+    series = [
+        str(item.get("SeriesInstanceUID", ""))
+        for frame in frames
+        for study in frame.get("RTReferencedStudySequence") or []
+        for item in study.get("RTReferencedSeriesSequence") or []
+    ]
+    names = [str(roi.get("ROIName", "")) for roi in dataset.get("StructureSetROISequence") or []]
+    return (str(frames[0].get("FrameOfReferenceUID", "")) if frames else ""), series, names
+
+
+def _describe_segments(dataset: Any) -> tuple[str, list[str], list[str]]:
+    series = [str(item.get("SeriesInstanceUID", "")) for item in dataset.get("ReferencedSeriesSequence") or []]
+    # A label map may declare its background, 0, as a segment.
+    names = [
+        str(item.get("SegmentLabel", ""))
+        for item in dataset.get("SegmentSequence") or []
+        if item.get("SegmentNumber") != 0
+    ]
+    return str(dataset.get("FrameOfReferenceUID", "")), series, names
