@@ -8,12 +8,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JUDGES := .venv-judges
 DEPLOY := .venv-deploy
+READERS := .venv-readers
 # Programs and SDK of others exist for Linux; elsewhere the tests that need them are skipped.
 OTHERS := $(if $(filter Linux,$(shell uname -s)),$(JUDGES)/.ready $(DEPLOY)/.ready)
 PIP_TORCH = pip install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
 
 .DEFAULT_GOAL := help
-.PHONY: help setup judges deploy-env demo test test-slow check format
+.PHONY: help setup judges deploy-env readers demo test test-slow check format
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -40,6 +41,17 @@ $(DEPLOY)/.ready: pyproject.toml constraints.txt
 	test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
 	$(DEPLOY)/bin/python -c 'import torch' 2>/dev/null || $(DEPLOY)/bin/$(PIP_TORCH)
 	$(DEPLOY)/bin/pip install -c constraints.txt -e '.[deploy]'
+	touch $@
+
+readers: $(READERS)/.ready ## an environment with other readers of DICOM, for workflows/compare_readers.py
+
+# What medunet has too is taken from its environment: the torch that MONAI needs alone is gigabytes. MONAI's
+# ITKReader is compared where itk (1.5 GB) is installed there as well.
+$(READERS)/.ready: $(READY)
+	test -x $(READERS)/bin/python || $(PYTHON) -m venv $(READERS)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		$$($(READERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/medunet.pth
+	$(READERS)/bin/pip install -c constraints.txt dicom2nifti dcm2niix
 	touch $@
 
 demo: $(READY) ## the whole path on made-up CT patients, in under 10 minutes on 2 cores

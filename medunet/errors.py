@@ -13,6 +13,8 @@ MedunetError
 └── ExtraError (ImportError)             an optional package that isn't installed
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 
@@ -79,6 +81,26 @@ class ResourceError(MedunetError, OSError):
 
 class ExtraError(MedunetError, ImportError):
     """An optional package that isn't installed."""
+
+
+@contextmanager
+def refuse_damage(subject: object, kind: type[InputError] = InputError) -> Iterator[None]:
+    """Turn whatever a library raises over a damaged file into one sentence; our own errors pass.
+
+    Libraries take values out of their bytes late and raise what they like there: struct.error, zlib.error,
+    NotImplementedError, MemoryError and others.
+
+    Args:
+        subject: the file.
+        kind: of the error to raise.
+    """
+    try:
+        yield
+    except MedunetError:
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
+        raise kind(subject, f"it is damaged and can't be read ({said})", "restore the file") from error
 
 
 def raise_ours(error: Exception) -> NoReturn:

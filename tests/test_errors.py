@@ -7,9 +7,12 @@ from medunet.errors import (
     ExtraError,
     GeometryError,
     InputError,
+    LabelError,
     MedunetError,
+    SeriesError,
     find_medunet_error,
     raise_ours,
+    refuse_damage,
 )
 
 
@@ -47,3 +50,11 @@ def test_ours_is_raised_and_the_rest_left_alone() -> None:
         with pytest.raises(type(expected)) as caught:
             raise_ours(given)
         assert caught.value is expected
+
+
+def test_whatever_a_damaged_file_brings_up_becomes_one_sentence() -> None:
+    words = r"a\.dcm: it is damaged and can't be read \(KeyError: 'x'\); restore"
+    with pytest.raises(SeriesError, match=words), refuse_damage("a.dcm", SeriesError):
+        {}["x"]
+    with pytest.raises(LabelError, match=r"^ours"), refuse_damage("a.dcm", SeriesError):
+        raise LabelError("ours", "passes", "as it is")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medunet.errors import LabelError
+from medunet.errors import LabelError, refuse_damage
 from medunet.geometry import RECORDED_MM, Grid, Points
 from medunet.reading.label_files import RTSTRUCT, read_object
 
@@ -32,7 +32,11 @@ def read_contours(path: Path | str) -> dict[str, list[Points]]:
     Raises:
         LabelError: it is no RTSTRUCT, two structures have one name, or points are no triples.
     """
-    dataset = read_object(path, RTSTRUCT)
+    with refuse_damage(path, LabelError):
+        return _take_contours(read_object(path, RTSTRUCT), path)
+
+
+def _take_contours(dataset: Any, path: Path | str) -> dict[str, list[Points]]:
     names: dict[str, str] = {}
     for roi in dataset.get("StructureSetROISequence") or []:
         name = str(roi.get("ROIName", ""))

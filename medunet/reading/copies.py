@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 import numpy as np
-import pydicom
 
-from medunet.errors import SeriesError
-from medunet.reading.headers import Header, measure_heights
+from medunet.errors import SeriesError, refuse_damage
+from medunet.reading.headers import Header, measure_heights, read_dataset
 
 SAME_PLACE_MM = 1e-3
 """Copies of an image have one position, up to the digits in which it was written."""
@@ -66,9 +65,10 @@ def _is_copy(first: Header, second: Header) -> bool:
 
 
 def _hold_same_pixels(first: Header, second: Header) -> bool:
-    one, other = (pydicom.dcmread(header.path) for header in (first, second))
-    syntaxes = {dataset.file_meta.get("TransferSyntaxUID") for dataset in (one, other)}
-    return len(syntaxes) == 1 and all(one.get(name) == other.get(name) for name in COPIED)
+    with refuse_damage(second.path, SeriesError):
+        one, other = (read_dataset(header.path) for header in (first, second))
+        syntaxes = {dataset.file_meta.get("TransferSyntaxUID") for dataset in (one, other)}
+        return len(syntaxes) == 1 and all(one.get(name) == other.get(name) for name in COPIED)
 
 
 def _check_twins(headers: Sequence[Header]) -> None:

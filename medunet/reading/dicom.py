@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medunet.errors import SeriesError
+from medunet.errors import SeriesError, refuse_damage
 from medunet.geometry import Grid
 from medunet.progress import track
 from medunet.reading.lookup import MODALITY_LUT, look_up
@@ -72,7 +72,8 @@ def decode_series(series: Series, options: ReadOptions = DEFAULTS) -> Decoded:
     tracers: list[Tracer] = []
     scaled: dict[bool, str] = {}
     for item in track(decode_slices(headers), "reading slices", len(headers)):
-        pixels, rescale = _find_values(item)
+        with refuse_damage(item.subject, SeriesError):
+            pixels, rescale = _find_values(item)
         scaled.setdefault(rescale is not None, item.subject)
         if len(scaled) > 1:
             found = f"Rescale Slope and Intercept are missing, but {scaled[True]} has them"
@@ -85,9 +86,9 @@ def decode_series(series: Series, options: ReadOptions = DEFAULTS) -> Decoded:
             tracers.append(read_tracer(item.dataset, item.file))
         odd = (*item.notes, *find_oddities(item.file), *note_padding(item.dataset, padding))
         notes += tuple(note for note in odd if note not in notes)
+    _check_sign(stack, series)
     units = ""
     if series.modality == "CT":
-        _check_sign(stack, series.folder)
         units = "HU"
         notes += () if scaled.get(True) else (f"HU by the given slope and intercept, {options.assume_rescale}",)
     if series.modality == "PT":
@@ -123,6 +124,7 @@ class _Stack:
         self.voxels: npt.NDArray[np.generic] = np.zeros(grid.shape[::-1], dtype=np.int16)
         self.high = 0
         self.shifted = False
+        self.kinds: set[str] = set()
 
     def put(
         self,
@@ -133,6 +135,7 @@ class _Stack:
     ) -> None:
         """Store slice k, (J, I), in its units; padding doesn't count as high values."""
         offset = int(rescale.intercept) if rescale and rescale.is_whole else 0
+        self.kinds.add(pixels.dtype.kind)
         self.shifted |= rescale is not None and rescale.intercept != 0
         if self.voxels.dtype == np.int16 and not _fits_int16(pixels, rescale, offset):
             self.voxels = self.voxels.astype(np.float32)
@@ -157,12 +160,13 @@ def _fits_int16(pixels: npt.NDArray[np.generic], rescale: Rescale | None, offset
     return int(pixels.min()) + offset >= -32768 and int(pixels.max()) + offset <= 32767
 
 
-def _check_sign(stack: _Stack, subject: str) -> None:
+def _check_sign(stack: _Stack, series: Series) -> None:
     share = stack.high / stack.voxels.size
-    if share > HIGHEST_SHARE:
+    mixed = {"i", "u"} <= stack.kinds
+    if (mixed and share > 0) or (series.modality == "CT" and share > HIGHEST_SHARE):
         raise SeriesError(
-            subject,
-            f"{share:.1%} of its voxels lie above {HIGHEST_HU} HU, as if negative values were declared unsigned",
+            series.folder,
+            f"{share:.2%} of its voxels lie above {HIGHEST_HU}, as if negative values were declared unsigned",
             "correct Pixel Representation in its headers",
         )
 

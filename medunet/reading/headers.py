@@ -4,12 +4,15 @@ Axes: I counts columns (along the direction of a row), J rows, K slices along th
 `voxels[i, j, k] = pixel_array_of_slice_k[j, i]`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pydicom
 
 from medunet.errors import SeriesError
 from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, flip_lps_ras
@@ -17,6 +20,11 @@ from medunet.reading.marks import read_marks
 
 ORTHONORMAL = 1e-3
 """Largest deviation of direction cosines from unit length and right angle."""
+BARE = re.compile(
+    rb"\x02\x00[\x00\x01\x02\x03\x10]\x00(UL|OB|UI)|\x08\x00[\x00\x01\x05\x08\x12\x16\x18]\x00(UL|UI|CS|DA|.\x00\x00\x00)",
+    re.S,
+)
+"""First element of a file without preamble: one of group 2, or one of group 8, explicit or implicit."""
 GAP = 0.01
 """A step within 1 % of a multiple of the usual one is a gap of missing slices."""
 
@@ -49,6 +57,25 @@ class Header:
     def subject(self) -> str:
         """The file, and the frame in it, for messages."""
         return self.path if self.frame is None else name_frame(self.path, self.frame)
+
+
+def read_dataset(path: Path | str, *, pixels: bool = True, later: int | None = None) -> Any:
+    """Read a DICOM file, also one of those old ones that begin without preamble and "DICM".
+
+    Args:
+        path: the file.
+        pixels: read the pixels too.
+        later: elements of more bytes are left in the file until they are needed.
+
+    Returns:
+        A pydicom Dataset.
+
+    Raises:
+        InvalidDicomError: it is none; whatever else pydicom raises for a damaged one.
+    """
+    with Path(path).open("rb") as stream:
+        bare = BARE.match(stream.read(12)) is not None
+    return pydicom.dcmread(path, stop_before_pixels=not pixels, defer_size=later, force=bare)
 
 
 def name_frame(path: str, frame: int) -> str:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.errors import InvalidDicomError
 
-from medunet.errors import LabelError
+from medunet.errors import LabelError, refuse_damage
+from medunet.reading.headers import read_dataset
 
 RTSTRUCT, SEG = "RTSTRUCT", "SEG"
-_UNREADABLE = (OSError, EOFError, ValueError, AttributeError, RecursionError, pydicom.errors.InvalidDicomError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ def find_modality(path: Path | str) -> str:
     """Modality of a DICOM file, "" where it is none or can't be read."""
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Modality"])
-    except _UNREADABLE:
+    # pydicom raises whatever it likes for a damaged file; whoever reads it whole is told.
+    except Exception:
         return ""
     return str(dataset.get("Modality") or "")
 
@@ -56,8 +58,8 @@ def read_object(path: Path | str, *modalities: str) -> Any:
     """
     wanted = " or ".join(modalities)
     try:
-        dataset = pydicom.dcmread(path)
-    except _UNREADABLE as error:
+        dataset = read_dataset(path)
+    except InvalidDicomError as error:
         raise LabelError(path, f"it is no readable DICOM file ({error})", f"give a DICOM {wanted}") from None
     if dataset.get("Modality") not in modalities:
         found = dataset.get("Modality", "no modality")
@@ -71,7 +73,8 @@ def read_label_file(path: Path | str) -> LabelFile:
     Raises:
         LabelError: it is neither.
     """
-    return describe_labels(read_object(path, RTSTRUCT, SEG), str(path))
+    with refuse_damage(path, LabelError):
+        return describe_labels(read_object(path, RTSTRUCT, SEG), str(path))
 
 
 def describe_labels(dataset: Any, path: str) -> LabelFile:

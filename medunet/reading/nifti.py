@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ PIXDIM = 1e-3
 """Relative difference from which spacing in the header and in the affine are told apart."""
 HEADER_BYTES = 1 << 20
 """A text header that is longer is refused."""
+SPACES = {"right-anterior-superior", "left-anterior-superior", "left-posterior-superior", "ras", "las", "lps"}
+"""Spaces of NRRD that are tied to the patient; ITK takes any other one, and none, for the last of these."""
 COMPONENTS = 16
 """A file of more volumes is taken for a time series."""
 Read = tuple[npt.NDArray[np.generic], Grid, tuple[str, ...]]
@@ -144,7 +147,12 @@ def read_itk(path: Path) -> Read:
     """
     import SimpleITK  # loading it takes a third of a second, which NIfTI and DICOM don't need
 
-    _check_data_file(path)
+    if os.fsencode(path) != str(path).encode(errors="replace"):
+        # ITK would end the process.
+        raise InputError(path, "its name can't be given to ITK in this locale", "run in a UTF-8 locale, or rename it")
+    fields = _read_fields(path)
+    _check_data_file(path, fields)
+    _check_place(path, fields)
     try:
         image = SimpleITK.ReadImage(str(path))
     except RuntimeError as error:
@@ -162,23 +170,41 @@ def read_itk(path: Path) -> Read:
         raise GeometryError(path, f"its affine: {error.found}", error.remedy) from None
 
 
-def _check_data_file(path: Path) -> None:
-    """A header may name its data file; one elsewhere would be read as voxels without a word."""
+def _read_fields(path: Path) -> dict[str, str]:
+    """The fields of a NRRD or MHA header, keys in lower case without spaces."""
     nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
     with path.open("rb") as stream:
         head = stream.read(HEADER_BYTES)
+    fields: dict[str, str] = {}
     for line in head.splitlines():
         if nrrd and not line.strip():
-            return  # voxels follow an empty line
-        key, _, value = line.replace(b":", b"=", 1).partition(b"=")
-        if key.strip().lower() in (b"elementdatafile", b"data file", b"datafile"):
-            name = value.strip().decode(errors="replace")
-            if name.upper() == "LOCAL":
-                return
-            if "/" in name or "\\" in name or "%" in name or name.upper().startswith("LIST") or not name:
-                raise InputError(
-                    path, f"it takes its voxels from {name or 'nowhere'}", "put one data file beside the header"
-                )
-            if (path.parent / name).is_symlink():
-                raise InputError(path, f"it takes its voxels through the link {name}", "put the data file beside it")
-            return
+            break  # voxels follow an empty line
+        key, _, value = line.decode(errors="replace").replace(":", "=", 1).partition("=")
+        fields.setdefault(key.strip().lower().replace(" ", ""), value.strip())
+        if "elementdatafile" in fields:
+            break  # voxels follow
+    return fields
+
+
+def _check_data_file(path: Path, fields: dict[str, str]) -> None:
+    """A header may name its data file; one elsewhere would be read as voxels without a word."""
+    name = fields.get("elementdatafile", fields.get("datafile", "LOCAL"))
+    if name.upper() == "LOCAL":
+        return
+    if "/" in name or "\\" in name or "%" in name or name.upper().startswith("LIST") or not name:
+        raise InputError(path, f"it takes its voxels from {name or 'nowhere'}", "put one data file beside the header")
+    if (path.parent / name).is_symlink():
+        raise InputError(path, f"it takes its voxels through the link {name}", "put the data file beside it")
+
+
+def _check_place(path: Path, fields: dict[str, str]) -> None:
+    """ITK fills in what a header leaves out: 1 mm, no turn, LPS."""
+    if path.suffix.lower() in (".mha", ".mhd"):
+        missing = [] if {"elementspacing", "elementsize"} & set(fields) else ["ElementSpacing"]
+    else:
+        missing = [name for name in ("space", "space directions") if name.replace(" ", "") not in fields]
+    if missing:
+        raise GeometryError(path, f"its header has no {missing[0]}, so its place is unknown", "add it to the header")
+    space = fields.get("space", "lps").lower()
+    if space not in SPACES:
+        raise GeometryError(path, f"its space is {space}, not one of the patient", "write it in LPS or RAS")

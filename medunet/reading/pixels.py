@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pydicom
+from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import (
     HTJ2K,
@@ -23,9 +23,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medunet.errors import SeriesError
+from medunet.errors import SeriesError, refuse_damage
+from medunet.reading.codestreams import measure_stream
 from medunet.reading.frames import describe_frames
-from medunet.reading.headers import Header, name_frame
+from medunet.reading.headers import Header, name_frame, read_dataset
 
 PLUGINS: dict[str, str] = {
     RLELossless: "pydicom",
@@ -46,6 +47,8 @@ LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
 LATER = 2**16
 """Elements of more bytes are left in the file until they are needed: so the pixels of all frames never are in memory
 at once."""
+JPEG_LS = {JPEGLSLossless, JPEGLSNearLossless}
+END_OF_IMAGE = b"\xff\xd9"
 GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
@@ -84,8 +87,9 @@ def decode_slices(headers: list[Header]) -> Iterator[Slice]:
         by_file[header.path].append(k)
     for path, ks in by_file.items():
         if headers[ks[0]].frame is None:
-            dataset = pydicom.dcmread(path)
-            pixels, notes = _decode(dataset, path)
+            with refuse_damage(path, SeriesError):
+                dataset = read_dataset(path)
+                pixels, notes = _decode(dataset, path)
             yield Slice(ks[0], path, dataset, dataset, pixels, notes)
         else:
             yield from _decode_frames(path, {headers[k].frame or 0: k for k in ks})
@@ -94,9 +98,11 @@ def decode_slices(headers: list[Header]) -> Iterator[Slice]:
 def _decode(dataset: Any, path: str) -> tuple[npt.NDArray[np.generic], tuple[str, ...]]:
     """Stored values (J, I) of one slice, and notes."""
     _check_image(dataset, path)
-    plugin = _choose_plugin(_read_syntax(dataset, path), path)
+    syntax = _read_syntax(dataset, path)
+    plugin = _choose_plugin(syntax, path)
     notes = () if plugin else _check_length(dataset, path)
     if plugin:
+        _check_stream(dataset, syntax, path)
         dataset.pixel_array_options(decoding_plugin=plugin)
     try:
         pixels: npt.NDArray[np.generic] = dataset.pixel_array
@@ -114,9 +120,10 @@ def _decode_frames(path: str, places: dict[int, int]) -> Iterator[Slice]:
         path: the file.
         places: for each wanted frame its slice in the volume.
     """
-    file = pydicom.dcmread(path, defer_size=LATER)
-    _check_image(file, path)
-    described = list(describe_frames(file))
+    with refuse_damage(path, SeriesError):
+        file = read_dataset(path, later=LATER)
+        _check_image(file, path)
+        described = list(describe_frames(file))
     for (frame, k), pixels in zip(places.items(), read_planes(file, path, list(places)), strict=True):
         yield Slice(k, name_frame(path, frame), described[frame], file, pixels, ())
 
@@ -132,8 +139,11 @@ def read_planes(file: Any, path: str, frames: list[int]) -> Iterator[npt.NDArray
     Raises:
         SeriesError: the file doesn't hold all its frames, or one can't be decoded exactly.
     """
-    plugin = _choose_plugin(_read_syntax(file, path), path)
-    if not plugin:
+    syntax = _read_syntax(file, path)
+    plugin = _choose_plugin(syntax, path)
+    if plugin:
+        _check_stream(file, syntax, path)
+    else:
         _check_frames_length(file, path)
     planes = iter_pixels(path, indices=frames, decoding_plugin=plugin)
     for frame in frames:
@@ -180,6 +190,25 @@ def _read_syntax(dataset: Any, path: str) -> UID:
     if not syntax:
         raise SeriesError(path, "Transfer Syntax UID is missing", "restore the header")
     return UID(syntax)
+
+
+def _check_stream(dataset: Any, syntax: UID, path: str) -> None:
+    """A codestream (of the first frame) of another size than its header's would be cut or filled without a word."""
+    if syntax == RLELossless:
+        return
+    try:
+        stream = next(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1)))
+        size = measure_stream(stream)
+    # pydicom raises whatever it likes for items that are damaged.
+    except Exception as error:
+        raise SeriesError(path, f"its pixels can't be decoded ({str(error)[:120]})", "restore the file") from error
+    if syntax in JPEG_LS and not stream.rstrip(b"\0").endswith(END_OF_IMAGE):
+        # CharLS refuses it too, after five seconds a slice.
+        raise SeriesError(path, "its pixels can't be decoded (the JPEG-LS stream breaks off)", "restore the file")
+    if size != (dataset.Rows, dataset.Columns):
+        found = "no size" if size is None else f"{size[0]} Rows and {size[1]} Columns"
+        expected = f"{dataset.Rows} and {dataset.Columns}, as in its header"
+        raise SeriesError(path, f"its compressed pixels have {found}", "restore the file", expected)
 
 
 def _check_length(dataset: Any, path: str) -> tuple[str, ...]:

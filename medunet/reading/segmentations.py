@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.uid import ExplicitVRBigEndian
 
-from medunet.errors import GeometryError, LabelError
+from medunet.errors import GeometryError, LabelError, refuse_damage
 from medunet.geometry import RECORDED_MM, Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
 from medunet.reading.frames import PER_FRAME, describe_frames
@@ -50,17 +50,26 @@ def read_segmentation(
         GeometryError: its pixels are no voxels of the grid.
         SeriesError: a frame has no position, orientation or spacing, or can't be decoded.
     """
-    dataset = read_object(path, SEG)
-    _check_encoding(dataset, path)
+    with refuse_damage(path, LabelError):
+        dataset = read_object(path, SEG)
+        _check_encoding(dataset, path)
+        _check_frame_of_reference(dataset, frame_of_reference_uid, path)
+        return _place_frames(dataset, grid, table, segments or {}, str(path))
+
+
+def _check_frame_of_reference(dataset: Any, frame_of_reference_uid: str, path: Path | str) -> None:
     own = str(dataset.get("FrameOfReferenceUID") or "")
     if own and frame_of_reference_uid and own != frame_of_reference_uid:
         raise LabelError(path, "its frame of reference is not that of its image", "give the image it was made on")
+
+
+def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping[str, str], path: str) -> Mask:
     numbers = _number_segments(dataset, path)
-    values = _match_segments(numbers, table, segments or {}, path)
+    values = _match_segments(numbers, table, segments, path)
     labels = np.zeros(grid.shape, dtype=np.uint16)
-    planes = zip(describe_frames(dataset), _read_planes(dataset, str(path)), strict=True)
+    planes = zip(describe_frames(dataset), _read_planes(dataset, path), strict=True)
     for number, (frame, plane) in enumerate(planes):
-        header = read_header(frame, str(path), number)
+        header = read_header(frame, path, number)
         start, steps = _place(header, grid)
         for segment, inside in _split(dataset, frame, plane, header.subject):
             if segment not in numbers.values():

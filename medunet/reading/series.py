@@ -1,13 +1,13 @@
 """Find the DICOM series of a folder by their headers, and what else lies there."""
 
 import os
+import zipfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     CTImageStorage,
@@ -21,12 +21,12 @@ from pydicom.uid import (
     PositronEmissionTomographyImageStorage,
 )
 
-from medunet.errors import MissingInputError, SeriesError
+from medunet.errors import MissingInputError, SeriesError, refuse_damage
 from medunet.geometry import ACCEPTED_MM, Grid
 from medunet.progress import track
 from medunet.reading.copies import drop_copies
 from medunet.reading.frames import PER_FRAME, read_frames
-from medunet.reading.headers import Header, read_header, sort_headers
+from medunet.reading.headers import Header, read_dataset, read_header, sort_headers
 from medunet.reading.label_files import RTSTRUCT, SEG, LabelFile, describe_labels
 from medunet.reading.phases import stack_headers
 
@@ -127,15 +127,16 @@ def find_series(folder: Path | str) -> Findings:
     images: dict[str, list[_Image]] = defaultdict(list)
     labels, others = [], []
     for path in track(paths, "reading headers", len(paths)):
-        dataset = _read_dataset(path)
-        reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
-        if reason in (RTSTRUCT, SEG):
-            labels.append(describe_labels(dataset, str(path)))
-        elif reason:
-            others.append((str(path), reason))
-        else:
-            image = _take_image(dataset, str(path))
-            images[image.tags["SeriesInstanceUID"]].append(image)
+        with refuse_damage(path, SeriesError):
+            dataset = _read_dataset(path)
+            reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
+            if reason in (RTSTRUCT, SEG):
+                labels.append(describe_labels(dataset, str(path)))
+            elif reason:
+                others.append((str(path), reason))
+            else:
+                image = _take_image(dataset, str(path))
+                images[image.tags["SeriesInstanceUID"]].append(image)
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
     series = [_make_series(group) for group in images.values()]
@@ -153,11 +154,11 @@ def _list_files(root: Path) -> list[Path]:
 def _read_dataset(path: Path) -> Any:
     """A dataset without pixels, or the reason why the file is set aside."""
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        dataset = read_dataset(path, pixels=False)
     except InvalidDicomError:
         if path.suffix.lower() == ".dcm":
             raise SeriesError(path, "it is called .dcm but is no DICOM file", "restore it or take it away") from None
-        return "no DICOM file"
+        return "a zip archive, to be unpacked first" if zipfile.is_zipfile(path) else "no DICOM file"
     except (OSError, EOFError, ValueError, RecursionError, AttributeError, NotImplementedError) as error:
         raise SeriesError(path, f"its header can't be read ({error})", "restore the file or take it away") from None
     if "DirectoryRecordSequence" in dataset:

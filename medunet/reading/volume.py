@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from medunet.errors import InputError, LabelError, MissingInputError, SeriesError
+from medunet.errors import InputError, LabelError, MissingInputError, SeriesError, refuse_damage
 from medunet.geometry import Grid, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.contours import rasterize, read_contours
@@ -96,7 +96,8 @@ def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
     if read := _find_reader(path, IMAGES):
         if options.series or options.phase:
             raise InputError(path, "it is a file without series or phases", "leave them out, or give the DICOM series")
-        voxels, grid, notes = read(path)
+        with refuse_damage(path):
+            voxels, grid, notes = read(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
     chosen = choose_series(path, options.series)
     decoded = decode_series(chosen, options)
@@ -164,7 +165,8 @@ def read_mask(
     if not path.is_file():
         raise MissingInputError(path, "there is no such file", "check the path")
     if read := _find_reader(path, LABEL_MAPS):
-        voxels, own, _ = read(path)
+        with refuse_damage(path):
+            voxels, own, _ = read(path)
         if len(voxels) > 1:
             raise LabelError(path, f"it holds {len(voxels)} components", "store one number a voxel", "a label map")
         check_same_grid(own, grid, str(path), "its image")

@@ -83,7 +83,7 @@ def check_source(file: str, labels: Sequence[Label], algorithm: Algorithm) -> No
         ExtraError: highdicom isn't installed.
         SeriesError: the headers of the series make no segmentation.
     """
-    header = pydicom.dcmread(file, stop_before_pixels=True)
+    header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
     _make_segmentation(np.zeros((header.Columns, header.Rows, 1), dtype=np.uint8), labels, [file], algorithm)
     for label in labels:
         if find_terms(label)[1] == GENERIC:
@@ -97,7 +97,7 @@ def check_source(file: str, labels: Sequence[Label], algorithm: Algorithm) -> No
 def _make_segmentation(voxels: Any, labels: Sequence[Label], files: Sequence[str], algorithm: Algorithm) -> Any:
     """A highdicom Segmentation of voxels (I, J, K), K being the order of the files."""
     highdicom = load_extra("highdicom", "DICOM SEG")
-    slices = [pydicom.dcmread(file, stop_before_pixels=True) for file in files]
+    slices = [pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files]
     _complete(slices)
     identification = highdicom.AlgorithmIdentificationSequence(
         name=algorithm.name[:LONG_STRING],

@@ -210,3 +210,42 @@ def test_a_header_that_takes_voxels_from_elsewhere_is_refused(tmp_path: Path) ->
     (tmp_path / "a.mhd").write_text("ObjectType = Image\nNDims = 3\nElementDataFile = ../other.raw\n")
     with pytest.raises(InputError, match="takes its voxels from"):
         read_volume(tmp_path / "a.mhd")
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "words"),
+    [
+        ("a.nrrd", b"space: left-posterior-superior\n", "no space,"),
+        ("a.nrrd", b"space directions: (0.5,0,0) (0,1.25,0) (0,0,3)\n", "no space directions"),
+        ("a.mha", b"ElementSpacing = 0.5 1.25 3\n", "no ElementSpacing"),
+    ],
+)
+def test_what_a_header_leaves_out_is_not_filled_in(tmp_path: Path, name: str, line: bytes, words: str) -> None:
+    """ITK takes 1 mm, no turn and LPS."""
+    image = SimpleITK.GetImageFromArray(VOXELS.transpose(2, 1, 0))
+    image.SetSpacing((0.5, 1.25, 3.0))
+    path = tmp_path / name
+    SimpleITK.WriteImage(image, str(path))
+    assert read_volume(path).grid.spacing == (0.5, 1.25, 3.0)
+    assert line in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(line, b""))
+    with pytest.raises(GeometryError, match=words):
+        read_volume(path)
+
+
+@pytest.mark.parametrize(
+    ("space", "signs"),
+    [("right-anterior-superior", (1, 1, 1)), ("left-anterior-superior", (-1, 1, 1)), ("LPS", (-1, -1, 1))],
+)
+def test_spaces_of_nrrd(tmp_path: Path, space: str, signs: tuple[int, ...]) -> None:
+    path = tmp_path / "a.nrrd"
+    head = f"NRRD0004\ntype: short\ndimension: 3\nspace: {space}\nsizes: 2 3 4\nspace origin: (5,6,7)\n"
+    head += "space directions: (0.7,0,0) (0,1.1,0) (0,0,3)\nendian: little\nencoding: raw\n\n"
+    voxels = np.arange(24, dtype="<i2")
+    path.write_bytes(head.encode() + voxels.tobytes())
+    volume = read_volume(path)
+    assert np.array_equal(volume.voxels[0], voxels.reshape(4, 3, 2).T)
+    assert volume.grid.to_world([[1, 1, 1]])[0] == pytest.approx(np.array([5.7, 7.1, 10]) * signs)
+    path.write_bytes(path.read_bytes().replace(space.encode(), b"scanner-xyz"))
+    with pytest.raises(GeometryError, match="scanner-xyz"):
+        read_volume(path)

@@ -1,0 +1,113 @@
+"""Wherever a voxel lies, that is where it is read: slices in any place and order, NIfTI in any orientation."""
+
+import copy
+from itertools import permutations, product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nibabel as nib
+import numpy as np
+import pytest
+from fault_phantom import Scan, make_scan, write_numbers
+from fault_verdicts import judge
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nibabel.orientations import apply_orientation, inv_ornt_aff
+
+from medunet.geometry import Grid, measure_displacement
+from medunet.labels import LabelTable, Mask
+from medunet.reading import read_mask, read_volume
+from medunet.writing import write_nifti
+
+CLEAN = make_scan("axial")
+LENGTHS = st.floats(0.2, 6.0)
+LEANS = st.floats(-2.0, 2.0)
+PLACES = st.tuples(*[st.floats(-900, 900)] * 3)
+
+
+@st.composite
+def rotations(draw: st.DrawFn) -> np.ndarray:
+    """Any rotation, by a unit quaternion."""
+    w, x, y, z = draw(st.tuples(*[st.floats(-1, 1)] * 4).filter(lambda q: np.linalg.norm(q) > 0.1))
+    w, x, y, z = np.array([w, x, y, z]) / np.linalg.norm([w, x, y, z])
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    turned=rotations(),
+    spacing=st.tuples(LENGTHS, LENGTHS),
+    step=st.tuples(LEANS, LEANS, st.one_of(st.floats(0.5, 8), st.floats(-8, -0.5))),
+    origin=PLACES,
+    order=st.permutations(range(9)),
+)
+def test_each_voxel_lies_where_its_slice_says(
+    turned: np.ndarray,
+    spacing: tuple[float, float],
+    step: tuple[float, float, float],
+    origin: tuple[float, float, float],
+    order: list[int],
+) -> None:
+    scan = copy.deepcopy(CLEAN)
+    for k, item in enumerate(scan.slices):
+        item.turn(turned[:, :2].T)
+        item.move(np.array(origin) + turned @ step * k - item.position)
+        item.dataset.PixelSpacing = write_numbers(spacing)
+        item.spacing = (float(item.dataset.PixelSpacing[0]), float(item.dataset.PixelSpacing[1]))
+        item.name, item.dataset.InstanceNumber = f"{order[k]}.dcm", order[k]
+    check(scan)
+
+
+def check(scan: Scan) -> None:
+    with TemporaryDirectory() as folder:
+        scan.write(Path(folder))
+        volume = read_volume(folder)
+    verdict = judge([(volume.voxels[0], volume.grid.affine)], scan)
+    assert verdict.is_right(millimetres=1e-6), verdict
+
+
+@settings(max_examples=40, deadline=None)
+@given(turned=rotations(), spacing=st.tuples(LENGTHS, LENGTHS, LENGTHS), lean=LEANS, origin=PLACES)
+def test_nifti_that_was_written_is_read_as_it_was(
+    turned: np.ndarray, spacing: tuple[float, float, float], lean: float, origin: tuple[float, float, float]
+) -> None:
+    affine = np.eye(4)
+    affine[:3, :3] = turned * spacing @ np.array([[1, 0, lean / 8], [0, 1, 0], [0, 0, 1.0]])
+    affine[:3, 3] = origin
+    grid = Grid((5, 4, 3), affine)
+    table = LabelTable.from_names(["one", "two"])
+    mask = Mask("classes", np.random.default_rng(4).integers(0, 3, grid.shape).astype(np.uint8), grid, table)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "a.nii.gz"
+        write_nifti(mask, path, lambda part, own: read_mask(part, own.grid, own.table))
+        again = read_mask(path, grid, table)
+        volume = read_volume(path)
+    assert np.array_equal(again.voxels, mask.voxels)
+    assert np.array_equal(volume.voxels[0], mask.voxels)
+    # An sform holds 32-bit floats.
+    assert measure_displacement(volume.grid, grid) < 1e-3
+
+
+@pytest.mark.parametrize("form", ["sform", "qform", "both"])
+def test_all_48_orientations_of_nifti(tmp_path: Path, form: str) -> None:
+    voxels = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
+    turned = np.linalg.qr(np.array([[1, 0.2, 0.1], [-0.1, 1, 0.3], [0.2, -0.2, 1]]))[0]
+    affine = nib.affines.from_matvec(turned * (0.7, 1.1, 3.0), (5, -6, 7))
+    world = Grid(voxels.shape, affine).to_world(np.argwhere(voxels >= 0))
+    for axes, flips in product(permutations(range(3)), product((1, -1), repeat=3)):
+        orientation = np.column_stack([axes, flips])
+        place = affine @ inv_ornt_aff(orientation, voxels.shape)
+        image = nib.Nifti1Image(apply_orientation(voxels, orientation), place)
+        image.set_sform(place, int(form != "qform"))
+        image.set_qform(place, int(form != "sform"))
+        nib.save(image, tmp_path / "a.nii")
+        volume = read_volume(tmp_path / "a.nii")
+        index = volume.grid.to_voxel(world)
+        assert np.abs(index - np.rint(index)).max() < 1e-4
+        assert np.array_equal(volume.voxels[0][tuple(np.rint(index).astype(int).T)], voxels.ravel())

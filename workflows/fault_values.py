@@ -1,0 +1,392 @@
+"""Edits that spoil, or only change, how the values of a scan are stored: rescale, sign, bits, compression, files."""
+
+import io
+import struct
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from fault_phantom import Scan, Slice, write_dataset, write_numbers
+from fault_places import Edit, pick, pick_odd
+from phantom_dicom import make_uid
+from PIL import Image
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    MediaStorageDirectoryStorage,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
+
+PREAMBLE = 132
+
+
+def rescale_each(scan: Scan) -> None:
+    """Every slice has a slope and an intercept of its own, as in PET."""
+    for k, item in enumerate(scan.slices):
+        slope, intercept = 0.5 + 0.25 * k, -1000.0 + 3 * k
+        item.dataset.RescaleSlope, item.dataset.RescaleIntercept = write_numbers([slope, intercept])
+        item.values = item.stored().astype(np.float64) * slope + intercept
+
+
+def apply_table(scan: Scan) -> None:
+    """A Modality LUT, no straight line, in place of slope and intercept (DICOM PS3.3 C.11.1)."""
+    table = (np.arange(4096) ** 1.1).astype(np.uint16)
+    for item in scan.slices:
+        lut = Dataset()
+        lut.add_new(0x00283002, "US", [len(table), 0, 16])
+        lut.ModalityLUTType = "US"
+        lut.add_new(0x00283006, "OW", table.tobytes())
+        item.values = table[np.clip(item.stored(), 0, 4095)].astype(np.float64)
+        item.dataset.ModalityLUTSequence = [lut]
+        for name in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
+            item.dataset.pop(name, None)
+
+
+def store_signed(declare: Callable[[int], bool], bits: int = 16) -> Edit:
+    """Store HU as they are, in two's complement, and declare them signed, or not, slice by slice."""
+
+    def edit(scan: Scan) -> None:
+        for k, item in enumerate(scan.slices):
+            low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+            item.values = np.clip(item.values, low, high)
+            numbers = item.values.astype(np.int64) & ((1 << bits) - 1)
+            item.store(numbers, bits)
+            item.dataset.PixelRepresentation = int(declare(k))
+            item.dataset.RescaleSlope, item.dataset.RescaleIntercept = "1", "0"
+
+    return edit
+
+
+def lie_about_few(scan: Scan) -> None:
+    """Signed throughout, but one slice, with a single negative voxel, is declared unsigned."""
+    for item in scan.slices:
+        item.values = np.abs(item.values)
+    pick_odd(scan).values[3, 4] = -7
+    store_signed(lambda k: k != scan.slices.index(pick_odd(scan)))(scan)
+
+
+def overlay_high_bits(scan: Scan) -> None:
+    """An overlay in the bits above the 12 that are the value."""
+    for item in scan.slices:
+        item.store(item.stored() | 0x5000, bits=12)
+        item.dataset.add_new(0x60000010, "US", item.values.shape[0])
+        item.dataset.add_new(0x60000011, "US", item.values.shape[1])
+        item.dataset.add_new(0x60000040, "CS", "G")
+        item.dataset.add_new(0x60000050, "SS", [1, 1])
+        item.dataset.add_new(0x60000100, "US", 16)
+        item.dataset.add_new(0x60000102, "US", 12)
+
+
+def pad_corners(scan: Scan) -> None:
+    """A corner outside of the scanner's circle, stored as -2000."""
+    for item in scan.slices:
+        item.values[:4, :4] = -2000
+    store_signed(lambda _: True)(scan)
+    for item in scan.slices:
+        item.dataset.add_new(0x00280120, "SS", -2000)
+
+
+def store_floats(scan: Scan) -> None:
+    """Values as 32-bit floats in FloatPixelData."""
+    for item in scan.slices:
+        item.dataset.FloatPixelData = (item.values + 0.5).astype("<f4").tobytes()
+        item.values = item.values + 0.5
+        item.dataset.BitsAllocated = 32
+        item.dataset.RescaleSlope, item.dataset.RescaleIntercept = "1", "0"
+        for name in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
+            delattr(item.dataset, name)
+
+
+def become_colour(scan: Scan) -> None:
+    """A screenshot in colour that kept its place."""
+    for item in scan.slices:
+        colours = np.repeat((item.stored() >> 4).astype(np.uint8)[..., None], 3, axis=-1)
+        item.dataset.file_meta.MediaStorageSOPClassUID = item.dataset.SOPClassUID = SecondaryCaptureImageStorage
+        item.dataset.SamplesPerPixel, item.dataset.PhotometricInterpretation = 3, "RGB"
+        item.dataset.PlanarConfiguration = 0
+        item.dataset.BitsAllocated, item.dataset.BitsStored, item.dataset.HighBit = 8, 8, 7
+        item.dataset.PixelData = colours.tobytes()
+
+
+def change_pixels(only: Iterable[int] | None, change: Callable[[bytes], bytes]) -> Edit:
+    """Replace the bytes of the pixels, whose length is stored right."""
+
+    def edit(scan: Scan) -> None:
+        for item in pick(scan, only):
+            item.dataset.PixelData = change(item.dataset.PixelData)
+
+    return edit
+
+
+def lie_about_rows(scan: Scan) -> None:
+    """One header declares more rows than there are."""
+    pick_odd(scan).dataset.Rows += 4
+
+
+def compress(syntax: str, plugin: str, only: Iterable[int] | None = None, **options: Any) -> Edit:
+    """Compress by one of pydicom's encoders."""
+
+    def edit(scan: Scan) -> None:
+        for item in pick(scan, only):
+            item.dataset.compress(syntax, encoding_plugin=plugin, generate_instance_uid=False, **options)
+            if syntax == JPEG2000:
+                item.dataset.LossyImageCompression = "01"
+
+    return edit
+
+
+def compress_baseline(scan: Scan) -> None:
+    """A window of 8 bits, as JPEG baseline."""
+    for item in scan.slices:
+        stream = io.BytesIO()
+        Image.fromarray((item.stored() >> 4).astype(np.uint8)).save(stream, "JPEG", quality=95)
+        item.dataset.BitsAllocated, item.dataset.BitsStored, item.dataset.HighBit = 8, 8, 7
+        item.dataset.PixelData = encapsulate([stream.getvalue()])
+        item.dataset["PixelData"].VR = "OB"
+        item.dataset.LossyImageCompression = "01"
+        item.dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+
+
+def compress_lossless_jpeg(folder: Path) -> None:
+    """JPEG lossless by GDCM, the only encoder of it that Python has."""
+    import gdcm
+
+    for path in sorted(folder.glob("*.dcm")):
+        reader = gdcm.ImageReader()
+        reader.SetFileName(str(path))
+        reader.Read()
+        change = gdcm.ImageChangeTransferSyntax()
+        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+        change.SetInput(reader.GetImage())
+        change.Change()
+        writer = gdcm.ImageWriter()
+        writer.SetFileName(str(path))
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        writer.Write()
+        if dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID != JPEGLosslessSV1:
+            raise RuntimeError(f"GDCM left {path.name} uncompressed")
+
+
+def encode(syntax: str, only: Iterable[int] | None = None) -> Edit:
+    """Write by another uncompressed (or deflated) transfer syntax."""
+
+    def edit(scan: Scan) -> None:
+        for item in pick(scan, only):
+            item.dataset.file_meta.TransferSyntaxUID = UID(syntax)
+            if syntax == ExplicitVRBigEndian:
+                item.dataset.PixelData = np.frombuffer(item.dataset.PixelData, "<u2").astype(">u2").tobytes()
+                item.dataset["PixelData"].VR = "OW"
+
+    return edit
+
+
+def mix_encodings(scan: Scan) -> None:
+    """Every slice comes in another transfer syntax."""
+    encode(ImplicitVRLittleEndian, [0, 4])(scan)
+    encode(DeflatedExplicitVRLittleEndian, [1])(scan)
+    compress(RLELossless, "pydicom", [2, 6])(scan)
+    compress(JPEGLSLossless, "pyjpegls", [3])(scan)
+
+
+def later(change: Callable[[Path], None]) -> Edit:
+    """Edit the folder after the files were written."""
+
+    def edit(scan: Scan) -> None:
+        scan.late.append(change)
+
+    return edit
+
+
+def change_files(only: Iterable[int] | None, change: Callable[[bytes], bytes]) -> Edit:
+    """Edit the bytes of files after they were written."""
+
+    def edit(scan: Scan) -> None:
+        names = [item.name for item in pick(scan, only)]
+
+        def late(folder: Path) -> None:
+            for name in filter(lambda name: (folder / name).exists(), names):
+                (folder / name).write_bytes(change((folder / name).read_bytes()))
+
+        scan.late.append(late)
+
+    return edit
+
+
+def drop_preamble(content: bytes) -> bytes:
+    """Leave out the 128 bytes and DICM that a file begins with."""
+    return content[PREAMBLE:]
+
+
+def nest(depth: int) -> Callable[[bytes], bytes]:
+    """Put sequences within sequences before the patient's name, in an explicit VR little endian file."""
+    opened = struct.pack("<HH2sHI", 9, 0x1001, b"SQ", 0, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    closed = struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+
+    def change(content: bytes) -> bytes:
+        at = content.find(b"\x10\x00\x10\x00PN")
+        return content[:at] + opened * depth + closed * depth + content[at:]
+
+    return change
+
+
+def hide_name(scan: Scan) -> None:
+    """The last file has no preamble and no ending, so that nothing but its content tells what it is."""
+    change_files([len(scan.slices) - 1], drop_preamble)(scan)
+    name = scan.slices[-1].name
+
+    def late(folder: Path) -> None:
+        (folder / name).rename(folder / "LAST")
+
+    scan.late.append(late)
+
+
+def write_text(name: str, text: str) -> Edit:
+    """Something else lies in the folder."""
+
+    def late(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return later(late)
+
+
+def write_directory(folder: Path) -> None:
+    """A DICOMDIR beside the files."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = MediaStorageDirectoryStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = UID(make_uid("directory"))
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.preamble = bytes(128)
+    dataset.FileSetID = "DISC"
+    dataset.DirectoryRecordSequence = [Dataset()]
+    write_dataset(dataset, folder / "DICOMDIR")
+
+
+def pack_frames(
+    order: Callable[[list[Slice]], list[Slice]] = list, *, own_orientation: bool = False, own_rescale: bool = False
+) -> Edit:
+    """One enhanced multi-frame CT in place of single images (DICOM PS3.3 A.38).
+
+    Args:
+        order: of the frames in the file.
+        own_orientation: each frame says its orientation and spacing, which else are shared where they are equal.
+        own_rescale: each frame has another slope and intercept, which else are shared.
+    """
+
+    def edit(scan: Scan) -> None:
+        frames = order(scan.slices)
+        whole, shared = frames[0].dataset, Dataset()
+        items = [_describe_frame(frame, n) for n, frame in enumerate(frames)]
+        for name, tags in _GROUPS.items():
+            groups = [_take(frame.dataset, tags) for frame in frames]
+            if own_orientation or any(group != groups[0] for group in groups):
+                for item, group in zip(items, groups, strict=True):
+                    setattr(item, name, [group])
+            else:
+                setattr(shared, name, [groups[0]])
+        for n, (frame, item) in enumerate(zip(frames, items, strict=True)):
+            slope, intercept = (1.0 + 0.5 * n, -1024.0 - n) if own_rescale else (1.0, -1024.0)
+            frame.values = frame.stored().astype(np.float64) * slope + intercept
+            (item if own_rescale else shared).PixelValueTransformationSequence = [_rescale(slope, intercept)]
+        _become_enhanced(whole, shared, items, b"".join(frame.dataset.PixelData for frame in frames))
+        for frame in frames[1:]:
+            frame.dataset = None
+        frames[0].name = "enhanced.dcm"
+
+    return edit
+
+
+_GROUPS = {
+    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
+    "PlaneOrientationSequence": ("ImageOrientationPatient",),
+}
+
+
+def _take(dataset: Dataset, tags: tuple[str, ...]) -> Dataset:
+    taken = Dataset()
+    for name in tags:
+        if name in dataset:
+            taken[name] = dataset[name]
+    return taken
+
+
+def _rescale(slope: float, intercept: float) -> Dataset:
+    item = Dataset()
+    item.RescaleSlope, item.RescaleIntercept = write_numbers([slope, intercept])
+    item.RescaleType = "HU"
+    return item
+
+
+def _describe_frame(frame: Slice, number: int) -> Dataset:
+    item, content = Dataset(), Dataset()
+    item.PlanePositionSequence = [_take(frame.dataset, ("ImagePositionPatient",))]
+    phase = int(frame.dataset.get("TemporalPositionIdentifier") or 1)
+    content.StackID, content.InStackPositionNumber, content.TemporalPositionIndex = "1", number + 1, phase
+    content.DimensionIndexValues = [phase, number + 1]
+    item.FrameContentSequence = [content]
+    return item
+
+
+def _become_enhanced(whole: Dataset, shared: Dataset, items: list[Dataset], pixels: bytes) -> None:
+    moved = ("ImagePositionPatient", "RescaleSlope", "RescaleIntercept", "RescaleType")
+    for name in (*moved, *(tag for tags in _GROUPS.values() for tag in tags)):
+        if name in whole:
+            delattr(whole, name)
+    whole.NumberOfFrames, whole.PixelData = len(items), pixels
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    whole.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    whole.SharedFunctionalGroupsSequence, whole.PerFrameFunctionalGroupsSequence = [shared], items
+    organization, phase, place = Dataset(), Dataset(), Dataset()
+    organization.DimensionOrganizationUID = make_uid("dimensions")
+    whole.DimensionOrganizationSequence = [organization]
+    for index, tag in ((phase, 0x00209128), (place, 0x00209057)):
+        index.DimensionOrganizationUID = organization.DimensionOrganizationUID
+        index.DimensionIndexPointer, index.FunctionalGroupPointer = tag, 0x00209111
+    whole.DimensionIndexSequence = [phase, place]
+
+
+def shuffle_frames(frames: list[Slice]) -> list[Slice]:
+    """Another order, by a fixed seed."""
+    order: npt.NDArray[np.int64] = np.random.default_rng(5).permutation(len(frames))
+    return [frames[k] for k in order]
+
+
+def damage_stream(scan: Scan) -> None:
+    """Half of one slice's codestream is gone."""
+    dataset = pick_odd(scan).dataset
+    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    dataset.PixelData = encapsulate([stream[: len(stream) // 4 * 2]])
+
+
+def turn_headers(scan: Scan) -> None:
+    """Headers have rows and columns exchanged against their codestreams."""
+    for item in scan.slices:
+        item.dataset.Rows, item.dataset.Columns = item.dataset.Columns, item.dataset.Rows
+
+
+def shift_bits(scan: Scan) -> None:
+    """12 bits in the upper part of 16, as HighBit says."""
+    for item in scan.slices:
+        item.store(item.stored() << 4, bits=12)
+        item.dataset.HighBit = 15
+
+
+def write_comma(content: bytes) -> bytes:
+    """A decimal comma in the position, in an explicit VR little endian file."""
+    at = content.find(b"\x20\x00\x32\x00DS")
+    return content if at < 0 else content[:at] + content[at : at + 60].replace(b".", b",", 1) + content[at + 60 :]
