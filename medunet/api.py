@@ -258,15 +258,11 @@ def evaluate(
     from medunet.evaluation import score_cases, write_table
     from medunet.inference import open_predictor
     from medunet.records import check_free, whole_folder, write_record
-    from medunet.training import split_cases
 
     opened = open_bundle(Path(bundle))
-    trained_on = opened.metadata.get("training")
-    if trained_on is None:
+    if opened.metadata.get("training") is None:
         raise BundleError(bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}")
-    own = opened.cohort() if cohort is None or opened.has_cohort else None
-    training, held_out = split_cases(own, trained_on["fold"]) if own else ([], [])
-    scored = _open_others(Path(cohort), opened.plan, training) if cohort is not None else opened.cohort()
+    own, training, scored, cases = _choose_cases(opened, cohort)
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
     floors = _find_floors(opened, own, training)
@@ -274,10 +270,27 @@ def evaluate(
         partial(_find_prediction, Path(predictions)) if predictions else partial(_predict_case, open_predictor(opened))
     )
     with whole_folder(target) as part:
-        scores, pictures = score_cases(scored, held_out if cohort is None else scored.cases, floors, find_mask)
+        scores, pictures = score_cases(scored, cases, floors, find_mask)
         write_record(part / "scores.json", scores)
         _write_pages(part, opened, scores, pictures)
     return Evaluation(scores, write_table(scores), target / "report.html", target / "overview.png")
+
+
+def _choose_cases(
+    bundle: "Bundle", path: PathLike | None
+) -> tuple["Cohort | None", list["Case"], "Cohort", Sequence["Case"]]:
+    """The cohort of training if it came along, its training cases; the cohort that is scored, and its cases."""
+    from medunet.training import split_cases
+
+    fold = bundle.metadata["training"]["fold"]
+    if path is None:
+        own = bundle.cohort()
+        training, held_out = split_cases(own, fold)
+        return own, training, own, held_out
+    known = bundle.cohort() if bundle.has_cohort else None
+    training = split_cases(known, fold)[0] if known else []
+    others = _open_others(Path(path), bundle.plan, training)
+    return known, training, others, others.cases
 
 
 def _open_others(path: Path, plan: "Plan", training: Sequence["Case"]) -> "Cohort":

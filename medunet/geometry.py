@@ -10,7 +10,7 @@ of the picture and its y down; MONAI's PILReader has the same order.
 
 from dataclasses import dataclass
 from itertools import permutations, product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +95,21 @@ def flip_lps_ras(affine: npt.ArrayLike) -> Affine:
     Source: DICOM PS3.3 C.7.6.2.1.1 (LPS) and the NIfTI-1 header (RAS).
     """
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(affine, dtype=np.float64)
+
+
+def spread_row(row: npt.NDArray[np.float64], shape: Shape, dtype: type[np.floating] = np.float64) -> npt.NDArray[Any]:
+    """One coordinate of every voxel's centre: what a row of an affine makes of all indices.
+
+    Args:
+        row: (4,), a row of an affine.
+        shape: voxels along (I, J, K).
+        dtype: of the result.
+
+    Returns:
+        (I, J, K).
+    """
+    i, j, k = (dtype(row[axis]) * np.arange(size, dtype=dtype) for axis, size in enumerate(shape))
+    return np.asarray(i[:, None, None] + j[:, None] + (k + dtype(row[3])))
 
 
 def measure_displacement(grid: Grid, other: Grid) -> float:

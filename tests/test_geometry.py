@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medunet.errors import GeometryError
-from medunet.geometry import Grid, check_same_grid, flip_lps_ras, measure_displacement
+from medunet.geometry import Grid, check_same_grid, flip_lps_ras, measure_displacement, spread_row
 
 NUMBERS = st.floats(-3, 3)
 AFFINES = st.lists(NUMBERS, min_size=12, max_size=12).map(lambda v: np.vstack([np.reshape(v, (3, 4)), [0, 0, 0, 1.0]]))
@@ -44,3 +44,12 @@ def test_the_same_grid_is_decided_by_the_farthest_corner() -> None:
         check_same_grid(Grid(grid.shape, turned), grid, "a", "b")
     with pytest.raises(GeometryError, match="shape"):
         check_same_grid(Grid((2, 2, 2), np.eye(4)), grid, "a", "b")
+
+
+def test_a_row_of_an_affine_gives_a_coordinate_of_every_voxel() -> None:
+    affine = np.array([[0.0, -2, 0.5, 7], [1.5, 0, 0, -3], [0, 0, 4, 1], [0, 0, 0, 1]])
+    grid = Grid((3, 4, 5), affine)
+    places = grid.to_world(np.indices(grid.shape).reshape(3, -1).T).reshape(*grid.shape, 3)
+    for world in range(3):
+        assert np.allclose(spread_row(affine[world], grid.shape), places[..., world])
+    assert spread_row(affine[0], grid.shape, np.float32).dtype == np.float32

@@ -9,11 +9,10 @@ import sys
 import time
 from pathlib import Path
 
+from command import finish
 from phantoms import PhantomSize, make_cohort
 
 import medunet
-from medunet.cli.screen import screen
-from medunet.errors import MedunetError
 from medunet.progress import format_seconds
 from medunet.records import check_free
 
@@ -54,13 +53,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.again:
         shutil.rmtree(arguments.out, ignore_errors=True)
-    try:
-        with screen():
-            run_demo(arguments.out, arguments.minutes, arguments.seed)
-    except MedunetError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return finish("demo", lambda: run_demo(arguments.out, arguments.minutes, arguments.seed))
 
 
 if __name__ == "__main__":

@@ -8,22 +8,14 @@ On fold 0 MONAI's DynUNet has a published Dice of 0.9007 (anterior) and 0.8835 (
 
 import sys
 
+from command import finish
 from one_fold import make_parser, run_fold
-
-from medunet.cli.screen import screen
-from medunet.errors import MedunetError
 
 
 def main() -> int:
     """Parse the command line."""
     arguments = make_parser(str(__doc__), "Decathlon folder with folds.json", "hippocampus-run").parse_args()
-    try:
-        with screen():
-            run_fold(arguments)
-    except MedunetError as error:
-        print(f"hippocampus: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return finish("hippocampus", lambda: run_fold(arguments))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ as corrected by K. Lopuhin; folds of your own will do as well.
 
 import sys
 
+from command import finish
 from one_fold import make_parser, run_fold
-
-from medunet.cli.screen import screen
-from medunet.errors import MedunetError
 
 
 def main() -> int:
@@ -20,13 +18,7 @@ def main() -> int:
     parser = make_parser(str(__doc__), "images/, labels/ and folds.json", "nuclei-run")
     parser.set_defaults(budget="15m")
     arguments = parser.parse_args()
-    try:
-        with screen():
-            run_fold(arguments, objects=True)
-    except MedunetError as error:
-        print(f"nuclei: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return finish("nuclei", lambda: run_fold(arguments, objects=True))
 
 
 if __name__ == "__main__":

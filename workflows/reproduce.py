@@ -10,13 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from command import finish
 from one_fold import tabulate_cases
 
 import medunet
 from medunet.bundle import open_bundle
-from medunet.cli.screen import screen
 from medunet.cohort import find_cohort, read_folds, write_cohort
-from medunet.errors import MedunetError
 
 
 def reproduce(bundle: Path, data: Path, output: Path) -> None:
@@ -40,13 +39,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="the cohort, with folds.json")
     parser.add_argument("--out", type=Path, default=Path("reproduced"), help="folder for scores, pictures and page")
     arguments = parser.parse_args()
-    try:
-        with screen():
-            reproduce(arguments.bundle, arguments.data, arguments.out)
-    except MedunetError as error:
-        print(f"reproduce: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return finish("reproduce", lambda: reproduce(arguments.bundle, arguments.data, arguments.out))
 
 
 if __name__ == "__main__":

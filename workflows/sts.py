@@ -8,10 +8,8 @@ FOLDER/STS_*/{CT,PET}/*.dcm with contours.dcm, and FOLDER/folds.json. The scans 
 
 import sys
 
+from command import finish
 from one_fold import make_parser, run_fold
-
-from medunet.cli.screen import screen
-from medunet.errors import MedunetError
 
 
 def main() -> int:
@@ -19,13 +17,7 @@ def main() -> int:
     parser = make_parser(str(__doc__), "folder of patients with folds.json", "sts-run")
     parser.add_argument("--channels", default="ct,pet", help="ct,pet or ct")
     arguments = parser.parse_args()
-    try:
-        with screen():
-            run_fold(arguments, arguments.channels.split(","))
-    except MedunetError as error:
-        print(f"sts: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return finish("sts", lambda: run_fold(arguments, arguments.channels.split(",")))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from medunet.evaluation.floors import (
 from medunet.evaluation.pictures import CasePicture, draw_case
 from medunet.evaluation.scores import CaseScore, Scores, score_case
 from medunet.evaluation.voxels import Voxels
-from medunet.geometry import Affine, Grid, Shape
+from medunet.geometry import Affine, Grid, Shape, spread_row
 from medunet.labels import Mask
 from medunet.progress import track
 from medunet.reading import Volume
@@ -93,8 +93,7 @@ def _lies_within(shape: Shape, matrix: Affine, own: Shape) -> Voxels:
     """Voxels (I, J, K) with their centre in a voxel of the other image, which reaches half its size beyond its own."""
     inside = np.ones(shape, dtype=np.bool_)
     for axis, length in enumerate(own):
-        i, j, k = (matrix[axis, n] * np.arange(size) for n, size in enumerate(shape))
-        index = i[:, None, None] + j[:, None] + (k + matrix[axis, 3])
+        index = spread_row(matrix[axis], shape)
         inside &= (index >= -0.5) & (index <= length - 0.5)
     return inside
 

@@ -4,11 +4,10 @@ import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from medunet.errors import InputError
-from medunet.geometry import Affine, Grid
+from medunet.geometry import Affine, Grid, spread_row
 from medunet.labels import Mask
 
 LOGGER = logging.getLogger(__name__)
@@ -61,17 +60,9 @@ class Box:
         """Make all voxels background whose centre lies outside."""
         inside = np.ones(mask.grid.shape, dtype=np.bool_)
         for world in range(3):
-            place = _place_along(mask.grid, world)
+            place = spread_row(mask.grid.affine[world], mask.grid.shape, np.float32)
             inside &= (place >= self.low[world]) & (place <= self.high[world])
         return replace(mask, voxels=np.where(inside, mask.voxels, np.zeros((), mask.voxels.dtype)))
-
-
-def _place_along(grid: Grid, world: int) -> npt.NDArray[np.float32]:
-    """Coordinate of every voxel's centre along one world axis, (I, J, K)."""
-    row = grid.affine[world]
-    i, j, k = (np.float32(row[axis]) * np.arange(n, dtype=np.float32) for axis, n in enumerate(grid.shape))
-    place: npt.NDArray[np.float32] = i[:, None, None] + j[:, None] + (k + np.float32(row[3]))
-    return place
 
 
 def parse_box(text: str) -> Box:
