@@ -18,8 +18,6 @@ NOT_YET = {
     **dict.fromkeys(("23", "24"), "the localizer is set aside, but the volume's notes don't say so"),
     **dict.fromkeys(("41", "42", "43", "74", "91", "A6"), "read exactly, but no note of the tag that disagrees"),
     "94": "read as the positions say, but no note that InstanceNumber disagrees",
-    "93": "refused: Modality LUT",
-    **dict.fromkeys(("75", "76", "77", "79"), "refused: multi-frame"),
 }
 """Codes of faults that aren't answered as they should be yet, and what happens instead; nothing is read wrong."""
 CASES = [(fault, orientation) for fault in FAULTS for orientation in fault.orientations]
