@@ -33,7 +33,8 @@ def read_dataset(folder: Path) -> Cohort:
     names, modalities = _read_channels(path, content)
     labels = _read_labels(path, content.get("labels"))
     if content.get("training"):
-        cases = _list_decathlon(path, content["training"], names)
+        names, modalities = _join_channels(path, names, modalities)
+        cases = _list_decathlon(path, content["training"], names[0])
     else:
         cases = _find_nnunet(path, str(content.get("file_ending", ".nii.gz")), names)
     check_ids(cases, str(path))
@@ -70,20 +71,29 @@ def _read_labels(path: Path, given: Any) -> LabelTable:
     return LabelTable.from_names([by_value[value] for value in sorted(by_value)])
 
 
-def _list_decathlon(path: Path, listed: Any, names: tuple[str, ...]) -> tuple[Case, ...]:
-    if len(names) > 1:
+def _join_channels(
+    path: Path, names: tuple[str, ...], modalities: dict[str, str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The Decathlon keeps all channels of a case in one file, so they are components of one channel."""
+    if len(names) == 1:
+        return names, modalities
+    kinds = set(modalities.values())
+    if len(kinds) > 1:
         raise RecordError(
             path,
-            f"its images hold {len(names)} channels in one file",
+            f"its images hold {', '.join(sorted(kinds))} in one file",
             "split them into <case>_0000.nii.gz, <case>_0001.nii.gz, … as nnU-Net does",
         )
+    return ("image",), {"image": kinds.pop()}
+
+
+def _list_decathlon(path: Path, listed: Any, name: str) -> tuple[Case, ...]:
     cases = []
     for item in listed:
         if not isinstance(item, Mapping) or not {"image", "label"} <= set(item):
             raise RecordError(path, f"its training list holds {item!r}", "give image and label of each case")
         image, label = (_locate(path, str(item[key])) for key in ("image", "label"))
-        name = image.name.split(".")[0]
-        cases.append(_make_case(name, {names[0]: image}, label))
+        cases.append(_make_case(image.name.split(".")[0], {name: image}, label))
     return tuple(cases)
 
 

@@ -36,6 +36,13 @@ def test_a_decathlon_folder_lists_its_cases(tmp_path: Path, decathlon: dict[str,
         assert label.path == str(tmp_path / "labelsTr" / "la_2.nii.gz")
 
 
+def test_channels_in_one_file_are_components(tmp_path: Path, decathlon: dict[str, Any]) -> None:
+    write_json(tmp_path / "dataset.json", {**decathlon, "modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd"}})
+    cohort = find_cohort(tmp_path)
+    assert cohort.modalities == {"image": "MR"}
+    assert set(cohort.cases[0].channels) == {"image"}
+
+
 def test_an_nnunet_folder_has_a_file_a_channel(tmp_path: Path) -> None:
     make_files(tmp_path, "labelsTr/A.nrrd", "labelsTr/B.nrrd", "labelsTr/._A.nrrd")
     make_files(tmp_path, *(f"imagesTr/{name}_000{n}.nrrd" for name in "AB" for n in (0, 1)))
@@ -58,7 +65,7 @@ def test_an_nnunet_folder_has_a_file_a_channel(tmp_path: Path) -> None:
         ({"labels": {"background": 0, "whole": [1, 2]}}, r"label 'whole' is \[1, 2\]; merge regions"),
         ({"labels": None}, "it has no labels"),
         ({"modality": {}}, "it names no channels"),
-        ({"modality": {"0": "T1", "1": "T2"}}, "2 channels in one file"),
+        ({"modality": {"0": "CT", "1": "T2"}}, "hold CT, MR in one file"),
         ({"training": ["a.nii.gz"]}, "training list holds 'a.nii.gz'"),
         ({"training": [{"image": "imagesTr/x.nii.gz", "label": "labelsTr/la_1.nii.gz"}]}, "x.nii.gz: dataset.json"),
         ({"training": []}, r"labelsTr: it holds no \*.mha"),

@@ -38,7 +38,7 @@ def truncate(folder: Path) -> None:
     ("spoil", "words"),
     [
         (empty, "it holds no DICOM image"),
-        (rename_modality, "no series is CT, the channel 'ct' (there are MR 'Portal venous phase' of 20 files)"),
+        (rename_modality, "no series is CT, the channel 'ct' (there are MR 'Portal venous phase' of 20 files"),
         (truncate, "0001.dcm: "),
     ],
 )
