@@ -5,7 +5,8 @@ python workflows/compare_readers.py [--out FILE] [--faults 13 76 …] [--readers
 Peers run in an environment of their own (`make readers`); one that isn't installed there is left out and named.
 Every output slice is found again by content and its place compared with what its own header says. A cell tells the
 worst of three orientations: `ok`; `ok*`, right and something was said of it; `R`, refused; `C`, crashed or hung;
-`S`, wrong without a word; `Sw`, wrong with a warning in the log.
+`S`, wrong without a word; `Sw`, wrong with a warning in the log. Of dcm2niix the plain file is judged, not those that
+it adds resampled.
 """
 
 import argparse
@@ -39,8 +40,8 @@ TITLES = {
     "ok": "exact",
     "C": "crash",
 }
-Outcome = tuple[str, str]
-"""A kind and its cell."""
+Outcome = tuple[str, float, str]
+"""A kind, how far off in mm, and the cell."""
 
 
 def main() -> int:
@@ -106,20 +107,20 @@ def _try(worker: Worker, place: Path, scan: Scan, fault: Fault, out: Path) -> Ou
     try:
         reply = json.loads(worker.ask(json.dumps({"folder": str(place), "out": str(out)}), SECONDS))
     except WorkerError as error:
-        return "C", f"C {error}"
+        return "C", 0.0, f"C {error}"
     if reply["came"] == "refused":
-        return "R", "R"
+        return "R", 0.0, "R"
     if reply["came"] == "crash":
-        return "C", f"C {reply['words'].split(':')[0].removesuffix('Error')}"
+        return "C", 0.0, f"C {reply['words'].split(':')[0].removesuffix('Error')}"
     with np.load(out, allow_pickle=False) as file:
         volumes = [(file[f"arr_{n}"], file[f"arr_{n + 1}"]) for n in range(0, len(file.files), 2)]
     verdict = judge(volumes, scan)
     units = max(fault.tolerance, 0.01)
     if verdict.is_right(ACCEPTED_MM, units) or (reply["warned"] and verdict.is_right(RECORDED_MM, units)):
         kind = "ok*" if reply["warned"] else "ok"
-        return kind, kind
+        return kind, 0.0, kind
     kind = "Sw" if reply["warned"] else "S"
-    return kind, " ".join([kind, _describe(verdict, units)])
+    return kind, verdict.millimetres, " ".join([kind, _describe(verdict, units)])
 
 
 def _describe(verdict: Verdict, units: float) -> str:
@@ -140,7 +141,7 @@ def _describe(verdict: Verdict, units: float) -> str:
 def _make_table(faults: Sequence[Fault], columns: dict[str, dict[str, Outcome]]) -> str:
     lines = [f"| fault | should be | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]
     for fault in faults:
-        cells = [column[fault.code][1] for column in columns.values()]
+        cells = [column[fault.code][2] for column in columns.values()]
         lines.append(f"| {fault.code} {fault.name} | {fault.expected} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -148,7 +149,7 @@ def _make_table(faults: Sequence[Fault], columns: dict[str, dict[str, Outcome]])
 def _count(columns: dict[str, dict[str, Outcome]]) -> str:
     lines = [f"| reader | {' | '.join(TITLES.values())} |", "|---" * (len(TITLES) + 1) + "|"]
     for name, column in columns.items():
-        counts = Counter(kind for kind, _ in column.values())
+        counts = Counter(kind for kind, *_ in column.values())
         lines.append(f"| {name} | {' | '.join(str(counts[kind]) for kind in TITLES)} |")
     return "\n".join(lines)
 

@@ -92,9 +92,10 @@ class Slice:
         self.directions = np.array([float(v) for v in self.dataset.ImageOrientationPatient]).reshape(2, 3)
 
     def stored(self) -> npt.NDArray[np.int64]:
-        """The numbers in its pixel data, which must be plain 16 bits."""
-        kind = np.int16 if self.dataset.PixelRepresentation else np.uint16
-        return np.frombuffer(self.dataset.PixelData, kind).reshape(self.values.shape).astype(np.int64)
+        """The numbers in its pixel data, which must be plain 16 bits; the sign is the highest bit stored."""
+        numbers = np.frombuffer(self.dataset.PixelData, np.uint16).reshape(self.values.shape).astype(np.int64)
+        sign = 1 << (self.dataset.BitsStored - 1) if self.dataset.PixelRepresentation else 0
+        return numbers - 2 * (numbers & sign)
 
     def store(self, numbers: npt.NDArray[np.integer[Any]], bits: int = 16, signed: bool = False) -> None:
         """Replace the numbers in its pixel data; the truth stays as it is."""

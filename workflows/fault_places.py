@@ -171,10 +171,10 @@ def scale_spacing(factor: float) -> Edit:
 
 
 def crop_slice(scan: Scan) -> None:
-    """One slice has fewer rows and columns."""
+    """One slice has fewer rows."""
     item = pick_odd(scan)
-    stored = item.stored()[:-4, :-3]
-    item.values = item.values[:-4, :-3]
+    stored = item.stored()[:-4]
+    item.values = item.values[:-4]
     item.dataset.Rows, item.dataset.Columns = item.values.shape
     item.dataset.PixelData = stored.astype("<u2").tobytes()
 
@@ -274,7 +274,8 @@ def become_mr(scan: Scan) -> None:
     for item in scan.slices:
         _set(item.dataset, "SOPClassUID", MRImageStorage)
         item.dataset.Modality = "MR"
-        del item.dataset.RescaleSlope, item.dataset.RescaleIntercept, item.dataset.RescaleType
+        for name in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
+            item.dataset.pop(name, None)
         item.values = item.stored().astype(np.float64)
 
 

@@ -154,6 +154,7 @@ def compress_baseline(scan: Scan) -> None:
     for item in scan.slices:
         stream = io.BytesIO()
         Image.fromarray((item.stored() >> 4).astype(np.uint8)).save(stream, "JPEG", quality=95)
+        item.values = (item.stored() >> 4).astype(np.float64) + float(item.dataset.get("RescaleIntercept", 0))
         item.dataset.BitsAllocated, item.dataset.BitsStored, item.dataset.HighBit = 8, 8, 7
         item.dataset.PixelData = encapsulate([stream.getvalue()])
         item.dataset["PixelData"].VR = "OB"
@@ -173,13 +174,13 @@ def compress_lossless_jpeg(folder: Path) -> None:
         change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
         change.SetInput(reader.GetImage())
         change.Change()
-        writer = gdcm.ImageWriter()
-        writer.SetFileName(str(path))
-        writer.SetFile(reader.GetFile())
-        writer.SetImage(change.GetOutput())
-        writer.Write()
-        if dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID != JPEGLosslessSV1:
-            raise RuntimeError(f"GDCM left {path.name} uncompressed")
+        stream = change.GetOutput().GetDataElement().GetSequenceOfFragments().GetFragment(0).GetByteValue().GetBuffer()
+        # GDCM's own writer would fill in what the header lacks.
+        dataset = dcmread(path)
+        dataset.PixelData = encapsulate([stream.encode("utf-8", "surrogateescape")])
+        dataset["PixelData"].VR = "OB"
+        dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+        write_dataset(dataset, path)
 
 
 def encode(syntax: str, only: Iterable[int] | None = None) -> Edit:
@@ -239,7 +240,7 @@ def nest(depth: int) -> Callable[[bytes], bytes]:
 
     def change(content: bytes) -> bytes:
         at = content.find(b"\x10\x00\x10\x00PN")
-        return content[:at] + opened * depth + closed * depth + content[at:]
+        return content if at < 0 else content[:at] + opened * depth + closed * depth + content[at:]
 
     return change
 
@@ -250,7 +251,8 @@ def hide_name(scan: Scan) -> None:
     name = scan.slices[-1].name
 
     def late(folder: Path) -> None:
-        (folder / name).rename(folder / "LAST")
+        if (folder / name).exists():
+            (folder / name).rename(folder / "LAST")
 
     scan.late.append(late)
 

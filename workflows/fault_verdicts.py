@@ -95,7 +95,7 @@ def _find_planes(array: npt.NDArray[np.generic], affine: Affine, scan: Scan) -> 
     """Planes along the axis of slices, and the world positions (4, 3) of their corners in the order of `Slice`."""
     shapes = {tuple(sorted(item.values.shape)) for item in scan.slices}
     fitting = [axis for axis in range(3) if tuple(sorted(np.delete(array.shape, axis))) in shapes]
-    if array.ndim != 3 or not fitting:
+    if array.ndim != 3 or array.dtype.kind not in "biuf" or not fitting:
         return []
     axis = fitting[-1]
     rest = [n for n in range(3) if n != axis]
