@@ -6,7 +6,7 @@ tag counts on from slice to slice, by its turn at each place, such as `TriggerTi
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, combinations, pairwise
 
 import numpy as np
@@ -22,6 +22,8 @@ Phases = dict[str, list[Header]]
 TOGETHER = 3
 """So many tags at once may tell phases apart, such as echo, b-value and direction."""
 LISTED = 12
+ALIKE = 0.01
+"""Numbers that differ by 1 % are one echo or one b-value, measured for each slice."""
 
 
 def stack_headers(headers: Sequence[Header], phase: str | None, subject: str) -> Stack:
@@ -35,9 +37,8 @@ def stack_headers(headers: Sequence[Header], phase: str | None, subject: str) ->
     Raises:
         SeriesError: the slices make no regular grid, or several and none or another one was chosen.
     """
-    whole = _try_stack(headers)
-    single = not isinstance(whole, SeriesError) and not _differ(headers)
-    phases = {} if single else find_phases(headers)
+    whole = _find_mixture(headers) or _try_stack(headers)
+    phases = find_phases(headers) if isinstance(whole, SeriesError) else {}
     if phases:
         return _stack(_choose(phases, phase, subject))
     if isinstance(whole, SeriesError):
@@ -59,9 +60,23 @@ def _try_stack(headers: Sequence[Header]) -> Stack | SeriesError:
         return error
 
 
-def _differ(headers: Sequence[Header]) -> bool:
-    """Whether slices differ in a mark that all slices of one image share."""
-    return any(len({header.marks.get(name) for header in headers}) > 1 for name in SAME)
+def _find_mixture(headers: Sequence[Header]) -> SeriesError | None:
+    """Why slices are not of one image, where they differ in a mark that all slices of one image share."""
+    for name in SAME:
+        by_value = {header.marks.get(name, ""): header for header in headers}
+        if len(by_value) > 1 and not _are_alike(by_value):
+            low, *_, high = sorted(by_value, key=sort_key)
+            found = f"its {name} is {high or 'missing'}, not {low or 'missing'} as in {by_value[low].subject}"
+            return SeriesError(by_value[high].subject, found, _SPLIT)
+    return None
+
+
+_SPLIT = "split the series, or restore the header"
+
+
+def _are_alike(values: Iterable[str]) -> bool:
+    numbers = [sort_key(value)[0] for value in values]
+    return max(numbers) - min(numbers) <= ALIKE * max(numbers) < float("inf")
 
 
 def find_phases(headers: Sequence[Header]) -> Phases:
@@ -88,7 +103,9 @@ def _number_places(headers: Sequence[Header]) -> dict[int, int]:
 
 def _is_volume(headers: Sequence[Header], places: dict[int, int]) -> bool:
     at = {places[id(header)] for header in headers}
-    return len(at) == len(headers) > 1 and not _differ(headers) and not isinstance(_try_stack(headers), SeriesError)
+    if len(at) < len(headers) or len(headers) == 1:
+        return False
+    return not isinstance(_find_mixture(headers) or _try_stack(headers), SeriesError)
 
 
 def _split_by_marks(headers: Sequence[Header]) -> Iterator[Phases]:

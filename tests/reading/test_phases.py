@@ -131,6 +131,14 @@ def test_what_differs_from_slice_to_slice_in_one_image_makes_no_phases(tmp_path:
     assert np.array_equal(read_volume(tmp_path).voxels[0], voxels)
 
 
+@pytest.mark.parametrize(("name", "value"), [("EchoTime", 80.0), ("DiffusionBValue", 800.0), ("EchoTime", None)])
+def test_a_slice_of_another_echo_is_no_part_of_an_image(tmp_path: Path, name: str, value: object) -> None:
+    write_series(tmp_path, GRID)
+    change(tmp_path, lambda dataset, k: setattr(dataset, name, value if k == 5 else 10.0))
+    with pytest.raises(SeriesError, match=rf"its {name} is (80|800|missing), not 10 as in"):
+        read_volume(tmp_path)
+
+
 def test_missing_slices_between_two_acquisitions_are_named_as_such(tmp_path: Path) -> None:
     write_series(tmp_path, make_grid(shape=(8, 7, 9)))
     change(tmp_path, lambda dataset, k: setattr(dataset, "AcquisitionNumber", 1 + k // 5))
@@ -146,7 +154,7 @@ def test_two_images_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None
 
 
 def test_a_phase_that_lacks_a_slice_hides_in_no_other(tmp_path: Path) -> None:
-    write_phases(tmp_path, [GRID, GRID], [stay(EchoTime=2.3), stay(EchoTime=4.6)])
+    write_phases(tmp_path, [GRID, GRID], [stay(AcquisitionNumber=1), stay(AcquisitionNumber=2)])
     sorted(tmp_path.iterdir())[4].unlink()
     with pytest.raises(SeriesError, match="but they are different images"):
         read_volume(tmp_path)
