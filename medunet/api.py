@@ -1,4 +1,4 @@
-"""The public verbs, where the parts meet: read, init, plan, train, predict, evaluate."""
+"""The public verbs, where the parts meet: read, check, init, plan, train, predict, evaluate."""
 
 import os
 import time
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from medunet.inference import Box, Outputs, Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
-    from medunet.reading import ReadOptions, Volume
+    from medunet.reading import Finding, ReadOptions, Volume
 
-__all__ = ["Evaluation", "Prediction", "evaluate", "init", "plan", "predict", "read_volume", "train"]
+__all__ = ["Evaluation", "Prediction", "check", "evaluate", "init", "plan", "predict", "read_volume", "train"]
 
 PathLike = str | os.PathLike[str]
 
@@ -51,6 +51,25 @@ def read_volume(
 
     options = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet}
     return read(Path(path), check_record(options, ReadOptions, "read_volume"))
+
+
+def check(path: PathLike, *, channels: Sequence[str] | None = None, objects: bool = False) -> list["Finding"]:
+    """Say everything that is wrong or odd about a scan, a folder of scans or a cohort.
+
+    Args:
+        path: as of `read_volume` or `init`.
+        channels: limits a cohort to these.
+        objects: label maps number the objects of one label.
+
+    Returns:
+        Errors, for which it is refused, warnings and notes, in this order.
+
+    Raises:
+        MissingInputError: there is no such path.
+    """
+    from medunet.cohort import check_path
+
+    return check_path(Path(path), tuple(channels) if channels else None, objects=objects)
 
 
 def init(

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from medunet.cli.check import check
 from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
 from medunet.cli.plan import plan
@@ -19,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.command(name="check")(check)
 app.command(name="init")(init)
 app.command(name="plan")(plan)
 app.command(name="train")(train)

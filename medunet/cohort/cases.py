@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from medunet.errors import InputError, LabelError, MissingInputError, RecordError
+from medunet.errors import InputError, LabelError, MissingInputError, RecordError, independent
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
 from medunet.reading import ReadOptions, Volume, read_mask, read_volume
@@ -71,8 +71,11 @@ def read_cohort(path: Path) -> Cohort:
             raise RecordError(path, f"the channel '{name}' has no modality", "add it to modalities")
     check_ids(cohort.cases, str(path))
     check_folds(cohort, path)
-    cases = tuple(_locate(case, cohort, path) for case in cohort.cases)
-    return cohort.model_copy(update={"cases": cases})
+    cases = []
+    for case in cohort.cases:
+        with independent():
+            cases.append(_locate(case, cohort, path))
+    return cohort.model_copy(update={"cases": tuple(cases)})
 
 
 def check_folds(cohort: Cohort, path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids, read_cohort
 from medunet.cohort.datasets import NAME, read_dataset
 from medunet.cohort.pictures import find_pictures, hold_pictures
-from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError
+from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError, independent
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
 from medunet.reading import (
@@ -72,7 +72,14 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, ob
             "it holds no DICOM image",
             "give a DICOM tree, a folder of images/ and labels/ of PNG, a dataset.json or a cohort.json",
         )
-    return _number_objects(_make_cohort(path, found, channels), objects, path)
+    return _number_objects(arrange_cohort(path, found, channels), objects, path)
+
+
+def is_listed(path: Path) -> bool:
+    """Whether a path is a list of cases, or a folder that holds one or is laid out as pictures; else it is scans."""
+    if path.is_file():
+        return path.suffix == ".json"
+    return (path / "cohort.json").is_file() or (path / NAME).is_file() or hold_pictures(path)
 
 
 def _number_objects(cohort: Cohort, objects: bool, path: Path) -> Cohort:
@@ -97,21 +104,32 @@ def _limit(cohort: Cohort, channels: tuple[str, ...] | None, path: Path) -> Coho
     return cohort.model_copy(update={"channels": channels, "modalities": modalities, "cases": tuple(cases)})
 
 
-def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None) -> Cohort:
+def arrange_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None = None) -> Cohort:
+    """Make cases of what was found in a tree of DICOM studies.
+
+    Args:
+        path: of the tree, for messages.
+        found: in it.
+        wanted: limits the cohort to these channels, in this order.
+
+    Raises:
+        MedunetError: as `find_cohort`.
+    """
     patients = _group_images(found)
     names = _find_channels(path, patients, wanted)
     modality = {name: code for code, name in CHANNELS.items()}
     files: dict[str, LabelFile] = {}
     channels: dict[str, dict[str, Channel]] = {}
     for patient, images in sorted(patients.items()):
-        chosen = {name: _choose_series(patient, images, name, modality[name]) for name in names}
-        channels[patient] = {
-            name: Channel(path=os.path.abspath(item.folder), series=item.uid) for name, item in chosen.items()
-        }
-        own = [item for item in found.labels if item.patient_id == patient]
-        matched = _match_labels(own, chosen[names[0]])
-        if matched is not None:
-            files[patient] = matched
+        with independent():
+            chosen = {name: _choose_series(patient, images, name, modality[name]) for name in names}
+            channels[patient] = {
+                name: Channel(path=os.path.abspath(item.folder), series=item.uid) for name, item in chosen.items()
+            }
+            own = [item for item in found.labels if item.patient_id == patient]
+            matched = _match_labels(own, chosen[names[0]])
+            if matched is not None:
+                files[patient] = matched
     labels = _name_labels(path, list(files.values()))
     cases = tuple(
         Case(id=_make_id(patient), patient=patient, channels=own, label=_make_source(files.get(patient), labels))
@@ -130,14 +148,16 @@ def _group_images(found: Findings) -> dict[str, list[Series]]:
     """Series by patient; every image and every file of labels belongs to a patient who has images."""
     patients: dict[str, list[Series]] = {}
     for series in found.series:
-        if not series.patient_id:
-            raise SeriesError(series.folder, f"its {series.modality} series names no patient (PatientID)", _LIST)
-        patients.setdefault(series.patient_id, []).append(series)
+        with independent():
+            if not series.patient_id:
+                raise SeriesError(series.folder, f"its {series.modality} series names no patient (PatientID)", _LIST)
+            patients.setdefault(series.patient_id, []).append(series)
     for labels in found.labels:
-        if labels.patient_id not in patients:
-            raise LabelError(
-                labels.path, f"its patient {labels.patient_id!r} has no images here", "add them or take it away"
-            )
+        with independent():
+            if labels.patient_id not in patients:
+                raise LabelError(
+                    labels.path, f"its patient {labels.patient_id!r} has no images here", "add them or take it away"
+                )
     return patients
 
 
@@ -220,8 +240,9 @@ def _name_labels(path: Path, files: list[LabelFile]) -> dict[str, dict[str, str]
     if not files:
         raise LabelError(path, "no RTSTRUCT or SEG fits any image", "add one, or list label maps in a cohort.json")
     for item in files:
-        if not item.names:
-            raise LabelError(item.path, "it declares no structure", "export it again or take it away")
+        with independent():
+            if not item.names:
+                raise LabelError(item.path, "it declares no structure", "export it again or take it away")
     odd = next((item for item in files if set(item.names) != set(files[0].names)), None)
     if odd is None:
         return {name: {item.path: name for item in files} for name in sorted(files[0].names)}

@@ -21,7 +21,7 @@ from pydicom.uid import (
     PositronEmissionTomographyImageStorage,
 )
 
-from medunet.errors import MissingInputError, SeriesError, refuse_damage
+from medunet.errors import MissingInputError, SeriesError, independent, refuse_damage
 from medunet.geometry import ACCEPTED_MM, Grid
 from medunet.progress import track
 from medunet.reading.copies import drop_copies
@@ -60,9 +60,9 @@ class Series:
         description: SeriesDescription.
         folder: that holds all of its files.
         files: paths of the slices.
-        headers: of its slices; none where there is a problem. They lie along their normal where they have one.
-        problem: why it makes no volume, as far as that shows in single headers. It is raised when the series is
-            measured or read, so that one odd series doesn't hide the others of a folder.
+        headers: of its slices, as far as they have a place, along their normal.
+        problems: why it makes no volume, as far as that shows in single headers. The first is raised when the series
+            is measured or read, so that one odd series doesn't hide the others of a folder.
     """
 
     uid: str
@@ -74,7 +74,7 @@ class Series:
     folder: str
     files: tuple[str, ...]
     headers: tuple[Header, ...]
-    problem: SeriesError | None = None
+    problems: tuple[SeriesError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +127,7 @@ def find_series(folder: Path | str) -> Findings:
     images: dict[str, list[_Image]] = defaultdict(list)
     labels, others = [], []
     for path in track(paths, "reading headers", len(paths)):
-        with refuse_damage(path, SeriesError):
+        with independent(), refuse_damage(path, SeriesError):
             dataset = _read_dataset(path)
             reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
             if reason in (RTSTRUCT, SEG):
@@ -139,7 +139,10 @@ def find_series(folder: Path | str) -> Findings:
                 images[image.tags["SeriesInstanceUID"]].append(image)
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
-    series = [_make_series(group) for group in images.values()]
+    series = []
+    for group in images.values():
+        with independent():
+            series.append(_make_series(group))
     return Findings(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
 
 
@@ -206,9 +209,10 @@ def _make_series(images: list[_Image]) -> Series:
             raise SeriesError(
                 odd.path, f"its {name} differs from that of {first.path} in the same series", "take the file away"
             )
-    problem = _find_problem(images)
-    headers = () if problem else tuple(sort_headers([header for image in images for header in image.headers]))
-    files = (header.path for header in headers) if headers else (image.path for image in images)
+    problems = _find_problems(images)
+    placed = [header for image in images for header in image.headers]
+    headers = tuple(sort_headers(placed)) if placed else ()
+    files = (image.path for image in images) if problems else (header.path for header in headers)
     return Series(
         uid=first.tags["SeriesInstanceUID"],
         modality=first.tags["Modality"],
@@ -219,7 +223,7 @@ def _make_series(images: list[_Image]) -> Series:
         folder=os.path.commonpath([os.path.dirname(image.path) for image in images]),
         files=tuple(dict.fromkeys(files)),
         headers=headers,
-        problem=problem,
+        problems=problems,
     )
 
 
@@ -227,17 +231,14 @@ def _find_odd(images: list[_Image], name: str) -> _Image | None:
     return next((image for image in images if image.tags[name] != images[0].tags[name]), None)
 
 
-def _find_problem(images: list[_Image]) -> SeriesError | None:
-    for image in images:
-        if image.problem is not None:
-            return image.problem
+def _find_problems(images: list[_Image]) -> tuple[SeriesError, ...]:
+    problems = [image.problem for image in images if image.problem is not None]
     for name in ("Modality", "FrameOfReferenceUID"):
         odd = _find_odd(images, name)
         if odd is not None:
-            return SeriesError(
-                odd.path, f"its {name} differs from that of {images[0].path} in the same series", "split the series"
-            )
-    return None
+            found = f"its {name} differs from that of {images[0].path} in the same series"
+            problems.append(SeriesError(odd.path, found, "split the series"))
+    return tuple(problems)
 
 
 def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header], Grid, tuple[str, ...]]:
@@ -253,8 +254,8 @@ def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header],
     Raises:
         SeriesError: the series is irregular, or holds several images.
     """
-    if series.problem is not None:
-        raise series.problem
+    if series.problems:
+        raise series.problems[0]
     headers, notes = drop_copies(series.headers)
     headers, grid, distance = stack_headers(headers, phase, series.folder)
     if distance > ACCEPTED_MM:

@@ -114,6 +114,11 @@ def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
     return Volume(decoded.voxels, decoded.grid, source)
 
 
+def is_image_file(path: Path) -> bool:
+    """Whether a file is read as an image by its name; others are looked at as DICOM."""
+    return _find_reader(path, IMAGES) is not None
+
+
 def _find_reader(path: Path, readers: Readers) -> Callable[[Path], Read] | None:
     name = path.name.lower()
     return next((read for end, read in readers.items() if name.endswith(end)), None) if path.is_file() else None
