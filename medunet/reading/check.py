@@ -1,7 +1,8 @@
 """Everything that is wrong or odd about images: where a reader stops at its first refusal, go on beside it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -103,9 +104,8 @@ def _drop_twins(findings: list[Finding]) -> list[Finding]:
 def _go_on(series: Series, options: ReadOptions, refusal: Finding) -> list[Finding]:
     """What else is wrong with a series that was refused: its other files, its phases, its other slices."""
     if refusal.code == "several-phases":
-        phases = find_phases(drop_copies(series.headers)[0])
-        each = (check_series(series, options.model_copy(update={"phase": name})) for name in phases)
-        return [item for found in each for item in found]
+        phases = find_phases(drop_copies(series.headers)[0]).values()
+        return [item for part in phases for item in check_series(replace(series, headers=tuple(part)), options)]
     with collecting() as errors:
         _decode_each(series, options)
     return [describe_error(error) for error in (*series.problems, *errors)]
@@ -114,9 +114,12 @@ def _go_on(series: Series, options: ReadOptions, refusal: Finding) -> list[Findi
 def _decode_each(series: Series, options: ReadOptions) -> None:
     """Decode file by file, each independent of the others; without a grid, so that nothing is put together."""
     scaled: dict[bool, list[str]] = {True: [], False: []}
-    for path, headers in groupby(sorted(series.headers, key=lambda item: item.path), lambda item: item.path):
+    by_file: dict[str, list[Header]] = defaultdict(list)
+    for header in series.headers:
+        by_file[header.path].append(header)
+    for path, headers in by_file.items():
         with independent(), refuse_damage(path, SeriesError):
-            for subject, has_rescale in _read_rescales(list(headers)):
+            for subject, has_rescale in _read_rescales(headers):
                 scaled[has_rescale].append(subject)
     for subject in scaled[False]:
         with independent():

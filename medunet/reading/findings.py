@@ -68,7 +68,7 @@ CODES = {
     "label-fractions": r"holds fractions",
     "folds-wrong": r"^fold |lists no folds",
     "patients-too-few": r"^it holds \d+ patient",
-    "labels-not-dicom": r"^it is \S+, not ",
+    "label-not-dicom": r"^it is \S+, not ",
     "label-missing": r"has no label$|of its cases has a label|SEG fits any image|voxel of a label|it has no label, so",
     "channel-missing": r"it has no \S* series|lacks the channel|has no channel|no channel '|its series are"
     r"|has no modality|names the channel",
