@@ -4,7 +4,7 @@ from pathlib import Path
 
 from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
 from medunet.cohort.cases import Case, Cohort, check_cohort, check_labelled, read_label
-from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed
+from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed, list_common_channels
 from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
 from medunet.cohort.oddities import compare_cases
@@ -73,6 +73,9 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None) -> list[Finding]:
         found = find_series(path)
     with collecting() as missed:
         cohort, said = attempt(arrange_cohort, path, found, channels)
+        if missed and (common := list_common_channels(found)) and not channels:
+            # A patient without one channel is told of, and checked by the others.
+            cohort = attempt(arrange_cohort, path, found, common)[0]
     said += map(describe_error, missed)
     findings = [describe_error(error) for error in errors]
     is_cohort = len({series.patient_id for series in found.series}) > 1

@@ -144,6 +144,14 @@ def arrange_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None =
     )
 
 
+def list_common_channels(found: Findings) -> tuple[str, ...]:
+    """The channels that all patients of a tree have."""
+    patients = _group_images(found).values()
+    return tuple(
+        name for code, name in CHANNELS.items() if all(code in {item.modality for item in own} for own in patients)
+    )
+
+
 def _group_images(found: Findings) -> dict[str, list[Series]]:
     """Series by patient; every image and every file of labels belongs to a patient who has images."""
     patients: dict[str, list[Series]] = {}

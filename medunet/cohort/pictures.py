@@ -86,7 +86,7 @@ def _name_labels(labels: dict[str, Path]) -> LabelTable:
         return LabelTable.from_names(["object"], objects=True)
     if largest > 1:
         LOGGER.warning(
-            "label values up to %d (%s) are taken as classes; if they number objects, add --objects", largest, name
+            "%s: its label values up to %d are taken as classes; if they number objects, add --objects", name, largest
         )
         return LabelTable.from_names([f"label {value}" for value in range(1, largest + 1)])
     return LabelTable.from_names(["object"])

@@ -79,6 +79,13 @@ CODES = {
     "header-wrong": r"^\w+ is ",
 }
 """Code to what the sentence of the reader says; the first that fits. `docs/reference/check.md` explains them."""
+REMEDIES = {
+    "label-contours": "draw closed contours, or do without them",
+    "label-grid": "make sure that the labels were made on this image",
+    "label-missing": "add labels, or leave it out",
+    "pet-not-suv": "complete the header, or take it as it is with --pet stored",
+}
+"""What to do about warnings, which don't say so themselves."""
 _PATTERNS = {code: re.compile(pattern) for code, pattern in CODES.items()}
 
 
@@ -122,15 +129,17 @@ def find_code(found: str) -> str:
 
 
 class _Ear(logging.Handler):
-    """Takes warnings of the form `subject: found`, as all of the readers are."""
+    """Takes warnings of the form `subject: found` or `subject: found; remedy`, as all of the readers are."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.heard: list[Finding] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        subject, sign, found = record.getMessage().partition(": ")
-        self.heard.append(make_finding("warning", subject if sign else "", found if sign else subject))
+        subject, _, said = record.getMessage().partition(": ")
+        found, _, remedy = said.partition("; ")
+        code = find_code(found)
+        self.heard.append(make_finding("warning", subject, found, remedy or REMEDIES.get(code, ""), code))
 
 
 @contextmanager
