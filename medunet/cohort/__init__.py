@@ -15,12 +15,13 @@ from medunet.cohort.cases import (
 )
 from medunet.cohort.check import check_path
 from medunet.cohort.discovery import find_cohort
-from medunet.cohort.facts import ImageFacts, gather_facts, measure_image
+from medunet.cohort.facts import CaseFacts, ImageFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort, read_folds, split_folds
 from medunet.cohort.oddities import compare_cases
 
 __all__ = [
     "Case",
+    "CaseFacts",
     "Channel",
     "Cohort",
     "ImageFacts",

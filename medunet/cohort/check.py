@@ -84,7 +84,8 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None) -> list[Finding]:
     elif is_cohort:
         # Scans that are to be predicted, of which init alone would say so.
         findings += [item.model_copy(update={"severity": "warning"}) for item in said]
-    facts, known = [], frozenset[str]()
+    facts: list[CaseFacts] = []
+    known = frozenset[str]()
     if cohort is not None:
         facts, of_cases = _check_cases(cohort)
         findings += of_cases
@@ -101,7 +102,8 @@ def _list_read(cohort: Cohort) -> frozenset[str]:
 
 
 def _check_cases(cohort: Cohort) -> tuple[list[CaseFacts], list[Finding]]:
-    facts, findings = [], []
+    facts: list[CaseFacts] = []
+    findings: list[Finding] = []
     for case in track(cohort.cases, "checking cases", len(cohort.cases)):
         measured, found = _check_case(cohort, case)
         facts.append(measured)

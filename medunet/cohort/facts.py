@@ -108,7 +108,7 @@ def measure_image(volume: Volume) -> ImageFacts:
     voxels = [_face_world(component, grid) for component in volume.voxels]
     flat = volume.voxels.ravel(order="K")
     sample = flat[:: max(1, flat.size // SAMPLES)]
-    low, middle, high = np.percentile(sample, [0.5, 50, 99.5])
+    low, middle, high = np.percentile(sample.astype(np.float64), [0.5, 50, 99.5])
     x, y, z = grid.nearest_axes()
     spacing = grid.spacing
     return ImageFacts(
@@ -131,8 +131,9 @@ def _face_world(voxels: npt.NDArray[np.generic], grid: Grid) -> npt.NDArray[np.g
     """A view of (I, J, K) whose axes run along x, y, z."""
     axes = grid.nearest_axes()
     turned = voxels.transpose(axes)
-    against = [grid.affine[row, axis] < 0 for row, axis in enumerate(axes)]
-    return np.flip(turned, [row for row, flip in enumerate(against) if flip])
+    against = tuple(row for row, axis in enumerate(axes) if grid.affine[row, axis] < 0)
+    faced: npt.NDArray[np.generic] = np.flip(turned, against)
+    return faced
 
 
 def _hash_values(components: list[npt.NDArray[np.generic]]) -> str:

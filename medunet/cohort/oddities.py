@@ -34,6 +34,8 @@ SIDES = ("left", "right"), ("back", "front"), ("foot", "head")
 AXES = ("from left to right", "from back to front", "from foot to head")
 OFF_CENTRE = 0.1
 """A label or its distance to another counts as on one side from this part of half the image on."""
+RARE = 0.25
+"""Largest part of a cohort that is odd beside the rest."""
 CHANCE = 0.002
 """Probability below which a common side isn't chance."""
 ALIKE = 0.3
@@ -62,16 +64,16 @@ def find_patients(cases: Cases) -> Iterator[Finding]:
     for case in cases:
         ids = {image.source.patient_id for image in case.images.values() if image.source.patient_id}
         if len(ids) > 1:
-            few = f"its channels are of several patients: {', '.join(sorted(ids))}"
-            yield _warn(case.id, few, "correct the list of its files", "patients-mixed")
+            said = f"its channels are of several patients: {', '.join(sorted(ids))}"
+            yield _warn(case.id, said, "correct the list of its files", "patients-mixed")
         for name in ids or {case.patient}:
             cohort_names[name.strip().casefold()].setdefault(case.patient, case.id)
     for known in cohort_names.values():
         if len(known) > 1:
             first, *others = known.values()
-            few = f"its patient is also that of {', '.join(others)}, as another patient of the cohort"
+            said = f"its patient is also that of {', '.join(others)}, as another patient of the cohort"
             remedy = "give both the same patient in a cohort.json, so that no fold trains on one and scores the other"
-            yield _warn(first, few, remedy, "patient-twice")
+            yield _warn(first, said, remedy, "patient-twice")
 
 
 def find_twins(cases: Cases) -> Iterator[Finding]:
@@ -84,8 +86,8 @@ def find_twins(cases: Cases) -> Iterator[Finding]:
         yield _warn(place, "all of its values are equal", "give the image again", "image-empty")
     for first, *others in places.values():
         if others:
-            few = f"it has the same values as {', '.join(others)}"
-            yield _warn(first, few, "leave one of them out", "volume-twice")
+            said = f"it has the same values as {', '.join(others)}"
+            yield _warn(first, said, "leave one of them out", "volume-twice")
 
 
 def find_spacings(cases: Cases) -> Iterator[Finding]:
@@ -96,12 +98,12 @@ def find_spacings(cases: Cases) -> Iterator[Finding]:
         for (case, image), spacing in zip(images.items(), spacings, strict=True):
             words = " × ".join(f"{step:.4g}" for step in spacing)
             if image.unit == "mm" and _is_no_size(image):
-                few = f"its voxels of {words} mm × {image.shape} are no size of a scan of a patient"
-                yield _warn(f"{case} {channel}", few, "correct the unit of its header", "size-implausible")
+                said = f"its voxels of {words} mm × {image.shape} are no size of a scan of a patient"
+                yield _warn(f"{case} {channel}", said, "correct the unit of its header", "size-implausible")
             elif len(images) >= FEW and np.abs(np.log(spacing / usual)).max() > math.log(SPACING):
-                few = f"its spacing is {words} {image.unit}, usual is {' × '.join(f'{step:.4g}' for step in usual)}"
+                said = f"its spacing is {words} {image.unit}, usual is {' × '.join(f'{step:.4g}' for step in usual)}"
                 remedy = "make sure that it is right; the plan follows the median, so little is left of such a scan"
-                yield _warn(f"{case} {channel}", few, remedy, "spacing-outlier")
+                yield _warn(f"{case} {channel}", said, remedy, "spacing-outlier")
 
 
 def _is_no_size(image: ImageFacts) -> bool:
@@ -121,11 +123,11 @@ def find_values(cases: Cases, modalities: dict[str, str]) -> Iterator[Finding]:
                 remedy = "convert it again from DICOM, or correct the modality of the channel"
                 yield _warn(subject, f"its values, {words}, are {why}", remedy, "values-not-hu")
             elif len(images) >= FEW and spread > 0 and usual > 0 and _is_far(spread / usual, RANGE):
-                few = f"its values run {words}, {_times(spread / usual)} the usual range"
+                said = f"its values run {words}, {_times(spread / usual)} the usual range"
                 # The values of other modalities have no unit and are normalised image by image.
                 severity: Severity = "warning" if modality in ("CT", "PT") else "note"
                 yield make_finding(
-                    severity, subject, few, "make sure that it is in the unit of the others", "values-outlier"
+                    severity, subject, said, "make sure that it is in the unit of the others", "values-outlier"
                 )
 
 
@@ -152,13 +154,13 @@ def find_borders(cases: Cases) -> Iterator[Finding]:
         having = [(case, case.labels[name]) for case in volumes if case.labels and name in case.labels]
         touching = {case.id: words for case, label in having if (words := _name_touched(case, label))}
         if len(touching) > len(having) / 2 and len(having) >= FEW:
-            few = f"in {len(touching)} of {len(having)} cases the label {name} touches the border of the image"
-            yield make_finding("note", "cohort", few, code="label-at-border")
+            said = f"in {len(touching)} of {len(having)} cases the label {name} touches the border of the image"
+            yield make_finding("note", "cohort", said, code="label-at-border")
             continue
         for case_id, words in touching.items():
-            few = f"the label {name} touches the border of the image: {words}"
+            said = f"the label {name} touches the border of the image: {words}"
             remedy = "scan or cut it wider, or keep it knowing that a part is missing"
-            yield _warn(case_id, few, remedy, "label-at-border")
+            yield _warn(case_id, said, remedy, "label-at-border")
 
 
 def _name_touched(case: CaseFacts, label: LabelFacts) -> str:
@@ -181,21 +183,21 @@ def find_margins(cases: Cases) -> Iterator[Finding]:
         usual = np.median(margins[:, axis], axis=0)
         near = (np.abs(margins[:, axis] - usual) <= 1).all(axis=1)
         if near.mean() >= 0.9 and np.ptp(extents[near, axis]) > 4:
-            few = f"in {near.sum()} of {len(marked)} cases {usual[0]:.0f} and {usual[1]:.0f} voxels lie between the"
-            few += f" labels and the border {words}, as if images had been cut around their labels"
+            said = f"in {near.sum()} of {len(marked)} cases {usual[0]:.0f} and {usual[1]:.0f} voxels lie between the"
+            said += f" labels and the border {words}, as if images had been cut around their labels"
             remedy = "train on whole images; else scans must be cut in the same way before they are predicted"
-            yield _warn("cohort", few, remedy, "label-margin-constant")
+            yield _warn("cohort", said, remedy, "label-margin-constant")
 
 
 def find_pieces(cases: Cases) -> Iterator[Finding]:
     """Specks beside a label and holes in it."""
     for case, name, label in _labels(cases):
         if label.specks:
-            few = f"the label {name} has {_count(label.specks, 'speck')} of at most 3 voxels"
-            yield _warn(case.id, few, "take them away if they aren't meant", "label-specks")
+            said = f"the label {name} has {_count(label.specks, 'speck')} of at most 3 voxels"
+            yield _warn(case.id, said, "take them away if they aren't meant", "label-specks")
         if label.holes:
-            few = f"the label {name} encloses {_count(label.holes, 'hole')} of {_count(label.hole_voxels, 'voxel')}"
-            yield _warn(case.id, few, "fill them if they aren't meant", "label-holes")
+            said = f"the label {name} encloses {_count(label.holes, 'hole')} of {_count(label.hole_voxels, 'voxel')}"
+            yield _warn(case.id, said, "fill them if they aren't meant", "label-holes")
 
 
 def _count(number: int, what: str) -> str:
@@ -206,8 +208,8 @@ def find_strides(cases: Cases) -> Iterator[Finding]:
     """Labels on every second slice, or third: contours of the slices between were left out."""
     for case, name, label in _labels(cases):
         if label.stride > 1:
-            few = f"the label {name} lies on only every {_ordinal(label.stride)} slice"
-            yield _warn(case.id, few, "fill the slices between", "label-every-nth-slice")
+            said = f"the label {name} lies on only every {_ordinal(label.stride)} slice"
+            yield _warn(case.id, said, "fill the slices between", "label-every-nth-slice")
 
 
 def _ordinal(number: int) -> str:
@@ -219,8 +221,8 @@ def find_empty(cases: Cases) -> Iterator[Finding]:
     names = _names(cases)
     for case in cases:
         if case.labels == {}:
-            few = "it holds no label, so it teaches background only"
-            yield _warn(case.id, few, "make sure that there is nothing to mark", "label-empty")
+            said = "it holds no label, so it teaches background only"
+            yield _warn(case.id, said, "make sure that there is nothing to mark", "label-empty")
         elif case.labels and (lacking := [name for name in names if name not in case.labels]):
             yield make_finding("note", case.id, f"it has no voxel of {', '.join(lacking)}", code="label-empty")
 
@@ -231,7 +233,7 @@ def find_hands(cases: Cases) -> Iterator[Finding]:
         right = sum(image.right_handed for image in images.values())
         rare = right < len(images) - right
         few = [case for case, image in images.items() if image.right_handed == rare]
-        if few and len(images) >= FEW and len(few) <= len(images) / 4:
+        if few and len(images) >= FEW and len(few) <= RARE * len(images):
             for case in few:
                 odd = f"its axes are stored {'right' if rare else 'left'}-handed, those of most are not"
                 remedy = "make sure that left and right weren't swapped when it was converted"
@@ -248,8 +250,8 @@ def find_sides(cases: Cases) -> Iterator[Finding]:
         for name, other in [*((name, "the middle") for name in _names(volumes)), *pairs]:
             places = {case.id: place for case in volumes if (place := _place(case, name, other, axis)) is not None}
             for case_id, side, count in _find_other_side(places):
-                few = f"the label {name} lies {sides[side]} of {other}, in {count} other cases {sides[1 - side]} of it"
-                yield _warn(case_id, few, _FLIPPED, "side-differs")
+                said = f"the label {name} lies {sides[side]} of {other}, in {count} other cases {sides[1 - side]} of it"
+                yield _warn(case_id, said, _FLIPPED, "side-differs")
 
 
 def _place(case: CaseFacts, name: str, other: str, axis: int) -> float | None:
@@ -280,7 +282,10 @@ def _find_other_side(places: dict[str, float]) -> Iterator[tuple[str, int, int]]
     sided = {case: value > 0 for case, value in places.items() if abs(value) > OFF_CENTRE}
     high = sum(sided.values())
     few = min(high, len(sided) - high)
-    if few and 2 * sum(math.comb(len(sided), k) for k in range(few + 1)) / 2 ** len(sided) < CHANCE:
+    if (
+        0 < few <= len(sided) / 10
+        and 2 * sum(math.comb(len(sided), k) for k in range(few + 1)) / 2 ** len(sided) < CHANCE
+    ):
         rare = high == few
         yield from ((case, int(rare), len(sided) - few) for case, side in sided.items() if side == rare)
 
@@ -296,10 +301,10 @@ def find_mirrored(cases: Cases) -> Iterator[Finding]:
             continue
         sided = np.array([_take_sided_part(image) for image in images.values()])
         alike = np.array([_cosine(part, sided.sum(axis=0) - part) for part in sided])
-        if np.median(alike) > ALIKE:
-            for case in [case for case, value in zip(images, alike, strict=True) if value < -ALIKE]:
-                few = "it resembles the other cases only with left and right swapped"
-                yield _warn(f"{case} {channel}", few, _FLIPPED, "image-mirrored")
+        mirrored = [case for case, value in zip(images, alike, strict=True) if value < -ALIKE]
+        if np.median(alike) > ALIKE and len(mirrored) <= RARE * len(images):
+            said = "it resembles the other cases only with left and right swapped"
+            yield from (_warn(f"{case} {channel}", said, _FLIPPED, "image-mirrored") for case in mirrored)
 
 
 def _take_sided_part(image: ImageFacts) -> npt.NDArray[np.float64]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from medunet.cohort import (
     Case,
+    CaseFacts,
     Cohort,
     ImageFacts,
     agree_on_components,
@@ -89,7 +90,8 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
         InputError: files of a channel differ in their components, or in the units of their values.
     """
     samples: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in cohort.channels}
-    cases, facts = [], []
+    cases: list[CaseMeasure] = []
+    facts: list[CaseFacts] = []
     for case in track(cohort.cases, "measuring cases", len(cohort.cases)):
         reference = read_channel(case, cohort.channels[0])
         mask = read_label(cohort, case, reference.grid, reference.source.frame_of_reference_uid)

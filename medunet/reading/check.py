@@ -73,6 +73,8 @@ def check_folder(found: Findings, path: Path, known: frozenset[str] = frozenset(
         listed = "; ".join(f"{item.uid} ({item.modality} '{item.description}')" for item in found.series)
         few = f"it holds {len(found.series)} series"
         findings.append(make_finding("note", path, few, f"choose one to read with --series [NAME=]UID: {listed}"))
+    if not found.series and not found.labels and not any(is_image_file(Path(name)) for name, _ in found.others):
+        findings += attempt(choose_series, path, None)[1]
     for series in found.series:
         if series.uid not in known:
             findings += check_series(series)

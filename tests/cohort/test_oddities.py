@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from facts import edit_image, edit_label, make_case
+from phantoms import PhantomSize, draw_cohort
 
 from medunet.cohort.cases import Cohort
-from medunet.cohort.facts import CaseFacts
+from medunet.cohort.facts import CaseFacts, measure_image
 from medunet.cohort.oddities import compare_cases
 from medunet.labels import LabelTable
-from medunet.reading import Source
+from medunet.reading import Source, Volume
 
 COHORT = Cohort(channels=("ct",), modalities={"ct": "CT"}, labels=LabelTable.from_names(["liver", "spleen"]), cases=())
 COUNT = 16
@@ -98,3 +100,15 @@ def test_channels_of_two_patients_make_no_case() -> None:
 def test_holes_between_objects_are_none() -> None:
     objects = COHORT.model_copy(update={"labels": LabelTable.from_names(["object"], objects=True)})
     assert compare_cases(objects, [edit_label(make_case(0), holes=4, hole_voxels=9)]) == []
+
+
+def test_a_mirrored_patient_is_found_among_whole_trunks() -> None:
+    phantoms = draw_cohort(8, PhantomSize((48, 40, 20), (7.0, 7.0, 10.0)), seed=40)
+    cases = []
+    for n, phantom in enumerate(phantoms):
+        across = phantom.grid.nearest_axes()[0]
+        voxels = np.flip(phantom.voxels, across) if n == 3 else phantom.voxels
+        image = measure_image(Volume(voxels[None], phantom.grid, Source(path="x")))
+        cases.append(CaseFacts(str(n), str(n), {"ct": image}))
+    found = compare_cases(COHORT, cases)
+    assert [(item.code, item.subject) for item in found] == [("image-mirrored", "3 ct")]

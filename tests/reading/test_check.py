@@ -96,3 +96,9 @@ def test_a_choice_that_was_made_is_kept(tmp_path: Path) -> None:
     uid = find_series(tmp_path / "a").series[0].uid
     assert check_image(tmp_path, ReadOptions(series=uid))[1] == []
     assert [item.code for item in check_image(tmp_path)[1]] == ["several-series"]
+
+
+def test_a_folder_without_any_image_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("read me")
+    found = check_folder(find_series(tmp_path), tmp_path)
+    assert [(item.code, item.severity) for item in found] == [("path-missing", "error"), ("set-aside", "note")]
