@@ -36,6 +36,8 @@ OFF_CENTRE = 0.1
 """A label or its distance to another counts as on one side from this part of half the image on."""
 RARE = 0.25
 """Largest part of a cohort that is odd beside the rest."""
+NEARLY_ALL = 0.1
+"""Part of a cohort that may lie on the other side."""
 CHANCE = 0.002
 """Probability below which a common side isn't chance."""
 ALIKE = 0.3
