@@ -171,11 +171,7 @@ def _check_sign(stack: _Stack, series: Series) -> None:
 
 
 def find_values(item: Slice) -> tuple[npt.NDArray[np.generic], Rescale | None]:
-    """Pixels, through their Modality LUT if there is one, and what remains to be done; None where nothing says.
-
-    Raises:
-        SeriesError: rescale or table can't be used.
-    """
+    """Pixels, through their Modality LUT if there is one, and what remains to be done; None where nothing says."""
     if MODALITY_LUT in item.dataset:
         return look_up(item.dataset, item.pixels, item.subject), Rescale(1, 0)
     return item.pixels, _read_rescale(item.dataset, item.subject)

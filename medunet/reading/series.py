@@ -118,7 +118,7 @@ def find_series(folder: Path | str) -> Findings:
 
     Raises:
         MissingInputError: there is no such path.
-        SeriesError: a series has files of two patients or studies, or a file called .dcm can't be read.
+        SeriesError: a file called .dcm can't be read.
     """
     root = Path(folder)
     if not root.exists():
@@ -139,10 +139,7 @@ def find_series(folder: Path | str) -> Findings:
                 images[image.tags["SeriesInstanceUID"]].append(image)
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
-    series = []
-    for group in images.values():
-        with independent():
-            series.append(_make_series(group))
+    series = [_make_series(group) for group in images.values()]
     return Findings(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
 
 
@@ -203,12 +200,6 @@ def _take_image(dataset: Any, path: str) -> _Image:
 
 def _make_series(images: list[_Image]) -> Series:
     first = images[0]
-    for name in ("PatientID", "StudyInstanceUID"):
-        odd = _find_odd(images, name)
-        if odd is not None:
-            raise SeriesError(
-                odd.path, f"its {name} differs from that of {first.path} in the same series", "take the file away"
-            )
     problems = _find_problems(images)
     placed = [header for image in images for header in image.headers]
     headers = tuple(sort_headers(placed)) if placed else ()
@@ -227,17 +218,13 @@ def _make_series(images: list[_Image]) -> Series:
     )
 
 
-def _find_odd(images: list[_Image], name: str) -> _Image | None:
-    return next((image for image in images if image.tags[name] != images[0].tags[name]), None)
-
-
 def _find_problems(images: list[_Image]) -> tuple[SeriesError, ...]:
     problems = [image.problem for image in images if image.problem is not None]
-    for name in ("Modality", "FrameOfReferenceUID"):
-        odd = _find_odd(images, name)
+    for name in ("PatientID", "StudyInstanceUID", "Modality", "FrameOfReferenceUID"):
+        odd = next((image.path for image in images if image.tags[name] != images[0].tags[name]), None)
         if odd is not None:
             found = f"its {name} differs from that of {images[0].path} in the same series"
-            problems.append(SeriesError(odd.path, found, "split the series"))
+            problems.append(SeriesError(odd, found, "take the file away, or split the series"))
     return tuple(problems)
 
 

@@ -102,3 +102,15 @@ def test_a_folder_without_any_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("read me")
     found = check_folder(find_series(tmp_path), tmp_path)
     assert [(item.code, item.severity) for item in found] == [("path-missing", "error"), ("set-aside", "note")]
+
+
+def test_a_slice_of_another_patient_does_not_hide_the_rest(tmp_path: Path) -> None:
+    write_series(tmp_path / "mixed", make_grid())
+    change(tmp_path / "mixed", lambda dataset, _: setattr(dataset, "PatientID", "other"), only=[2])
+    change(tmp_path / "mixed", drop("PixelSpacing"), only=[4])
+    write_series(tmp_path / "good", make_grid("axial"))
+    found = check_folder(find_series(tmp_path), tmp_path)
+    assert [item.code for item in found] == ["several-series", "place-missing", "patients-mixed"]
+    with pytest.raises(MedunetError, match="PatientID differs"):
+        change(tmp_path / "mixed", lambda dataset, _: setattr(dataset, "PixelSpacing", [1, 1]), only=[4])
+        read_volume(tmp_path / "mixed")
