@@ -3,10 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicoms import change, make_grid, write_mask, write_phases, write_series
+from faults import FAULTS
 from pydicom import Dataset
 
 from medunet.errors import MedunetError
 from medunet.reading import Finding, ReadOptions, check_folder, check_image, find_series, read_volume
+from medunet.reading.findings import OTHER
 
 
 def drop(*names: str):  # noqa: ANN201
@@ -114,3 +116,14 @@ def test_a_slice_of_another_patient_does_not_hide_the_rest(tmp_path: Path) -> No
     with pytest.raises(MedunetError, match="PatientID differs"):
         change(tmp_path / "mixed", lambda dataset, _: setattr(dataset, "PixelSpacing", [1, 1]), only=[4])
         read_volume(tmp_path / "mixed")
+
+
+@pytest.mark.slow
+def test_every_fault_is_an_error_exactly_where_reading_refuses_it(tmp_path: Path) -> None:
+    for number, fault in enumerate(FAULTS):
+        folder = tmp_path / str(number)
+        fault.make(fault.orientations[0]).write(folder)
+        volume, found = check_image(folder)
+        errors = [item for item in found if item.severity == "error"]
+        assert (volume is None) == bool(errors), fault.name
+        assert OTHER not in {item.code for item in found}, fault.name
