@@ -44,10 +44,15 @@ def read_json(path: Path) -> Any:
     """
     if not path.is_file():
         raise MissingInputError(path, "there is no such file", "check the path")
+    return parse_json(path.read_bytes(), str(path))
+
+
+def parse_json(text: bytes, subject: str) -> Any:
+    """Read JSON from UTF-8; errors as of `read_json`, about the subject."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_refuse_twins)
+        return json.loads(text.decode("utf-8"), object_pairs_hook=_refuse_twins)
     except (ValueError, RecursionError) as error:
-        raise RecordError(path, f"it is no valid JSON ({error})", "correct it or restore it from a copy") from None
+        raise RecordError(subject, f"it is no valid JSON ({error})", "correct it or restore it from a copy") from None
 
 
 def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

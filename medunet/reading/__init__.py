@@ -1,7 +1,7 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
 from medunet.reading.contours import rasterize, read_contours
-from medunet.reading.label_files import LabelFile, read_label_file
+from medunet.reading.label_files import LabelFile, find_modality, read_label_file
 from medunet.reading.options import ReadOptions
 from medunet.reading.pictures import read_indices
 from medunet.reading.segmentations import read_segmentation
@@ -16,6 +16,7 @@ __all__ = [
     "Source",
     "Volume",
     "choose_series",
+    "find_modality",
     "find_series",
     "measure_grid",
     "rasterize",
