@@ -26,9 +26,11 @@ def export(
     objects: ObjectsOption = False,
 ) -> None:
     """Write a cohort as NIfTI, and pictures as PNG, in the layout of nnU-Net or the Medical Segmentation Decathlon."""
-    with screen():
+    from medunet.reading import unpack_archives  # brings pydantic, which --help doesn't need
+
+    with screen(), unpack_archives([cohort]) as (path,):
         found = api.export_cohort(
-            cohort, output, layout, channels=channels.split(",") if channels else None, objects=objects
+            path, output, layout, channels=channels.split(",") if channels else None, objects=objects
         )
     labels = ", ".join(found.labels.names)
     print(f"wrote {output}: {len(found.cases)} cases of {', '.join(found.channels)} with the labels {labels}")

@@ -65,12 +65,14 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, ob
         return _number_objects(_limit(_read_listed(listed, channels), channels, listed), objects, listed)
     if hold_pictures(path):
         return _limit(find_pictures(path, objects=objects), channels, path)
-    return _number_objects(_search(path, channels, Tables(cases=str(path))), objects, path)
+    return _number_objects(_search(path, channels, Tables(cases=".")), objects, path)
 
 
 def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
     if path.name == NAME:
         return read_dataset(path.parent)
+    if path.suffix.lower() == ".zip":
+        raise InputError(path, "it is a zip archive, and its files are needed until training ends", "unpack it first")
     if path.suffix.lower() in ENDINGS:
         return read_list(path)
     tables = read_tables(path)

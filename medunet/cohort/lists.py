@@ -143,9 +143,11 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         for cells in reader:
             row = [cell.strip() for cell in cells]
+            if not any(row):
+                continue
             if not columns:
                 columns = _check_columns(row, f"{path}, line {reader.line_num}")
-            elif any(row):
+            else:
                 if len(row) != len(columns):
                     raise RecordError(
                         f"{path}, line {reader.line_num}", f"it has {len(row)} cells", "correct it", f"{len(columns)}"

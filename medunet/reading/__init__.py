@@ -1,5 +1,6 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
+from medunet.reading.archives import unpack_archives
 from medunet.reading.contours import rasterize, read_contours
 from medunet.reading.label_files import LabelFile, find_modality, read_label_file
 from medunet.reading.options import ReadOptions
@@ -27,4 +28,5 @@ __all__ = [
     "read_segmentation",
     "read_volume",
     "sort_series",
+    "unpack_archives",
 ]
