@@ -1,4 +1,4 @@
-"""The public verbs, where the parts meet: read, check, init, plan, train, predict, evaluate."""
+"""The public verbs, where the parts meet: read, check, export, init, plan, train, predict, evaluate."""
 
 import os
 import time
@@ -6,18 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from medunet.bundle import Bundle
     from medunet.cohort import Case, Cohort
-    from medunet.evaluation import CasePicture, Floors, Scores
+    from medunet.evaluation import Scores
     from medunet.inference import Box, Outputs, Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
     from medunet.reading import Finding, ReadOptions, Volume
 
-__all__ = ["Evaluation", "Prediction", "check", "evaluate", "init", "plan", "predict", "read_volume", "train"]
+__all__ = [
+    "Evaluation",
+    "Prediction",
+    "check",
+    "evaluate",
+    "export_cohort",
+    "init",
+    "plan",
+    "predict",
+    "read_volume",
+    "train",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -70,6 +81,46 @@ def check(path: PathLike, *, channels: Sequence[str] | None = None, objects: boo
     from medunet.cohort import check_path
 
     return check_path(Path(path), tuple(channels) if channels else None, objects=objects)
+
+
+def export_cohort(
+    cohort: PathLike,
+    output: PathLike,
+    layout: str,
+    *,
+    channels: Sequence[str] | None = None,
+    objects: bool = False,
+) -> "Cohort":
+    """Write a cohort as NIfTI (pictures as PNG) in the layout of nnU-Net or the Medical Segmentation Decathlon.
+
+    Args:
+        cohort: as of `init`.
+        output: folder that is made.
+        layout: "nnunet" or "msd".
+        channels: limits the cohort to these, in this order.
+        objects: label maps number the objects of one label.
+
+    Returns:
+        The cohort of labelled cases as it is found in the folder.
+
+    Raises:
+        OutputExistsError: the folder exists.
+        MedunetError: the cohort can't be read, or the layout can't hold it.
+    """
+    from medunet.cohort import export_cohort as export
+    from medunet.cohort import find_cohort, find_folds
+    from medunet.records import check_free
+
+    check_free(Path(output))
+    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=objects)
+    export(find_folds(found, Path(cohort)), Path(output), layout, _resample)
+    return find_cohort(Path(output))
+
+
+def _resample(*image: Any) -> Any:
+    from medunet.preparation import resample_image  # brings MONAI, which cohorts on one grid don't need
+
+    return resample_image(*image)
 
 
 def init(
@@ -274,7 +325,7 @@ def evaluate(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import BundleError
-    from medunet.evaluation import score_cases, write_table
+    from medunet.evaluation import find_floors, score_cases, write_pages, write_table
     from medunet.inference import open_predictor
     from medunet.records import check_free, whole_folder, write_record
 
@@ -284,14 +335,14 @@ def evaluate(
     own, training, scored, cases = _choose_cases(opened, cohort)
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
-    floors = _find_floors(opened, own, training)
+    floors = find_floors(opened, own, training)
     find_mask = (
         partial(_find_prediction, Path(predictions)) if predictions else partial(_predict_case, open_predictor(opened))
     )
     with whole_folder(target) as part:
         scores, pictures = score_cases(scored, cases, floors, find_mask)
         write_record(part / "scores.json", scores)
-        _write_pages(part, opened, scores, pictures)
+        write_pages(part, opened.metadata, scores, pictures)
     return Evaluation(scores, write_table(scores), target / "report.html", target / "overview.png")
 
 
@@ -329,20 +380,6 @@ def _open_others(path: Path, plan: "Plan", training: Sequence["Case"]) -> "Cohor
     return others
 
 
-def _find_floors(bundle: "Bundle", own: "Cohort | None", training: Sequence["Case"]) -> "Floors":
-    """Floors that the bundle keeps, or fitted now and kept from now on."""
-    from medunet.evaluation import Floors, fit_floors
-    from medunet.records import read_record, write_record
-
-    path = bundle.folder / "docs" / "floors.json"
-    fold = bundle.metadata["training"]["fold"]
-    if path.is_file() and (kept := read_record(path, Floors)).fold == fold:
-        return kept
-    floors = fit_floors(own or bundle.cohort(), training, fold)
-    write_record(path, floors)
-    return floors
-
-
 def _find_prediction(predictions: Path, case: "Case", truth: "Mask") -> "Mask":
     from medunet.errors import MissingInputError
     from medunet.inference import name_mask
@@ -359,15 +396,3 @@ def _predict_case(predictor: "Predictor", case: "Case", _: "Mask") -> "Mask":
     from medunet.preparation import locate_images
 
     return predict_scan(predictor, Scan(case.id, *locate_images(case, predictor.bundle.plan.channels)))
-
-
-def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: list["CasePicture"]) -> None:
-    from medunet.evaluation import draw_overview, write_report
-
-    name = bundle.metadata["name"]
-    subjects = "patients" if scores.unit == "mm" else "pictures"
-    facts = {key: str(value) for key, value in bundle.metadata["training"].items()}
-    facts["weights"] = bundle.metadata["weights_sha256"]
-    write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    sheet = draw_overview([picture.image for picture in pictures[:8]], f"{name}: {subjects} it has never seen")
-    sheet.save(folder / "overview.png")

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from medunet.cli.check import check
+from medunet.cli.cohort import app as cohort
 from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
 from medunet.cli.plan import plan
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(name="check")(check)
+app.add_typer(cohort, name="cohort")
 app.command(name="init")(init)
 app.command(name="plan")(plan)
 app.command(name="train")(train)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medunet import api
+from medunet.cli.arguments import ChannelsOption, ObjectsOption
 from medunet.cli.screen import screen
 
 if TYPE_CHECKING:
@@ -22,20 +23,22 @@ def check(
         Path,
         typer.Argument(metavar="PATH", help="A file, a folder of scans, or a COHORT.", show_default=False),
     ],
-    channels: Annotated[str, typer.Option(help="Only these channels, like ct,pet.", show_default="all")] = "",
-    objects: Annotated[bool, typer.Option("--objects", help="Label maps number the objects of one label.")] = False,
+    channels: ChannelsOption = "",
+    objects: ObjectsOption = False,
     everything: Annotated[bool, typer.Option("--all", help="List each finding.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say everything that is wrong or odd about a scan, a folder or a cohort; exit code 2 if there is an error."""
-    with screen():
-        findings = api.check(path, channels=channels.split(",") if channels else None, objects=objects)
+    from medunet.reading import unpack_archives  # brings pydantic, which --help doesn't need
+
+    with screen(), unpack_archives([path]) as (place,):
+        findings = api.check(place, channels=channels.split(",") if channels else None, objects=objects)
     counts = {kind: sum(item.severity == kind for item in findings) for kind in ("error", "warning", "note")}
     if as_json:
-        found = [item.model_dump() for item in findings]
+        found = [item.model_dump() | {"subject": _shorten(item.subject, place)} for item in findings]
         print(json.dumps({"path": str(path), "counts": counts, "findings": found}, indent=2, ensure_ascii=False))
     else:
-        _print_table(findings, path, len(findings) if everything else LISTED)
+        _print_table(findings, place, len(findings) if everything else LISTED)
         print(", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in counts.items()))
     if counts["error"]:
         raise typer.Exit(2)

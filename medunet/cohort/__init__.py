@@ -15,8 +15,9 @@ from medunet.cohort.cases import (
 )
 from medunet.cohort.check import check_path
 from medunet.cohort.discovery import find_cohort
+from medunet.cohort.export import export_cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts, gather_facts, measure_image
-from medunet.cohort.folds import fold_cohort, read_folds, split_folds
+from medunet.cohort.folds import find_folds, fold_cohort, read_folds, split_folds
 from medunet.cohort.oddities import compare_cases
 
 __all__ = [
@@ -34,7 +35,9 @@ __all__ = [
     "check_labelled",
     "check_path",
     "compare_cases",
+    "export_cohort",
     "find_cohort",
+    "find_folds",
     "fold_cohort",
     "gather_facts",
     "measure_image",

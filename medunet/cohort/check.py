@@ -20,11 +20,12 @@ from medunet.reading import (
     check_folder,
     check_image,
     describe_error,
+    find_modality,
     find_series,
     is_image_file,
     read_mask,
 )
-from medunet.reading.label_files import RTSTRUCT, SEG, find_modality
+from medunet.reading.label_files import RTSTRUCT, SEG
 
 
 def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: bool = False) -> list[Finding]:

@@ -1,9 +1,10 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
+from medunet.reading.archives import unpack_archives
 from medunet.reading.check import attempt, check_contours, check_folder, check_image
 from medunet.reading.contours import rasterize, read_contours
 from medunet.reading.findings import Finding, Severity, describe_error, listening, make_finding
-from medunet.reading.label_files import LabelFile, read_label_file
+from medunet.reading.label_files import LabelFile, find_modality, read_label_file
 from medunet.reading.options import ReadOptions
 from medunet.reading.pictures import read_indices
 from medunet.reading.segmentations import read_segmentation
@@ -25,6 +26,7 @@ __all__ = [
     "check_image",
     "choose_series",
     "describe_error",
+    "find_modality",
     "find_series",
     "is_image_file",
     "listening",
@@ -38,4 +40,5 @@ __all__ = [
     "read_segmentation",
     "read_volume",
     "sort_series",
+    "unpack_archives",
 ]

@@ -22,6 +22,8 @@ CODES = {
     r"|axes and|not single numbers|^it holds \S+ components$",
     "encoding-unsupported": r"its compression \S.* is not read|its encoding|segmentation of|High Bit|Fractional Value"
     r"|are no integers$|given to ITK",
+    "archive-refused": r"unpacked|would grow|leads out of it|twice$|link or no file|holds \S+ files$|encrypted"
+    r"|(empty|zip) archive",
     "voxels-elsewhere": r"takes its voxels",
     "values-not-finite": r"not finite$",
     "place-missing": r"(PixelSpacing|ImageOrientationPatient|ImagePositionPatient) is |^Pixel Spacing is|perpendicular"
@@ -61,12 +63,13 @@ CODES = {
     "label-overlap": r"overlap$",
     "label-values": r"that are no integers|holds the label values|are taken as classes",
     "label-unknown": r"has no (structure|segment) |unknown label|which isn't described|unknown structure"
-    r"|names no segment|declares no structure|has the label '",
+    r"|names no segment|declares no structure|has the label '"
+    r"|the label '.*\(there are|of no label '",
     "label-twice": r"two (structures|of its segments) are called|files of labels fit",
     "label-names-differ": r"^its structures are",
     "label-contours": r"a contour holds|enclose nothing",
     "label-fractions": r"holds fractions",
-    "folds-wrong": r"^fold |lists no folds",
+    "folds-wrong": r"^fold |lists no folds|its folds are|in two folds",
     "patients-too-few": r"^it holds \d+ patient",
     "label-not-dicom": r"^it is \S+, not ",
     "label-missing": r"has no label$|of its cases has a label|SEG fits any image|voxel of a label|it has no label, so",
@@ -75,7 +78,7 @@ CODES = {
     "channel-ambiguous": r"it has \S+ \S* series",
     "name-twice": r"have the id|stands there twice|has the same name|no picture in images",
     "list-wrong": r"^the key |no JSON object|names no channels|has no labels|label values besides|in one file"
-    r"|training list|its label '|has the labels",
+    r"|training list|its label '|has the labels|column|cells$|lists no case|is no (UTF-8|CSV)",
     "header-wrong": r"^\w+ is ",
 }
 """Code to what the sentence of the reader says; the first that fits. `docs/reference/check.md` explains them."""

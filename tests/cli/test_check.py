@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,15 @@ def test_a_path_that_is_not_there_is_one_sentence(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("medunet: nowhere: there is no such")
+
+
+def test_a_zip_is_checked_like_its_folder(
+    patients: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(patients[0] / "CT", tmp_path / "scan" / "CT")
+    (tmp_path / "scan" / "CT" / "0003.dcm").unlink()
+    shutil.make_archive(str(tmp_path / "scan"), "zip", tmp_path / "scan")
+    assert run(monkeypatch, "check", tmp_path / "scan.zip", "--json") == 2
+    (finding,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (finding["code"], Path(finding["subject"]).name) == ("slices-missing", "0002.dcm")
+    assert not Path(finding["subject"]).is_absolute()
