@@ -97,7 +97,7 @@ def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
         if options.series or options.phase:
             raise InputError(path, "it is a file without series or phases", "leave them out, or give the DICOM series")
         with refuse_damage(path):
-            voxels, grid, notes = read(path)
+            voxels, grid, notes = read_nifti(path, options.prefer) if read is read_nifti else read(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
     chosen = choose_series(path, options.series)
     decoded = decode_series(chosen, options)
