@@ -78,6 +78,14 @@ SAGITTAL = ("sagittal",)
 GEOMETRY = (
     Fault("01", "missing middle", places.drop_slices(4), REFUSED, "missing", 2),
     Fault("02", "missing end", places.drop_slices(8), EXACT, "", 2),
+    Fault(
+        "B17",
+        "missing end of the slices that NumberOfSlices counts",
+        combine(set_tags(NumberOfSlices=9), places.drop_slices(8)),
+        RECORDED,
+        "NumberOfSlices",
+        2,
+    ),
     Fault("03", "copy of a slice, new UID", places.copy_slice(same_uid=False), RECORDED, "copy", 2),
     Fault("04", "two images at one place", places.copy_slice(same_uid=False, same_pixels=False), REFUSED, "", 2),
     Fault("05", "two slices share a UID", places.share_uid, REFUSED, "SOPInstanceUID", 2),

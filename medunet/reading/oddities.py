@@ -11,11 +11,12 @@ import numpy as np
 
 from medunet.geometry import Affine
 
-SPACING, THICKNESS, LOCATION, NUMBER = CLAIMS = (
+SPACING, THICKNESS, LOCATION, NUMBER, COUNT = CLAIMS = (
     "SpacingBetweenSlices",
     "SliceThickness",
     "SliceLocation",
     "InstanceNumber",
+    "NumberOfSlices",
 )
 TILTED_DEGREES = 0.1
 """A stack that leans by more than this is noted; it is exact in any case."""
@@ -57,6 +58,7 @@ def note_places(claims: Sequence[Claims], affine: Affine) -> tuple[str, ...]:
         + _note_distances(claims, distances)
         + _note_locations(claims, distances)
         + _note_numbers(claims)
+        + _note_count(claims)
     )
 
 
@@ -92,6 +94,12 @@ def _note_numbers(claims: Sequence[Claims]) -> tuple[str, ...]:
     off = min(np.count_nonzero(order != counts), np.count_nonzero(order != counts[::-1]))
     notes = (f"InstanceNumber orders {off} of {len(claims)} slices otherwise than their positions, which count",)
     return notes if off else ()
+
+
+def _note_count(claims: Sequence[Claims]) -> tuple[str, ...]:
+    """Slices that are missing at an end show in nothing else; a PET says how many a volume has (PS3.3 C.8.9.1)."""
+    count = max(claim.get(COUNT, 0) for claim in claims)
+    return (f"{COUNT} is {count:g}, but there are {len(claims)}",) if count > len(claims) else ()
 
 
 def note_localizers(count: int) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ def test_numbers_are_taken_and_nonsense_is_left_out() -> None:
         ({"SliceLocation": [0, 3.2, 6.4, 9.6]}, "SliceLocation contradicts"),
         ({"InstanceNumber": [40, 31, 22, 13]}, ""),
         ({"InstanceNumber": [1, 1, 1, 1]}, ""),
+        ({"NumberOfSlices": [4, 4, 4, 4]}, ""),
+        ({"NumberOfSlices": [6, 6, 6, 6]}, "NumberOfSlices is 6, but there are 4"),
         ({"InstanceNumber": [1, 3, 2, 4]}, "InstanceNumber orders 2 of 4 slices otherwise"),
     ],
 )
