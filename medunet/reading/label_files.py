@@ -35,6 +35,16 @@ class LabelFile:
     names: tuple[str, ...]
 
 
+def find_modality(path: Path | str) -> str:
+    """Modality of a DICOM file, "" where it is none or can't be read."""
+    try:
+        dataset = read_dataset(path, pixels=False)
+        return str(dataset.get("Modality") or "")
+    # pydicom raises whatever it likes for a damaged file; whoever reads it whole is told.
+    except Exception:
+        return ""
+
+
 def read_object(path: Path | str, *modalities: str) -> Any:
     """Read a DICOM file that holds labels.
 

@@ -7,7 +7,7 @@ from pydicom import Dataset, dcmread
 
 from medunet.errors import LabelError
 from medunet.reading import read_label_file, read_mask
-from medunet.reading.label_files import read_object
+from medunet.reading.label_files import find_modality, read_object
 
 
 def test_contours_and_segments_are_described_alike(tmp_path: Path) -> None:
@@ -45,6 +45,7 @@ def test_labels_are_read_from_files_without_preamble(tmp_path: Path) -> None:
     write_seg(tmp_path / "seg.dcm", mask, tmp_path / "CT")
     for path in (tmp_path / "rt.dcm", tmp_path / "seg.dcm"):
         path.write_bytes(path.read_bytes()[132:])
+        assert find_modality(path) in ("RTSTRUCT", "SEG")
         assert np.array_equal(read_mask(path, grid, mask.table).voxels, mask.voxels)
 
 
@@ -53,6 +54,8 @@ def test_other_files_hold_no_labels(tmp_path: Path) -> None:
     path = next(tmp_path.glob("*.dcm"))
     with pytest.raises(LabelError, match="it is CT, not RTSTRUCT or SEG"):
         read_label_file(path)
+    assert find_modality(path) == "CT"
     path.write_text("nonsense")
+    assert find_modality(path) == ""
     with pytest.raises(LabelError, match=r"no readable DICOM file.*give a DICOM SEG"):
         read_object(path, "SEG")
