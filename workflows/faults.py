@@ -214,7 +214,7 @@ VALUES = (
     Fault("72", "an overlay in the high bits", values.overlay_high_bits, EXACT),
     Fault("B14", "12 bits in the upper part of 16", values.shift_bits, REFUSED, "High ?Bit"),
     Fault("73", "padding of -2000", values.pad_corners, EXACT),
-    Fault("74", "slices overlap", set_tags(SliceThickness="5"), RECORDED, "Thickness|overlap"),
+    Fault("74", "slices overlap", set_tags(SliceThickness="5"), RECORDED, "Thickness"),
     Fault("93", "Modality LUT", values.apply_table, EXACT),
     Fault("99", "float pixels", values.store_floats, EXACT, "", 3),
 )

@@ -151,12 +151,9 @@ def _make_grid(header: Any, form: Form, factor: float, shape: Shape, path: Path)
         header["pixdim"][0] = 1  # as the standard says of qfac
     try:
         affine = header.get_sform() if form == "sform" else header.get_qform()
-    except (HeaderDataError, ValueError) as error:
-        raise GeometryError(path, f"its qform is no rotation ({error})", "repair the header") from None
-    try:
         return Grid(shape, np.diag([factor, factor, factor, 1.0]) @ affine)
-    except GeometryError as error:
-        raise GeometryError(path, f"its {form}: {error.found}", error.remedy) from None
+    except (HeaderDataError, ValueError) as error:
+        raise GeometryError(path, f"its {form}: {getattr(error, 'found', error)}", "repair the header") from None
 
 
 def read_itk(path: Path) -> Read:

@@ -27,7 +27,7 @@ from medunet.reading.copies import drop_copies
 from medunet.reading.frames import PER_FRAME, read_frames
 from medunet.reading.headers import Header, read_dataset, read_header, sort_headers
 from medunet.reading.label_files import RTSTRUCT, SEG, LabelFile, describe_labels
-from medunet.reading.oddities import note_localizers, note_places
+from medunet.reading.oddities import note_places
 from medunet.reading.phases import stack_headers
 
 NO_IMAGES = {"RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG", "DOC"}
@@ -264,7 +264,7 @@ def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header],
     headers, grid, distance = stack_headers(headers, phase, series.folder)
     if distance > ACCEPTED_MM:
         notes += (f"slices lie up to {distance:.3f} mm off the regular grid",)
-    notes += note_places([header.claims for header in headers], grid.affine) + note_localizers(series.localizers)
+    notes += note_places([header.claims for header in headers], grid.affine, series.localizers)
     return headers, grid, notes
 
 

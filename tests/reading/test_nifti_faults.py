@@ -75,7 +75,13 @@ PLACES: list[Row] = [
     ("qfac 0", make_file(1, 0), put(PIXDIM, "f", 0), EXACT, ""),
     ("qfac 2", make_file(1, 0), put(PIXDIM, "f", 2), REFUSED, "qfac"),
     ("no unit quaternion", make_file(1, 0), put(QUATERNION, "3f", 0.9, 0.9, 0.9), REFUSED, "can't be read as NIfTI"),
-    ("the same beside sform", make_file(1, 1), put(QUATERNION, "3f", 0.9, 0.9, 0.9), REFUSED, "is no rotation"),
+    (
+        "the same beside sform",
+        make_file(1, 1),
+        put(QUATERNION, "3f", 0.9, 0.9, 0.9),
+        REFUSED,
+        "its qform: w2 should be positive",
+    ),
 ]
 VALUES: list[Row] = [
     ("slope 0", make_file(), put(SLOPE, "2f", 0, 5), EXACT, ""),
