@@ -132,7 +132,7 @@ def _choose_grid(header: Any, shape: Shape, path: Path, prefer: Form | None) -> 
     factor = SCALES.get(unit, 1.0)
     grids = [_make_grid(header, form, factor, shape, path) for form in forms]
     distance = measure_displacement(grids[0], grids[-1])
-    # An sform and a qform of voxels smaller than that differ by a voxel at most.
+    # Or by a voxel, where voxels are smaller than that.
     if distance > min(RECORDED_MM, *grids[0].spacing):
         found = f"its qform and sform lie {distance:.3g} mm apart"
         raise GeometryError(path, found, "choose one with --prefer sform or qform, or delete the wrong one")

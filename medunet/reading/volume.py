@@ -181,7 +181,8 @@ def read_mask(
         if dataset.Modality == SEG:
             return place_segments(dataset, path, grid, table, names, frame_of_reference_uid)
         check_frame_of_reference(dataset, frame_of_reference_uid, path)
-        return _fill_contours(take_contours(dataset, path), path, grid, table, names or {})
+        contours = take_contours(dataset, path)
+    return _fill_contours(contours, path, grid, table, names or {})
 
 
 def _fill_contours(
