@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pydicom
 from pydicom.errors import InvalidDicomError
 
 from medunet.errors import LabelError, refuse_damage
-from medunet.reading.headers import read_dataset
+from medunet.reading.elements import read_dataset
 
 RTSTRUCT, SEG = "RTSTRUCT", "SEG"
 
@@ -39,7 +38,7 @@ class LabelFile:
 def find_modality(path: Path | str) -> str:
     """Modality of a DICOM file, "" where it is none or can't be read."""
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Modality"])
+        dataset = read_dataset(path)
     # pydicom raises whatever it likes for a damaged file; whoever reads it whole is told.
     except Exception:
         return ""
