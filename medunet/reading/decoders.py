@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pydicom.encaps import encapsulate
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 
 from medunet.supervise import Answer, Record, limit_process, serve
 
@@ -73,7 +73,7 @@ def answer(job: Record, content: bytes) -> Answer:
     try:
         record, array = WORK[job["work"]](job, content)
         array = np.ascontiguousarray(array)
-        return record | {"type": array.dtype.str, "shape": array.shape}, memoryview(array.reshape(-1).view(np.uint8))
+        return record | {"type": array.dtype.str, "shape": array.shape}, array.reshape(-1).view(np.uint8).data
     # Whatever a library raises means the same to whoever asked.
     except Exception as error:
         return {"error": (str(error).strip() or type(error).__name__).splitlines()[-1][:150]}, b""

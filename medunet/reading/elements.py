@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from pydicom.charset import convert_encodings
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement, convert_raw_data_element, empty_value_for_VR
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
@@ -42,6 +42,7 @@ UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 CHARACTERS = 0x00080005
 _NAMES = {name.encode(): str(name.value) for name in VR}
+_NESTING = (None, "SQ", "UN")
 _LONG = frozenset(str(name.value) for name in EXPLICIT_VR_LENGTH_32)
 ITEMS, ELEMENTS, FRAGMENTS = "items", "elements", "fragments"
 """What values and items hold."""
@@ -65,10 +66,10 @@ def read_dataset(path: Path | str) -> FileDataset:
         InvalidDicomError: it is no DICOM file.
         ValueError: it is damaged or beyond the limits.
     """
-    with Path(path).open("rb") as stream:
-        size, length = os.fstat(stream.fileno()).st_size, FIRST_BYTES
+    with open(path, "rb", buffering=0) as stream:
+        size, length, data = os.fstat(stream.fileno()).st_size, FIRST_BYTES, b""
         while True:
-            data = stream.read(length) if length == FIRST_BYTES else data + stream.read(length - len(data))
+            data += stream.read(length - len(data))
             try:
                 return _parse(data, size, str(path))
             except _NeedsMoreError:
@@ -90,7 +91,7 @@ def _parse(data: bytes, size: int, path: str) -> FileDataset:
         walk, at = _inflate(walk, at), 0
     walk.choose_encoding(syntax, at)
     elements = walk.read_all(at)
-    dataset = FileDataset(path, Dataset(elements), preamble, file_meta, walk.implicit, walk.little)
+    dataset = FileDataset(path, elements, preamble, file_meta, walk.implicit, walk.little)
     if CHARACTERS in elements:
         names = convert_raw_data_element(elements[BaseTag(CHARACTERS)]).value
         dataset.set_original_encoding(walk.implicit, walk.little, convert_encodings(names))
@@ -170,9 +171,11 @@ class _Walk:
 
     def _take(self, elements: _Elements, tag: int, name: str | None, length: int, start: int) -> int:
         """Keep an element; where it ends."""
-        if tag >> 16 == 0xFFFE:
-            raise ValueError(f"there is an end of a sequence at byte {start} and no begin")
-        name, end = self._find_end(tag, name, length, start)
+        end = start + length
+        if name in _NESTING or length == UNDEFINED:
+            name, end = self._find_end(tag, name, length, start)
+        elif end > len(self.data):
+            self.require(end)
         value = self.data[start:end] if end > start else empty_value_for_VR(name, raw=True)
         key = BaseTag(tag)
         elements[key] = RawDataElement(key, name, length, value, start, self.implicit, self.little)  # type: ignore[arg-type]
@@ -206,6 +209,8 @@ class _Walk:
 
     def _find_end(self, tag: int, name: str | None, length: int, start: int) -> tuple[str | None, int]:
         """Type and end of a value; what it holds of sequences is counted."""
+        if tag >> 16 == 0xFFFE:
+            raise ValueError(f"there is an end of a sequence at byte {start} and no begin")
         level = self._open(tag, name, length, start, self.implicit)
         if level is None:
             return name, start + length

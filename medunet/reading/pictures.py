@@ -110,7 +110,7 @@ def _decode(file: _File, *, indices: bool) -> Pixels:
     try:
         if file.depth == 16 and file.colour != GREY:
             # Pillow keeps only the upper 8 of 16 bits of colours.
-            return read_by_itk(file.path, file.size, "PNGImageIO", components=4)[1]
+            return read_by_itk(file.path, file.size, "PNGImageIO", components=4)[1].astype(np.uint16, copy=False)
         with Image.open(file.path, formats=("PNG",)) as image:
             _check_pixels(file)
             image.load()

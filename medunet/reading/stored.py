@@ -1,4 +1,4 @@
-"""Stored values of the frames of one file, each read when it is wanted, compressed ones by the one decoder of their kind."""
+"""Stored values of the frames of one file, each read when it is wanted; of compressed ones by their one decoder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

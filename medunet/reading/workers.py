@@ -106,7 +106,9 @@ class _Pool:
         # Libraries with threads of their own would take memory for each core.
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"), "1")
         for _ in range(count):
-            self._idle.put(Worker(command, single | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}))
+            self._idle.put(
+                Worker(command, single | {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
+            )
 
     def submit(self, job: Record, content: Content, size: int, seconds: float) -> Future[tuple[Record, Array]]:
         return self._threads.submit(self._work, job, content, size, seconds)
