@@ -8,13 +8,14 @@ and what is nested is counted without recursion; pydicom then turns only those e
 import os
 import re
 import zlib
+from functools import lru_cache
 from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
 
 from pydicom.charset import convert_encodings
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
-from pydicom.dataelem import RawDataElement, convert_raw_data_element, empty_value_for_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element, empty_value_for_VR
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag
@@ -44,6 +45,34 @@ CHARACTERS = 0x00080005
 _NAMES = {name.encode(): str(name.value) for name in VR}
 _NESTING = (None, "SQ", "UN")
 _LONG = frozenset(str(name.value) for name in EXPLICIT_VR_LENGTH_32)
+REPEATED = {
+    tag_for_keyword(name)
+    for name in (
+        "TransferSyntaxUID",
+        "ImageType",
+        "SOPClassUID",
+        "Modality",
+        "StudyInstanceUID",
+        "SeriesInstanceUID",
+        "FrameOfReferenceUID",
+        "PixelSpacing",
+        "ImageOrientationPatient",
+        "SamplesPerPixel",
+        "PhotometricInterpretation",
+        "Rows",
+        "Columns",
+        "BitsAllocated",
+        "BitsStored",
+        "HighBit",
+        "PixelRepresentation",
+        "RescaleIntercept",
+        "RescaleSlope",
+        "AcquisitionNumber",
+        "AcquisitionDate",
+        "ContentDate",
+    )
+}
+"""Elements of plain ASCII that most slices of a series share: they are made into values once."""
 ITEMS, ELEMENTS, FRAGMENTS = "items", "elements", "fragments"
 """What values and items hold."""
 _Elements = dict[BaseTag, Any]
@@ -108,6 +137,17 @@ def _inflate(walk: "_Walk", at: int) -> "_Walk":
     if not inflater.eof:
         raise ValueError(f"it breaks off, or inflates to more than {MOST_INFLATED} bytes")
     return _Walk(data, len(data), inflated=True)
+
+
+@lru_cache(1024)
+def _convert(tag: int, name: str | None, value: bytes, implicit: bool, little: bool) -> RawDataElement | DataElement:
+    """An element that most slices of a series share."""
+    raw = RawDataElement(BaseTag(tag), name, len(value), value, 0, implicit, little)
+    try:
+        return convert_raw_data_element(raw)
+    # Whoever asks for it is told, if anyone does.
+    except Exception:
+        return raw
 
 
 class _Walk:
@@ -176,6 +216,10 @@ class _Walk:
             name, end = self._find_end(tag, name, length, start)
         elif end > len(self.data):
             self.require(end)
+        if tag in REPEATED and end > start:
+            element = _convert(tag, name, self.data[start:end], self.implicit, self.little)
+            elements[element.tag] = element
+            return end
         value = self.data[start:end] if end > start else empty_value_for_VR(name, raw=True)
         key = BaseTag(tag)
         elements[key] = RawDataElement(key, name, length, value, start, self.implicit, self.little)  # type: ignore[arg-type]

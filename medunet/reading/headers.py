@@ -36,7 +36,6 @@ class Header:
         position: (3,) centre of the first pixel, LPS mm.
         frame: its number in a multi-frame file, from 0; None where the file is the slice.
         marks: what tells images of one place apart.
-        file: the dataset of that file, where it was kept to be read again soon.
     """
 
     path: str
@@ -47,7 +46,6 @@ class Header:
     position: npt.NDArray[np.float64]
     frame: int | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
-    file: Any = None
 
     @property
     def subject(self) -> str:

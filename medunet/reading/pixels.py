@@ -60,7 +60,7 @@ def _open_slices(headers: list[Header]) -> Iterator[tuple[_Head, Callable[[], Ar
         by_file[header.path].append(k)
     for path, ks in by_file.items():
         with refuse_damage(path, SeriesError):
-            file = headers[ks[0]].file or read_dataset(path)
+            file = read_dataset(path)
             _check_colour(file, path)
             stored = open_stored(file, path)
             described = [file] if headers[ks[0]].frame is None else list(describe_frames(file))

@@ -3,7 +3,7 @@
 import os
 import zipfile
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     CTImageStorage,
-    DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
     EnhancedMRImageStorage,
     EnhancedPETImageStorage,
@@ -45,8 +44,6 @@ SLICES = {
     PositronEmissionTomographyImageStorage,
 }
 """Storage classes of images that lie in a patient."""
-MOST_KEPT = 2000
-"""Headers, of about 30 kB each."""
 TILTED_DEGREES = 0.1
 """A stack that leans by more than this is noted; it is exact in any case."""
 
@@ -111,7 +108,7 @@ _PLACES = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", PE
 _TAGS = ("SeriesInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "SeriesDescription")
 
 
-def find_series(folder: Path | str, *, keep: bool = False) -> Findings:
+def find_series(folder: Path | str) -> Findings:
     """Read the headers of all files below a folder (or of one file) and group them by SeriesInstanceUID.
 
     Set aside are files that are no DICOM (unless called .dcm), objects that are no images, localizers, and series
@@ -119,7 +116,6 @@ def find_series(folder: Path | str, *, keep: bool = False) -> Findings:
 
     Args:
         folder: a folder, or one file.
-        keep: keep the headers as a whole too (of `MOST_KEPT` files at most), since the series will be read at once.
 
     Raises:
         MissingInputError: there is no such path.
@@ -131,7 +127,7 @@ def find_series(folder: Path | str, *, keep: bool = False) -> Findings:
     paths = [root] if root.is_file() else _list_files(root)
     images: dict[str, list[_Image]] = defaultdict(list)
     labels, others = [], []
-    for number, path in enumerate(track(paths, "reading headers", len(paths))):
+    for path in track(paths, "reading headers", len(paths)):
         with refuse_damage(path, SeriesError):
             dataset = _read_dataset(path)
             reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
@@ -140,7 +136,7 @@ def find_series(folder: Path | str, *, keep: bool = False) -> Findings:
             elif reason:
                 others.append((str(path), reason))
             else:
-                image = _take_image(dataset, str(path), keep=keep and number < MOST_KEPT)
+                image = _take_image(dataset, str(path))
                 images[image.tags["SeriesInstanceUID"]].append(image)
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
@@ -187,15 +183,13 @@ def _find_reason(dataset: Any) -> str:
     return ""
 
 
-def _take_image(dataset: Any, path: str, *, keep: bool = False) -> _Image:
+def _take_image(dataset: Any, path: str) -> _Image:
     headers: tuple[Header, ...] = ()
     problem: SeriesError | None = None
     try:
         headers = read_frames(dataset, path) if PER_FRAME in dataset else (read_header(dataset, path),)
     except SeriesError as error:
         problem = error
-    if keep and dataset.file_meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:  # which has its pixels
-        headers = tuple(replace(header, file=dataset) for header in headers)
     return _Image(
         path=path,
         tags={name: str(dataset.get(name) or "") for name in _TAGS},

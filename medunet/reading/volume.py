@@ -99,7 +99,7 @@ def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
         with refuse_damage(path):
             voxels, grid, notes = read(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
-    chosen = choose_series(path, options.series, keep=True)
+    chosen = choose_series(path, options.series)
     decoded = decode_series(chosen, options)
     source = Source(
         path=str(path),
@@ -119,15 +119,9 @@ def _find_reader(path: Path, readers: Readers) -> Callable[[Path], Read] | None:
     return next((read for end, read in readers.items() if name.endswith(end)), None) if path.is_file() else None
 
 
-def choose_series(path: Path, uid: str | None, *, keep: bool = False) -> Series:
-    """The DICOM series of a folder, by SeriesInstanceUID where it holds several; errors as of `read_volume`.
-
-    Args:
-        path: the folder.
-        uid: of the series; None where there is one.
-        keep: as of `find_series`.
-    """
-    findings = find_series(path, keep=keep)
+def choose_series(path: Path, uid: str | None) -> Series:
+    """The DICOM series of a folder, by SeriesInstanceUID where it holds several; errors as of `read_volume`."""
+    findings = find_series(path)
     found = findings.series
     if not found:
         aside = "; ".join(f"{name}: {why}" for name, why in findings.others[:3])
