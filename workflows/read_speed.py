@@ -44,7 +44,9 @@ def main() -> int:
     with TemporaryDirectory() as folder:
         kinds = make_series(Path(folder), arguments.size, arguments.slices)
         rows = [row for kind, place in kinds.items() for row in _compare(kind, place, arguments.runs)]
-    text = "\n".join(["| series | reader | seconds | CPU seconds | MB above the import |", "|---" * 5 + "|", *rows]) + "\n"
+    text = (
+        "\n".join(["| series | reader | seconds | CPU seconds | MB above the import |", "|---" * 5 + "|", *rows]) + "\n"
+    )
     print(text)
     if arguments.out:
         arguments.out.write_text(text)

@@ -13,7 +13,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
 
-from pydicom.charset import convert_encodings
+from pydicom.charset import convert_encodings, default_encoding
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element, empty_value_for_VR
 from pydicom.dataset import FileDataset, FileMetaDataset
@@ -41,7 +41,7 @@ PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7F
 """What ends a header."""
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-CHARACTERS = 0x00080005
+CHARACTERS = BaseTag(0x00080005)
 _NAMES = {name.encode(): str(name.value) for name in VR}
 _NESTING = (None, "SQ", "UN")
 _LONG = frozenset(str(name.value) for name in EXPLICIT_VR_LENGTH_32)
@@ -114,18 +114,16 @@ def _parse(data: bytes, size: int, path: str) -> FileDataset:
     walk = _Walk(data, size)
     meta, at = walk.read_group(132 if preamble else 0, 2)
     file_meta = FileMetaDataset(meta)
-    file_meta.set_original_encoding(False, True)
+    file_meta.set_original_encoding(False, True, default_encoding)
     syntax = file_meta.get("TransferSyntaxUID")
     if syntax == DeflatedExplicitVRLittleEndian:
         walk, at = _inflate(walk, at), 0
     walk.choose_encoding(syntax, at)
     elements = walk.read_all(at)
     dataset = FileDataset(path, elements, preamble, file_meta, walk.implicit, walk.little)
-    if CHARACTERS in elements:
-        names = convert_raw_data_element(elements[BaseTag(CHARACTERS)]).value
-        dataset.set_original_encoding(walk.implicit, walk.little, convert_encodings(names))
-    else:
-        dataset.set_original_encoding(walk.implicit, walk.little)
+    named = elements.get(CHARACTERS)
+    characters = convert_encodings(convert_raw_data_element(named).value) if named else default_encoding
+    dataset.set_original_encoding(walk.implicit, walk.little, characters)
     return dataset
 
 

@@ -95,7 +95,7 @@ class Stored:
                 "work": "decode",
                 "syntax": self.file.file_meta.TransferSyntaxUID,
                 "plugin": PLUGINS[self.file.file_meta.TransferSyntaxUID],
-                "image": _describe(self),
+                "image": describe_image(self),
             }
             return partial(_wait, submit(job, stream, self.size), self, subject)
 
@@ -182,7 +182,7 @@ def _check_stream(stream: bytes, stored: Stored, subject: str) -> None:
         raise SeriesError(subject, f"its compressed pixels have {found}", "restore the file", expected)
 
 
-def _describe(stored: Stored) -> dict[str, str | int]:
+def describe_image(stored: Stored) -> dict[str, str | int]:
     """One frame, in the options of pydicom's decoders."""
     return {
         "rows": stored.shape[0],
