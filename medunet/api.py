@@ -1,4 +1,4 @@
-"""The public verbs, where the parts meet: read, init, plan, train, predict, evaluate."""
+"""The public verbs, where the parts meet: read, export, init, plan, train, predict, evaluate."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from medunet.bundle import Bundle
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from medunet.planning import Plan
     from medunet.reading import ReadOptions, Volume
 
-__all__ = ["Evaluation", "Prediction", "evaluate", "init", "plan", "predict", "read_volume", "train"]
+__all__ = ["Evaluation", "Prediction", "evaluate", "export_cohort", "init", "plan", "predict", "read_volume", "train"]
 
 PathLike = str | os.PathLike[str]
 
@@ -51,6 +51,46 @@ def read_volume(
 
     options = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet}
     return read(Path(path), check_record(options, ReadOptions, "read_volume"))
+
+
+def export_cohort(
+    cohort: PathLike,
+    output: PathLike,
+    layout: str,
+    *,
+    channels: Sequence[str] | None = None,
+    objects: bool = False,
+) -> "Cohort":
+    """Write a cohort as NIfTI (pictures as PNG) in the layout of nnU-Net or the Medical Segmentation Decathlon.
+
+    Args:
+        cohort: as of `init`.
+        output: folder that is made.
+        layout: "nnunet" or "msd".
+        channels: limits the cohort to these, in this order.
+        objects: label maps number the objects of one label.
+
+    Returns:
+        The cohort of labelled cases as it is found in the folder.
+
+    Raises:
+        OutputExistsError: the folder exists.
+        MedunetError: the cohort can't be read, or the layout can't hold it.
+    """
+    from medunet.cohort import export_cohort as export
+    from medunet.cohort import find_cohort, find_folds
+    from medunet.records import check_free
+
+    check_free(Path(output))
+    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=objects)
+    export(find_folds(found, Path(cohort)), Path(output), layout, _resample)
+    return find_cohort(Path(output))
+
+
+def _resample(*image: Any) -> Any:
+    from medunet.preparation import resample_image  # brings MONAI, which cohorts on one grid don't need
+
+    return resample_image(*image)
 
 
 def init(

@@ -67,6 +67,12 @@ class Grid:
         """Volume of one voxel in `unit`³; right for sheared grids too."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
+    @property
+    def is_orthogonal(self) -> bool:
+        """Whether the axes are perpendicular, so that a rotation and spacings describe the grid."""
+        directions = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
+        return bool(np.allclose(directions.T @ directions, np.eye(3), atol=1e-5))
+
     def to_world(self, indices: npt.ArrayLike) -> Points:
         """World positions (N, 3) of voxel indices (N, 3)."""
         world: Points = np.asarray(indices, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]

@@ -44,10 +44,15 @@ def read_json(path: Path) -> Any:
     """
     if not path.is_file():
         raise MissingInputError(path, "there is no such file", "check the path")
+    return parse_json(path.read_bytes(), str(path))
+
+
+def parse_json(text: bytes, subject: str) -> Any:
+    """Read JSON from UTF-8; errors as of `read_json`, about the subject."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_refuse_twins)
+        return json.loads(text.decode("utf-8"), object_pairs_hook=_refuse_twins)
     except (ValueError, RecursionError) as error:
-        raise RecordError(path, f"it is no valid JSON ({error})", "correct it or restore it from a copy") from None
+        raise RecordError(subject, f"it is no valid JSON ({error})", "correct it or restore it from a copy") from None
 
 
 def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -109,9 +114,20 @@ def write_record(path: Path, record: Record) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write plain Python types as indented JSON, whole or not at all; an older file is replaced."""
+    """Write plain Python types as indented JSON, whole or not at all; an older file is replaced.
+
+    Raises:
+        RecordError: it holds a file's name that is no text in this locale.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        name = text[: error.start].rpartition('"')[2] + text[error.start :].partition('"')[0]
+        remedy = "rename it, or run in a UTF-8 locale, such as LC_ALL=C.UTF-8"
+        raise RecordError(path, f"{name!a} can't be written as UTF-8", remedy) from None
     with whole_file(path) as part:
-        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_bytes(content)
 
 
 @contextmanager

@@ -220,7 +220,7 @@ def make_train_config(plan: Plan) -> Config:
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
         **_make_optimization(plan),
-        "checkpoint": "@train#handlers#4",
+        "checkpoint": "@train#handlers#5",
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
         "initialize": ["$torch.manual_seed(@session.plan.seed)"],
@@ -301,15 +301,21 @@ def _make_train_group(plan: Plan) -> Config:
 
 
 def _make_train_handlers(plan: Plan) -> list[Config]:
-    """The order counts: validate, step the learning rate, then save; "checkpoint" names the fifth."""
+    """The order counts: validate, note it, step the learning rate, then save; "checkpoint" names the sixth."""
     return [
         {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
-        {"_target_": "medunet.training.NanStop"},
+        {"_target_": "medunet.training.NanStop", "dataset": "@train#dataset"},
         {
             "_target_": "ValidationHandler",
             "validator": "@validate#evaluator",
             "interval": "@val_interval",
             "epoch_level": True,
+        },
+        {
+            "_target_": "medunet.training.History",
+            "session": "@session",
+            "optimizer": "@optimizer",
+            "validator": "@validate#evaluator",
         },
         {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
         {

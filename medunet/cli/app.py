@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from medunet.cli.cohort import app as cohort
 from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
 from medunet.cli.plan import plan
@@ -19,6 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cohort, name="cohort")
 app.command(name="init")(init)
 app.command(name="plan")(plan)
 app.command(name="train")(train)

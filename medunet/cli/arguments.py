@@ -8,6 +8,17 @@ import typer
 from medunet.errors import InputError
 
 BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.", show_default=False)]
+CohortArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="COHORT",
+        help="Tree of DICOM studies, Decathlon or nnU-Net folder, images/ and labels/ of PNG, cohort.json, CSV or "
+        "JSON lines.",
+        show_default=False,
+    ),
+]
+ChannelsOption = Annotated[str, typer.Option(help="Only these channels, like ct,pet.", show_default="all")]
+ObjectsOption = Annotated[bool, typer.Option("--objects", help="Label maps number the objects of one label.")]
 FoldOption = Annotated[int, typer.Option("--fold", min=0, help="Fold whose patients are held out.")]
 
 

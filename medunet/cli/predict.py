@@ -18,7 +18,7 @@ def predict(
     inputs: Inputs,
     scans: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="SCAN...", help="Files, series' or patients' folders, folders of PNG."),
+        typer.Argument(metavar="SCAN...", help="Files, series' or patients' folders or zips of them, folders of PNG."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks.")] = Path("masks"),
     box: Annotated[
@@ -33,14 +33,16 @@ def predict(
     ] = True,
 ) -> None:
     """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both; as PNG for pictures."""
-    from medunet.records import measure_peak_memory  # brings pydantic, which --help doesn't need
+    # These bring pydantic, which --help doesn't need.
+    from medunet.reading import unpack_archives
+    from medunet.records import measure_peak_memory
 
     if not scans and not inputs.images:
         raise InputError("medunet predict", "no scan is given", "name files or folders, or --image NAME=PATH")
-    with screen():
+    with screen(), unpack_archives(scans or []) as paths:
         predictions = api.predict(
             bundle,
-            *(scans or []),
+            *paths,
             output=output,
             images=inputs.images,
             options=inputs.options,

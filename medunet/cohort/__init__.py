@@ -13,7 +13,8 @@ from medunet.cohort.cases import (
     write_cohort,
 )
 from medunet.cohort.discovery import find_cohort
-from medunet.cohort.folds import fold_cohort, read_folds, split_folds
+from medunet.cohort.export import export_cohort
+from medunet.cohort.folds import find_folds, fold_cohort, read_folds, split_folds
 
 __all__ = [
     "Case",
@@ -22,7 +23,9 @@ __all__ = [
     "LabelSource",
     "check_cohort",
     "check_labelled",
+    "export_cohort",
     "find_cohort",
+    "find_folds",
     "fold_cohort",
     "read_channel",
     "read_cohort",

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ from medunet.reading import ReadOptions, Volume, read_mask, read_volume
 from medunet.records import Record, read_record, suggest, write_record
 
 LOGGER = logging.getLogger(__name__)
+NO_LINES: Mapping[str, int] = {}
 
 
 class Channel(ReadOptions):
@@ -53,6 +55,8 @@ class Cohort(Record):
     cases: tuple[Case, ...]
     folds: tuple[tuple[str, ...], ...] | None = None
     """Held-out patients of each fold."""
+    aliases: dict[str, str] = Field(default_factory=dict)
+    """Structure or pattern such as `GTV*` to the label that it makes, where a case's `rois` don't say."""
 
 
 def read_cohort(path: Path) -> Cohort:
@@ -63,7 +67,22 @@ def read_cohort(path: Path) -> Cohort:
         MissingInputError: a file isn't there.
         InputError: two cases have one id.
     """
-    cohort = read_record(path, Cohort)
+    return check_listed(read_record(path, Cohort), path)
+
+
+def check_listed(cohort: Cohort, path: Path, lines: Mapping[str, int] = NO_LINES) -> Cohort:
+    """Check that the channels, labels and folds of a list agree, and make its paths absolute.
+
+    Args:
+        cohort: as listed.
+        path: of the list.
+        lines: on which a case stands, by its id, for messages.
+
+    Raises:
+        RecordError: they don't.
+        MissingInputError: a file isn't there.
+        InputError: two cases have one id.
+    """
     for name in cohort.channels:
         if cohort.channels.count(name) > 1:
             raise RecordError(path, f"the channel '{name}' stands there twice", "name each once")
@@ -71,7 +90,10 @@ def read_cohort(path: Path) -> Cohort:
             raise RecordError(path, f"the channel '{name}' has no modality", "add it to modalities")
     check_ids(cohort.cases, str(path))
     check_folds(cohort, path)
-    cases = tuple(_locate(case, cohort, path) for case in cohort.cases)
+    cases = tuple(
+        _locate(case, cohort, path, f"{path}, line {lines[case.id]}" if case.id in lines else str(path))
+        for case in cohort.cases
+    )
     return cohort.model_copy(update={"cases": cases})
 
 
@@ -96,16 +118,16 @@ def check_folds(cohort: Cohort, path: Path) -> None:
             raise RecordError(path, f"fold {number} leaves no patient to train on", "hold out fewer patients")
 
 
-def _locate(case: Case, cohort: Cohort, path: Path) -> Case:
+def _locate(case: Case, cohort: Cohort, path: Path, where: str) -> Case:
     base = path.resolve().parent
     for name in case.channels:
         if name not in cohort.channels:
-            raise RecordError(path, f"case {case.id} names the channel '{name}'", suggest(name, list(cohort.channels)))
+            raise RecordError(where, f"case {case.id} names the channel '{name}'", suggest(name, list(cohort.channels)))
     for name in cohort.channels:
         if name not in case.channels:
-            raise RecordError(path, f"case {case.id} lacks the channel '{name}'", "add it, or leave the case out")
+            raise RecordError(where, f"case {case.id} lacks the channel '{name}'", "add it, or leave the case out")
     channels = {
-        name: channel.model_copy(update={"path": _find(base, channel.path, case)})
+        name: channel.model_copy(update={"path": _find(base, channel.path, case, where)})
         for name, channel in case.channels.items()
     }
     label = case.label
@@ -113,16 +135,16 @@ def _locate(case: Case, cohort: Cohort, path: Path) -> Case:
         for name in label.rois:
             if name not in cohort.labels.names:
                 raise RecordError(
-                    path, f"case {case.id} has the label '{name}'", suggest(name, list(cohort.labels.names))
+                    where, f"case {case.id} has the label '{name}'", suggest(name, list(cohort.labels.names))
                 )
-        label = label.model_copy(update={"path": _find(base, label.path, case)})
+        label = label.model_copy(update={"path": _find(base, label.path, case, where)})
     return case.model_copy(update={"channels": channels, "label": label})
 
 
-def _find(base: Path, path: str, case: Case) -> str:
+def _find(base: Path, path: str, case: Case, where: str) -> str:
     found = base / path
     if not found.exists():
-        raise MissingInputError(found, f"case {case.id} names it, but it isn't there", "correct cohort.json")
+        raise MissingInputError(found, f"case {case.id} names it, but it isn't there", f"correct {where}")
     return str(found)
 
 
@@ -161,6 +183,16 @@ def check_cohort(cohort: Cohort, subject: str) -> Cohort:
             "add patients",
             expected="at least 2, one to train on and one to hold out",
         )
+    return limit_folds(cohort, subject)
+
+
+def limit_folds(cohort: Cohort, subject: str) -> Cohort:
+    """Leave patients without a label out of the folds.
+
+    Raises:
+        InputError: a fold is left that holds out none or all.
+    """
+    patients = {case.patient for case in cohort.cases if case.label is not None}
     folds = cohort.folds and tuple(tuple(name for name in fold if name in patients) for fold in cohort.folds)
     for number, fold in enumerate(folds or ()):
         if not fold or set(fold) == patients:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids
+from medunet.cohort.lists import TABLE, guess_modality, read_patients
 from medunet.errors import MissingInputError, RecordError
 from medunet.labels import LabelTable
 from medunet.records import read_json
 
-MODALITIES = {"CT": "CT", "PET": "PT", "PT": "PT", "SUV": "PT", "MRI": "MR", "MR": "MR", "US": "US", "RGB": "XC"}
-"""What a dataset calls a channel to its DICOM modality; whatever else is MR, as in nnU-Net, where only CT has units."""
 NAME = "dataset.json"
 
 
@@ -19,8 +18,8 @@ def read_dataset(folder: Path) -> Cohort:
     """Read the training cases of a folder with a `dataset.json`.
 
     Both layouts are known: the Decathlon's (`modality`, labels by number, `training` lists the files) and nnU-Net's
-    (`channel_names`, labels by name, `file_ending`, `imagesTr/<case>_0000<ending>`). Neither names patients, so each
-    case is a patient.
+    (`channel_names`, labels by name, `file_ending`, `imagesTr/<case>_0000<ending>`). Neither names patients: a
+    `cases.csv` beside it does, else each case is a patient.
 
     Raises:
         RecordError: a key is missing or says what isn't possible here.
@@ -38,6 +37,9 @@ def read_dataset(folder: Path) -> Cohort:
     else:
         cases = _find_nnunet(path, str(content.get("file_ending", ".nii.gz")), names)
     check_ids(cases, str(path))
+    if (folder / TABLE).is_file():
+        patients = read_patients(folder / TABLE, [case.id for case in cases])
+        cases = tuple(case.model_copy(update={"patient": patients[case.id]}) for case in cases)
     return Cohort(channels=names, modalities=modalities, labels=labels, cases=cases)
 
 
@@ -46,9 +48,14 @@ def _read_channels(path: Path, content: dict[str, Any]) -> tuple[tuple[str, ...]
     if not isinstance(given, dict) or not given:
         raise RecordError(path, "it names no channels", "add modality or channel_names, such as {'0': 'CT'}")
     titles = [str(given[key]) for key in sorted(given, key=lambda key: int(key) if str(key).isdigit() else 0)]
+    names = name_channels(titles)
+    return names, {name: guess_modality(title) for name, title in zip(names, titles, strict=True)}
+
+
+def name_channels(titles: list[str]) -> tuple[str, ...]:
+    """Names of channels, each its own, from what a dataset calls them."""
     names = [re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") or "image" for title in titles]
-    unique = tuple(name if names.count(name) == 1 else f"{name}_{n}" for n, name in enumerate(names))
-    return unique, {name: MODALITIES.get(title.upper(), "MR") for name, title in zip(unique, titles, strict=True)}
+    return tuple(name if names.count(name) == 1 else f"{name}_{n}" for n, name in enumerate(names))
 
 
 def _read_labels(path: Path, given: Any) -> LabelTable:
@@ -93,7 +100,7 @@ def _list_decathlon(path: Path, listed: Any, name: str) -> tuple[Case, ...]:
         if not isinstance(item, Mapping) or not {"image", "label"} <= set(item):
             raise RecordError(path, f"its training list holds {item!r}", "give image and label of each case")
         image, label = (_locate(path, str(item[key])) for key in ("image", "label"))
-        cases.append(_make_case(image.name.split(".")[0], {name: image}, label))
+        cases.append(_make_case(re.sub(r"(\.nii)?\.[^.]+$", "", image.name), {name: image}, label))
     return tuple(cases)
 
 

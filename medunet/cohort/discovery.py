@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids, read_cohort
+from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_folds, check_ids, read_cohort
 from medunet.cohort.datasets import NAME, read_dataset
+from medunet.cohort.lists import ENDINGS, Tables, read_list, read_tables
 from medunet.cohort.pictures import find_pictures, hold_pictures
+from medunet.cohort.structures import name_cases, name_labels
 from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
@@ -40,7 +42,8 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, ob
     """Read a `cohort.json` or `dataset.json` (or the folder that holds one), or find the cases of a folder.
 
     Args:
-        path: file, or folder: of `images/` and `labels/` of PNG, or a tree of DICOM studies.
+        path: file (a list may be CSV or JSON lines, too), or folder: of `images/` and `labels/` of PNG, or a tree of
+            DICOM studies.
         channels: limits the cohort to these, in this order.
         objects: label maps number the objects of the only label.
 
@@ -50,29 +53,50 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, ob
     Raises:
         MissingInputError: there is no DICOM image.
         SeriesError: a patient lacks a channel or has two series of one modality, or images name no patient.
-        LabelError: labels belong to nobody's images, or structures are named differently.
+        LabelError: labels belong to nobody's images, or structures are named differently or fit no label.
         InputError: there is no such channel, or two patients would make cases of one id.
-        RecordError: the JSON is wrong.
+        RecordError: a list is wrong.
     """
     path = Path(path)
     if not path.exists():
         raise MissingInputError(path, "there is no such file or folder", "check the path")
-    listed = path if path.is_file() else path / "cohort.json"
-    if listed.is_file():
-        cohort = read_dataset(listed.parent) if listed.name == NAME else read_cohort(listed)
-        return _number_objects(_limit(cohort, channels, listed), objects, listed)
-    if (path / NAME).is_file():
-        return _number_objects(_limit(read_dataset(path), channels, path / NAME), objects, path)
+    listed = next((item for item in (path, path / "cohort.json", path / NAME) if item.is_file()), None)
+    if listed is not None:
+        return _number_objects(_limit(_read_listed(listed, channels), channels, listed), objects, listed)
     if hold_pictures(path):
         return _limit(find_pictures(path, objects=objects), channels, path)
+    return _number_objects(_search(path, channels, Tables(cases=".")), objects, path)
+
+
+def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
+    if path.name == NAME:
+        return read_dataset(path.parent)
+    if path.suffix.lower() == ".zip":
+        raise InputError(path, "it is a zip archive, and its files are needed until training ends", "unpack it first")
+    if path.suffix.lower() in ENDINGS:
+        return read_list(path)
+    tables = read_tables(path)
+    if tables is None:
+        return name_cases(read_cohort(path), path)
+    place = path.parent / tables.cases
+    if not place.exists():
+        raise MissingInputError(place, f"{path.name} names it, but it isn't there", f"correct cases in {path}")
+    if place.is_file():
+        return name_cases(read_list(place, tables), path)
+    cohort = _search(place, channels or tables.channels, tables)
+    check_folds(cohort, path)
+    return cohort
+
+
+def _search(path: Path, channels: tuple[str, ...] | None, tables: Tables) -> Cohort:
     found = find_series(path)
     if not found.series:
         raise MissingInputError(
             path,
             "it holds no DICOM image",
-            "give a DICOM tree, a folder of images/ and labels/ of PNG, a dataset.json or a cohort.json",
+            "give a DICOM tree, a folder of images/ and labels/ of PNG, a dataset.json, cohort.json, CSV or JSON lines",
         )
-    return _number_objects(_make_cohort(path, found, channels), objects, path)
+    return _make_cohort(path, found, channels, tables)
 
 
 def _number_objects(cohort: Cohort, objects: bool, path: Path) -> Cohort:
@@ -97,10 +121,10 @@ def _limit(cohort: Cohort, channels: tuple[str, ...] | None, path: Path) -> Coho
     return cohort.model_copy(update={"channels": channels, "modalities": modalities, "cases": tuple(cases)})
 
 
-def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None) -> Cohort:
+def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None, tables: Tables) -> Cohort:
     patients = _group_images(found)
-    names = _find_channels(path, patients, wanted)
-    modality = {name: code for code, name in CHANNELS.items()}
+    modality = {name: code for code, name in CHANNELS.items()} | tables.modalities
+    names = _find_channels(path, patients, wanted, list(modality))
     files: dict[str, LabelFile] = {}
     channels: dict[str, dict[str, Channel]] = {}
     for patient, images in sorted(patients.items()):
@@ -112,17 +136,20 @@ def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None) ->
         matched = _match_labels(own, chosen[names[0]])
         if matched is not None:
             files[patient] = matched
-    labels = _name_labels(path, list(files.values()))
+    labels = tables.labels
+    rois = name_labels(path, list(files.values()), labels.names if labels else (), tables.aliases)
+    sources = {name: LabelSource(path=os.path.abspath(item.path), rois=rois[item.path]) for name, item in files.items()}
     cases = tuple(
-        Case(id=_make_id(patient), patient=patient, channels=own, label=_make_source(files.get(patient), labels))
+        Case(id=_make_id(patient), patient=patient, channels=own, label=sources.get(patient))
         for patient, own in channels.items()
     )
     check_ids(cases, str(path))
     return Cohort(
         channels=names,
         modalities={name: modality[name] for name in names},
-        labels=LabelTable.from_names(list(labels)),
+        labels=labels or LabelTable.from_names(list(next(iter(rois.values())))),
         cases=cases,
+        folds=tables.folds,
     )
 
 
@@ -145,8 +172,9 @@ def _make_id(patient: str) -> str:
     return "".join(character if character.isalnum() or character in "-_." else "_" for character in patient) or "_"
 
 
-def _find_channels(path: Path, patients: dict[str, list[Series]], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    known = list(CHANNELS.values())
+def _find_channels(
+    path: Path, patients: dict[str, list[Series]], wanted: tuple[str, ...] | None, known: list[str]
+) -> tuple[str, ...]:
     for name in wanted or ():
         if name not in known:
             raise InputError(path, f"there is no channel '{name}'", suggest(name, known))
@@ -209,52 +237,3 @@ def _fits_grid(labels: LabelFile, grid: Grid) -> bool:
         except GeometryError:
             return False
     return True
-
-
-def _name_labels(path: Path, files: list[LabelFile]) -> dict[str, dict[str, str]]:
-    """Labels of a cohort: for each its structure in every file.
-
-    Structures with the same names in all files are labels of these names. A single structure whose name differs
-    only in case or in its last words (GTV_CT, GTV_PET) makes one label of the common beginning.
-    """
-    if not files:
-        raise LabelError(path, "no RTSTRUCT or SEG fits any image", "add one, or list label maps in a cohort.json")
-    for item in files:
-        if not item.names:
-            raise LabelError(item.path, "it declares no structure", "export it again or take it away")
-    odd = next((item for item in files if set(item.names) != set(files[0].names)), None)
-    if odd is None:
-        return {name: {item.path: name for item in files} for name in sorted(files[0].names)}
-    common = _find_common_start(sorted({name for item in files for name in item.names}))
-    if common and all(len(item.names) == 1 for item in files):
-        LOGGER.info("structures named %s… make the label %s", common, common)
-        return {common: {item.path: item.names[0] for item in files}}
-    raise LabelError(
-        odd.path,
-        f"its structures are {', '.join(odd.names)}, those of {files[0].path} are {', '.join(files[0].names)}",
-        "list cases and the structures of each label in a cohort.json",
-    )
-
-
-def _find_common_start(names: list[str]) -> str:
-    """Words with which all names start, in any case, spelt as in the first; GTVp and GTVn share none."""
-    length = 0
-    for characters in zip(*names, strict=False):
-        if len({character.lower() for character in characters}) > 1:
-            break
-        length += 1
-    while length and any(_is_within_word(name, length) for name in names):
-        length -= 1
-    return names[0][:length].rstrip("_- .")
-
-
-def _is_within_word(name: str, position: int) -> bool:
-    pair = name[position - 1 : position + 1]
-    return len(pair) == 2 and (pair.isalpha() or pair.isdigit())
-
-
-def _make_source(file: LabelFile | None, labels: dict[str, dict[str, str]]) -> LabelSource | None:
-    if file is None:
-        return None
-    rois = {label: structures[file.path] for label, structures in labels.items()}
-    return LabelSource(path=os.path.abspath(file.path), rois=rois)

@@ -42,6 +42,12 @@ def fold_cohort(cohort: Cohort, path: Path) -> Cohort:
     Raises:
         RecordError: the file beside it can't be used.
     """
+    given = find_folds(cohort, path)
+    return given if given.folds is not None else given.model_copy(update={"folds": split_folds(cohort)})
+
+
+def find_folds(cohort: Cohort, path: Path) -> Cohort:
+    """As `fold_cohort`, but without folds where none are given."""
     if cohort.folds is not None:
         return cohort
     folder = path if path.is_dir() else path.parent
@@ -49,7 +55,7 @@ def fold_cohort(cohort: Cohort, path: Path) -> Cohort:
         if given.is_file():
             LOGGER.info("folds are those of %s", given)
             return read_folds(given, cohort)
-    return cohort.model_copy(update={"folds": split_folds(cohort)})
+    return cohort
 
 
 def read_folds(path: Path, cohort: Cohort) -> Cohort:

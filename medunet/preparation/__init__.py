@@ -13,7 +13,7 @@ from medunet.preparation.chain import (
 from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
-from medunet.preparation.resample import resample_labels
+from medunet.preparation.resample import resample_image, resample_labels
 
 __all__ = [
     "PatchDataset",
@@ -31,6 +31,7 @@ __all__ = [
     "place_patches",
     "prepare_case",
     "prepare_cases",
+    "resample_image",
     "resample_labels",
     "run_chain",
 ]

@@ -59,9 +59,7 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         """One patch: `image` float32 (C, …) and `label` float32 (1, …)."""
-        draw = np.random.default_rng((self._seed, self._epoch, index))
-        forced = index % self._batch < self._forced and bool(self._with_labels)
-        number = int(draw.choice(self._with_labels)) if forced else int(draw.integers(len(self._cases)))
+        draw, number, forced = self._choose(index)
         case = self._cases[number]
         image, label = case.image(), case.label()
         start = self._place(draw, label.shape, self._centres[number] if forced else None)
@@ -74,6 +72,17 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         self._augment.set_random_state(int(draw.integers(2**32)))
         augmented = self._augment(sample)
         return {key: torch.as_tensor(value).contiguous() for key, value in augmented.items()}
+
+    def name_batch(self, step: int) -> list[str]:
+        """Cases of the patches of a batch of this epoch, counted from 0."""
+        return [self._cases[self._choose(step * self._batch + n)[1]].id for n in range(self._batch)]
+
+    def _choose(self, index: int) -> tuple[np.random.Generator, int, bool]:
+        """What draws a patch, the number of its case, and whether it must hold a label."""
+        draw = np.random.default_rng((self._seed, self._epoch, index))
+        forced = index % self._batch < self._forced and bool(self._with_labels)
+        number = int(draw.choice(self._with_labels)) if forced else int(draw.integers(len(self._cases)))
+        return draw, number, forced
 
     def _place(
         self, draw: np.random.Generator, shape: tuple[int, ...], centres: npt.NDArray[np.int32] | None

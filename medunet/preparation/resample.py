@@ -1,4 +1,6 @@
-"""Linear resampling of class scores to another grid, plane by plane, straight to labels."""
+"""Linear resampling to another grid, plane by plane: of images, and of class scores straight to labels."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +29,39 @@ def resample_labels(scores: torch.Tensor, affine: Affine, grid: Grid) -> npt.NDA
     """
     if tuple(scores.shape[1:]) == grid.shape and np.array_equal(affine, grid.affine):
         return _largest(scores.float()).numpy()
-    to_source = np.linalg.inv(affine) @ grid.affine
-    planes = max(1, PLANE_BUDGET // (grid.shape[0] * grid.shape[1]))
     labels = np.empty(grid.shape, dtype=np.uint8)
-    for start in range(0, grid.shape[2], planes):
-        stop = min(start + planes, grid.shape[2])
-        positions = _source_positions(grid.shape, start, stop, to_source, scores.shape[1:])
-        sampled = grid_sample(
-            scores[None].float(), positions[None], mode="bilinear", padding_mode="border", align_corners=True
-        )[0]
-        labels[:, :, start:stop] = _largest(sampled).numpy()
+    for planes, sampled in _sample_planes(scores.float(), affine, grid):
+        labels[:, :, planes] = _largest(sampled).numpy()
     return labels
+
+
+def resample_image(voxels: npt.NDArray[np.generic], affine: Affine, grid: Grid) -> npt.NDArray[np.float32]:
+    """An image at every voxel of another grid, interpolated linearly and kept at the border outside.
+
+    Args:
+        voxels: (C, I, J, K) of any number type, on the grid of `affine`.
+        affine: (4, 4) voxel index to RAS mm of `voxels`.
+        grid: where values are wanted.
+
+    Returns:
+        (C, I, J, K) float32 on `grid`.
+    """
+    image = np.empty((len(voxels), *grid.shape), dtype=np.float32)
+    source = torch.from_numpy(np.ascontiguousarray(voxels, dtype=np.float32))
+    for planes, sampled in _sample_planes(source, affine, grid):
+        image[..., planes] = sampled.numpy()
+    return image
+
+
+def _sample_planes(values: torch.Tensor, affine: Affine, grid: Grid) -> Iterator[tuple[slice, torch.Tensor]]:
+    """A few planes of the grid at a time, and the values (C, I, J, planes) there."""
+    to_source = np.linalg.inv(affine) @ grid.affine
+    step = max(1, PLANE_BUDGET // (grid.shape[0] * grid.shape[1]))
+    for start in range(0, grid.shape[2], step):
+        stop = min(start + step, grid.shape[2])
+        positions = _source_positions(grid.shape, start, stop, to_source, values.shape[1:])
+        sampled = grid_sample(values[None], positions[None], mode="bilinear", padding_mode="border", align_corners=True)
+        yield slice(start, stop), sampled[0]
 
 
 def _source_positions(

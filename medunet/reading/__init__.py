@@ -1,7 +1,8 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
+from medunet.reading.archives import unpack_archives
 from medunet.reading.contours import rasterize, read_contours
-from medunet.reading.label_files import LabelFile, read_label_file
+from medunet.reading.label_files import LabelFile, find_modality, read_label_file
 from medunet.reading.options import ReadOptions
 from medunet.reading.pictures import read_indices
 from medunet.reading.segmentations import read_segmentation
@@ -16,6 +17,7 @@ __all__ = [
     "Source",
     "Volume",
     "choose_series",
+    "find_modality",
     "find_series",
     "measure_grid",
     "rasterize",
@@ -26,4 +28,5 @@ __all__ = [
     "read_segmentation",
     "read_volume",
     "sort_series",
+    "unpack_archives",
 ]

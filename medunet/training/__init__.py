@@ -2,6 +2,7 @@
 
 from medunet.training.checkpoints import KeepBest, RunCheckpoint
 from medunet.training.handlers import Deadline, EpochSeed, NanStop, TrainingProgress
+from medunet.training.history import History
 from medunet.training.run import train_bundle
 from medunet.training.schedule import Schedule, make_schedule
 from medunet.training.session import TrainingSession, open_session, split_cases
@@ -9,6 +10,7 @@ from medunet.training.session import TrainingSession, open_session, split_cases
 __all__ = [
     "Deadline",
     "EpochSeed",
+    "History",
     "KeepBest",
     "NanStop",
     "RunCheckpoint",

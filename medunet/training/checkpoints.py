@@ -14,8 +14,8 @@ from medunet.networks import DeepSupervision
 from medunet.records import hash_file, whole_file
 
 LOGGER = logging.getLogger(__name__)
-CURRENT = "checkpoint.pt"
-PREVIOUS = "checkpoint.previous.pt"
+NAME = "checkpoint-{:05d}.pt"
+GENERATIONS = 2
 
 
 class RunCheckpoint:
@@ -79,17 +79,20 @@ class RunCheckpoint:
             "best_metric": self.best_metric,
             "seconds": self.seconds,
         }
-        current, previous = self._folder / CURRENT, self._folder / PREVIOUS
-        if current.is_file():
-            _hash_path(current).replace(_hash_path(previous))
-            current.replace(previous)
-        with whole_file(current) as part:
+        path = self._folder / NAME.format(self.epoch)
+        # The sum is there before the checkpoint has its name: a process killed at any moment leaves whole pairs.
+        with whole_file(path) as part:
             torch.save(state, part)
-        with whole_file(_hash_path(current)) as part:
-            part.write_text(hash_file(current), encoding="ascii")
+            with whole_file(_hash_path(path)) as text:
+                text.write_text(hash_file(part), encoding="ascii")
+        for old in self._list()[GENERATIONS:]:
+            old.unlink()
+            _hash_path(old).unlink(missing_ok=True)
 
     def _resume(self, engine: Engine) -> None:
         self._resumed_at = time.monotonic()
+        for left in self._folder.glob(".part-*"):
+            left.unlink()  # of a process that was killed while it wrote
         state = self._load()
         if state is None:
             return
@@ -102,8 +105,12 @@ class RunCheckpoint:
         engine.state.iteration = self.epoch * engine.state.epoch_length
         LOGGER.info("goes on after epoch %d of %d", self.epoch, engine.state.max_epochs)
 
+    def _list(self) -> list[Path]:
+        """Checkpoints, the latest first."""
+        return sorted(self._folder.glob(NAME.replace("{:05d}", "*")), reverse=True)
+
     def _load(self) -> dict[str, Any] | None:
-        paths = [path for path in (self._folder / CURRENT, self._folder / PREVIOUS) if path.is_file()]
+        paths = self._list()
         for path in paths:
             mark = _hash_path(path)
             if mark.is_file() and mark.read_text(encoding="ascii") == hash_file(path):

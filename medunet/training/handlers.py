@@ -41,7 +41,14 @@ class EpochSeed:
 
 
 class NanStop:
-    """Stops within an iteration when the loss is no number; the checkpoint of the last epoch stays."""
+    """Stops within an iteration when the loss is no number, and names the cases; the last checkpoint stays.
+
+    Args:
+        dataset: where the batches come from.
+    """
+
+    def __init__(self, dataset: PatchDataset) -> None:
+        self._dataset = dataset
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer."""
@@ -49,10 +56,18 @@ class NanStop:
 
     def _check(self, engine: Engine) -> None:
         loss = read_loss(engine)
-        if not math.isfinite(loss):
-            raise ResourceError(
-                f"epoch {engine.state.epoch}", f"the loss became {loss}", "train again with a lower learning rate"
-            )
+        if math.isfinite(loss):
+            return
+        names = self._dataset.name_batch((engine.state.iteration - 1) % engine.state.epoch_length)
+        finite = [bool(torch.isfinite(image).all()) for image in engine.state.batch["image"]]
+        if not all(finite):
+            broken = names[finite.index(False)]
+            raise ResourceError(broken, "its patch holds values that are no numbers", "check the case")
+        raise ResourceError(
+            f"epoch {engine.state.epoch}",
+            f"the loss became {loss} on patches of {', '.join(names)}",
+            "look at these cases, or train again with a lower learning rate",
+        )
 
 
 def read_loss(engine: Engine) -> float:

@@ -6,7 +6,7 @@ from monai.bundle import ConfigWorkflow
 
 from medunet.bundle import open_bundle
 from medunet.errors import OutputExistsError, raise_ours
-from medunet.training.session import default_workers
+from medunet.training.session import default_workers, lock_run
 
 
 def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, restart: bool) -> Path:
@@ -28,7 +28,8 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
     bundle = open_bundle(folder)
     run = bundle.work / f"fold{fold}"
     if restart and run.exists():
-        run.rename(_free_name(run))
+        with lock_run(run):
+            run.rename(_free_name(run))
     if (run / "finished").exists():
         raise OutputExistsError(run, f"fold {fold} is trained already", "add --restart to train it anew")
     overrides = {"fold": fold, "workers": default_workers(), "bundle_root": str(folder)}

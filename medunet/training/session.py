@@ -1,10 +1,11 @@
 """One training run of one fold: its folder, its cases and its schedule."""
 
+import fcntl
 import logging
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from medunet.bundle import Bundle, open_bundle, publish_weights
 from medunet.cohort import Case, Cohort, split_folds
@@ -44,6 +45,7 @@ class TrainingSession:
         self.fold = fold
         self.folder = bundle.work / f"fold{fold}"
         cohort = bundle.cohort()
+        self._lock = lock_run(self.folder)
         training, validation = split_cases(cohort, fold)
         cache = bundle.work / "cache"
         self.training = prepare_cases(cohort, training, bundle.preprocessing, cache)
@@ -107,6 +109,23 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float) -> Training
         MedunetError: the bundle, the fold or a case can't be used.
     """
     return TrainingSession(open_bundle(Path(bundle_root)), fold, budget_minutes)
+
+
+def lock_run(folder: Path) -> IO[bytes]:
+    """Hold a run for this process; it is given back when the returned file is closed, however the process ends.
+
+    Raises:
+        InputError: another process trains it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "lock").open("ab")
+    try:
+        # Unlike flock, workers that outlive a killed process don't inherit it.
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise InputError(folder, "another process trains this fold", "wait for it, or stop it") from None
+    return lock
 
 
 def split_cases(cohort: Cohort, fold: int) -> tuple[list[Case], list[Case]]:

@@ -1,7 +1,15 @@
-"""Masks on disk: one format a file, read back and compared before the file gets its name."""
+"""Masks and images on disk: one format a file, read back and compared before the file gets its name."""
 
-from medunet.writing.nifti import write_nifti
-from medunet.writing.pictures import write_picture
+from medunet.writing.nifti import write_image, write_nifti
+from medunet.writing.pictures import write_grey, write_picture
 from medunet.writing.segmentation import Algorithm, check_source, write_segmentation
 
-__all__ = ["Algorithm", "check_source", "write_nifti", "write_picture", "write_segmentation"]
+__all__ = [
+    "Algorithm",
+    "check_source",
+    "write_grey",
+    "write_image",
+    "write_nifti",
+    "write_picture",
+    "write_segmentation",
+]

@@ -1,17 +1,41 @@
-"""Write a mask as NIfTI."""
+"""Write images and masks as NIfTI."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
 
 from medunet.errors import ResourceError
-from medunet.geometry import RECORDED_MM, measure_displacement
+from medunet.geometry import RECORDED_MM, Grid, measure_displacement
 from medunet.labels import Mask
 
 COMMENT = 6
 """NIfTI-1 extension code of free text: it carries the label table as JSON."""
+
+
+def write_image(
+    voxels: npt.NDArray[np.generic],
+    grid: Grid,
+    path: Path,
+    read_back: Callable[[Path], tuple[npt.NDArray[np.generic], Grid]],
+) -> None:
+    """Write an image as compressed NIfTI-1, in the type of its voxels.
+
+    Args:
+        voxels: (C, I, J, K); several components make a 4-D file.
+        grid: where they lie.
+        path: as of `write_nifti`.
+        read_back: reads the voxels, of that form, and the grid of the written file.
+
+    Raises:
+        ResourceError: the disk is full, or what was read back differs.
+    """
+    nib.save(_make_image(np.moveaxis(voxels, 0, 3) if len(voxels) > 1 else voxels[0], grid), path)
+    again, place = read_back(path)
+    _check_same(np.array_equal(again, voxels), place, grid, path)
 
 
 def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask]) -> None:
@@ -28,15 +52,22 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask])
         ResourceError: the disk is full, or what was read back differs.
     """
     dtype = np.uint8 if len(mask.table.labels) < 256 else np.uint16
-    image = nib.Nifti1Image(mask.voxels.astype(dtype), mask.grid.affine)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(mask.grid.affine, code=1)
-    directions = mask.grid.affine[:3, :3] / np.linalg.norm(mask.grid.affine[:3, :3], axis=0)
-    orthogonal = np.allclose(directions.T @ directions, np.eye(3), atol=1e-5)
-    image.set_qform(mask.grid.affine if orthogonal else None, code=1 if orthogonal else 0)
+    image = _make_image(mask.voxels.astype(dtype), mask.grid)
     table = mask.table.model_dump_json(exclude_none=True)
     image.header.extensions.append(nib.nifti1.Nifti1Extension(COMMENT, table.encode()))
     nib.save(image, path)
     again = read_back(path, mask)
-    if not np.array_equal(again.voxels, mask.voxels) or measure_displacement(again.grid, mask.grid) > RECORDED_MM:
+    _check_same(np.array_equal(again.voxels, mask.voxels), again.grid, mask.grid, path)
+
+
+def _make_image(voxels: npt.NDArray[np.generic], grid: Grid) -> Any:
+    image = nib.Nifti1Image(voxels, grid.affine, dtype=voxels.dtype)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(grid.affine, code=1)
+    image.set_qform(grid.affine if grid.is_orthogonal else None, code=int(grid.is_orthogonal))
+    return image
+
+
+def _check_same(equal: bool, grid: Grid, wanted: Grid, path: Path) -> None:
+    if not equal or measure_displacement(grid, wanted) > RECORDED_MM:
         raise ResourceError(path, "what was read back differs from what was written", "check the disk")

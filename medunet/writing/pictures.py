@@ -1,28 +1,44 @@
-"""Write a mask of a picture as PNG."""
+"""Write grey pictures and masks of pictures as PNG."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from medunet.errors import ResourceError
 from medunet.labels import Mask
 
 
+def write_grey(
+    pixels: npt.NDArray[np.generic], path: Path, read_back: Callable[[Path], npt.NDArray[np.generic]]
+) -> None:
+    """Write a grey picture as PNG of 8 or 16 bits.
+
+    Args:
+        pixels: (I, J, 1) uint8 or uint16: i counts columns, j rows.
+        path: the temporary name of `records.whole_file`, so that a wrong file never gets its own.
+        read_back: reads the pixels of the written file.
+
+    Raises:
+        ResourceError: the disk is full, or what was read back differs.
+    """
+    Image.fromarray(np.ascontiguousarray(pixels[:, :, 0].T)).save(path, format="PNG")
+    if not np.array_equal(read_back(path), pixels):
+        raise ResourceError(path, "what was read back differs from what was written", "check the disk")
+
+
 def write_picture(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask]) -> None:
     """Write a mask of one slice as a grey PNG of its label values, 8 bit, or 16 where a value needs them.
 
     Args:
-        mask: what to write, (I, J, 1): i counts columns, j rows.
-        path: the temporary name of `records.whole_file`, so that a wrong file never gets its own.
+        mask: what to write, (I, J, 1).
+        path: as of `write_grey`.
         read_back: reads the written file, given the mask for its grid and table.
 
     Raises:
         ResourceError: the disk is full, or what was read back differs.
     """
     dtype = np.uint8 if len(mask.table.labels) < 256 else np.uint16
-    rows = np.ascontiguousarray(mask.voxels[:, :, 0].T.astype(dtype))
-    Image.fromarray(rows).save(path, format="PNG")
-    if not np.array_equal(read_back(path, mask).voxels, mask.voxels):
-        raise ResourceError(path, "what was read back differs from what was written", "check the disk")
+    write_grey(mask.voxels.astype(dtype), path, lambda part: read_back(part, mask).voxels)

@@ -100,3 +100,16 @@ def test_scans_that_are_none(
 ) -> None:
     assert run(monkeypatch, "predict", trained, *arguments) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_zip_of_a_series_is_predicted(
+    trained: Path,
+    patients: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.make_archive(str(tmp_path / "a b"), "zip", patients[0], "CT")
+    assert run(monkeypatch, "predict", trained, tmp_path / "a b.zip", "-o", tmp_path / "out") == 0
+    assert "are unpacked into a temporary folder" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a b.nii.gz").is_file()

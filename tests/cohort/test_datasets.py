@@ -93,3 +93,12 @@ def test_the_hippocampus_set_is_read(hippocampus: Path) -> None:
     mask = read_label(cohort, case, read_channel(case, "mri").grid)
     assert set(mask.volumes_ml()) == {"Anterior", "Posterior"}
     assert min(mask.volumes_ml().values()) > 0.5
+
+
+def test_a_table_beside_it_names_patients(tmp_path: Path, decathlon: dict[str, Any]) -> None:
+    write_json(tmp_path / "dataset.json", decathlon)
+    (tmp_path / "cases.csv").write_text("id,patient\nla_2,P\nla_1,P\n")
+    assert [(case.id, case.patient) for case in find_cohort(tmp_path).cases] == [("la_2", "P"), ("la_1", "P")]
+    (tmp_path / "cases.csv").write_text("id,patient\nla_1,P\n")
+    with pytest.raises(RecordError, match="names no patient of the case la_2"):
+        find_cohort(tmp_path)

@@ -45,6 +45,14 @@ def test_a_patch_depends_on_seed_epoch_and_index_alone(cases: list[PreparedCase]
     assert not np.array_equal(first[5]["image"], make_dataset(cases, seed=1)[5]["image"])
 
 
+def test_the_cases_of_a_batch_have_names(cases: list[PreparedCase]) -> None:
+    dataset = make_dataset(cases[:1])
+    assert dataset.name_batch(3) == ["case 0", "case 0"]
+    names = [name for step in range(10) for name in make_dataset(cases).name_batch(step)]
+    assert set(names[::2]) == {"case 0", "case 1"}
+    assert "case 2" in names[1::2]
+
+
 @pytest.mark.parametrize("dims", [2, 3])
 def test_half_of_each_batch_holds_foreground(cases: list[PreparedCase], dims: int) -> None:
     dataset = PatchDataset(cases, make_test_plan(dims=dims).patch, 2, 20, 0.5, [], 0)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from medunet.geometry import Grid
-from medunet.preparation import resample_labels
+from medunet.preparation import resample_image, resample_labels
 
 
 def ball(grid: Grid, centre: tuple[float, float, float], radius: float) -> np.ndarray:
@@ -37,3 +37,15 @@ def test_three_classes_take_the_largest_score() -> None:
     grid = Grid((4, 4, 4), np.eye(4))
     scores = torch.rand(3, 4, 4, 4)
     assert np.array_equal(resample_labels(scores, grid.affine, grid), scores.argmax(0).numpy())
+
+
+def test_an_image_keeps_its_values_where_the_world_is_linear() -> None:
+    source = Grid((20, 18, 16), np.diag([2.0, 3.0, 4.0, 1.0]))
+    affine = np.array([[0, -2.5, 0, 30], [1.5, 0, 0.3, 4], [0, 0.3, 4.0, 5], [0, 0, 0, 1.0]])
+    target = Grid((20, 9, 7), affine)
+
+    def ramp(grid: Grid) -> np.ndarray:
+        world = grid.to_world(np.argwhere(np.ones(grid.shape, bool))).reshape(*grid.shape, 3)
+        return np.stack([world @ (1.0, -2.0, 0.5), world[..., 2]])
+
+    assert np.abs(resample_image(ramp(source), source.affine, target) - ramp(target)).max() < 1e-3

@@ -23,10 +23,9 @@ CUT = {"MR_truncated.dcm", "rtplan_truncated.dcm", "DICOMDIR-nooffset"}
 def test_files_have_the_elements_that_pydicom_finds() -> None:
     compared = 0
     for path in Path(pydicom.__file__).with_name("data").rglob("*"):
-        try:
-            expected = dcmread(path, stop_before_pixels=True)
-        except Exception:
+        if not path.is_file() or path.read_bytes()[128:132] != b"DICM":
             continue
+        expected = dcmread(path, stop_before_pixels=True)
         if path.name in CUT:
             with pytest.raises(ValueError, match="beyond the end of the file"):
                 read_dataset(path)

@@ -1,4 +1,5 @@
 import multiprocessing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,9 @@ def test_a_refusal_is_an_error_with_its_words() -> None:
 
 
 def test_what_follows_the_first_failure_is_not_opened() -> None:
-    opened = []
+    opened: list[int] = []
 
-    def open_all():
+    def open_all() -> Iterator[tuple[int, Callable[[], np.ndarray]]]:
         for n in range(100):
             opened.append(n)
             yield n, lambda n=n: np.array(6 // (3 - n))

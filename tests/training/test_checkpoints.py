@@ -47,7 +47,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_left_for_the_one_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _, engine, _ = make(tmp_path, 0)
     engine.run([1], max_epochs=3)
-    path = tmp_path / "checkpoint.pt"
+    path = tmp_path / "checkpoint-00003.pt"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)

@@ -33,13 +33,22 @@ def test_randomness_follows_from_seed_and_epoch() -> None:
     assert len(set(drawn[0])) == 3
 
 
-def test_nan_stops_at_once() -> None:
-    seen = []
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (1.0, "epoch 1: the loss became nan on patches of case a, case b"),
+        (float("nan"), "case b: its patch holds values that are no numbers"),
+    ],
+)
+def test_nan_stops_at_once_and_names_the_case(image: float, message: str) -> None:
+    seen: list[int] = []
     losses = iter([1.0, float("nan"), 1.0])
     engine = Engine(lambda *_: seen.append(1) or {"loss": next(losses)})
-    NanStop().attach(engine)
-    with pytest.raises(ResourceError, match="epoch 1: the loss became nan"):
-        engine.run([0, 1, 2], max_epochs=1)
+    named = SimpleNamespace(name_batch=lambda step: ["case a", "case b"] if step == 1 else [])
+    NanStop(named).attach(engine)  # type: ignore[arg-type]
+    batch = {"image": torch.tensor([[1.0], [image]])}
+    with pytest.raises(ResourceError, match=message):
+        engine.run([batch] * 3, max_epochs=1)
     assert len(seen) == 2
 
 

@@ -61,8 +61,8 @@ def test_restart_keeps_the_older_run(untrained: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "a"
     medunet.train(bundle, budget_minutes=0.02, restart=True)
     assert (bundle / "models" / "model.pt").is_file()
-    assert (bundle / "work" / "fold0.before-1" / "checkpoint.pt").is_file()
-    assert (bundle / "work" / "fold0" / "checkpoint.pt").is_file()
+    assert (bundle / "work" / "fold0.before-1" / "checkpoint-00003.pt").is_file()
+    assert list((bundle / "work" / "fold0").glob("checkpoint-*.pt"))
 
 
 def test_a_signal_to_all_processes_leaves_a_model(untrained: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_signal_to_all_processes_leaves_a_model(untrained: Path) -> None:
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
     try:
         deadline = time.monotonic() + 120
-        while not (untrained / "work" / "fold0" / "checkpoint.sha256").exists():
+        while not (untrained / "work" / "fold0" / "checkpoint-00001.pt").exists():
             assert run.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from medunet.bundle import open_bundle
 from medunet.errors import InputError
 from medunet.training import open_session, split_cases
-from medunet.training.session import count_patches, default_workers, warn_if_slower
+from medunet.training.session import count_patches, default_workers, lock_run, warn_if_slower
 
 
 def test_patients_are_held_out_and_the_schedule_stays(untrained: Path) -> None:
@@ -24,6 +26,20 @@ def test_folds_cover_all_patients_and_others_are_refused(untrained: Path) -> Non
     assert sorted(held_out) == sorted(case.id for case in cohort.cases)
     with pytest.raises(InputError, match="choose one from 0 to 4"):
         split_cases(cohort, 5)
+
+
+def test_one_process_trains_a_fold(tmp_path: Path) -> None:
+    other = (
+        "import pathlib, sys, time; from medunet.training.session import lock_run; "
+        "held = lock_run(pathlib.Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", other, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(InputError, match="another process trains this fold"):
+            lock_run(tmp_path)
+        process.kill()
+    lock_run(tmp_path).close()
 
 
 def test_workers_leave_the_network_its_cores() -> None:

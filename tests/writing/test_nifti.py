@@ -8,9 +8,9 @@ import pytest
 from medunet.errors import ResourceError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
-from medunet.reading import read_mask
+from medunet.reading import read_mask, read_volume
 from medunet.records import whole_file
-from medunet.writing import write_nifti
+from medunet.writing import write_image, write_nifti
 
 TABLE = LabelTable.from_names(["a", "b"])
 
@@ -56,3 +56,21 @@ def test_what_reads_back_otherwise_is_not_left_behind(tmp_path: Path) -> None:
     ):
         write_nifti(mask, part, lambda *_: other)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize("components", [1, 3])
+def test_an_image_comes_back_in_its_type(tmp_path: Path, dtype: type, components: int) -> None:
+    voxels = np.random.default_rng(0).integers(0, 99, (components, 5, 4, 3)).astype(dtype)
+    grid = Grid((5, 4, 3), np.array([[1, 0, 0, 0], [0, 1, 0.4, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]]))
+    read: list[np.dtype] = []
+
+    def read_image(path: Path) -> tuple[np.ndarray, Grid]:
+        volume = read_volume(path)
+        read.append(volume.voxels.dtype)
+        return volume.voxels, volume.grid
+
+    write_image(voxels, grid, tmp_path / "i.nii.gz", read_image)
+    assert read == [dtype]
+    with pytest.raises(ResourceError, match="differs from what was written"):
+        write_image(voxels, grid, tmp_path / "i.nii.gz", lambda _: (voxels + 1, grid))

@@ -1,0 +1,36 @@
+"""`medunet cohort`: what is done with a cohort beside training on it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medunet import api
+from medunet.cli.arguments import ChannelsOption, CohortArgument, ObjectsOption
+from medunet.cli.screen import screen
+
+app = typer.Typer(help="Bring a cohort into the layout of another tool.", no_args_is_help=True)
+
+
+@app.callback()
+def _name_the_command() -> None:
+    """Keep `export` a command of its own while it is the only one."""
+
+
+@app.command()
+def export(
+    cohort: CohortArgument,
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.", show_default=False)],
+    layout: Annotated[str, typer.Option("--format", metavar="nnunet|msd", help="Whose layout.", show_default=False)],
+    channels: ChannelsOption = "",
+    objects: ObjectsOption = False,
+) -> None:
+    """Write a cohort as NIfTI, and pictures as PNG, in the layout of nnU-Net or the Medical Segmentation Decathlon."""
+    from medunet.reading import unpack_archives  # brings pydantic, which --help doesn't need
+
+    with screen(), unpack_archives([cohort]) as (path,):
+        found = api.export_cohort(
+            path, output, layout, channels=channels.split(",") if channels else None, objects=objects
+        )
+    labels = ", ".join(found.labels.names)
+    print(f"wrote {output}: {len(found.cases)} cases of {', '.join(found.channels)} with the labels {labels}")

@@ -1,0 +1,240 @@
+"""Write a cohort in the layout of nnU-Net or of the Medical Segmentation Decathlon."""
+
+import csv
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medunet.cohort.cases import Case, Cohort, check_ids, limit_folds, read_channel, read_label
+from medunet.cohort.datasets import NAME, name_channels
+from medunet.cohort.lists import TABLE, guess_modality
+from medunet.errors import InputError, LabelError
+from medunet.geometry import ACCEPTED_MM, Affine, Grid, check_same_grid, measure_displacement
+from medunet.progress import track
+from medunet.reading import read_mask, read_volume
+from medunet.records import suggest, whole_folder, write_json
+from medunet.writing import write_grey, write_image, write_nifti, write_picture
+
+LOGGER = logging.getLogger(__name__)
+Voxels = npt.NDArray[np.generic]
+Resample = Callable[[Voxels, Affine, Grid], npt.NDArray[np.float32]]
+"""Brings an image (C, I, J, K) from the grid of an affine to another one."""
+LAYOUTS = ("nnunet", "msd")
+TITLES = {"CT": "CT", "PT": "PET", "US": "US"}
+"""DICOM modality to what both layouts call it."""
+SCHEMES = ("ct", "nonorm", "zscore", "rescale_to_0_1", "rgb_to_0_1")
+"""Channel names by which nnU-Net chooses how to normalise; all others get z-scores. Source: nnU-Net 2.8.1,
+preprocessing/normalization/map_channel_name_to_normalization.py."""
+FOLDER = re.compile(r"Dataset\d{3}_.+")
+"""How nnU-Net wants a dataset to be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A case as it was written.
+
+    Attributes:
+        case: what it was.
+        titles: of its components.
+        images: its files, relative to the dataset.
+        label: likewise, "" where it has none.
+        grid: of all of them.
+    """
+
+    case: Case
+    titles: tuple[str, ...]
+    images: tuple[str, ...]
+    label: str
+    grid: Grid
+
+
+def export_cohort(cohort: Cohort, folder: Path, layout: str, resample: Resample) -> None:
+    """Write a cohort as a new folder, whole or not at all.
+
+    Images and labels lie on the grid of the first channel, to which channels on other grids are resampled. nnU-Net
+    has a file for each component of each channel, the Decathlon one file with all of them. Images without a label
+    go to `imagesTs`. A table, `cases.csv`, names the patient and the files of each case, and `splits_final.json`
+    holds the folds, if the cohort has some.
+
+    Args:
+        cohort: with absolute paths.
+        folder: to be made.
+        layout: of `LAYOUTS`.
+        resample: brings a channel to the grid of the first.
+
+    Raises:
+        OutputExistsError: the folder exists.
+        InputError: the layout is unknown or can't hold such a cohort, or cases differ in components.
+        LabelError: no case has a label, or a label's name means something else in the layout.
+        MedunetError: a case can't be read.
+    """
+    _check_layout(cohort, layout, folder)
+    cohort = limit_folds(cohort, str(folder))
+    with whole_folder(folder) as part:
+        for place in ("imagesTr", "imagesTs", "labelsTr"):
+            (part / place).mkdir()
+        written = [
+            _write_case(cohort, case, part, layout, resample)
+            for case in track(cohort.cases, "writing cases", len(cohort.cases))
+        ]
+        for item in written:
+            if item.titles != written[0].titles or item.grid.unit != written[0].grid.unit:
+                raise InputError(
+                    f"case {item.case.id}",
+                    f"its images have {len(item.titles)} components in {item.grid.unit}",
+                    "make all cases alike, or leave it out",
+                    f"{len(written[0].titles)} in {written[0].grid.unit}, as of {written[0].case.id}",
+                )
+        labelled, bare = ([item for item in written if bool(item.label) == wanted] for wanted in (True, False))
+        describe = _describe_nnunet if layout == "nnunet" else _describe_decathlon
+        write_json(part / NAME, describe(cohort, labelled, bare))
+        _write_table(part / TABLE, written)
+        if cohort.folds:
+            write_json(part / "splits_final.json", _make_splits(cohort.folds, labelled))
+        if not bare:
+            (part / "imagesTs").rmdir()
+    if layout == "nnunet" and not FOLDER.fullmatch(folder.name):
+        LOGGER.info("nnU-Net looks for it in its nnUNet_raw, called like Dataset001_%s", folder.name)
+
+
+def _check_layout(cohort: Cohort, layout: str, folder: Path) -> None:
+    if layout not in LAYOUTS:
+        raise InputError(f"--format {layout}", "there is no such layout", suggest(layout, list(LAYOUTS)))
+    check_ids(cohort.cases, str(folder))
+    if all(case.label is None for case in cohort.cases):
+        raise LabelError(folder, "none of its cases has a label", "add labels")
+    for name in cohort.labels.names:
+        if name in ("background", "ignore") or name.isdecimal():
+            raise LabelError(f"the label '{name}'", "its name means something else in a dataset.json", "rename it")
+    kinds = {guess_modality(_make_title(name, cohort)) for name in cohort.channels}
+    if layout == "msd" and len(kinds) > 1:
+        raise InputError(
+            f"--format {layout}",
+            f"its channels are {', '.join(sorted(kinds))}, which would share one file",
+            "choose nnunet, or one of them with --channels",
+        )
+
+
+def _make_title(channel: str, cohort: Cohort) -> str:
+    """What a channel is called in a dataset.json: CT exactly if it is in HU, since nnU-Net clips such a one."""
+    modality = cohort.modalities[channel]
+    title = TITLES.get(modality, channel)
+    mistaken = title.casefold() in SCHEMES or guess_modality(title) not in ("MR", modality)
+    return f"{modality} {title}" if mistaken and modality not in TITLES else title
+
+
+def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: Resample) -> _Written:
+    reference = read_channel(case, cohort.channels[0])
+    grid = reference.grid
+    ending = ".nii.gz" if grid.unit == "mm" else ".png"
+    if layout == "msd" and ending == ".png":
+        raise InputError(f"case {case.id}", "it is a picture, and the Decathlon has NIfTI only", "choose nnunet")
+    images = [reference.voxels, *(_match(case, name, grid, resample) for name in cohort.channels[1:])]
+    titles = [
+        _make_title(name, cohort)
+        for name, image in zip(cohort.channels, images, strict=True)
+        for _ in range(len(image))
+    ]
+    stem = f"{'imagesTr' if case.label else 'imagesTs'}/{case.id}"
+    if layout == "nnunet":
+        files = {
+            f"{stem}_{n:04d}{ending}": voxels[None] for n, voxels in enumerate(v for image in images for v in image)
+        }
+    else:
+        files = {stem + ending: _join(images)}
+    for name, voxels in files.items():
+        _write_voxels(voxels, grid, part / name)
+    label = f"labelsTr/{case.id}{ending}" if case.label else ""
+    if label:
+        mask = read_label(cohort, case, grid, reference.source.frame_of_reference_uid)
+        write = write_nifti if ending == ".nii.gz" else write_picture
+        write(mask, part / label, lambda path, _: read_mask(path, grid, mask.table))
+    else:
+        LOGGER.warning("%s: it has no label, so its images go to imagesTs", case.id)
+    return _Written(case, tuple(titles), tuple(files), label, grid)
+
+
+def _match(case: Case, channel: str, grid: Grid, resample: Resample) -> Voxels:
+    """A channel on the grid of the first."""
+    volume = read_channel(case, channel)
+    if grid.unit == "px" or volume.grid.unit == "px":
+        check_same_grid(volume.grid, grid, volume.source.path, "the first channel")
+    if measure_displacement(volume.grid, grid) <= ACCEPTED_MM:
+        return volume.voxels
+    LOGGER.info("%s: %s is resampled to the grid of the first channel", case.id, channel)
+    return resample(volume.voxels, volume.grid.affine, grid)
+
+
+def _join(images: Sequence[Voxels]) -> Voxels:
+    joined = np.concatenate(images)
+    return joined.astype(np.float32, copy=False) if joined.dtype.kind == "f" else joined
+
+
+def _write_voxels(voxels: Voxels, grid: Grid, path: Path) -> None:
+    if grid.unit == "px":
+        write_grey(voxels[0], path, lambda part: read_volume(part).voxels[0])
+    else:
+        write_image(voxels, grid, path, _read_back)
+
+
+def _read_back(path: Path) -> tuple[Voxels, Grid]:
+    volume = read_volume(path)
+    return volume.voxels, volume.grid
+
+
+def _describe_nnunet(cohort: Cohort, labelled: list[_Written], _: list[_Written]) -> dict[str, Any]:
+    first = labelled[0]
+    content: dict[str, Any] = {
+        "channel_names": {str(n): title for n, title in enumerate(first.titles)},
+        "labels": {"background": 0} | {label.name: label.value for label in cohort.labels.labels},
+        "numTraining": len(labelled),
+        "file_ending": ".nii.gz" if first.grid.unit == "mm" else ".png",
+    }
+    if not all(item.grid.is_orthogonal for item in labelled):
+        # nnU-Net's first choice, ITK, refuses sheared grids.
+        content["overwrite_image_reader_writer"] = "NibabelIO"
+    return content
+
+
+def _describe_decathlon(cohort: Cohort, labelled: list[_Written], bare: list[_Written]) -> dict[str, Any]:
+    titles = labelled[0].titles
+    return {
+        "name": "cohort",
+        "description": "",
+        "reference": "",
+        "licence": "",
+        "release": "",
+        "tensorImageSize": "3D" if len(titles) == 1 else "4D",
+        "modality": {str(n): title for n, title in enumerate(titles)},
+        "labels": {"0": "background"} | {str(label.value): label.name for label in cohort.labels.labels},
+        "numTraining": len(labelled),
+        "numTest": len(bare),
+        "training": [{"image": f"./{item.images[0]}", "label": f"./{item.label}"} for item in labelled],
+        "test": [f"./{item.images[0]}" for item in bare],
+    }
+
+
+def _write_table(path: Path, written: list[_Written]) -> None:
+    titles, images = written[0].titles, written[0].images
+    names = name_channels(list(titles)) if len(images) == len(titles) else ("image",)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(["id", "patient", *names, "label"])
+        table.writerows([item.case.id, item.case.patient, *item.images, item.label] for item in written)
+
+
+def _make_splits(folds: tuple[tuple[str, ...], ...], labelled: list[_Written]) -> list[dict[str, list[str]]]:
+    """nnU-Net's form: the cases of each fold that are trained on and held out."""
+    return [
+        {
+            key: [item.case.id for item in labelled if (item.case.patient in fold) == held_out]
+            for key, held_out in (("train", False), ("val", True))
+        }
+        for fold in folds
+    ]

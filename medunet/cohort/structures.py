@@ -1,0 +1,136 @@
+"""Which structure of an RTSTRUCT or segment of a DICOM SEG is which label."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from medunet.cohort.cases import Case, Cohort, LabelSource
+from medunet.errors import LabelError
+from medunet.reading import LabelFile, find_modality, read_label_file
+from medunet.records import suggest
+
+LOGGER = logging.getLogger(__name__)
+Rois = dict[str, str]
+"""For each label the name of its structure in one file."""
+
+
+def name_cases(cohort: Cohort, path: Path) -> Cohort:
+    """Fill in the `rois` of listed cases by the aliases of the cohort, which aren't needed from then on.
+
+    Args:
+        cohort: as listed.
+        path: of the list, for messages.
+
+    Raises:
+        LabelError: a file has no structure for a label, or several; an alias names no label.
+    """
+    if not cohort.aliases:
+        return cohort
+    _check_aliases(cohort.aliases, cohort.labels.names, path)
+    cases = tuple(_name_case(case, cohort) for case in cohort.cases)
+    return cohort.model_copy(update={"cases": cases, "aliases": {}})
+
+
+def _name_case(case: Case, cohort: Cohort) -> Case:
+    label = case.label
+    if label is None or not find_modality(label.path):
+        return case
+    open_names = [name for name in cohort.labels.names if name not in label.rois]
+    rois = match_structures(read_label_file(label.path), open_names, cohort.aliases) | label.rois
+    return case.model_copy(update={"label": LabelSource(path=label.path, rois=rois)})
+
+
+def name_labels(
+    path: Path, files: list[LabelFile], labels: tuple[str, ...], aliases: Mapping[str, str]
+) -> dict[str, Rois]:
+    """The structures of each file of a tree, by the path of the file; all of them have the same labels, in order.
+
+    Labels and aliases decide, where some are given, and structures that neither fit are left out. Without them
+    structures with the same names in all files are labels of these names, and a single structure whose name differs
+    only in case or in its last words (GTV_CT, GTV_PET) makes one label of the common beginning.
+
+    Args:
+        path: of the tree.
+        files: of labels.
+        labels: names that are wanted; those of the aliases if empty.
+        aliases: name or pattern of a structure to its label.
+
+    Raises:
+        LabelError: there are no files, they name structures differently, or lack one.
+    """
+    if not files:
+        raise LabelError(path, "no RTSTRUCT or SEG fits any image", "add one, or list label maps in a cohort.json")
+    labels = labels or tuple(dict.fromkeys(aliases.values()))
+    if labels:
+        _check_aliases(aliases, labels, path)
+        return {item.path: match_structures(item, labels, aliases) for item in files}
+    return _find_names(files)
+
+
+def _check_aliases(aliases: Mapping[str, str], labels: tuple[str, ...], path: Path) -> None:
+    for alias, label in aliases.items():
+        if label not in labels:
+            raise LabelError(path, f"the alias '{alias}' is of no label '{label}'", suggest(label, list(labels)))
+
+
+def match_structures(file: LabelFile, labels: Iterable[str], aliases: Mapping[str, str]) -> Rois:
+    """The structure of each label: the one of its name, else the one that fits the first alias that any fits.
+
+    Case doesn't matter; `*`, `?` and `[abc]` stand for any characters, any one, and one of these.
+
+    Raises:
+        LabelError: none or several fit.
+    """
+    rois: Rois = {}
+    for label in labels:
+        patterns = [label, *(alias for alias, meant in aliases.items() if meant == label)]
+        fitting = next(filter(None, ([name for name in file.names if _fits(name, item)] for item in patterns)), [])
+        if len(fitting) != 1:
+            found = f"its structures {', '.join(fitting)} all fit" if fitting else "no structure fits"
+            raise LabelError(
+                file.path,
+                f"{found} the label '{label}' (there are {', '.join(file.names) or 'none'})",
+                "name the right one before the others in aliases, or in the rois of this case",
+            )
+        rois[label] = fitting[0]
+    return rois
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatchcase(name.strip().lower(), pattern.strip().lower())
+
+
+def _find_names(files: list[LabelFile]) -> dict[str, Rois]:
+    for item in files:
+        if not item.names:
+            raise LabelError(item.path, "it declares no structure", "export it again or take it away")
+    odd = next((item for item in files if set(item.names) != set(files[0].names)), None)
+    if odd is None:
+        return {item.path: {name: name for name in sorted(item.names)} for item in files}
+    common = _find_common_start(sorted({name for item in files for name in item.names}))
+    if common and all(len(item.names) == 1 for item in files):
+        LOGGER.info("structures named %s… make the label %s", common, common)
+        return {item.path: {common: item.names[0]} for item in files}
+    raise LabelError(
+        odd.path,
+        f"its structures are {', '.join(odd.names)}, those of {files[0].path} are {', '.join(files[0].names)}",
+        "say which make a label by aliases in a cohort.json",
+    )
+
+
+def _find_common_start(names: list[str]) -> str:
+    """Words with which all names start, in any case, spelt as in the first; GTVp and GTVn share none."""
+    length = 0
+    for characters in zip(*names, strict=False):
+        if len({character.lower() for character in characters}) > 1:
+            break
+        length += 1
+    while length and any(_is_within_word(name, length) for name in names):
+        length -= 1
+    return names[0][:length].rstrip("_- .")
+
+
+def _is_within_word(name: str, position: int) -> bool:
+    pair = name[position - 1 : position + 1]
+    return len(pair) == 2 and (pair.isalpha() or pair.isdigit())

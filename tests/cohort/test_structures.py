@@ -1,0 +1,121 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from phantoms import PhantomSize, make_cohort
+from pydicom import Dataset, dcmread
+
+from medunet.cohort import find_cohort, read_channel, read_label
+from medunet.cohort.structures import match_structures
+from medunet.errors import LabelError
+from medunet.reading import LabelFile
+
+
+def make_file(*names: str) -> LabelFile:
+    return LabelFile("x.dcm", "RTSTRUCT", "A", "", "", (), names)
+
+
+@pytest.mark.parametrize(
+    ("names", "aliases", "found"),
+    [
+        (("Body", "tumor"), {"GTV*": "tumor"}, "tumor"),
+        (("Body", "Tumor "), {}, "Tumor "),
+        (("BODY", "gtv_1 primary"), {"GTV*": "tumor"}, "gtv_1 primary"),
+        (("GTVp", "GTVn"), {"GTVp": "tumor", "GTV*": "tumor"}, "GTVp"),
+        (("GTV [old]", "Body"), {"GTV [old]": "tumor"}, "GTV [old]"),
+        (("GTV", "LN 1"), {"LN*": "node", "GTV?": "tumor", "G*": "tumor"}, "GTV"),
+    ],
+)
+def test_the_name_goes_first_and_then_aliases_in_their_order(
+    names: tuple[str, ...], aliases: dict[str, str], found: str
+) -> None:
+    assert match_structures(make_file(*names), ["tumor"], aliases) == {"tumor": found}
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("Body", "LN"), r"x.dcm: no structure fits the label 'tumor' \(there are Body, LN\)"),
+        ((), r"there are none"),
+        (("GTVp", "Body", "GTVn"), r"its structures GTVp, GTVn all fit the label 'tumor'"),
+    ],
+)
+def test_none_or_several_are_refused_with_all_names(names: tuple[str, ...], words: str) -> None:
+    with pytest.raises(LabelError, match=words):
+        match_structures(make_file(*names), ["tumor"], {"GTV*": "tumor"})
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Two patients with one drawn structure, called GTV_1 and gtv primary, and one that is declared only."""
+    folder = tmp_path / "tree"
+    make_cohort(folder, 2, PhantomSize((16, 14, 8), (20.0, 22.0, 30.0)))
+    for patient, name in zip(sorted(folder.iterdir()), ("GTV_1", "gtv primary"), strict=True):
+        dataset = dcmread(patient / "contours.dcm")
+        item = dataset.StructureSetROISequence[0]
+        item.ROIName = name
+        body = Dataset()
+        body.ROINumber, body.ROIName, body.ROIGenerationAlgorithm = item.ROINumber + 1, "Body", "MANUAL"
+        dataset.StructureSetROISequence.append(body)
+        dataset.save_as(patient / "contours.dcm")
+    return folder
+
+
+def describe(folder: Path, **content: Any) -> Path:
+    path = folder / "cohort.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_tree_is_named_by_aliases(tree: Path) -> None:
+    with pytest.raises(LabelError, match=r"by aliases in a cohort\.json"):
+        find_cohort(tree)
+    describe(tree, cases=".", aliases={"GTV*": "tumor"}, folds=[["PH-0000"], ["PH-0001"]])
+    cohort = find_cohort(tree)
+    assert cohort.labels.names == ("tumor",)
+    assert cohort.folds == (("PH-0000",), ("PH-0001",))
+    assert [case.label and case.label.rois for case in cohort.cases] == [{"tumor": "GTV_1"}, {"tumor": "gtv primary"}]
+    for case in cohort.cases:
+        assert read_label(cohort, case, read_channel(case, "ct").grid).voxels.any()
+
+
+def test_labels_of_a_tree_choose_structures_and_channels_get_their_modality(tree: Path) -> None:
+    path = describe(
+        tree.parent,
+        cases="tree",
+        labels=["body", "tumor"],
+        aliases={"GTV*": "tumor"},
+        channels=["plan"],
+        modalities={"plan": "CT"},
+    )
+    cohort = find_cohort(path)
+    assert cohort.channels == ("plan",)
+    assert [case.label and case.label.rois["body"] for case in cohort.cases] == ["Body", "Body"]
+    describe(tree.parent, cases="tree", labels=["body"], aliases={"GTV*": "tumour"})
+    with pytest.raises(LabelError, match=r"the alias 'GTV\*' is of no label 'tumour'"):
+        find_cohort(path)
+    describe(tree.parent, cases="tree", labels=["node"])
+    with pytest.raises(LabelError, match=r"no structure fits the label 'node' \(there are GTV_1, Body\)"):
+        find_cohort(path)
+
+
+def test_aliases_hold_for_listed_cases_unless_their_rois_say_otherwise(tree: Path) -> None:
+    cases: list[dict[str, Any]] = [
+        {
+            "id": name,
+            "patient": name,
+            "channels": {"ct": {"path": f"{name}/CT"}},
+            "label": {"path": f"{name}/contours.dcm"},
+        }
+        for name in ("PH-0000", "PH-0001")
+    ]
+    cases[1]["label"]["rois"] = {"tumor": "Body"}
+    content = {"channels": ["ct"], "modalities": {"ct": "CT"}, "labels": ["tumor"], "aliases": {"GTV*": "tumor"}}
+    cohort = find_cohort(describe(tree, **content, cases=cases))
+    assert [case.label and case.label.rois for case in cohort.cases] == [{"tumor": "GTV_1"}, {"tumor": "Body"}]
+    assert cohort.aliases == {}
+    (tree / "cases.csv").write_text("id,patient,ct,label\na,A,PH-0000/CT,PH-0000/contours.dcm\n")
+    cohort = find_cohort(describe(tree, cases="cases.csv", labels=["tumor"], aliases={"GTV*": "tumor"}))
+    assert cohort.cases[0].label is not None
+    assert cohort.cases[0].label.rois == {"tumor": "GTV_1"}
