@@ -11,6 +11,7 @@ import math
 import os
 import resource
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -130,8 +131,13 @@ class Worker:
         return buffer
 
     def _lose(self) -> WorkerError:
-        code = self._process.wait() if self._process else 0
+        code = 0
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(1)
         self.stop()
+        if code == -signal.SIGXCPU:
+            return WorkerError("it took more time than it may")
         return WorkerError(f"it died with {f'signal {-code}' if code < 0 else f'exit code {code}'}")
 
     def stop(self) -> None:

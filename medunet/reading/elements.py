@@ -72,7 +72,8 @@ REPEATED = {
         "ContentDate",
     )
 }
-"""Elements of plain ASCII that most slices of a series share: they are made into values once."""
+SHORT = 256
+"""Elements of plain ASCII that most slices of a series share, of as many bytes: they are made into values once."""
 ITEMS, ELEMENTS, FRAGMENTS = "items", "elements", "fragments"
 """What values and items hold."""
 _Elements = dict[BaseTag, Any]
@@ -104,7 +105,7 @@ def read_dataset(path: Path | str) -> FileDataset:
             except _NeedsMoreError:
                 if length >= MOST_BYTES:
                     raise ValueError(f"its header is longer than {MOST_BYTES} bytes") from None
-                length *= 16
+                length = min(16 * length, MOST_BYTES)
 
 
 def _parse(data: bytes, size: int, path: str) -> FileDataset:
@@ -214,7 +215,7 @@ class _Walk:
             name, end = self._find_end(tag, name, length, start)
         elif end > len(self.data):
             self.require(end)
-        if tag in REPEATED and end > start:
+        if tag in REPEATED and 0 < length <= SHORT:
             element = _convert(tag, name, self.data[start:end], self.implicit, self.little)
             elements[element.tag] = element
             return end

@@ -1,9 +1,9 @@
 """Decode the slices of a series in their order."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydicom.uid import HTJ2K, JPEG2000, JPEGLSNearLossless
 
@@ -12,11 +12,14 @@ from medunet.reading.elements import read_dataset
 from medunet.reading.frames import describe_frames
 from medunet.reading.headers import Header
 from medunet.reading.stored import Array, open_stored
-from medunet.reading.workers import take_ahead
+from medunet.reading.workers import MOST_WORKERS
 
 LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
 """Transfer syntaxes that may lose, whether or not the header says so."""
 GREY = ("MONOCHROME1", "MONOCHROME2")
+AHEAD = 2 * MOST_WORKERS
+"""Slices that are begun before the one that is waited for is there."""
+T = TypeVar("T")
 _Head = tuple[int, str, Any, Any, tuple[str, ...]]
 
 
@@ -50,8 +53,24 @@ def decode_slices(headers: list[Header]) -> Iterator[Slice]:
     Raises:
         SeriesError: a slice can't be decoded exactly.
     """
-    for head, pixels in take_ahead(_open_slices(headers)):
+    for head, pixels in _take_ahead(_open_slices(headers)):
         yield Slice(*head, pixels)
+
+
+def _take_ahead(opened: Iterable[tuple[T, Callable[[], Array]]]) -> Iterator[tuple[T, Array]]:
+    """Wait for arrays in their order, while those that follow are worked on already.
+
+    Args:
+        opened: for each array what belongs to it, and what waits for it.
+    """
+    waiting: deque[tuple[T, Callable[[], Array]]] = deque()
+    for item in opened:
+        waiting.append(item)
+        if len(waiting) > AHEAD:
+            head, wait = waiting.popleft()
+            yield head, wait()
+    for head, wait in waiting:
+        yield head, wait()
 
 
 def _open_slices(headers: list[Header]) -> Iterator[tuple[_Head, Callable[[], Array]]]:
@@ -81,7 +100,7 @@ def read_planes(file: Any, path: str, frames: list[int]) -> Iterator[Array]:
         SeriesError: the file doesn't hold all its frames, or one can't be decoded exactly.
     """
     stored = open_stored(file, path)
-    for _, pixels in take_ahead((frame, stored.read(frame)) for frame in frames):
+    for _, pixels in _take_ahead((frame, stored.read(frame)) for frame in frames):
         yield pixels
 
 

@@ -7,12 +7,10 @@ decode at the same time. A fork (a worker of torch's DataLoader) starts its own.
 import os
 import queue
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +28,6 @@ MEMORY, MEMORY_OF_BYTE = 1 << 30, 4
 TYPES = {"|i1", "|u1", *(f"<{kind}{size}" for kind in "iuf" for size in (2, 4, 8))}
 """Arrays that an answer may hold."""
 Array = npt.NDArray[np.generic]
-T = TypeVar("T")
 
 
 class WorkError(Exception):
@@ -75,22 +72,6 @@ def read_by_itk(path: Path, size: int, reader: str = "", components: int = 1) ->
         raise InputError(path, f"it can't be read ({error})", "restore the file") from None
 
 
-def take_ahead(opened: Iterable[tuple[T, Callable[[], Array]]]) -> Iterator[tuple[T, Array]]:
-    """Wait for arrays in their order, while those that follow are worked on already.
-
-    Args:
-        opened: for each array what belongs to it, and what waits for it.
-    """
-    waiting: deque[tuple[T, Callable[[], Array]]] = deque()
-    for item in opened:
-        waiting.append(item)
-        if len(waiting) > 2 * _count_workers():
-            head, wait = waiting.popleft()
-            yield head, wait()
-    for head, wait in waiting:
-        yield head, wait()
-
-
 def _count_workers() -> int:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return min(cores, MOST_WORKERS)
@@ -127,9 +108,12 @@ class _Pool:
 
 
 def _make_array(record: Record, data: bytearray) -> Array:
-    if record["type"] not in TYPES:
-        raise WorkError(f"values of the type {record['type']}")
-    return np.frombuffer(data, record["type"]).reshape(record["shape"])
+    try:
+        if record["type"] not in TYPES:
+            raise TypeError(record["type"])
+        return np.frombuffer(data, record["type"]).reshape(record["shape"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WorkError(f"the answer makes no sense ({error})") from None
 
 
 @cache

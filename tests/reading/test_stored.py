@@ -41,7 +41,7 @@ def test_values_are_those_that_pydicom_decodes() -> None:
             dataset.pixel_array_options(decoding_plugin=PLUGINS[dataset.file_meta.TransferSyntaxUID])
         assert np.array_equal(np.array(found).reshape(dataset.pixel_array.shape), dataset.pixel_array), path
         compared += 1
-    assert compared > 40
+    assert compared > 20
 
 
 def enlarge(dataset: Dataset, _: int) -> None:

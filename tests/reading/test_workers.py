@@ -1,5 +1,4 @@
 import multiprocessing
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from pydicom.uid import JPEGLSLossless
 
 from medunet.errors import InputError
 from medunet.reading import read_volume
-from medunet.reading.workers import WorkError, read_by_itk, submit, take_ahead
+from medunet.reading.workers import WorkError, read_by_itk, submit
 
 
 def test_a_file_that_crashes_itk_is_refused(tmp_path: Path) -> None:
@@ -33,23 +32,6 @@ def test_a_refusal_is_an_error_with_its_words() -> None:
     job = {"work": "decode", "syntax": str(JPEGLSLossless), "plugin": "pyjpegls", "image": {}}
     with pytest.raises(WorkError, match="Bits Allocated"):
         submit(job, b"no stream", 100)()
-
-
-def test_what_follows_the_first_failure_is_not_opened() -> None:
-    opened: list[int] = []
-
-    def open_all() -> Iterator[tuple[int, Callable[[], np.ndarray]]]:
-        for n in range(100):
-            opened.append(n)
-            yield n, lambda n=n: np.array(6 // (3 - n))
-
-    taken = []
-    with pytest.raises(ZeroDivisionError):
-        taken += [(n, int(value)) for n, value in take_ahead(open_all())]
-    assert max(opened) < 20
-    assert [(n, int(value)) for n, value in take_ahead((n, lambda n=n: np.array(n)) for n in range(30))] == [
-        (n, n) for n in range(30)
-    ]
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork")
