@@ -7,7 +7,7 @@ from typing import Any
 from pydicom.errors import InvalidDicomError
 
 from medunet.errors import LabelError, refuse_damage
-from medunet.reading.headers import read_dataset
+from medunet.reading.elements import read_dataset
 
 RTSTRUCT, SEG = "RTSTRUCT", "SEG"
 
@@ -38,8 +38,7 @@ class LabelFile:
 def find_modality(path: Path | str) -> str:
     """Modality of a DICOM file, "" where it is none or can't be read."""
     try:
-        dataset = read_dataset(path, pixels=False)
-        return str(dataset.get("Modality") or "")
+        return str(read_dataset(path).get("Modality") or "")
     # pydicom raises whatever it likes for a damaged file; whoever reads it whole is told.
     except Exception:
         return ""

@@ -16,6 +16,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from medunet.errors import GeometryError, InputError
 from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, Shape, flip_lps_ras, measure_displacement
+from medunet.reading.workers import read_by_itk
 
 SCALES = {"meter": 1000.0, "micron": 0.001, "mm": 1.0, "unknown": 1.0}
 """Length of a unit of NIfTI's xyzt_units in mm."""
@@ -27,6 +28,8 @@ HEADER_BYTES = 1 << 20
 """A text header that is longer is refused."""
 SPACES = {"right-anterior-superior", "left-anterior-superior", "left-posterior-superior", "ras", "las", "lps"}
 """Spaces of NRRD that are tied to the patient; ITK takes any other one, and none, for the last of these."""
+LARGEST_TYPE, MOST_COMPRESSION = 8, 1032
+"""Bytes of a voxel at most, and of what zlib makes of a byte at most (zlib.net/zlib_tech.html)."""
 COMPONENTS = 16
 """A file of more volumes is taken for a time series."""
 Form = Literal["sform", "qform"]
@@ -169,25 +172,20 @@ def read_itk(path: Path) -> Read:
         InputError: it is damaged, no volume of one channel, or takes its voxels from elsewhere.
         GeometryError: no affine follows from its header.
     """
-    import SimpleITK  # loading it takes a third of a second, which NIfTI and DICOM don't need
-
     if os.fsencode(path) != str(path).encode(errors="replace"):
         # ITK would end the process.
         raise InputError(path, "its name can't be given to ITK in this locale", "run in a UTF-8 locale, or rename it")
     fields = _read_fields(path)
     _check_data_file(path, fields)
     _check_place(path, fields)
-    try:
-        image = SimpleITK.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(path, f"it can't be read ({str(error).strip().splitlines()[-1]})", "restore it") from None
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        found = f"it has {image.GetDimension()} axes and {image.GetNumberOfComponentsPerPixel()} channels"
+    place, stored = read_by_itk(path, _count_voxels(path, fields) * LARGEST_TYPE)
+    if place["axes"] != 3 or place["components"] != 1:
+        found = f"it has {place['axes']} axes and {place['components']} channels"
         raise InputError(path, f"{found}, not one volume", "give a grey volume")
-    voxels = _check_values(SimpleITK.GetArrayFromImage(image), path).transpose(2, 1, 0)
+    voxels = _check_values(stored, path).transpose(2, 1, 0)
     affine = np.eye(4)
-    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
-    affine[:3, 3] = image.GetOrigin()
+    affine[:3, :3] = np.array(place["direction"]).reshape(3, 3) * np.array(place["spacing"])
+    affine[:3, 3] = place["origin"]
     try:
         return voxels[None], Grid(voxels.shape, flip_lps_ras(affine)), ()
     except GeometryError as error:
@@ -208,6 +206,20 @@ def _read_fields(path: Path) -> dict[str, str]:
         if "elementdatafile" in fields:
             break  # voxels follow
     return fields
+
+
+def _count_voxels(path: Path, fields: dict[str, str]) -> int:
+    """Voxels that a NRRD or MHA header declares, as many as its file can hold."""
+    text = fields.get("sizes", fields.get("dimsize", ""))
+    try:
+        count = math.prod(int(size) for size in text.split())
+    except ValueError:
+        count = 0
+    data = path.with_name(fields.get("elementdatafile", fields.get("datafile", "")) or path.name)
+    held = (data if data.is_file() else path).stat().st_size * MOST_COMPRESSION
+    if not 1 <= count <= held:
+        raise InputError(path, f"it declares the size '{text}' and holds at most {held} voxels", "restore the file")
+    return count
 
 
 def _check_data_file(path: Path, fields: dict[str, str]) -> None:

@@ -95,7 +95,7 @@ def _check_encoding(dataset: Any, path: Path | str) -> None:
         raise LabelError(path, f"its encoding {syntax.name} is not read", "convert it to Explicit VR Little Endian")
     frames, declared = len(dataset.get(PER_FRAME) or []), dataset.get("NumberOfFrames")
     wanted = -(-frames * int(dataset.Rows) * int(dataset.Columns) * bits // 8)
-    found = len(dataset.get("PixelData") or b"")
+    found = dataset.get_item("PixelData", keep_deferred=True).length if "PixelData" in dataset else 0
     if frames == 0 or frames != declared or (found < wanted and not syntax.is_compressed):
         raise LabelError(path, f"it declares {declared} frames, describes {frames} and holds {found} bytes", _AGAIN)
     if kind == "FRACTIONAL":

@@ -24,8 +24,9 @@ from medunet.errors import MissingInputError, SeriesError, independent, refuse_d
 from medunet.geometry import ACCEPTED_MM, Grid
 from medunet.progress import track
 from medunet.reading.copies import drop_copies
+from medunet.reading.elements import read_dataset
 from medunet.reading.frames import PER_FRAME, read_frames
-from medunet.reading.headers import Header, read_dataset, read_header, sort_headers
+from medunet.reading.headers import Header, read_header, sort_headers
 from medunet.reading.label_files import RTSTRUCT, SEG, LabelFile, describe_labels
 from medunet.reading.oddities import note_places
 from medunet.reading.phases import stack_headers
@@ -158,7 +159,7 @@ def _list_files(root: Path) -> list[Path]:
 def _read_dataset(path: Path) -> Any:
     """A dataset without pixels, or the reason why the file is set aside."""
     try:
-        dataset = read_dataset(path, pixels=False)
+        dataset = read_dataset(path)
     except InvalidDicomError:
         if path.suffix.lower() == ".dcm":
             raise SeriesError(path, "it is called .dcm but is no DICOM file", "restore it or take it away") from None
