@@ -167,23 +167,23 @@ def write_cohort(path: Path, cohort: Cohort) -> None:
     """
     cases = []
     for case in cohort.cases:
-        for source in filter(None, (*case.channels.values(), case.label)):
-            _check_text(source.path)
         channels = {
-            name: channel.model_copy(update={"path": os.path.abspath(channel.path)})
+            name: channel.model_copy(update={"path": _make_absolute(channel.path)})
             for name, channel in case.channels.items()
         }
-        label = case.label and case.label.model_copy(update={"path": os.path.abspath(case.label.path)})
+        label = case.label and case.label.model_copy(update={"path": _make_absolute(case.label.path)})
         cases.append(case.model_copy(update={"channels": channels, "label": label}))
     write_record(path, cohort.model_copy(update={"cases": tuple(cases)}))
 
 
-def _check_text(path: str) -> None:
+def _make_absolute(path: str) -> str:
+    absolute = os.path.abspath(path)
     try:
-        os.path.abspath(path).encode("utf-8")
+        absolute.encode("utf-8")
     except UnicodeEncodeError:
         remedy = "rename it, or run in a UTF-8 locale, such as LC_ALL=C.UTF-8"
         raise InputError(ascii(path), "its name can't be written as UTF-8", remedy) from None
+    return absolute
 
 
 def check_cohort(cohort: Cohort, subject: str) -> Cohort:
