@@ -127,4 +127,5 @@ def test_20000_files_need_little_memory(plain: Path, tmp_path: Path) -> None:
     done = run("cohort", "export", folder, tmp_path / "out", "--format", "nnunet", "--channels", "ct")
     assert done.returncode == 0, done.stderr
     check_same(tmp_path / "out", plain)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600_000
+    # Measured: 152,000 KiB; a bare `medunet` with numpy, pydicom and nibabel is most of it.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 300_000
