@@ -69,7 +69,6 @@ class Grid:
         """Volume of one voxel in `unit`³; right for sheared grids too."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
-    @property
     def is_orthogonal(self) -> bool:
         """Whether the axes are perpendicular, so that a rotation and spacings describe the grid."""
         directions = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
