@@ -40,6 +40,7 @@ def read_volume(
     phase: str | None = None,
     assume_rescale: tuple[float, float] | None = None,
     pet: str = "suv",
+    prefer: str | None = None,
 ) -> "Volume":
     """Read a file, or a folder that holds one DICOM series.
 
@@ -49,6 +50,7 @@ def read_volume(
         phase: which image, where a series holds several at the same places.
         assume_rescale: slope and intercept of a CT whose headers lack them.
         pet: "suv" where the headers allow it, or "stored" for the values in their own unit.
+        prefer: "sform" or "qform", where a NIfTI file's two affines disagree.
 
     Returns:
         The volume, (C, I, J, K) with its RAS grid in mm; of a picture with its grid of pixels.
@@ -60,7 +62,7 @@ def read_volume(
     from medunet.reading import read_volume as read
     from medunet.records import check_record
 
-    options = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet}
+    options = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet, "prefer": prefer}
     return read(Path(path), check_record(options, ReadOptions, "read_volume"))
 
 

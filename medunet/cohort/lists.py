@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from medunet.cohort.cases import Case, Cohort, check_ids, check_listed
+from medunet.cohort.cases import Case, Cohort, Labels, check_ids, check_listed
 from medunet.errors import RecordError, independent
 from medunet.labels import LabelTable
 from medunet.records import Record, check_record, parse_json, read_json, suggest
@@ -33,7 +33,7 @@ class Tables(Record):
     """A list (.csv or .jsonl), or a tree of DICOM studies."""
     channels: tuple[str, ...] | None = Field(default=None, min_length=1)
     modalities: dict[str, str] = Field(default_factory=dict)
-    labels: LabelTable | None = None
+    labels: Labels | None = None
     aliases: dict[str, str] = Field(default_factory=dict)
     folds: tuple[tuple[str, ...], ...] | None = None
 

@@ -139,12 +139,15 @@ class _Stack:
         if self.voxels.dtype == np.int16 and not _fits_int16(pixels, rescale, offset):
             self.voxels = self.voxels.astype(np.float32)
         if self.voxels.dtype == np.int16:
-            self.voxels[k] = pixels.astype(np.int32) + offset
+            # The sum fits, so what its parts lose beyond 16 bits doesn't count.
+            shift = np.array(offset).astype(np.int16)
+            np.add(pixels, shift, out=self.voxels[k], dtype=np.int16, casting="unsafe")
         else:
             values = pixels.astype(np.float64)
             self.voxels[k] = values * rescale.slope + rescale.intercept if rescale else values
-        high = self.voxels[k] > HIGHEST_HU
-        self.high += int(np.count_nonzero(high if padding is None else high & ~padding))
+        if self.voxels[k].max() > HIGHEST_HU:
+            high = self.voxels[k] > HIGHEST_HU
+            self.high += int(np.count_nonzero(high if padding is None else high & ~padding))
 
     def scale(self, factor: float) -> None:
         """Multiply all values."""

@@ -2,12 +2,11 @@
 
 import os
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     CTImageStorage,
@@ -25,9 +24,11 @@ from medunet.errors import MissingInputError, SeriesError, independent, refuse_d
 from medunet.geometry import ACCEPTED_MM, Grid
 from medunet.progress import track
 from medunet.reading.copies import drop_copies
+from medunet.reading.elements import read_dataset
 from medunet.reading.frames import PER_FRAME, read_frames
-from medunet.reading.headers import Header, read_dataset, read_header, sort_headers
+from medunet.reading.headers import Header, read_header, sort_headers
 from medunet.reading.label_files import RTSTRUCT, SEG, LabelFile, describe_labels
+from medunet.reading.oddities import note_places
 from medunet.reading.phases import stack_headers
 
 NO_IMAGES = {"RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG", "DOC"}
@@ -43,8 +44,7 @@ SLICES = {
     PositronEmissionTomographyImageStorage,
 }
 """Storage classes of images that lie in a patient."""
-TILTED_DEGREES = 0.1
-"""A stack that leans by more than this is noted; it is exact in any case."""
+LOCALIZER = "a localizer"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +63,7 @@ class Series:
         headers: of its slices, as far as they have a place, along their normal.
         problems: why it makes no volume, as far as that shows in single headers. The first is raised when the series
             is measured or read, so that one odd series doesn't hide the others of a folder.
+        localizers: how many of its files are localizers, which were set aside.
     """
 
     uid: str
@@ -75,6 +76,7 @@ class Series:
     files: tuple[str, ...]
     headers: tuple[Header, ...]
     problems: tuple[SeriesError, ...] = ()
+    localizers: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +128,7 @@ def find_series(folder: Path | str) -> Findings:
     paths = [root] if root.is_file() else _list_files(root)
     images: dict[str, list[_Image]] = defaultdict(list)
     labels, others = [], []
+    localizers: Counter[str] = Counter()
     for path in track(paths, "reading headers", len(paths)):
         with independent(), refuse_damage(path, SeriesError):
             dataset = _read_dataset(path)
@@ -134,12 +137,14 @@ def find_series(folder: Path | str) -> Findings:
                 labels.append(describe_labels(dataset, str(path)))
             elif reason:
                 others.append((str(path), reason))
+                if reason == LOCALIZER:
+                    localizers[str(dataset.get("SeriesInstanceUID"))] += 1
             else:
                 image = _take_image(dataset, str(path))
                 images[image.tags["SeriesInstanceUID"]].append(image)
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
-    series = [_make_series(group) for group in images.values()]
+    series = [_make_series(group, localizers[uid]) for uid, group in images.items()]
     return Findings(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
 
 
@@ -154,7 +159,7 @@ def _list_files(root: Path) -> list[Path]:
 def _read_dataset(path: Path) -> Any:
     """A dataset without pixels, or the reason why the file is set aside."""
     try:
-        dataset = read_dataset(path, pixels=False)
+        dataset = read_dataset(path)
     except InvalidDicomError:
         if path.suffix.lower() == ".dcm":
             raise SeriesError(path, "it is called .dcm but is no DICOM file", "restore it or take it away") from None
@@ -178,7 +183,7 @@ def _find_reason(dataset: Any) -> str:
         return f"{modality} is no image"
     image_type = dataset.get("ImageType") or []
     if "LOCALIZER" in ([image_type] if isinstance(image_type, str) else image_type):
-        return "a localizer"
+        return LOCALIZER
     return ""
 
 
@@ -198,7 +203,7 @@ def _take_image(dataset: Any, path: str) -> _Image:
     )
 
 
-def _make_series(images: list[_Image]) -> Series:
+def _make_series(images: list[_Image], localizers: int) -> Series:
     first = images[0]
     problems = _find_problems(images)
     placed = [header for image in images for header in image.headers]
@@ -215,6 +220,7 @@ def _make_series(images: list[_Image]) -> Series:
         files=tuple(dict.fromkeys(files)),
         headers=headers,
         problems=problems,
+        localizers=localizers,
     )
 
 
@@ -247,11 +253,7 @@ def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header],
     headers, grid, distance = stack_headers(headers, phase, series.folder)
     if distance > ACCEPTED_MM:
         notes += (f"slices lie up to {distance:.3f} mm off the regular grid",)
-    normal = np.cross(grid.affine[:3, 0], grid.affine[:3, 1])
-    step = grid.affine[:3, 2]
-    leaning = np.degrees(np.arctan2(np.linalg.norm(np.cross(normal, step)), abs(normal @ step)))
-    if leaning > TILTED_DEGREES:
-        notes += (f"slices are sheared by {leaning:.2f} degrees, which the affine keeps",)
+    notes += note_places([header.claims for header in headers], grid.affine, series.localizers)
     return headers, grid, notes
 
 
