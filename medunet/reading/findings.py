@@ -16,19 +16,20 @@ OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 CODES = {
     "path-missing": r"there is no such file|it isn't there$|holds no image|holds no DICOM image|holds no (\*|PNG)",
     "file-damaged": r"is damaged|can't be (read \(|read as|decoded)|^it ends after|checksum of|Pixel Data is missing"
-    r"|start at byte|holds \S+ bytes|frames, (but )?describes|decodes to|compressed pixels have|Transfer Syntax"
+    r"|start at byte|holds \S+ bytes|frames, (but )?describes|holds at most|Pixel Data holds|are compressed to"
+    r"|decodes to|compressed pixels have|Transfer Syntax"
     r"|no readable DICOM|is no valid JSON|SOPInstanceUID|but is no DICOM",
     "not-an-image": r"colour image|is animated|is no PNG|is PNG but is|named PNG but|pixels transparent|not one volume"
     r"|axes and|not single numbers|^it holds \S+ components$",
     "encoding-unsupported": r"its compression \S.* is not read|its encoding|segmentation of|High Bit|Fractional Value"
-    r"|are no integers$|given to ITK",
+    r"|are no integers$|given to ITK|as UTF-8$|Bits (Allocated|Stored)|pixels$",
     "archive-refused": r"unpacked|would grow|leads out of it|twice$|link or no file|holds \S+ files$|encrypted"
     r"|(empty|zip) archive",
     "voxels-elsewhere": r"takes its voxels",
     "values-not-finite": r"not finite$",
     "place-missing": r"(PixelSpacing|ImageOrientationPatient|ImagePositionPatient) is |^Pixel Spacing is|perpendicular"
     r"|place is unknown|doesn't say where its frames|Columns and \S+ Rows$",
-    "place-ambiguous": r"qform and sform|affine: |qform is no rotation|not one of the patient|finite 4|is singular",
+    "place-ambiguous": r"qform and sform|^its \S+: |qform is no rotation|not one of the patient|finite 4|is singular",
     "single-slice": r"is a single slice",
     "slices-missing": r"slices are missing",
     "slices-irregular": r"slices lie up to|its (size|Pixel Spacing|orientation) .*(is not|differs)",
@@ -41,7 +42,8 @@ CODES = {
     "choice-unknown": r"holds no (phase|series) |of which nothing says|without series or phases",
     "patient-missing": r"names no patient|has no images here",
     "rescale-missing": r"Rescale Slope (or|and) Intercept (is|are) missing",
-    "rescale-wrong": r"Rescale Slope is|Rescale .* is no number|given slope|Modality LUT|Rescale Intercept is not",
+    "rescale-wrong": r"Rescale Slope is|Rescale .* is no number|given slope|scl_slope|Modality LUT"
+    r"|Rescale Intercept is not",
     "rescale-given": r"HU by the given",
     "sign-wrong": r"declared unsigned",
     "pet-not-suv": r"^PET in units",
@@ -55,8 +57,9 @@ CODES = {
     "bytes-left-out": r"bytes after the pixels",
     "alpha-left-out": r"opaque alpha",
     "header-scaled": r"scaled to mm",
-    "header-contradicts": r"^pixdim gives",
-    "set-aside": r"^set aside",
+    "header-contradicts": r"^pixdim gives|but slices lie|contradicts the positions|than their positions"
+    r"|but there are \d+",
+    "set-aside": r"set aside",
     "label-grid": r"its shape .* is not|lie up to \S+ mm away|outside of the image|parallel to|off the slices"
     r"|fall on one slice|frame of reference is not|made on another image",
     "label-every-nth-slice": r"slices of the image apart|only every \S+ slice",
