@@ -4,9 +4,7 @@ As a program it is that child: it answers jobs of `supervise.serve` under a limi
 """
 
 import hashlib
-import json
 import re
-import resource
 import sys
 import traceback
 from collections.abc import Callable
@@ -19,11 +17,11 @@ import SimpleITK
 from dicoms import draw_balls, make_grid, write_mask, write_seg, write_series
 from fault_phantom import Scan
 from faults import FAULTS
-from supervise import serve
 
 from medunet.errors import MedunetError
 from medunet.labels import LabelTable
 from medunet.reading import read_mask, read_segmentation, read_volume
+from medunet.supervise import Record, limit_process, serve
 
 GIB = 1 << 30
 CODED = {"explicit": "00", "implicit": "66", "deflated": "64", "rle": "57", "jpegls": "58", "j2k": "59", "ljpeg": "62"}
@@ -161,9 +159,9 @@ MUTATIONS: tuple[Callable[[bytes, np.random.Generator], bytes], ...] = (
 )
 
 
-def answer(job: str) -> str:
+def answer(job: Record) -> str:
     """Read one file; "read" and a sum over what was read, "refused", or what else happened."""
-    way, place = json.loads(job)
+    way, place = job["way"], job["place"]
     grid, table = make_grid(), LabelTable.from_names(["lesion"])
     try:
         if way == "contours":
@@ -190,10 +188,8 @@ def main() -> None:
 
     warnings.simplefilter("ignore")
     logging.disable()
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + GIB
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    serve(answer)
+    limit_process(GIB)
+    serve(lambda job, _: ({"came": answer(job)}, b""), {})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ it adds resampled.
 """
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -22,9 +21,9 @@ from fault_phantom import Scan
 from fault_verdicts import Verdict, judge
 from faults import FAULTS, Fault
 from reader_peers import READERS
-from supervise import Worker, WorkerError
 
 from medunet.geometry import ACCEPTED_MM, RECORDED_MM
+from medunet.supervise import Worker, WorkerError
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent / ".venv-readers" / "bin" / "python"
@@ -90,9 +89,9 @@ def _place(folder: Path, fault: Fault, orientation: str) -> Path:
 def _run_reader(
     name: str, python: Path, faults: Sequence[Fault], scans: dict[Path, Scan], folder: Path
 ) -> tuple[str, dict[str, Outcome]]:
-    worker = Worker([str(python), str(HERE / "reader_peers.py"), name])
+    worker = Worker([str(python), str(HERE / "reader_peers.py"), name], {"PYTHONPATH": str(HERE.parent)})
     try:
-        version = worker.start()
+        version = worker.start()["version"]
         column = {}
         for fault in faults:
             places = [_place(folder, fault, orientation) for orientation in fault.orientations]
@@ -105,7 +104,7 @@ def _run_reader(
 
 def _try(worker: Worker, place: Path, scan: Scan, fault: Fault, out: Path) -> Outcome:
     try:
-        reply = json.loads(worker.ask(json.dumps({"folder": str(place), "out": str(out)}), SECONDS))
+        reply, _ = worker.ask({"folder": str(place), "out": str(out)}, seconds=SECONDS)
     except WorkerError as error:
         return "C", 0.0, f"C {error}"
     if reply["came"] == "refused":

@@ -1,10 +1,10 @@
 """Reads folders of DICOM files by one of several readers, as a child of `compare_readers.py`.
 
-It runs in an environment where medunet need not be: it imports the named reader and nothing of ours.
+It runs in an environment where what medunet needs need not be: it imports the named reader, and of ours what
+supervises children.
 """
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from supervise import serve
+
+from medunet.supervise import Record, serve
 
 Volumes = list[tuple[npt.NDArray[Any], npt.NDArray[np.float64]]]
 Read = Callable[[Path], tuple[Volumes, tuple[str, ...]]]
@@ -150,23 +151,22 @@ READERS: dict[str, tuple[str, Callable[[], Read]]] = {
 """Name to its distribution and what makes it."""
 
 
-def answer(read: Read, job: str) -> str:
+def answer(read: Read, job: Record) -> Record:
     """Read one folder.
 
     Args:
         read: the reader.
-        job: JSON of the folder and of the file that takes the arrays.
+        job: the folder and the file that takes the arrays.
 
     Returns:
-        JSON: `came` is read, refused or crash; `words` of the error; `warned`, whether something was said of it.
+        `came` is read, refused or crash; `words` of the error; `warned`, whether something was said of it.
     """
-    task = json.loads(job)
     came, words = "read", ""
     notes: tuple[str, ...] = ()
     with _listen() as heard:
         try:
-            volumes, notes = read(Path(task["folder"]))
-            np.savez(task["out"], *(part for volume in volumes for part in volume))
+            volumes, notes = read(Path(job["folder"]))
+            np.savez(job["out"], *(part for volume in volumes for part in volume))
             came = "read" if volumes else "refused"
         # Whatever a reader raises is what this is about.
         except Exception as error:
@@ -174,7 +174,7 @@ def answer(read: Read, job: str) -> str:
             words = f"{type(error).__name__}: {error}"
     text = " ".join(heard).lower()
     warned = bool(notes) or any(word in text for word in ("warn", "error", "not uniform", "non-uniform"))
-    return json.dumps({"came": came, "words": words[:300], "warned": warned})
+    return {"came": came, "words": words[:300], "warned": warned}
 
 
 def _is_crash(error: Exception) -> bool:
@@ -203,7 +203,7 @@ def main() -> None:
     """Serve the reader that the command line names."""
     distribution, make = READERS[sys.argv[1]]
     read = make()
-    serve(lambda job: answer(read, job), metadata.version(distribution))
+    serve(lambda job, _: (answer(read, job), b""), {"version": metadata.version(distribution)})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from medunet.errors import InputError, LabelError, MissingInputError, RecordError
+from medunet.errors import InputError, LabelError, MissingInputError, RecordError, independent
 from medunet.geometry import Grid
 from medunet.labels import COLOURS, LabelTable, Mask
 from medunet.reading import ReadOptions, Volume, read_mask, read_volume
@@ -101,11 +101,12 @@ def check_listed(cohort: Cohort, path: Path, lines: Mapping[str, int] = NO_LINES
             raise RecordError(path, f"the channel '{name}' has no modality", "add it to modalities")
     check_ids(cohort.cases, str(path))
     check_folds(cohort, path)
-    cases = tuple(
-        _locate(case, cohort, path, f"{path}, line {lines[case.id]}" if case.id in lines else str(path))
-        for case in cohort.cases
-    )
-    return cohort.model_copy(update={"cases": cases})
+    cases = []
+    for case in cohort.cases:
+        with independent():
+            where = f"{path}, line {lines[case.id]}" if case.id in lines else str(path)
+            cases.append(_locate(case, cohort, path, where))
+    return cohort.model_copy(update={"cases": tuple(cases)})
 
 
 def check_folds(cohort: Cohort, path: Path) -> None:

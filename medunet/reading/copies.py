@@ -6,7 +6,8 @@ from itertools import takewhile
 import numpy as np
 
 from medunet.errors import SeriesError, refuse_damage
-from medunet.reading.headers import Header, measure_heights, read_dataset
+from medunet.reading.elements import read_dataset
+from medunet.reading.headers import Header, measure_heights
 
 SAME_PLACE_MM = 1e-3
 """Copies of an image have one position, up to the digits in which it was written."""

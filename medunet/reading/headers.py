@@ -4,27 +4,22 @@ Axes: I counts columns (along the direction of a row), J rows, K slices along th
 `voxels[i, j, k] = pixel_array_of_slice_k[j, i]`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pydicom
 
 from medunet.errors import SeriesError
 from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, flip_lps_ras
 from medunet.reading.marks import read_marks
+from medunet.reading.oddities import Claims, read_claims
 
 ORTHONORMAL = 1e-3
 """Largest deviation of direction cosines from unit length and right angle."""
-BARE = re.compile(
-    rb"\x02\x00[\x00\x01\x02\x03\x10]\x00(UL|OB|UI)|\x08\x00[\x00\x01\x05\x08\x12\x16\x18]\x00(UL|UI|CS|DA|.\x00\x00\x00)",
-    re.S,
-)
-"""First element of a file without preamble: one of group 2, or one of group 8, explicit or implicit."""
+MOST_PIXELS = 1 << 26
+"""Of a slice."""
 GAP = 0.01
 """A step within 1 % of a multiple of the usual one is a gap of missing slices."""
 
@@ -42,6 +37,7 @@ class Header:
         position: (3,) centre of the first pixel, LPS mm.
         frame: its number in a multi-frame file, from 0; None where the file is the slice.
         marks: what tells images of one place apart.
+        claims: what its other tags say of its place.
     """
 
     path: str
@@ -52,30 +48,12 @@ class Header:
     position: npt.NDArray[np.float64]
     frame: int | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
+    claims: Claims = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
         """The file, and the frame in it, for messages."""
         return self.path if self.frame is None else name_frame(self.path, self.frame)
-
-
-def read_dataset(path: Path | str, *, pixels: bool = True, later: int | None = None) -> Any:
-    """Read a DICOM file, also one of those old ones that begin without preamble and "DICM".
-
-    Args:
-        path: the file.
-        pixels: read the pixels too.
-        later: elements of more bytes are left in the file until they are needed.
-
-    Returns:
-        A pydicom Dataset.
-
-    Raises:
-        InvalidDicomError: it is none; whatever else pydicom raises for a damaged one.
-    """
-    with Path(path).open("rb") as stream:
-        bare = BARE.match(stream.read(12)) is not None
-    return pydicom.dcmread(path, stop_before_pixels=not pixels, defer_size=later, force=bare)
 
 
 def name_frame(path: str, frame: int) -> str:
@@ -99,9 +77,7 @@ def read_header(dataset: Any, path: str, frame: int | None = None) -> Header:
         raise SeriesError(
             path, "it is a multi-frame image that doesn't say where its frames lie", "convert it to single frames"
         )
-    shape = (read_count(dataset, "Columns", subject), read_count(dataset, "Rows", subject))
-    if min(shape) < 1:
-        raise SeriesError(subject, f"it has {shape[0]} Columns and {shape[1]} Rows", "restore the header")
+    shape = read_shape(dataset, subject)
     spacing = read_numbers(dataset, "PixelSpacing", 2, subject)
     if min(spacing) <= 0:
         raise SeriesError(subject, f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm", "restore it from the scanner")
@@ -118,7 +94,17 @@ def read_header(dataset: Any, path: str, frame: int | None = None) -> Header:
         position=read_numbers(dataset, "ImagePositionPatient", 3, subject),
         frame=frame,
         marks=read_marks(dataset),
+        claims=read_claims(dataset),
     )
+
+
+def read_shape(dataset: Any, subject: str) -> tuple[int, int]:
+    """Columns and rows; a SeriesError where they make no slice."""
+    shape = read_count(dataset, "Columns", subject), read_count(dataset, "Rows", subject)
+    if min(shape) < 1 or shape[0] * shape[1] > MOST_PIXELS:
+        found = f"it has {shape[0]} Columns and {shape[1]} Rows"
+        raise SeriesError(subject, found, "restore the header", f"1 to {MOST_PIXELS} pixels")
+    return shape
 
 
 def read_count(dataset: Any, name: str, subject: str) -> int:

@@ -5,6 +5,8 @@ A *mark* is the value of such a tag, spelt as text; an image has those marks tha
 
 from typing import Any
 
+from pydicom.tag import Tag
+
 SAME = (
     "StackID",
     "EchoTime",
@@ -42,14 +44,15 @@ COUNTED = (
 )
 """Tags that count up from slice to slice too: at each place the images are numbered in their order."""
 _DATES = {"AcquisitionTime": "AcquisitionDate", "ContentTime": "ContentDate"}
-_TAGS = tuple(dict.fromkeys((*DIFFERING, *COUNTED)))
+_TAGS = {Tag(name): name for name in dict.fromkeys((*DIFFERING, *COUNTED))}
 # Before DiffusionBValue became common vendors kept it to themselves: element by group and private creator.
 _PRIVATE_B = ((0x0019, "SIEMENS MR HEADER", 0x0C), (0x2001, "Philips Imaging DD 001", 0x03))
 
 
 def read_marks(dataset: Any) -> dict[str, str]:
     """Marks of one image; a time is put after its date, so that midnight doesn't matter."""
-    marks = {name: text for name in _TAGS if (text := _spell(_take(dataset, name)))}
+    there = _TAGS.keys() & dataset.keys()  # asking a dataset for what it lacks costs most of the reading of a header
+    marks = {name: text for tag, name in _TAGS.items() if tag in there and (text := _spell(_take(dataset, name)))}
     for time, date in _DATES.items():
         if time in marks:
             marks[time] = _spell(_take(dataset, date)) + marks[time]
@@ -75,7 +78,10 @@ def _spell(value: Any) -> str:
 
 
 def _find_private_b(dataset: Any) -> str:
+    groups = {tag >> 16 for tag in dataset.keys()}  # noqa: SIM118 - a dataset itself yields elements, not tags
     for group, creator, element in _PRIVATE_B:
+        if group not in groups:
+            continue
         try:
             return f"{float(dataset.private_block(group, creator)[element].value):.10g}"
         # No such block, or no number: then nothing is known, as with any absent tag.

@@ -15,6 +15,7 @@ from PIL import Image
 
 from medunet.errors import InputError
 from medunet.geometry import Grid
+from medunet.reading.workers import read_by_itk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 OTHERS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"BM": "BMP", b"RIFF": "WebP"}
@@ -22,6 +23,7 @@ OTHERS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
 """Colour types of PNG (ISO/IEC 15948, table 11.1)."""
 SAMPLES = {GREY: 1, COLOUR: 3, PALETTE: 1, GREY_ALPHA: 2, COLOUR_ALPHA: 4}
+MOST_PIXELS = 1 << 27
 Pixels = npt.NDArray[np.unsignedinteger]
 Read = tuple[Pixels, Grid, tuple[str, ...]]
 
@@ -33,7 +35,8 @@ class _File:
     colour: int
     packed: bytes
     size: int
-    """Bytes of all lines once unpacked; 0 where they are interlaced."""
+    """Bytes of all lines once unpacked, where they are not interlaced."""
+    interlaced: int
 
 
 def read_picture(path: Path) -> Read:
@@ -91,12 +94,14 @@ def _open_file(path: Path) -> _File:
             packed.append(content[place + 8 : end - 4])
         place = end
     columns, rows, depth, colour, *_, interlaced = struct.unpack_from(">IIBBBBB", content, len(SIGNATURE) + 8)
+    if not 1 <= columns * rows <= MOST_PIXELS:
+        raise InputError(path, f"it has {columns} × {rows} pixels", "cut it into parts", f"at most {MOST_PIXELS}")
     line = 1 + (columns * depth * SAMPLES.get(colour, 1) + 7) // 8
-    return _File(path, depth, colour, b"".join(packed), 0 if interlaced else rows * line)
+    return _File(path, depth, colour, b"".join(packed), rows * line, interlaced)
 
 
 def _check_pixels(file: _File) -> None:
-    if len(zlib.decompressobj().decompress(file.packed, file.size)) < file.size:
+    if not file.interlaced and len(zlib.decompressobj().decompress(file.packed, file.size)) < file.size:
         raise ValueError("pixels are missing")
 
 
@@ -104,7 +109,8 @@ def _decode(file: _File, *, indices: bool) -> Pixels:
     """Pixels (rows, columns, C), with alpha where the file has it."""
     try:
         if file.depth == 16 and file.colour != GREY:
-            return _decode_by_itk(file.path)
+            # Pillow keeps only the upper 8 of 16 bits of colours.
+            return read_by_itk(file.path, file.size, "PNGImageIO", components=4)[1].astype(np.uint16, copy=False)
         with Image.open(file.path, formats=("PNG",)) as image:
             _check_pixels(file)
             image.load()
@@ -120,14 +126,6 @@ def _decode(file: _File, *, indices: bool) -> Pixels:
     if clear is not None and not indices:
         opaque = (pixels != np.array(clear)).any(axis=2, keepdims=True).astype(pixels.dtype)
         pixels = np.concatenate([pixels, opaque * np.iinfo(pixels.dtype).max], axis=2, dtype=pixels.dtype)
-    return pixels
-
-
-def _decode_by_itk(path: Path) -> Pixels:
-    """By SimpleITK, since Pillow keeps only the upper 8 of 16 bits of colours."""
-    import SimpleITK  # loading it takes a third of a second, which others don't need
-
-    pixels: Pixels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path), imageIO="PNGImageIO"))
     return pixels
 
 

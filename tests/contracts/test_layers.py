@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "medunet"
 LAYERS = {
-    **dict.fromkeys(("errors", "geometry", "labels", "records", "extras", "progress", "terms"), 0),
+    **dict.fromkeys(("errors", "geometry", "labels", "records", "extras", "progress", "supervise", "terms"), 0),
     "reading": 1,
     "writing": 1,
     "cohort": 2,

@@ -1,6 +1,5 @@
 """Damaged files are refused or read: no traceback, no hang, no crash, no gibibyte."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ import mutations
 import numpy as np
 import pytest
 from mutations import Seed, make_seeds, mutate
-from supervise import Worker, WorkerError
+
+from medunet.supervise import Worker, WorkerError
 
 SECONDS = 10
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def start_reader() -> Iterator[Worker]:
 def ask(worker: Worker, seed: Seed, content: bytes) -> str:
     seed.path.write_bytes(content)
     try:
-        return worker.ask(json.dumps([seed.way, str(seed.reads)]), SECONDS)
+        return str(worker.ask({"way": seed.way, "place": str(seed.reads)}, seconds=SECONDS)[0]["came"])
     except WorkerError as error:
         return str(error)
 

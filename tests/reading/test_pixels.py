@@ -8,7 +8,8 @@ from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import ExplicitVRBigEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medunet.errors import SeriesError
-from medunet.reading import read_volume
+from medunet.reading import pixels, read_volume
+from medunet.reading.stored import open_stored
 
 
 def cut_pixels(dataset: Dataset, _: int) -> None:
@@ -111,3 +112,22 @@ def test_the_sign_is_that_of_the_stored_bits(tmp_path: Path) -> None:
 
     change(tmp_path, sign)
     assert np.array_equal(read_volume(tmp_path).voxels[0], voxels)
+
+
+def test_a_series_stops_at_its_first_slice_that_can_not_be_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_series(tmp_path, make_grid(shape=(40, 32, 60)))
+
+    def damage(dataset: Dataset, number: int) -> None:
+        dataset.compress(JPEGLSLossless, encoding_plugin="pyjpegls")
+        if number >= 3:
+            stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+            dataset.PixelData = encapsulate([stream[:60] + bytes(len(stream) - 62) + b"\xff\xd9"])
+
+    change(tmp_path, damage)
+    opened = []
+    monkeypatch.setattr(pixels, "open_stored", lambda file, path: opened.append(path) or open_stored(file, path))
+    with pytest.raises(SeriesError, match=r"0004\.dcm: its pixels can't be decoded"):
+        read_volume(tmp_path)
+    assert len(opened) < 20
