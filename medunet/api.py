@@ -1,4 +1,4 @@
-"""The public verbs, where the parts meet: read, export, init, plan, train, predict, evaluate."""
+"""The public verbs, where the parts meet: read, check, export, init, plan, train, predict, evaluate."""
 
 import os
 import time
@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from medunet.bundle import Bundle
     from medunet.cohort import Case, Cohort
-    from medunet.evaluation import CasePicture, Floors, Scores
+    from medunet.evaluation import Scores
     from medunet.inference import Box, Outputs, Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
-    from medunet.reading import ReadOptions, Volume
+    from medunet.reading import Finding, ReadOptions, Volume
 
-__all__ = ["Evaluation", "Prediction", "evaluate", "export_cohort", "init", "plan", "predict", "read_volume", "train"]
+__all__ = [
+    "Evaluation",
+    "Prediction",
+    "check",
+    "evaluate",
+    "export_cohort",
+    "init",
+    "plan",
+    "predict",
+    "read_volume",
+    "train",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -29,6 +40,7 @@ def read_volume(
     phase: str | None = None,
     assume_rescale: tuple[float, float] | None = None,
     pet: str = "suv",
+    prefer: str | None = None,
 ) -> "Volume":
     """Read a file, or a folder that holds one DICOM series.
 
@@ -38,6 +50,7 @@ def read_volume(
         phase: which image, where a series holds several at the same places.
         assume_rescale: slope and intercept of a CT whose headers lack them.
         pet: "suv" where the headers allow it, or "stored" for the values in their own unit.
+        prefer: "sform" or "qform", where a NIfTI file's two affines disagree.
 
     Returns:
         The volume, (C, I, J, K) with its RAS grid in mm; of a picture with its grid of pixels.
@@ -49,8 +62,27 @@ def read_volume(
     from medunet.reading import read_volume as read
     from medunet.records import check_record
 
-    options = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet}
+    options = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet, "prefer": prefer}
     return read(Path(path), check_record(options, ReadOptions, "read_volume"))
+
+
+def check(path: PathLike, *, channels: Sequence[str] | None = None, objects: bool = False) -> list["Finding"]:
+    """Say everything that is wrong or odd about a scan, a folder of scans or a cohort.
+
+    Args:
+        path: as of `read_volume` or `init`.
+        channels: limits a cohort to these.
+        objects: label maps number the objects of one label.
+
+    Returns:
+        Errors, for which it is refused, warnings and notes, in this order.
+
+    Raises:
+        MissingInputError: there is no such path.
+    """
+    from medunet.cohort import check_path
+
+    return check_path(Path(path), tuple(channels) if channels else None, objects=objects)
 
 
 def export_cohort(
@@ -295,7 +327,7 @@ def evaluate(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import BundleError
-    from medunet.evaluation import score_cases, write_table
+    from medunet.evaluation import find_floors, score_cases, write_pages, write_table
     from medunet.inference import open_predictor
     from medunet.records import check_free, whole_folder, write_record
 
@@ -305,14 +337,14 @@ def evaluate(
     own, training, scored, cases = _choose_cases(opened, cohort)
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
-    floors = _find_floors(opened, own, training)
+    floors = find_floors(opened, own, training)
     find_mask = (
         partial(_find_prediction, Path(predictions)) if predictions else partial(_predict_case, open_predictor(opened))
     )
     with whole_folder(target) as part:
         scores, pictures = score_cases(scored, cases, floors, find_mask)
         write_record(part / "scores.json", scores)
-        _write_pages(part, opened, scores, pictures)
+        write_pages(part, opened.metadata, scores, pictures)
     return Evaluation(scores, write_table(scores), target / "report.html", target / "overview.png")
 
 
@@ -350,20 +382,6 @@ def _open_others(path: Path, plan: "Plan", training: Sequence["Case"]) -> "Cohor
     return others
 
 
-def _find_floors(bundle: "Bundle", own: "Cohort | None", training: Sequence["Case"]) -> "Floors":
-    """Floors that the bundle keeps, or fitted now and kept from now on."""
-    from medunet.evaluation import Floors, fit_floors
-    from medunet.records import read_record, write_record
-
-    path = bundle.folder / "docs" / "floors.json"
-    fold = bundle.metadata["training"]["fold"]
-    if path.is_file() and (kept := read_record(path, Floors)).fold == fold:
-        return kept
-    floors = fit_floors(own or bundle.cohort(), training, fold)
-    write_record(path, floors)
-    return floors
-
-
 def _find_prediction(predictions: Path, case: "Case", truth: "Mask") -> "Mask":
     from medunet.errors import MissingInputError
     from medunet.inference import name_mask
@@ -380,15 +398,3 @@ def _predict_case(predictor: "Predictor", case: "Case", _: "Mask") -> "Mask":
     from medunet.preparation import locate_images
 
     return predict_scan(predictor, Scan(case.id, *locate_images(case, predictor.bundle.plan.channels)))
-
-
-def _write_pages(folder: Path, bundle: "Bundle", scores: "Scores", pictures: list["CasePicture"]) -> None:
-    from medunet.evaluation import draw_overview, write_report
-
-    name = bundle.metadata["name"]
-    subjects = "patients" if scores.unit == "mm" else "pictures"
-    facts = {key: str(value) for key, value in bundle.metadata["training"].items()}
-    facts["weights"] = bundle.metadata["weights_sha256"]
-    write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    sheet = draw_overview([picture.image for picture in pictures[:8]], f"{name}: {subjects} it has never seen")
-    sheet.save(folder / "overview.png")

@@ -15,6 +15,7 @@ MedunetError
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NoReturn
 
 
@@ -101,6 +102,32 @@ def refuse_damage(subject: object, kind: type[InputError] = InputError) -> Itera
     except Exception as error:
         said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
         raise kind(subject, f"it is damaged and can't be read ({said})", "restore the file") from error
+
+
+_COLLECTED: ContextVar["list[MedunetError] | None"] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[MedunetError]]:
+    """Gather the errors of all parts that are read within `independent`, where else the first would end the work."""
+    errors: list[MedunetError] = []
+    token = _COLLECTED.set(errors)
+    try:
+        yield errors
+    finally:
+        _COLLECTED.reset(token)
+
+
+@contextmanager
+def independent() -> Iterator[None]:
+    """Read one of several parts, such as the files of a folder: its error leaves it out where somebody collects."""
+    try:
+        yield
+    except MedunetError as error:
+        errors = _COLLECTED.get()
+        if errors is None:
+            raise
+        errors.append(error)
 
 
 def raise_ours(error: Exception) -> NoReturn:

@@ -49,7 +49,9 @@ class Grid:
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise GeometryError("affine", "it is not a finite 4 × 4 matrix", "repair the header of the file")
-        if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        lengths = np.linalg.norm(affine[:3, :3], axis=0)
+        # Relative to their lengths, since voxels of a microscope are small.
+        if not lengths.all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-6:
             raise GeometryError(
                 "affine", "it is singular, so that voxels lie on each other", "repair the header of the file"
             )
@@ -67,7 +69,6 @@ class Grid:
         """Volume of one voxel in `unit`³; right for sheared grids too."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
-    @property
     def is_orthogonal(self) -> bool:
         """Whether the axes are perpendicular, so that a rotation and spacings describe the grid."""
         directions = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)

@@ -1,7 +1,7 @@
 """What the numbers of a mask mean: the label table, and the mask itself."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +43,6 @@ class LabelTable(Record):
     labels: tuple[Label, ...]
     objects: bool = False
     """Label maps number the objects of the only label: every value above 0 is one of its objects."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_are_enough(cls, value: Any) -> Any:
-        if isinstance(value, list) and all(isinstance(name, str) for name in value):
-            return {"labels": [label.model_dump() for label in cls.from_names(value).labels]}
-        return value
 
     @field_validator("labels")
     @classmethod

@@ -114,20 +114,10 @@ def write_record(path: Path, record: Record) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write plain Python types as indented JSON, whole or not at all; an older file is replaced.
-
-    Raises:
-        RecordError: it holds a file's name that is no text in this locale.
-    """
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    try:
-        content = text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        name = text[: error.start].rpartition('"')[2] + text[error.start :].partition('"')[0]
-        remedy = "rename it, or run in a UTF-8 locale, such as LC_ALL=C.UTF-8"
-        raise RecordError(path, f"{name!a} can't be written as UTF-8", remedy) from None
+    """Write plain Python types as indented JSON, whole or not at all; an older file is replaced."""
     with whole_file(path) as part:
-        part.write_bytes(content)
+        # A file's name that is no text keeps its bytes as JSON's escapes of half a character.
+        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
 
 
 @contextmanager

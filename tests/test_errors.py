@@ -10,7 +10,9 @@ from medunet.errors import (
     LabelError,
     MedunetError,
     SeriesError,
+    collecting,
     find_medunet_error,
+    independent,
     raise_ours,
     refuse_damage,
 )
@@ -58,3 +60,23 @@ def test_whatever_a_damaged_file_brings_up_becomes_one_sentence() -> None:
         {}["x"]
     with pytest.raises(LabelError, match=r"^ours"), refuse_damage("a.dcm", SeriesError):
         raise LabelError("ours", "passes", "as it is")
+
+
+def read_parts() -> list[int]:
+    read = []
+    for n in range(4):
+        with independent():
+            if n % 2:
+                raise SeriesError(n, "it is odd", "add one")
+            read.append(n)
+    return read
+
+
+def test_the_first_error_ends_the_work_unless_somebody_collects_them_all() -> None:
+    with pytest.raises(SeriesError, match="1: it is odd"):
+        read_parts()
+    with collecting() as errors:
+        assert read_parts() == [0, 2]
+    assert [error.subject for error in errors] == ["1", "3"]
+    with pytest.raises(SeriesError):
+        read_parts()

@@ -58,4 +58,4 @@ def test_a_row_of_an_affine_gives_a_coordinate_of_every_voxel() -> None:
 @pytest.mark.parametrize(("shear", "orthogonal"), [(0.0, True), (1e-6, True), (0.01, False)])
 def test_perpendicular_axes_are_told_from_sheared_ones(shear: float, orthogonal: bool) -> None:
     affine = np.array([[0, -2, 0, 5], [1, 0, shear, 4], [0, 0, 3, 0], [0, 0, 0, 1.0]])
-    assert Grid((2, 2, 2), affine).is_orthogonal == orthogonal
+    assert Grid((2, 2, 2), affine).is_orthogonal() == orthogonal

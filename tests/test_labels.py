@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from medunet.errors import LabelError, RecordError
+from medunet.errors import LabelError
 from medunet.geometry import Grid
 from medunet.labels import Label, LabelTable, Mask, check_label_values
-from medunet.records import check_record
 
 TABLE = LabelTable.from_names(["organ", "tumor"])
 
@@ -43,10 +42,3 @@ def test_numbered_objects_are_one_label() -> None:
         check_label_values(np.array([[[0, -1]]]), table, "f")
     with pytest.raises(ValidationError, match="one label only"):
         LabelTable.from_names(["a", "b"], objects=True)
-
-
-def test_names_are_enough_for_a_table() -> None:
-    table = check_record(["a", "b"], LabelTable, "x")
-    assert table == LabelTable.from_names(["a", "b"])
-    with pytest.raises(RecordError, match="two labels have one name"):
-        check_record(["a", "a"], LabelTable, "x")

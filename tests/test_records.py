@@ -1,4 +1,5 @@
 import json
+import os
 import resource
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from medunet.records import (
     record_run,
     whole_file,
     whole_folder,
+    write_json,
     write_record,
 )
 
@@ -135,3 +137,10 @@ def test_a_full_disk_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> No
             (part / "x").write_bytes(bytes(5000))
     assert [item.name for item in tmp_path.iterdir()] == ["f"]
     assert (tmp_path / "f").read_text() == "old"
+
+
+def test_a_name_that_is_no_text_comes_back(tmp_path: Path) -> None:
+    name = os.fsdecode(b"Gr\xf6\xdfe")
+    write_json(tmp_path / "x.json", {"ü": name})
+    (tmp_path / "x.json").read_text(encoding="utf-8")
+    assert read_json(tmp_path / "x.json") == {"ü": name}

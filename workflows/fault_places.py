@@ -229,7 +229,7 @@ def copy_slice(same_uid: bool, same_pixels: bool = True) -> Edit:
 
 def share_uid(scan: Scan) -> None:
     """Two different slices have one SOPInstanceUID."""
-    rename(pick_odd(scan).dataset, scan.slices[1].dataset.SOPInstanceUID)
+    rename(pick_odd(scan).dataset, scan.slices[0].dataset.SOPInstanceUID)
 
 
 def add_group(name: str, offset: float = 0.0, interleave: bool = False, **tags: tuple[Any, Any]) -> Edit:

@@ -1,33 +1,21 @@
 """Edits that spoil, or only change, how the values of a scan are stored: rescale, sign, bits, compression, files."""
 
-import io
 import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from fault_phantom import Scan, Slice, write_dataset, write_numbers
 from fault_places import Edit, pick, pick_odd
 from phantom_dicom import make_uid
-from PIL import Image
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import (
-    JPEG2000,
     UID,
-    DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEGBaseline8Bit,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
     MediaStorageDirectoryStorage,
-    RLELossless,
     SecondaryCaptureImageStorage,
 )
 
@@ -135,73 +123,6 @@ def change_pixels(only: Iterable[int] | None, change: Callable[[bytes], bytes]) 
 def lie_about_rows(scan: Scan) -> None:
     """One header declares more rows than there are."""
     pick_odd(scan).dataset.Rows += 4
-
-
-def compress(syntax: str, plugin: str, only: Iterable[int] | None = None, **options: Any) -> Edit:
-    """Compress by one of pydicom's encoders."""
-
-    def edit(scan: Scan) -> None:
-        for item in pick(scan, only):
-            item.dataset.compress(syntax, encoding_plugin=plugin, generate_instance_uid=False, **options)
-            if syntax == JPEG2000:
-                item.dataset.LossyImageCompression = "01"
-
-    return edit
-
-
-def compress_baseline(scan: Scan) -> None:
-    """A window of 8 bits, as JPEG baseline."""
-    for item in scan.slices:
-        stream = io.BytesIO()
-        Image.fromarray((item.stored() >> 4).astype(np.uint8)).save(stream, "JPEG", quality=95)
-        item.values = (item.stored() >> 4).astype(np.float64) + float(item.dataset.get("RescaleIntercept", 0))
-        item.dataset.BitsAllocated, item.dataset.BitsStored, item.dataset.HighBit = 8, 8, 7
-        item.dataset.PixelData = encapsulate([stream.getvalue()])
-        item.dataset["PixelData"].VR = "OB"
-        item.dataset.LossyImageCompression = "01"
-        item.dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
-
-
-def compress_lossless_jpeg(folder: Path) -> None:
-    """JPEG lossless by GDCM, the only encoder of it that Python has."""
-    import gdcm
-
-    for path in sorted(folder.glob("*.dcm")):
-        reader = gdcm.ImageReader()
-        reader.SetFileName(str(path))
-        reader.Read()
-        change = gdcm.ImageChangeTransferSyntax()
-        change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
-        change.SetInput(reader.GetImage())
-        change.Change()
-        stream = change.GetOutput().GetDataElement().GetSequenceOfFragments().GetFragment(0).GetByteValue().GetBuffer()
-        # GDCM's own writer would fill in what the header lacks.
-        dataset = dcmread(path)
-        dataset.PixelData = encapsulate([stream.encode("utf-8", "surrogateescape")])
-        dataset["PixelData"].VR = "OB"
-        dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
-        write_dataset(dataset, path)
-
-
-def encode(syntax: str, only: Iterable[int] | None = None) -> Edit:
-    """Write by another uncompressed (or deflated) transfer syntax."""
-
-    def edit(scan: Scan) -> None:
-        for item in pick(scan, only):
-            item.dataset.file_meta.TransferSyntaxUID = UID(syntax)
-            if syntax == ExplicitVRBigEndian:
-                item.dataset.PixelData = np.frombuffer(item.dataset.PixelData, "<u2").astype(">u2").tobytes()
-                item.dataset["PixelData"].VR = "OW"
-
-    return edit
-
-
-def mix_encodings(scan: Scan) -> None:
-    """Every slice comes in another transfer syntax."""
-    encode(ImplicitVRLittleEndian, [0, 4])(scan)
-    encode(DeflatedExplicitVRLittleEndian, [1])(scan)
-    compress(RLELossless, "pydicom", [2, 6])(scan)
-    compress(JPEGLSLossless, "pyjpegls", [3])(scan)
 
 
 def later(change: Callable[[Path], None]) -> Edit:
@@ -366,19 +287,6 @@ def shuffle_frames(frames: list[Slice]) -> list[Slice]:
     """Another order, by a fixed seed."""
     order: npt.NDArray[np.int64] = np.random.default_rng(5).permutation(len(frames))
     return [frames[k] for k in order]
-
-
-def damage_stream(scan: Scan) -> None:
-    """Half of one slice's codestream is gone."""
-    dataset = pick_odd(scan).dataset
-    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
-    dataset.PixelData = encapsulate([stream[: len(stream) // 4 * 2]])
-
-
-def turn_headers(scan: Scan) -> None:
-    """Headers have rows and columns exchanged against their codestreams."""
-    for item in scan.slices:
-        item.dataset.Rows, item.dataset.Columns = item.dataset.Columns, item.dataset.Rows
 
 
 def shift_bits(scan: Scan) -> None:

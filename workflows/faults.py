@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import fault_coding as coding
 import fault_places as places
 import fault_values as values
 import numpy as np
@@ -77,6 +78,14 @@ SAGITTAL = ("sagittal",)
 GEOMETRY = (
     Fault("01", "missing middle", places.drop_slices(4), REFUSED, "missing", 2),
     Fault("02", "missing end", places.drop_slices(8), EXACT, "", 2),
+    Fault(
+        "B17",
+        "missing end of the slices that NumberOfSlices counts",
+        combine(set_tags(NumberOfSlices=9), places.drop_slices(8)),
+        RECORDED,
+        "NumberOfSlices",
+        2,
+    ),
     Fault("03", "copy of a slice, new UID", places.copy_slice(same_uid=False), RECORDED, "copy", 2),
     Fault("04", "two images at one place", places.copy_slice(same_uid=False, same_pixels=False), REFUSED, "", 2),
     Fault("05", "two slices share a UID", places.share_uid, REFUSED, "SOPInstanceUID", 2),
@@ -133,7 +142,16 @@ GEOMETRY = (
     Fault("A3", "sagittal, not perpendicular", places.skew_cosines(_lean), REFUSED, "", 1, 0, SAGITTAL),
     Fault("A4", "orientation of length 0.9999", places.skew_cosines(lambda c: 0.9999 * c), EXACT),
     Fault("A5", "orientation rounded to 5e-4", places.skew_cosines(_round_off), EXACT),
-    Fault("A6", "sagittal, negative spacing", set_tags(SpacingBetweenSlices="-3.27"), RECORDED, "", 1, 0, SAGITTAL),
+    Fault(
+        "A6",
+        "sagittal, negative spacing",
+        set_tags(SpacingBetweenSlices="-3.27"),
+        RECORDED,
+        "Spacing ?Between",
+        1,
+        0,
+        SAGITTAL,
+    ),
 )
 GROUPS = (
     Fault(
@@ -196,7 +214,7 @@ VALUES = (
     Fault("72", "an overlay in the high bits", values.overlay_high_bits, EXACT),
     Fault("B14", "12 bits in the upper part of 16", values.shift_bits, REFUSED, "High ?Bit"),
     Fault("73", "padding of -2000", values.pad_corners, EXACT),
-    Fault("74", "slices overlap", set_tags(SliceThickness="5"), RECORDED, "Thickness|overlap"),
+    Fault("74", "slices overlap", set_tags(SliceThickness="5"), RECORDED, "Thickness"),
     Fault("93", "Modality LUT", values.apply_table, EXACT),
     Fault("99", "float pixels", values.store_floats, EXACT, "", 3),
 )
@@ -204,19 +222,20 @@ CODING = (
     Fault("54", "short pixels in one slice", values.change_pixels([5], lambda p: p[:-600]), REFUSED, "Pixel ?Data", 3),
     Fault("55", "surplus pixels in one slice", values.change_pixels([5], lambda p: p * 2), RECORDED, "bytes", 3),
     Fault("92", "one header declares more rows", values.lie_about_rows, REFUSED, "size|Rows|Pixel ?Data", 3),
-    Fault("57", "RLE", values.compress(RLELossless, "pydicom"), EXACT, "", 4),
-    Fault("58", "JPEG-LS", values.compress(JPEGLSLossless, "pyjpegls"), EXACT, "", 4),
-    Fault("59", "JPEG 2000 lossless", values.compress(JPEG2000Lossless, "pylibjpeg"), EXACT, "", 4),
-    Fault("61", "JPEG baseline of a window", values.compress_baseline, REFUSED, "JPEG|8 bit", 4, 20),
-    Fault("62", "JPEG lossless", values.later(values.compress_lossless_jpeg), EXACT, "", 4),
-    Fault("64", "deflated", values.encode(DeflatedExplicitVRLittleEndian), EXACT, "", 4),
-    Fault("65", "big endian", values.encode(ExplicitVRBigEndian), EXACT, "", 4),
-    Fault("66", "implicit VR", values.encode(ImplicitVRLittleEndian), EXACT, "", 4),
-    Fault("90", "mixed transfer syntaxes", values.mix_encodings, EXACT, "", 4),
+    Fault("57", "RLE", coding.compress(RLELossless, "pydicom"), EXACT, "", 4),
+    Fault("58", "JPEG-LS", coding.compress(JPEGLSLossless, "pyjpegls"), EXACT, "", 4),
+    Fault("59", "JPEG 2000 lossless", coding.compress(JPEG2000Lossless, "pylibjpeg"), EXACT, "", 4),
+    Fault("61", "JPEG baseline of a window", coding.compress_baseline, REFUSED, "JPEG|8 bit", 4, 20),
+    Fault("62", "JPEG lossless", values.later(coding.compress_lossless_jpeg), EXACT, "", 4),
+    Fault("63", "HTJ2K lossless", coding.compress_htj2k, EXACT, "", 4),
+    Fault("64", "deflated", coding.encode(DeflatedExplicitVRLittleEndian), EXACT, "", 4),
+    Fault("65", "big endian", coding.encode(ExplicitVRBigEndian), EXACT, "", 4),
+    Fault("66", "implicit VR", coding.encode(ImplicitVRLittleEndian), EXACT, "", 4),
+    Fault("90", "mixed transfer syntaxes", coding.mix_encodings, EXACT, "", 4),
     Fault(
         "B9",
         "half of a JPEG-LS stream",
-        combine(values.compress(JPEGLSLossless, "pyjpegls"), values.damage_stream),
+        combine(coding.compress(JPEGLSLossless, "pyjpegls"), coding.damage_stream),
         REFUSED,
         "decode",
         4,
@@ -224,7 +243,7 @@ CODING = (
     Fault(
         "B12",
         "JPEG-LS of another shape than its header",
-        combine(values.compress(JPEGLSLossless, "pyjpegls"), values.turn_headers),
+        combine(coding.compress(JPEGLSLossless, "pyjpegls"), coding.turn_headers),
         REFUSED,
         "Rows|shape|size|decode",
         4,
@@ -232,13 +251,13 @@ CODING = (
     Fault(
         "B13",
         "JPEG 2000 of another shape than its header",
-        combine(values.compress(JPEG2000Lossless, "pylibjpeg"), values.turn_headers),
+        combine(coding.compress(JPEG2000Lossless, "pylibjpeg"), coding.turn_headers),
         REFUSED,
         "Rows|shape|size|decode",
         4,
     ),
 )
-LOSSY = (Fault("60", "JPEG 2000 lossy", values.compress(JPEG2000, "pylibjpeg", j2k_cr=[4]), RECORDED, "loss", 4, 200),)
+LOSSY = (Fault("60", "JPEG 2000 lossy", coding.compress(JPEG2000, "pylibjpeg", j2k_cr=[4]), RECORDED, "loss", 4, 200),)
 FRAMES = (
     Fault("75", "enhanced, orientation in each frame", values.pack_frames(own_orientation=True), EXACT, "", 4),
     Fault("76", "enhanced", values.pack_frames(), EXACT, "", 4),

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from medunet.cli.check import check
 from medunet.cli.cohort import app as cohort
 from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
@@ -20,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.command(name="check")(check)
 app.add_typer(cohort, name="cohort")
 app.command(name="init")(init)
 app.command(name="plan")(plan)

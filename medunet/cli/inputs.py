@@ -41,6 +41,9 @@ def make_inputs(
         Texts, typer.Option(metavar="[NAME=]SLOPE,INTERCEPT", help="Of a CT whose headers lack them.")
     ] = None,
     pet: Annotated[Texts, typer.Option(metavar="[NAME=]suv|stored", help="Units of a PET.", show_default="suv")] = None,
+    prefer: Annotated[
+        Texts, typer.Option(metavar="[NAME=]sform|qform", help="Which affine of a NIfTI counts where they disagree.")
+    ] = None,
 ) -> Inputs:
     """Make sense of the options; those without NAME hold for all channels.
 
@@ -52,7 +55,8 @@ def make_inputs(
     from medunet.records import check_record
 
     values: dict[str, dict[str, Any]] = {}
-    for key, texts in (("series", series), ("phase", phase), ("assume_rescale", assume_rescale), ("pet", pet)):
+    given = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet, "prefer": prefer}
+    for key, texts in given.items():
         for text in texts or []:
             name, sign, value = text.rpartition("=")
             taken = values.setdefault(name, {})
@@ -60,7 +64,7 @@ def make_inputs(
                 raise InputError(f"--{key.replace('_', '-')} {text}", "it names no channel, or one twice", "correct it")
             taken[key] = value.split(",") if key == "assume_rescale" else value
     common = values.get("", {})
-    options = {name: check_record({**common, **given}, ReadOptions, "options") for name, given in values.items()}
+    options = {name: check_record({**common, **own}, ReadOptions, "options") for name, own in values.items()}
     return Inputs(images=dict(_split(item) for item in image or []), options=options)
 
 

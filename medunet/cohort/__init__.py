@@ -1,5 +1,6 @@
 """Cases from folders and lists, checked, and split into folds by patient."""
 
+from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
 from medunet.cohort.cases import (
     Case,
     Channel,
@@ -12,21 +13,34 @@ from medunet.cohort.cases import (
     read_label,
     write_cohort,
 )
+from medunet.cohort.check import check_path
 from medunet.cohort.discovery import find_cohort
 from medunet.cohort.export import export_cohort
+from medunet.cohort.facts import CaseFacts, ImageFacts, gather_facts, measure_image
 from medunet.cohort.folds import find_folds, fold_cohort, read_folds, split_folds
+from medunet.cohort.oddities import compare_cases
 
 __all__ = [
     "Case",
+    "CaseFacts",
     "Channel",
     "Cohort",
+    "ImageFacts",
     "LabelSource",
+    "agree_on_components",
+    "agree_on_labels",
+    "agree_on_unit",
+    "agree_on_values",
     "check_cohort",
     "check_labelled",
+    "check_path",
+    "compare_cases",
     "export_cohort",
     "find_cohort",
     "find_folds",
     "fold_cohort",
+    "gather_facts",
+    "measure_image",
     "read_channel",
     "read_cohort",
     "read_folds",

@@ -5,18 +5,29 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from medunet.errors import InputError, LabelError, MissingInputError, RecordError
+from medunet.errors import InputError, LabelError, MissingInputError, RecordError, independent
 from medunet.geometry import Grid
-from medunet.labels import LabelTable, Mask
+from medunet.labels import COLOURS, LabelTable, Mask
 from medunet.reading import ReadOptions, Volume, read_mask, read_volume
 from medunet.records import Record, read_record, suggest, write_record
 
 LOGGER = logging.getLogger(__name__)
 NO_LINES: Mapping[str, int] = {}
+
+
+def _make_table(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    labels = [{"value": n, "name": name, "colour": COLOURS[(n - 1) % len(COLOURS)]} for n, name in enumerate(value, 1)]
+    return {"labels": labels}
+
+
+Labels = Annotated[LabelTable, BeforeValidator(_make_table)]
+"""A label table, or in a file the names alone."""
 
 
 class Channel(ReadOptions):
@@ -51,7 +62,7 @@ class Cohort(Record):
     """The first is the reference, on whose grid labels and results lie."""
     modalities: dict[str, str]
     """DICOM modality of each channel."""
-    labels: LabelTable
+    labels: Labels
     cases: tuple[Case, ...]
     folds: tuple[tuple[str, ...], ...] | None = None
     """Held-out patients of each fold."""
@@ -90,11 +101,12 @@ def check_listed(cohort: Cohort, path: Path, lines: Mapping[str, int] = NO_LINES
             raise RecordError(path, f"the channel '{name}' has no modality", "add it to modalities")
     check_ids(cohort.cases, str(path))
     check_folds(cohort, path)
-    cases = tuple(
-        _locate(case, cohort, path, f"{path}, line {lines[case.id]}" if case.id in lines else str(path))
-        for case in cohort.cases
-    )
-    return cohort.model_copy(update={"cases": cases})
+    cases = []
+    for case in cohort.cases:
+        with independent():
+            where = f"{path}, line {lines[case.id]}" if case.id in lines else str(path)
+            cases.append(_locate(case, cohort, path, where))
+    return cohort.model_copy(update={"cases": tuple(cases)})
 
 
 def check_folds(cohort: Cohort, path: Path) -> None:
@@ -149,16 +161,30 @@ def _find(base: Path, path: str, case: Case, where: str) -> str:
 
 
 def write_cohort(path: Path, cohort: Cohort) -> None:
-    """Write a cohort with absolute paths; an older file is replaced."""
+    """Write a cohort with absolute paths; an older file is replaced.
+
+    Raises:
+        InputError: the path of a case is no text, so that it couldn't be read again.
+    """
     cases = []
     for case in cohort.cases:
         channels = {
-            name: channel.model_copy(update={"path": os.path.abspath(channel.path)})
+            name: channel.model_copy(update={"path": _make_absolute(channel.path)})
             for name, channel in case.channels.items()
         }
-        label = case.label and case.label.model_copy(update={"path": os.path.abspath(case.label.path)})
+        label = case.label and case.label.model_copy(update={"path": _make_absolute(case.label.path)})
         cases.append(case.model_copy(update={"channels": channels, "label": label}))
     write_record(path, cohort.model_copy(update={"cases": tuple(cases)}))
+
+
+def _make_absolute(path: str) -> str:
+    absolute = os.path.abspath(path)
+    try:
+        absolute.encode("utf-8")
+    except UnicodeEncodeError:
+        remedy = "rename it, or run in a UTF-8 locale, such as LC_ALL=C.UTF-8"
+        raise InputError(ascii(path), "its name can't be written as UTF-8", remedy) from None
+    return absolute
 
 
 def check_cohort(cohort: Cohort, subject: str) -> Cohort:

@@ -7,7 +7,7 @@ from typing import Any
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids
 from medunet.cohort.lists import TABLE, guess_modality, read_patients
-from medunet.errors import MissingInputError, RecordError
+from medunet.errors import MissingInputError, RecordError, independent
 from medunet.labels import LabelTable
 from medunet.records import read_json
 
@@ -97,10 +97,11 @@ def _join_channels(
 def _list_decathlon(path: Path, listed: Any, name: str) -> tuple[Case, ...]:
     cases = []
     for item in listed:
-        if not isinstance(item, Mapping) or not {"image", "label"} <= set(item):
-            raise RecordError(path, f"its training list holds {item!r}", "give image and label of each case")
-        image, label = (_locate(path, str(item[key])) for key in ("image", "label"))
-        cases.append(_make_case(re.sub(r"(\.nii)?\.[^.]+$", "", image.name), {name: image}, label))
+        with independent():
+            if not isinstance(item, Mapping) or not {"image", "label"} <= set(item):
+                raise RecordError(path, f"its training list holds {item!r}", "give image and label of each case")
+            image, label = (_locate(path, str(item[key])) for key in ("image", "label"))
+            cases.append(_make_case(re.sub(r"(\.nii)?\.[^.]+$", "", image.name), {name: image}, label))
     return tuple(cases)
 
 
@@ -111,10 +112,11 @@ def _find_nnunet(path: Path, ending: str, names: tuple[str, ...]) -> tuple[Case,
     cases = []
     for label in labels:
         name = label.name.removesuffix(ending)
-        images = {
-            channel: _locate(path, f"imagesTr/{name}_{number:04d}{ending}") for number, channel in enumerate(names)
-        }
-        cases.append(_make_case(name, images, label))
+        with independent():
+            images = {
+                channel: _locate(path, f"imagesTr/{name}_{number:04d}{ending}") for number, channel in enumerate(names)
+            }
+            cases.append(_make_case(name, images, label))
     return tuple(cases)
 
 

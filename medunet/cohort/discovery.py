@@ -16,7 +16,7 @@ from medunet.cohort.datasets import NAME, read_dataset
 from medunet.cohort.lists import ENDINGS, Tables, read_list, read_tables
 from medunet.cohort.pictures import find_pictures, hold_pictures
 from medunet.cohort.structures import name_cases, name_labels
-from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError
+from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError, independent
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
 from medunet.reading import (
@@ -35,6 +35,8 @@ CHANNELS = {"CT": "ct", "PT": "pet", "MR": "mr"}
 """Modality to name of the channel, in the order in which one becomes the reference."""
 OFF_PLANE = 0.1
 """How far, in slices, a point may lie from the slice that its contour belongs to."""
+TREE = Tables(cases=".")
+"""What is said of a tree of studies that nothing is said of."""
 _LIST = "list the right ones in a cohort.json"
 
 
@@ -65,7 +67,7 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, ob
         return _number_objects(_limit(_read_listed(listed, channels), channels, listed), objects, listed)
     if hold_pictures(path):
         return _limit(find_pictures(path, objects=objects), channels, path)
-    return _number_objects(_search(path, channels, Tables(cases=".")), objects, path)
+    return _number_objects(_search(path, channels, TREE), objects, path)
 
 
 def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
@@ -96,7 +98,14 @@ def _search(path: Path, channels: tuple[str, ...] | None, tables: Tables) -> Coh
             "it holds no DICOM image",
             "give a DICOM tree, a folder of images/ and labels/ of PNG, a dataset.json, cohort.json, CSV or JSON lines",
         )
-    return _make_cohort(path, found, channels, tables)
+    return arrange_cohort(path, found, channels, tables)
+
+
+def is_listed(path: Path) -> bool:
+    """Whether a path is a list of cases, or a folder that holds one or is laid out as pictures; else it is scans."""
+    if path.is_file():
+        return path.suffix.lower() in (".json", ".zip", *ENDINGS)
+    return (path / "cohort.json").is_file() or (path / NAME).is_file() or hold_pictures(path)
 
 
 def _number_objects(cohort: Cohort, objects: bool, path: Path) -> Cohort:
@@ -121,24 +130,40 @@ def _limit(cohort: Cohort, channels: tuple[str, ...] | None, path: Path) -> Coho
     return cohort.model_copy(update={"channels": channels, "modalities": modalities, "cases": tuple(cases)})
 
 
-def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None, tables: Tables) -> Cohort:
+def arrange_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None = None, tables: Tables = TREE) -> Cohort:
+    """Make cases of what was found in a tree of DICOM studies.
+
+    Args:
+        path: of the tree, for messages.
+        found: in it.
+        wanted: limits the cohort to these channels, in this order.
+        tables: what a cohort.json says of them.
+
+    Raises:
+        MedunetError: as `find_cohort`.
+    """
     patients = _group_images(found)
     modality = {name: code for code, name in CHANNELS.items()} | tables.modalities
     names = _find_channels(path, patients, wanted, list(modality))
     files: dict[str, LabelFile] = {}
     channels: dict[str, dict[str, Channel]] = {}
     for patient, images in sorted(patients.items()):
-        chosen = {name: _choose_series(patient, images, name, modality[name]) for name in names}
-        channels[patient] = {
-            name: Channel(path=os.path.abspath(item.folder), series=item.uid) for name, item in chosen.items()
-        }
-        own = [item for item in found.labels if item.patient_id == patient]
-        matched = _match_labels(own, chosen[names[0]])
-        if matched is not None:
-            files[patient] = matched
+        with independent():
+            chosen = {name: _choose_series(patient, images, name, modality[name]) for name in names}
+            channels[patient] = {
+                name: Channel(path=os.path.abspath(item.folder), series=item.uid) for name, item in chosen.items()
+            }
+            own = [item for item in found.labels if item.patient_id == patient]
+            matched = _match_labels(own, chosen[names[0]])
+            if matched is not None:
+                files[patient] = matched
     labels = tables.labels
     rois = name_labels(path, list(files.values()), labels.names if labels else (), tables.aliases)
-    sources = {name: LabelSource(path=os.path.abspath(item.path), rois=rois[item.path]) for name, item in files.items()}
+    sources = {
+        name: LabelSource(path=os.path.abspath(item.path), rois=rois[item.path])
+        for name, item in files.items()
+        if item.path in rois
+    }
     cases = tuple(
         Case(id=_make_id(patient), patient=patient, channels=own, label=sources.get(patient))
         for patient, own in channels.items()
@@ -153,18 +178,28 @@ def _make_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None, ta
     )
 
 
+def list_common_channels(found: Findings) -> tuple[str, ...]:
+    """The channels that all patients of a tree have."""
+    patients = _group_images(found).values()
+    return tuple(
+        name for code, name in CHANNELS.items() if all(code in {item.modality for item in own} for own in patients)
+    )
+
+
 def _group_images(found: Findings) -> dict[str, list[Series]]:
     """Series by patient; every image and every file of labels belongs to a patient who has images."""
     patients: dict[str, list[Series]] = {}
     for series in found.series:
-        if not series.patient_id:
-            raise SeriesError(series.folder, f"its {series.modality} series names no patient (PatientID)", _LIST)
-        patients.setdefault(series.patient_id, []).append(series)
+        with independent():
+            if not series.patient_id:
+                raise SeriesError(series.folder, f"its {series.modality} series names no patient (PatientID)", _LIST)
+            patients.setdefault(series.patient_id, []).append(series)
     for labels in found.labels:
-        if labels.patient_id not in patients:
-            raise LabelError(
-                labels.path, f"its patient {labels.patient_id!r} has no images here", "add them or take it away"
-            )
+        with independent():
+            if labels.patient_id not in patients:
+                raise LabelError(
+                    labels.path, f"its patient {labels.patient_id!r} has no images here", "add them or take it away"
+                )
     return patients
 
 

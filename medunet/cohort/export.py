@@ -196,7 +196,7 @@ def _describe_nnunet(cohort: Cohort, labelled: list[_Written], _: list[_Written]
         "numTraining": len(labelled),
         "file_ending": ".nii.gz" if first.grid.unit == "mm" else ".png",
     }
-    if not all(item.grid.is_orthogonal for item in labelled):
+    if not all(item.grid.is_orthogonal() for item in labelled):
         # nnU-Net's first choice, ITK, refuses sheared grids.
         content["overwrite_image_reader_writer"] = "NibabelIO"
     return content

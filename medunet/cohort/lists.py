@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from medunet.cohort.cases import Case, Cohort, check_ids, check_listed
-from medunet.errors import RecordError
+from medunet.cohort.cases import Case, Cohort, Labels, check_ids, check_listed
+from medunet.errors import RecordError, independent
 from medunet.labels import LabelTable
 from medunet.records import Record, check_record, parse_json, read_json, suggest
 
@@ -33,7 +33,7 @@ class Tables(Record):
     """A list (.csv or .jsonl), or a tree of DICOM studies."""
     channels: tuple[str, ...] | None = Field(default=None, min_length=1)
     modalities: dict[str, str] = Field(default_factory=dict)
-    labels: LabelTable | None = None
+    labels: Labels | None = None
     aliases: dict[str, str] = Field(default_factory=dict)
     folds: tuple[tuple[str, ...], ...] | None = None
 
@@ -107,19 +107,20 @@ def _read_table(path: Path) -> tuple[dict[int, Case], tuple[tuple[str, ...], ...
     for line, row in _read_rows(path):
         where = f"{path}, line {line}"
         channels = {name: cell for name, cell in row.items() if name not in COLUMNS}
-        for name in ("id", "patient", *channels):
-            if not row[name]:
-                raise RecordError(where, f"its column '{name}' is empty", "fill it in, or leave the case out")
-        content = {
-            "id": row["id"],
-            "patient": row["patient"],
-            "channels": {name: {"path": cell} for name, cell in channels.items()},
-            "label": {"path": row["label"]} if row.get("label") else None,
-        }
-        cases[line] = check_record(content, Case, where)
-        fold, patient = row.get("fold", ""), row["patient"]
-        if fold_of.setdefault(patient, fold) != fold:
-            raise RecordError(where, f"patient {patient} is in two folds", "give all cases of a patient one fold")
+        with independent():
+            for name in ("id", "patient", *channels):
+                if not row[name]:
+                    raise RecordError(where, f"its column '{name}' is empty", "fill it in, or leave the case out")
+            content = {
+                "id": row["id"],
+                "patient": row["patient"],
+                "channels": {name: {"path": cell} for name, cell in channels.items()},
+                "label": {"path": row["label"]} if row.get("label") else None,
+            }
+            cases[line] = check_record(content, Case, where)
+            fold, patient = row.get("fold", ""), row["patient"]
+            if fold_of.setdefault(patient, fold) != fold:
+                raise RecordError(where, f"patient {patient} is in two folds", "give all cases of a patient one fold")
     return cases, _make_folds(path, fold_of)
 
 
@@ -179,5 +180,6 @@ def _read_lines(path: Path) -> tuple[dict[int, Case], None]:
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if line.strip():
             where = f"{path}, line {number}"
-            found[number] = check_record(parse_json(line, where), Case, where)
+            with independent():
+                found[number] = check_record(parse_json(line, where), Case, where)
     return found, None

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource
-from medunet.errors import InputError, LabelError
+from medunet.errors import InputError, LabelError, independent
 from medunet.labels import LabelTable
 from medunet.progress import track
 from medunet.reading import read_indices
@@ -43,8 +43,9 @@ def find_pictures(folder: Path, *, objects: bool = False) -> Cohort:
     """
     images, labels = (_list_pictures(folder / name) for name in ("images", "labels"))
     for name, path in labels.items():
-        if name not in images:
-            raise LabelError(path, "no picture in images has its name", "name them alike or take it away")
+        with independent():
+            if name not in images:
+                raise LabelError(path, "no picture in images has its name", "name them alike or take it away")
     if not labels:
         raise LabelError(folder / "labels", "it holds no PNG", "add label maps named like their pictures")
     cases = [
@@ -64,27 +65,28 @@ def _list_pictures(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         ending = path.suffix.lower()
-        if ending in UNREADABLE:
-            raise InputError(path, "it is no PNG", "convert it, or take it away")
-        if ending == ENDING:
-            if path.stem in found:
-                raise InputError(path, f"{found[path.stem].name} has the same name", "rename one of them")
-            found[path.stem] = path
+        with independent():
+            if ending in UNREADABLE:
+                raise InputError(path, "it is no PNG", "convert it, or take it away")
+            if ending == ENDING:
+                if path.stem in found:
+                    raise InputError(path, f"{found[path.stem].name} has the same name", "rename one of them")
+                found[path.stem] = path
     return found
 
 
 def _name_labels(labels: dict[str, Path]) -> LabelTable:
     """Classes or objects, by the largest value of all label maps."""
-    values = {
-        name: int(np.max(read_indices(path)[0])) for name, path in track(labels.items(), "reading labels", len(labels))
-    }
-    name, largest = max(values.items(), key=lambda item: item[1])
+    name, largest = "", 0
+    for label, path in track(labels.items(), "reading labels", len(labels)):
+        with independent():
+            largest, name = max((largest, name), (int(np.max(read_indices(path)[0])), label))
     if largest > CLASSES:
         LOGGER.info("label values up to %d (%s) number objects: together they are one label, 'object'", largest, name)
         return LabelTable.from_names(["object"], objects=True)
     if largest > 1:
         LOGGER.warning(
-            "label values up to %d (%s) are taken as classes; if they number objects, add --objects", largest, name
+            "%s: its label values up to %d are taken as classes; if they number objects, add --objects", name, largest
         )
         return LabelTable.from_names([f"label {value}" for value in range(1, largest + 1)])
     return LabelTable.from_names(["object"])

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from medunet.cohort.cases import Case, Cohort, LabelSource
-from medunet.errors import LabelError
+from medunet.errors import LabelError, independent
 from medunet.reading import LabelFile, find_modality, read_label_file
 from medunet.records import suggest
 
@@ -28,8 +28,11 @@ def name_cases(cohort: Cohort, path: Path) -> Cohort:
     if not cohort.aliases:
         return cohort
     _check_aliases(cohort.aliases, cohort.labels.names, path)
-    cases = tuple(_name_case(case, cohort) for case in cohort.cases)
-    return cohort.model_copy(update={"cases": cases, "aliases": {}})
+    cases = []
+    for case in cohort.cases:
+        with independent():
+            cases.append(_name_case(case, cohort))
+    return cohort.model_copy(update={"cases": tuple(cases), "aliases": {}})
 
 
 def _name_case(case: Case, cohort: Cohort) -> Case:
@@ -64,7 +67,11 @@ def name_labels(
     labels = labels or tuple(dict.fromkeys(aliases.values()))
     if labels:
         _check_aliases(aliases, labels, path)
-        return {item.path: match_structures(item, labels, aliases) for item in files}
+        rois = {}
+        for item in files:
+            with independent():
+                rois[item.path] = match_structures(item, labels, aliases)
+        return rois
     return _find_names(files)
 
 
@@ -103,8 +110,9 @@ def _fits(name: str, pattern: str) -> bool:
 
 def _find_names(files: list[LabelFile]) -> dict[str, Rois]:
     for item in files:
-        if not item.names:
-            raise LabelError(item.path, "it declares no structure", "export it again or take it away")
+        with independent():
+            if not item.names:
+                raise LabelError(item.path, "it declares no structure", "export it again or take it away")
     odd = next((item for item in files if set(item.names) != set(files[0].names)), None)
     if odd is None:
         return {item.path: {name: name for name in sorted(item.names)} for item in files}

@@ -1,6 +1,6 @@
 """Scores with floors beside them, and the report that shows both."""
 
-from medunet.evaluation.cases import Floor, Floors, fit_floors, read_case, score_cases
+from medunet.evaluation.cases import Floor, Floors, find_floors, fit_floors, read_case, score_cases
 from medunet.evaluation.floors import (
     EllipsoidFit,
     EllipsoidFloor,
@@ -12,7 +12,7 @@ from medunet.evaluation.floors import (
 )
 from medunet.evaluation.lesions import LesionScore, count_lesions
 from medunet.evaluation.pictures import CasePicture, draw_case, draw_overview
-from medunet.evaluation.report import make_page, write_report
+from medunet.evaluation.report import make_page, write_pages, write_report
 from medunet.evaluation.scores import (
     CaseScore,
     PairedRow,
@@ -44,6 +44,7 @@ __all__ = [
     "draw_case",
     "draw_overview",
     "find_body",
+    "find_floors",
     "fit_floors",
     "keep_largest",
     "make_page",
@@ -55,6 +56,7 @@ __all__ = [
     "score_cases",
     "summarize",
     "take_intensities",
+    "write_pages",
     "write_report",
     "write_table",
 ]

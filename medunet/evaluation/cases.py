@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from medunet.bundle import Bundle
 from medunet.cohort import Case, Cohort, read_channel, read_label
 from medunet.evaluation.floors import (
     EllipsoidFit,
@@ -23,7 +24,7 @@ from medunet.geometry import Affine, Grid, Shape, spread_row
 from medunet.labels import Mask
 from medunet.progress import track
 from medunet.reading import Volume
-from medunet.records import Record
+from medunet.records import Record, read_record, write_record
 
 SOFT_TISSUE = (40.0, 400.0)
 """Level and width of the usual window for soft tissue in CT, in HU."""
@@ -96,6 +97,23 @@ def _lies_within(shape: Shape, matrix: Affine, own: Shape) -> Voxels:
         index = spread_row(matrix[axis], shape)
         inside &= (index >= -0.5) & (index <= length - 0.5)
     return inside
+
+
+def find_floors(bundle: Bundle, own: Cohort | None, training: Sequence[Case]) -> Floors:
+    """Floors that a bundle keeps, or fitted now and kept from now on.
+
+    Args:
+        bundle: a trained one.
+        own: its cohort, read if it isn't given.
+        training: the cases that it was trained on.
+    """
+    path = bundle.folder / "docs" / "floors.json"
+    fold = bundle.metadata["training"]["fold"]
+    if path.is_file() and (kept := read_record(path, Floors)).fold == fold:
+        return kept
+    floors = fit_floors(own or bundle.cohort(), training, fold)
+    write_record(path, floors)
+    return floors
 
 
 def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int) -> Floors:

@@ -5,8 +5,9 @@ import io
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
-from medunet.evaluation.pictures import CasePicture
+from medunet.evaluation.pictures import CasePicture, draw_overview
 from medunet.evaluation.scores import CaseScore, PairedRow, Scores, SummaryRow, compare_methods, summarize
 from medunet.evaluation.sheet import STYLE, draw_dots
 from medunet.records import whole_file
@@ -36,6 +37,23 @@ def write_report(
     """
     with whole_file(path) as part:
         part.write_text(make_page(title, scores, pictures, facts), encoding="utf-8")
+
+
+def write_pages(folder: Path, metadata: Mapping[str, Any], scores: Scores, pictures: Sequence[CasePicture]) -> None:
+    """Write `report.html` and `overview.png` of a trained bundle.
+
+    Args:
+        folder: that is there.
+        metadata: of the bundle.
+        scores: of it and of its floors.
+        pictures: of cases; the overview shows the first eight.
+    """
+    name, subjects = metadata["name"], "patients" if scores.unit == "mm" else "pictures"
+    facts = {key: str(value) for key, value in metadata["training"].items()}
+    facts["weights"] = metadata["weights_sha256"]
+    write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
+    sheet = draw_overview([picture.image for picture in pictures[:8]], f"{name}: {subjects} it has never seen")
+    sheet.save(folder / "overview.png")
 
 
 def make_page(title: str, scores: Scores, pictures: Sequence[CasePicture], facts: Mapping[str, str]) -> str:

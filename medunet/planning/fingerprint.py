@@ -8,11 +8,24 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from medunet.cohort import Case, Cohort, read_channel, read_label
-from medunet.errors import GeometryError, InputError, LabelError
+from medunet.cohort import (
+    Case,
+    CaseFacts,
+    Cohort,
+    ImageFacts,
+    agree_on_components,
+    agree_on_labels,
+    agree_on_unit,
+    agree_on_values,
+    compare_cases,
+    gather_facts,
+    measure_image,
+    read_channel,
+    read_label,
+)
 from medunet.geometry import Grid, Points, Unit, check_same_grid
 from medunet.progress import track
-from medunet.reading import Source, Volume
+from medunet.reading import Volume
 from medunet.records import Record
 
 LOGGER = logging.getLogger(__name__)
@@ -77,29 +90,27 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
         InputError: files of a channel differ in their components, or in the units of their values.
     """
     samples: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in cohort.channels}
-    components: dict[str, dict[str, int]] = {name: {} for name in cohort.channels}
-    units: dict[str, Unit] = {}
-    sources: dict[str, dict[str, Source]] = {name: {} for name in cohort.channels}
-    cases = []
+    cases: list[CaseMeasure] = []
+    facts: list[CaseFacts] = []
     for case in track(cohort.cases, "measuring cases", len(cohort.cases)):
         reference = read_channel(case, cohort.channels[0])
         mask = read_label(cohort, case, reference.grid, reference.source.frame_of_reference_uid)
-        cases.append(_measure_case(case, reference.grid, mask.volumes_ml()))
-        points = _sample_foreground(mask.voxels, reference.grid, seed=len(cases))
-        if len(points) == 0:
-            LOGGER.warning("%s: it holds no label, so it teaches background only", case.id)
-        units[case.id] = reference.grid.unit
+        points = _sample_foreground(mask.voxels, reference.grid, seed=len(cases) + 1)
+        images = {}
         for name, volume in _volumes(cohort, case, reference):
-            components[name][case.id] = len(volume.voxels)
-            sources[name][case.id] = volume.source
+            images[name] = measure_image(volume)
             if len(points):
                 samples[name].append(_intensities_at(volume, points))
-    unit = _agree_on_unit(units)
-    if not any(samples.values()):
-        raise LabelError("cohort", "no case holds any voxel of a label", "check the contours or label maps")
+        facts.append(gather_facts(case, images, mask))
+        cases.append(_measure_case(case, images[cohort.channels[0]], mask.volumes_ml()))
+    unit = agree_on_unit(facts)
+    agree_on_labels(facts)
     statistics = {name: _summarize(np.concatenate(values)) for name, values in samples.items()}
-    most = {name: _agree_on_components(name, counts, unit) for name, counts in components.items()}
-    values = {name: found for name in cohort.channels if (found := _agree_on_values(name, sources[name]))}
+    most = {name: agree_on_components(name, facts) for name in cohort.channels}
+    values = {name: found for name in cohort.channels if (found := agree_on_values(name, facts))}
+    for odd in compare_cases(cohort, facts):
+        if odd.severity == "warning":
+            LOGGER.warning("%s: %s; %s", odd.subject, odd.found, odd.remedy)
     return Fingerprint(unit=unit, components=most, units=values, channels=statistics, cases=tuple(cases))
 
 
@@ -112,56 +123,11 @@ def _volumes(cohort: Cohort, case: Case, reference: Volume) -> Iterator[tuple[st
         yield name, volume
 
 
-def _agree_on_unit(units: dict[str, Unit]) -> Unit:
-    pictures = [case for case, unit in units.items() if unit == "px"]
-    volumes = [case for case, unit in units.items() if unit == "mm"]
-    if pictures and volumes:
-        raise GeometryError(
-            "cohort",
-            f"the image of case {pictures[0]} has no physical size, that of case {volumes[0]} has one",
-            "make a bundle of each kind",
-        )
-    return "px" if pictures else "mm"
-
-
-def _agree_on_values(channel: str, sources: dict[str, Source]) -> str:
-    """Units of the values of a channel; files that don't say theirs are taken to have those of the others."""
-    named = {source.units: case for case, source in sources.items() if source.units}
-    if len(named) > 1:
-        (units, case), (others, other) = sorted(named.items())[:2]
-        why = next((note for note in sources[case].notes if units in note), "")
-        raise InputError(
-            "cohort",
-            f"the {channel} of case {case} is in {units}{f' ({why})' if why else ''}, that of case {other} in {others}",
-            'complete the headers, leave cases out, or take all as they are stored ("pet": "stored" in a cohort.json)',
-        )
-    return next(iter(named), "")
-
-
-def _agree_on_components(channel: str, counts: dict[str, int], unit: Unit) -> int:
-    """Components that the network is given: a grey picture can stand for a colour one, nothing else for another."""
-    most = max(counts.values())
-    fewer = [case for case, count in counts.items() if count < most]
-    odd = next((case for case in fewer if unit == "mm" or counts[case] > 1), None)
-    if odd is not None:
-        other = max(counts, key=lambda case: counts[case])
-        raise InputError(
-            "cohort",
-            f"the {channel} of case {odd} has {counts[odd]} components, that of case {other} has {most}",
-            "give every case the same",
-        )
-    if fewer:
-        LOGGER.info("%d of %d pictures are grey: they are repeated to %d components", len(fewer), len(counts), most)
-    return most
-
-
-def _measure_case(case: Case, grid: Grid, label_ml: dict[str, float]) -> CaseMeasure:
-    x, y, z = grid.nearest_axes()
-    shape, spacing = grid.shape, grid.spacing
+def _measure_case(case: Case, reference: ImageFacts, label_ml: dict[str, float]) -> CaseMeasure:
     return CaseMeasure(
         id=case.id,
-        shape=(shape[x], shape[y], shape[z]),
-        spacing_mm=(spacing[x], spacing[y], spacing[z]),
+        shape=reference.shape,
+        spacing_mm=reference.spacing,
         label_ml={name: round(volume, 4) for name, volume in label_ml.items()},
     )
 

@@ -33,10 +33,11 @@ def read_contours(path: Path | str) -> dict[str, list[Points]]:
         LabelError: it is no RTSTRUCT, two structures have one name, or points are no triples.
     """
     with refuse_damage(path, LabelError):
-        return _take_contours(read_object(path, RTSTRUCT), path)
+        return take_contours(read_object(path, RTSTRUCT), path)
 
 
-def _take_contours(dataset: Any, path: Path | str) -> dict[str, list[Points]]:
+def take_contours(dataset: Any, path: Path | str) -> dict[str, list[Points]]:
+    """Closed contours of the dataset of an RTSTRUCT, as `read_contours` returns them."""
     names: dict[str, str] = {}
     for roi in dataset.get("StructureSetROISequence") or []:
         name = str(roi.get("ROIName", ""))

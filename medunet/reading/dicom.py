@@ -73,13 +73,12 @@ def decode_series(series: Series, options: ReadOptions = DEFAULTS) -> Decoded:
     scaled: dict[bool, str] = {}
     for item in track(decode_slices(headers), "reading slices", len(headers)):
         with refuse_damage(item.subject, SeriesError):
-            pixels, rescale = _find_values(item)
+            pixels, rescale = find_values(item)
         scaled.setdefault(rescale is not None, item.subject)
         if len(scaled) > 1:
-            found = f"Rescale Slope and Intercept are missing, but {scaled[True]} has them"
-            raise SeriesError(scaled[False], found, "restore the header")
+            raise miss_rescale(scaled[False], scaled[True])
         if rescale is None and series.modality == "CT":
-            rescale = _assume_rescale(options, item.subject)
+            rescale = assume_rescale(options, item.subject)
         padding = find_padding(item.dataset, item.pixels)
         stack.put(item.k, pixels, rescale, padding)
         if series.modality == "PT":
@@ -174,14 +173,24 @@ def _check_sign(stack: _Stack, series: Series) -> None:
         )
 
 
-def _find_values(item: Slice) -> tuple[npt.NDArray[np.generic], Rescale | None]:
+def find_values(item: Slice) -> tuple[npt.NDArray[np.generic], Rescale | None]:
     """Pixels, through their Modality LUT if there is one, and what remains to be done; None where nothing says."""
     if MODALITY_LUT in item.dataset:
         return look_up(item.dataset, item.pixels, item.subject), Rescale(1, 0)
     return item.pixels, _read_rescale(item.dataset, item.subject)
 
 
-def _assume_rescale(options: ReadOptions, subject: str) -> Rescale:
+def miss_rescale(subject: str, other: str) -> SeriesError:
+    """The refusal of a slice without rescale beside another that has it."""
+    return SeriesError(subject, f"Rescale Slope and Intercept are missing, but {other} has them", "restore the header")
+
+
+def assume_rescale(options: ReadOptions, subject: str) -> Rescale:
+    """The rescale of a CT slice that has none: what the user said.
+
+    Raises:
+        SeriesError: nothing was said, or what can't be.
+    """
     if options.assume_rescale is None:
         raise SeriesError(
             subject,

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from medunet.errors import SeriesError
 from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, flip_lps_ras
 from medunet.reading.marks import read_marks
+from medunet.reading.oddities import Claims, read_claims
 
 ORTHONORMAL = 1e-3
 """Largest deviation of direction cosines from unit length and right angle."""
@@ -36,6 +37,7 @@ class Header:
         position: (3,) centre of the first pixel, LPS mm.
         frame: its number in a multi-frame file, from 0; None where the file is the slice.
         marks: what tells images of one place apart.
+        claims: what its other tags say of its place.
     """
 
     path: str
@@ -46,6 +48,7 @@ class Header:
     position: npt.NDArray[np.float64]
     frame: int | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
+    claims: Claims = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -91,6 +94,7 @@ def read_header(dataset: Any, path: str, frame: int | None = None) -> Header:
         position=read_numbers(dataset, "ImagePositionPatient", 3, subject),
         frame=frame,
         marks=read_marks(dataset),
+        claims=read_claims(dataset),
     )
 
 

@@ -38,11 +38,10 @@ class LabelFile:
 def find_modality(path: Path | str) -> str:
     """Modality of a DICOM file, "" where it is none or can't be read."""
     try:
-        dataset = read_dataset(path)
+        return str(read_dataset(path).get("Modality") or "")
     # pydicom raises whatever it likes for a damaged file; whoever reads it whole is told.
     except Exception:
         return ""
-    return str(dataset.get("Modality") or "")
 
 
 def read_object(path: Path | str, *modalities: str) -> Any:
@@ -64,6 +63,24 @@ def read_object(path: Path | str, *modalities: str) -> Any:
         found = dataset.get("Modality", "no modality")
         raise LabelError(path, f"it is {found}, not {wanted}", f"give a DICOM {wanted}")
     return dataset
+
+
+def check_frame_of_reference(dataset: Any, frame_of_reference_uid: str, path: Path | str) -> None:
+    """Check that labels lie in the frame of reference of their image, as far as both are known.
+
+    Args:
+        dataset: of an RTSTRUCT or a DICOM SEG. Each structure of an RTSTRUCT names a frame too, but real files exist
+            in which that one is foreign while the contours lie right.
+        frame_of_reference_uid: of the image.
+        path: the file.
+
+    Raises:
+        LabelError: none of the frames that it references is that of the image.
+    """
+    frames = [item.get("FrameOfReferenceUID") for item in dataset.get("ReferencedFrameOfReferenceSequence") or []]
+    known = {str(uid) for uid in (*frames, dataset.get("FrameOfReferenceUID")) if uid}
+    if known and frame_of_reference_uid and frame_of_reference_uid not in known:
+        raise LabelError(path, "its frame of reference is not that of its image", "give the image it was made on")
 
 
 def read_label_file(path: Path | str) -> LabelFile:

@@ -16,6 +16,8 @@ class ReadOptions(Record):
     """Slope and intercept of a CT whose headers lack both: 1 and 0 where its values are HU already."""
     pet: Literal["suv", "stored"] = "suv"
     """SUV by body weight where the headers of a PET allow it, or its values in the unit in which they are stored."""
+    prefer: Literal["sform", "qform"] | None = None
+    """Which affine of a NIfTI file counts where both are set but disagree."""
 
 
 DEFAULTS = ReadOptions()

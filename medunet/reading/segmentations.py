@@ -14,7 +14,7 @@ from medunet.geometry import RECORDED_MM, Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
 from medunet.reading.frames import PER_FRAME, describe_frames
 from medunet.reading.headers import Header, read_header
-from medunet.reading.label_files import SEG, read_object
+from medunet.reading.label_files import SEG, check_frame_of_reference, read_object
 from medunet.reading.pixels import read_planes
 from medunet.records import suggest
 
@@ -51,16 +51,21 @@ def read_segmentation(
         SeriesError: a frame has no position, orientation or spacing, or can't be decoded.
     """
     with refuse_damage(path, LabelError):
-        dataset = read_object(path, SEG)
-        _check_encoding(dataset, path)
-        _check_frame_of_reference(dataset, frame_of_reference_uid, path)
-        return _place_frames(dataset, grid, table, segments or {}, str(path))
+        return place_segments(read_object(path, SEG), path, grid, table, segments, frame_of_reference_uid)
 
 
-def _check_frame_of_reference(dataset: Any, frame_of_reference_uid: str, path: Path | str) -> None:
-    own = str(dataset.get("FrameOfReferenceUID") or "")
-    if own and frame_of_reference_uid and own != frame_of_reference_uid:
-        raise LabelError(path, "its frame of reference is not that of its image", "give the image it was made on")
+def place_segments(
+    dataset: Any,
+    path: Path | str,
+    grid: Grid,
+    table: LabelTable,
+    segments: Mapping[str, str] | None = None,
+    frame_of_reference_uid: str = "",
+) -> Mask:
+    """Bring the dataset of a segmentation on the grid of its image, as `read_segmentation` does."""
+    _check_encoding(dataset, path)
+    check_frame_of_reference(dataset, frame_of_reference_uid, path)
+    return _place_frames(dataset, grid, table, segments or {}, str(path))
 
 
 def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping[str, str], path: str) -> Mask:

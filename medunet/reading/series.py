@@ -2,12 +2,11 @@
 
 import os
 import zipfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     CTImageStorage,
@@ -21,7 +20,7 @@ from pydicom.uid import (
     PositronEmissionTomographyImageStorage,
 )
 
-from medunet.errors import MissingInputError, SeriesError, refuse_damage
+from medunet.errors import MissingInputError, SeriesError, independent, refuse_damage
 from medunet.geometry import ACCEPTED_MM, Grid
 from medunet.progress import track
 from medunet.reading.copies import drop_copies
@@ -29,6 +28,7 @@ from medunet.reading.elements import read_dataset
 from medunet.reading.frames import PER_FRAME, read_frames
 from medunet.reading.headers import Header, read_header, sort_headers
 from medunet.reading.label_files import RTSTRUCT, SEG, LabelFile, describe_labels
+from medunet.reading.oddities import note_places
 from medunet.reading.phases import stack_headers
 
 NO_IMAGES = {"RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG", "DOC"}
@@ -44,8 +44,7 @@ SLICES = {
     PositronEmissionTomographyImageStorage,
 }
 """Storage classes of images that lie in a patient."""
-TILTED_DEGREES = 0.1
-"""A stack that leans by more than this is noted; it is exact in any case."""
+LOCALIZER = "a localizer"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,9 +60,10 @@ class Series:
         description: SeriesDescription.
         folder: that holds all of its files.
         files: paths of the slices.
-        headers: of its slices; none where there is a problem. They lie along their normal where they have one.
-        problem: why it makes no volume, as far as that shows in single headers. It is raised when the series is
-            measured or read, so that one odd series doesn't hide the others of a folder.
+        headers: of its slices, as far as they have a place, along their normal.
+        problems: why it makes no volume, as far as that shows in single headers. The first is raised when the series
+            is measured or read, so that one odd series doesn't hide the others of a folder.
+        localizers: how many of its files are localizers, which were set aside.
     """
 
     uid: str
@@ -75,7 +75,8 @@ class Series:
     folder: str
     files: tuple[str, ...]
     headers: tuple[Header, ...]
-    problem: SeriesError | None = None
+    problems: tuple[SeriesError, ...] = ()
+    localizers: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +120,7 @@ def find_series(folder: Path | str) -> Findings:
 
     Raises:
         MissingInputError: there is no such path.
-        SeriesError: a series has files of two patients or studies, or a file called .dcm can't be read.
+        SeriesError: a file called .dcm can't be read.
     """
     root = Path(folder)
     if not root.exists():
@@ -127,20 +128,23 @@ def find_series(folder: Path | str) -> Findings:
     paths = [root] if root.is_file() else _list_files(root)
     images: dict[str, list[_Image]] = defaultdict(list)
     labels, others = [], []
+    localizers: Counter[str] = Counter()
     for path in track(paths, "reading headers", len(paths)):
-        with refuse_damage(path, SeriesError):
+        with independent(), refuse_damage(path, SeriesError):
             dataset = _read_dataset(path)
             reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
             if reason in (RTSTRUCT, SEG):
                 labels.append(describe_labels(dataset, str(path)))
             elif reason:
                 others.append((str(path), reason))
+                if reason == LOCALIZER:
+                    localizers[str(dataset.get("SeriesInstanceUID"))] += 1
             else:
                 image = _take_image(dataset, str(path))
                 images[image.tags["SeriesInstanceUID"]].append(image)
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
-    series = [_make_series(group) for group in images.values()]
+    series = [_make_series(group, localizers[uid]) for uid, group in images.items()]
     return Findings(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
 
 
@@ -179,7 +183,7 @@ def _find_reason(dataset: Any) -> str:
         return f"{modality} is no image"
     image_type = dataset.get("ImageType") or []
     if "LOCALIZER" in ([image_type] if isinstance(image_type, str) else image_type):
-        return "a localizer"
+        return LOCALIZER
     return ""
 
 
@@ -199,17 +203,12 @@ def _take_image(dataset: Any, path: str) -> _Image:
     )
 
 
-def _make_series(images: list[_Image]) -> Series:
+def _make_series(images: list[_Image], localizers: int) -> Series:
     first = images[0]
-    for name in ("PatientID", "StudyInstanceUID"):
-        odd = _find_odd(images, name)
-        if odd is not None:
-            raise SeriesError(
-                odd.path, f"its {name} differs from that of {first.path} in the same series", "take the file away"
-            )
-    problem = _find_problem(images)
-    headers = () if problem else tuple(sort_headers([header for image in images for header in image.headers]))
-    files = (header.path for header in headers) if headers else (image.path for image in images)
+    problems = _find_problems(images)
+    placed = [header for image in images for header in image.headers]
+    headers = tuple(sort_headers(placed)) if placed else ()
+    files = (image.path for image in images) if problems else (header.path for header in headers)
     return Series(
         uid=first.tags["SeriesInstanceUID"],
         modality=first.tags["Modality"],
@@ -220,25 +219,19 @@ def _make_series(images: list[_Image]) -> Series:
         folder=os.path.commonpath([os.path.dirname(image.path) for image in images]),
         files=tuple(dict.fromkeys(files)),
         headers=headers,
-        problem=problem,
+        problems=problems,
+        localizers=localizers,
     )
 
 
-def _find_odd(images: list[_Image], name: str) -> _Image | None:
-    return next((image for image in images if image.tags[name] != images[0].tags[name]), None)
-
-
-def _find_problem(images: list[_Image]) -> SeriesError | None:
-    for image in images:
-        if image.problem is not None:
-            return image.problem
-    for name in ("Modality", "FrameOfReferenceUID"):
-        odd = _find_odd(images, name)
+def _find_problems(images: list[_Image]) -> tuple[SeriesError, ...]:
+    problems = [image.problem for image in images if image.problem is not None]
+    for name in ("PatientID", "StudyInstanceUID", "Modality", "FrameOfReferenceUID"):
+        odd = next((image.path for image in images if image.tags[name] != images[0].tags[name]), None)
         if odd is not None:
-            return SeriesError(
-                odd.path, f"its {name} differs from that of {images[0].path} in the same series", "split the series"
-            )
-    return None
+            found = f"its {name} differs from that of {images[0].path} in the same series"
+            problems.append(SeriesError(odd, found, "take the file away, or split the series"))
+    return tuple(problems)
 
 
 def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header], Grid, tuple[str, ...]]:
@@ -254,17 +247,13 @@ def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header],
     Raises:
         SeriesError: the series is irregular, or holds several images.
     """
-    if series.problem is not None:
-        raise series.problem
+    if series.problems:
+        raise series.problems[0]
     headers, notes = drop_copies(series.headers)
     headers, grid, distance = stack_headers(headers, phase, series.folder)
     if distance > ACCEPTED_MM:
         notes += (f"slices lie up to {distance:.3f} mm off the regular grid",)
-    normal = np.cross(grid.affine[:3, 0], grid.affine[:3, 1])
-    step = grid.affine[:3, 2]
-    leaning = np.degrees(np.arctan2(np.linalg.norm(np.cross(normal, step)), abs(normal @ step)))
-    if leaning > TILTED_DEGREES:
-        notes += (f"slices are sheared by {leaning:.2f} degrees, which the affine keeps",)
+    notes += note_places([header.claims for header in headers], grid.affine, series.localizers)
     return headers, grid, notes
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError, refuse_damage
-from medunet.geometry import Grid, check_same_grid
+from medunet.geometry import Grid, Points, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
-from medunet.reading.contours import rasterize, read_contours
+from medunet.reading.contours import rasterize, take_contours
 from medunet.reading.dicom import decode_series
-from medunet.reading.label_files import SEG, find_modality
+from medunet.reading.label_files import RTSTRUCT, SEG, check_frame_of_reference, read_object
 from medunet.reading.nifti import read_itk, read_nifti
 from medunet.reading.options import DEFAULTS, ReadOptions
 from medunet.reading.pictures import read_indices, read_picture
-from medunet.reading.segmentations import read_segmentation
+from medunet.reading.segmentations import place_segments
 from medunet.reading.series import Series, find_series
 from medunet.records import suggest
 
@@ -97,7 +97,7 @@ def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
         if options.series or options.phase:
             raise InputError(path, "it is a file without series or phases", "leave them out, or give the DICOM series")
         with refuse_damage(path):
-            voxels, grid, notes = read(path)
+            voxels, grid, notes = read_nifti(path, options.prefer) if read is read_nifti else read(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
     chosen = choose_series(path, options.series)
     decoded = decode_series(chosen, options)
@@ -112,6 +112,11 @@ def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
         notes=decoded.notes,
     )
     return Volume(decoded.voxels, decoded.grid, source)
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a file is read as an image by its name; others are looked at as DICOM."""
+    return _find_reader(path, IMAGES) is not None
 
 
 def _find_reader(path: Path, readers: Readers) -> Callable[[Path], Read] | None:
@@ -153,7 +158,7 @@ def read_mask(
         grid: of the image.
         table: the labels that may occur.
         names: structure of an RTSTRUCT or segment of a SEG for each label; the label's own name where not given.
-        frame_of_reference_uid: of the image, in which a SEG must lie; "" where it isn't known.
+        frame_of_reference_uid: of the image, in which RTSTRUCT and SEG must lie; "" where it isn't known.
 
     Raises:
         GeometryError: the label map or SEG lies on another grid.
@@ -176,13 +181,18 @@ def read_mask(
             raise LabelError(
                 path, f"a structure is given for the unknown label '{name}'", suggest(name, [*table.names])
             )
-    if find_modality(path) == SEG:
-        return read_segmentation(path, grid, table, names, frame_of_reference_uid)
-    return _fill_contours(path, grid, table, names or {})
+    with refuse_damage(path, LabelError):
+        dataset = read_object(path, RTSTRUCT, SEG)
+        if dataset.Modality == SEG:
+            return place_segments(dataset, path, grid, table, names, frame_of_reference_uid)
+        check_frame_of_reference(dataset, frame_of_reference_uid, path)
+        contours = take_contours(dataset, path)
+    return _fill_contours(contours, path, grid, table, names or {})
 
 
-def _fill_contours(path: Path, grid: Grid, table: LabelTable, names: Mapping[str, str]) -> Mask:
-    contours = read_contours(path)
+def _fill_contours(
+    contours: Mapping[str, list[Points]], path: Path, grid: Grid, table: LabelTable, names: Mapping[str, str]
+) -> Mask:
     labels = np.zeros(grid.shape, dtype=np.uint16)
     for label in table.labels:
         roi = names.get(label.name, label.name)

@@ -1,4 +1,7 @@
-"""Write images and masks as NIfTI."""
+"""Write images and masks as NIfTI.
+
+The sform holds the affine exactly; the qform too where the axes are orthogonal, else it is left unset.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +17,7 @@ from medunet.labels import Mask
 
 COMMENT = 6
 """NIfTI-1 extension code of free text: it carries the label table as JSON."""
+DIFFERENT = ("what was read back differs from what was written", "check the disk")
 
 
 def write_image(
@@ -35,13 +39,12 @@ def write_image(
     """
     nib.save(_make_image(np.moveaxis(voxels, 0, 3) if len(voxels) > 1 else voxels[0], grid), path)
     again, place = read_back(path)
-    _check_same(np.array_equal(again, voxels), place, grid, path)
+    if not np.array_equal(again, voxels) or measure_displacement(place, grid) > RECORDED_MM:
+        raise ResourceError(path, *DIFFERENT)
 
 
 def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask]) -> None:
     """Write a mask as compressed NIfTI-1, uint8 or uint16, with its label table as a header extension.
-
-    The sform holds the affine exactly; the qform too where the axes are orthogonal, else it is left unset.
 
     Args:
         mask: what to write.
@@ -57,17 +60,13 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask])
     image.header.extensions.append(nib.nifti1.Nifti1Extension(COMMENT, table.encode()))
     nib.save(image, path)
     again = read_back(path, mask)
-    _check_same(np.array_equal(again.voxels, mask.voxels), again.grid, mask.grid, path)
+    if not np.array_equal(again.voxels, mask.voxels) or measure_displacement(again.grid, mask.grid) > RECORDED_MM:
+        raise ResourceError(path, *DIFFERENT)
 
 
 def _make_image(voxels: npt.NDArray[np.generic], grid: Grid) -> Any:
     image = nib.Nifti1Image(voxels, grid.affine, dtype=voxels.dtype)
     image.header.set_xyzt_units("mm")
     image.set_sform(grid.affine, code=1)
-    image.set_qform(grid.affine if grid.is_orthogonal else None, code=int(grid.is_orthogonal))
+    image.set_qform(grid.affine if grid.is_orthogonal() else None, code=int(grid.is_orthogonal()))
     return image
-
-
-def _check_same(equal: bool, grid: Grid, wanted: Grid, path: Path) -> None:
-    if not equal or measure_displacement(grid, wanted) > RECORDED_MM:
-        raise ResourceError(path, "what was read back differs from what was written", "check the disk")

@@ -38,6 +38,6 @@ def test_a_command_gets_them_as_one_argument() -> None:
         seen.update(inputs=inputs, output=output)
 
     run = take_inputs(command)
-    run(output="y", image=["ct=z"], series=None, phase=None, assume_rescale=None, pet=None)
+    run(output="y", image=["ct=z"], series=None, phase=None, assume_rescale=None, pet=None, prefer=None)
     assert seen["output"] == "y"
     assert seen["inputs"].images == {"ct": Path("z")}

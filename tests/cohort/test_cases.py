@@ -157,3 +157,12 @@ def test_folds_forget_patients_without_a_label(
         return
     with pytest.raises(InputError, match=words):
         check_cohort(cohort, "c")
+
+
+def test_names_are_enough_for_labels(tmp_path: Path) -> None:
+    cohort = make(tmp_path).model_copy(update={"labels": LabelTable.from_names(["a", "b"])})
+    path = write_list(tmp_path, lambda content: content.update(labels=["a", "b"]))
+    assert read_cohort(path) == cohort
+    for names, words in ((["a", "a"], "two labels have one name"), (["a", 1], "labels.labels.1.name")):
+        with pytest.raises(RecordError, match=words):
+            read_cohort(write_list(tmp_path, lambda content, names=names: content.update(labels=names)))

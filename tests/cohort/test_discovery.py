@@ -295,7 +295,9 @@ def test_segmentations_are_labels_too(pair: Path) -> None:
     before = find_cohort(pair)
     for case, patient in zip(before.cases, sorted(pair.iterdir()), strict=True):
         add_seg(patient)
-        assert "2 files of labels fit its CT" in refuse(pair, LabelError)
+        words = refuse(pair, LabelError)
+        assert "2 files of labels fit its CT" in words
+        assert "list the right ones in a cohort.json" in words
         (patient / "contours.dcm").rename(patient.parent.parent / f"{case.id}.dcm")
     found = find_cohort(pair)
     assert found.labels.names == ("lesion",)

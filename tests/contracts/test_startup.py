@@ -19,5 +19,5 @@ def test_help_answers_in_under_a_third_of_a_second() -> None:
         started = time.perf_counter()
         done = subprocess.run([sys.executable, "-m", "medunet", "--help"], capture_output=True, text=True, check=True)
         seconds.append(time.perf_counter() - started)
-    assert all(f" {verb} " in done.stdout for verb in ("init", "plan", "train", "predict", "evaluate"))
+    assert all(f" {verb} " in done.stdout for verb in ("check", "init", "plan", "train", "predict", "evaluate"))
     assert min(seconds) < 0.3

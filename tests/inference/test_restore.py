@@ -1,9 +1,18 @@
+from itertools import permutations, product
+from pathlib import Path
+
+import nibabel as nib
 import numpy as np
 import torch
+from nibabel.orientations import apply_orientation, inv_ornt_aff
+from plans import make_test_plan
 
 from medunet.geometry import Grid
 from medunet.inference import restore_mask
 from medunet.labels import LabelTable
+from medunet.planning import Normalization
+from medunet.preparation import make_preprocessing, run_chain
+from medunet.reading import read_volume
 
 
 def test_logits_go_back_linearly_before_labels_are_taken() -> None:
@@ -19,3 +28,30 @@ def test_logits_go_back_linearly_before_labels_are_taken() -> None:
     truth = distance(fine) > 0
     assert 2 * (mask.voxels * truth).sum() / (mask.voxels.sum() + truth.sum()) > 0.98
     assert mask.grid is fine
+
+
+def test_a_mask_comes_back_from_all_48_orientations(tmp_path: Path) -> None:
+    """Through the inference chain to half the spacing, as if the network found each class where it is, and back."""
+    spacing = np.array([0.7, 1.1, 3.0])
+    plain = Normalization(kind="fixed", low=0, high=100, mean=0, sd=1)
+    plan = make_test_plan(channels=("mr",)).model_copy(
+        update={"spacing_mm": tuple(spacing / 2), "normalization": {"mr": plain}}
+    )
+    steps = make_preprocessing(plan)
+    labels = np.random.default_rng(5).integers(0, 3, (4, 5, 6))
+    turned = np.linalg.qr(np.array([[1, 0.2, 0.1], [-0.1, 1, 0.3], [0.2, -0.2, 1]]))[0]
+    turned *= np.sign(np.diag(turned))
+    affine = nib.affines.from_matvec(turned * spacing, (5, -6, 7))
+    for axes, flips in product(permutations(range(3)), product((1, -1), repeat=3)):
+        orientation = np.column_stack([axes, flips])
+        place = affine @ inv_ornt_aff(orientation, labels.shape)
+        stored = apply_orientation(labels, orientation)
+        logits = []
+        for value in range(3):
+            nib.save(nib.Nifti1Image(100 * (stored == value).astype(np.int16), place), tmp_path / "a.nii")
+            logits.append(run_chain(steps, {"image": str(tmp_path / "a.nii")}))
+        source = read_volume(tmp_path / "a.nii").grid
+        scores = torch.cat([item.as_tensor() for item in logits])
+        assert scores.shape[1:] == tuple(2 * n - 1 for n in labels.shape)
+        mask = restore_mask(scores, np.asarray(logits[0].affine), source, LabelTable.from_names(["one", "two"]))
+        assert np.array_equal(mask.voxels, stored), orientation

@@ -16,7 +16,7 @@ from phantom_dicom import make_uid
 from phantoms import PhantomSize, make_cohort
 
 from medunet.cohort import find_cohort, read_channel, read_label, write_cohort
-from medunet.errors import InputError, RecordError
+from medunet.errors import InputError
 
 C = {"LC_ALL": "C"}
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -96,7 +96,7 @@ def test_names_that_are_no_text_are_read(plain: Path, tmp_path: Path, locale: di
     done = run("cohort", "export", tmp_path / name, tmp_path / "out", "--format", "msd", locale=locale)
     assert done.returncode == 0, done.stderr
     check_same(tmp_path / "out", plain)
-    with pytest.raises(RecordError, match="can't be written as UTF-8; rename it") if locale is C else nullcontext():
+    with pytest.raises(InputError, match="can't be written as UTF-8; rename it") if locale is C else nullcontext():
         write_cohort(tmp_path / "cohort.json", find_cohort(tmp_path / name))
     assert (tmp_path / "cohort.json").exists() == (locale is ASCII)
 
@@ -127,4 +127,5 @@ def test_20000_files_need_little_memory(plain: Path, tmp_path: Path) -> None:
     done = run("cohort", "export", folder, tmp_path / "out", "--format", "nnunet", "--channels", "ct")
     assert done.returncode == 0, done.stderr
     check_same(tmp_path / "out", plain)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600_000
+    # Measured: 152,000 KiB; a bare `medunet` with numpy, pydicom and nibabel is most of it.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 300_000

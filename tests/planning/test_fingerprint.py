@@ -122,3 +122,14 @@ def test_volumes_of_one_channel_have_equal_components(tmp_path: Path, cohort_fol
     with pytest.raises(InputError, match="the ct of case one has 1 components, that of case two has 2"):
         measure_cohort(cohort)
     assert measure_cohort(cohort.model_copy(update={"cases": tuple(cases[:1])})).components == {"ct": 2}
+
+
+def test_what_is_odd_about_cases_beside_each_other_is_warned_of(
+    cohort_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cohort = find_cohort(cohort_folder)
+    first, second = cohort.cases[:2]
+    twin = second.model_copy(update={"id": "twin", "patient": "twin"})
+    measure_cohort(cohort.model_copy(update={"cases": (first, second, twin)}))
+    assert f"{second.id} ct: it has the same values as twin ct; leave one of them out" in caplog.text
+    assert f"{second.id}: its patient is also that of twin" in caplog.text

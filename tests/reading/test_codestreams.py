@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
+from fault_coding import compress_lossless_jpeg
 from fault_phantom import make_scan
-from fault_values import compress_lossless_jpeg
 from pydicom import dcmread
 from pydicom.encaps import get_frame
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless

@@ -5,7 +5,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from dicoms import make_grid, write_mask, write_series
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 
 from medunet.errors import LabelError
 from medunet.geometry import Grid
@@ -34,6 +34,16 @@ def test_half_pixel_squares_and_stars() -> None:
     filled = fill_polygon(star, (21, 21))
     assert not filled[10, 10], "even-odd leaves the middle of a self-crossing star empty"
     assert filled.any()
+
+
+def test_islands_in_holes_are_filled_and_a_contour_twice_is_none() -> None:
+    grid = make_grid(shape=(12, 12, 3))
+    rings = [np.column_stack([square(n + 0.5, 10.5 - n), np.full(4, 1)]) for n in (0, 2, 4)]
+    filled = rasterize([grid.to_world(ring) for ring in rings], grid, "f")
+    assert filled[:, :, 1].sum() == 100 - 36 + 4
+    apart = [np.column_stack([square(low, low + 3), np.full(4, 1)]) for low in (0.5, 6.5)]
+    assert rasterize([grid.to_world(part) for part in apart], grid, "f").sum() == 18
+    assert not rasterize([grid.to_world(rings[0])] * 2, grid, "f").any()
 
 
 def test_contours_of_a_slice_combine_by_xor_and_keyholes_stay_open() -> None:
@@ -120,6 +130,47 @@ def test_points_and_open_lines_are_left_out(tmp_path: Path, caplog: pytest.LogCa
     dataset.save_as(path)
     with pytest.raises(LabelError, match="unknown structure 77"):
         read_contours(path)
+
+
+@pytest.fixture
+def contoured(tmp_path: Path) -> tuple[Path, Grid, np.ndarray]:
+    """An RTSTRUCT, the grid of its image, and what it marks."""
+    grid = make_grid()
+    voxels = write_series(tmp_path / "CT", grid)
+    mask = (voxels > 0).astype(np.uint8)
+    write_mask(tmp_path / "rt.dcm", mask, grid, voxels)
+    return tmp_path / "rt.dcm", grid, mask
+
+
+def test_open_lines_are_left_out_and_the_kind_of_xor_is_filled(contoured: tuple[Path, Grid, np.ndarray]) -> None:
+    path, _, _ = contoured
+    whole = len(read_contours(path)["lesion"])
+    dataset = dcmread(path)
+    for contour, kind in zip(
+        dataset.ROIContourSequence[0].ContourSequence,
+        ("OPEN_PLANAR", "OPEN_NONPLANAR", "CLOSEDPLANAR_XOR", ""),
+        strict=False,
+    ):
+        contour.ContourGeometricType = kind
+    dataset.save_as(path)
+    assert len(read_contours(path)["lesion"]) == whole - 3
+
+
+def test_slices_are_found_by_position_whatever_uids_say(contoured: tuple[Path, Grid, np.ndarray]) -> None:
+    """As in real files: images and the structure's own frame of reference are foreign."""
+    path, grid, mask = contoured
+    dataset = dcmread(path)
+    own = str(dataset.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID)
+    dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
+    for contour in dataset.ROIContourSequence[0].ContourSequence:
+        image = Dataset()
+        image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.2.4"
+        contour.ContourImageSequence = [image]
+    dataset.save_as(path)
+    table = LabelTable.from_names(["lesion"])
+    assert np.array_equal(read_mask(path, grid, table, None, own).voxels, mask)
+    with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
+        read_mask(path, grid, table, None, "1.2.5")
 
 
 def test_contours_off_the_image_and_across_slices_are_refused() -> None:

@@ -1,12 +1,14 @@
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from dicoms import change, make_grid, write_series
 from pydicom import Dataset, dcmread
 
 from medunet.errors import SeriesError
-from medunet.reading import ReadOptions, read_volume
+from medunet.reading import ReadOptions, find_series, read_volume
 
 
 @pytest.mark.parametrize("orientation", ["axial", "sagittal", "oblique"])
@@ -149,7 +151,10 @@ def test_real_pet_is_scaled_slice_by_slice(sts: Path) -> None:
     folder = sts / "STS_004" / "PET"
     volume = read_volume(folder)
     assert volume.voxels.dtype == np.float32
-    assert volume.source.notes == ("PET in SUV by body weight, as stored (GML)",)
+    assert volume.source.notes == (
+        "NumberOfSlices is 85, but there are 66",  # the scan was cut to a box
+        "PET in SUV by body weight, as stored (GML)",
+    )
     for path in sorted(folder.glob("*.dcm"))[::7]:
         dataset = dcmread(path)
         if dataset.Modality != "PT":
@@ -159,3 +164,18 @@ def test_real_pet_is_scaled_slice_by_slice(sts: Path) -> None:
         assert (i, j) == (0, 0)
         expected = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
         assert np.allclose(volume.voxels[0, :, :, k], expected.T)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_every_real_series_has_the_values_and_places_of_simpleitk(sts: Path, pet_seg: Path) -> None:
+    series = [*find_series(sts).series, *find_series(pet_seg / "PET").series]
+    assert Counter(item.modality for item in series) == {"CT": 38, "PT": 39, "MR": 6}
+    for item in series:
+        volume = read_volume(item.folder, ReadOptions(series=item.uid, pet="stored"))
+        image = SimpleITK.ReadImage(list(item.files))
+        values = SimpleITK.GetArrayFromImage(image).transpose(2, 1, 0)
+        assert np.allclose(volume.voxels[0], values, rtol=1e-6, atol=0), item.folder
+        corners = volume.grid.corners().astype(int)
+        places = [image.TransformIndexToPhysicalPoint(corner.tolist()) for corner in corners]
+        assert np.allclose(volume.grid.to_world(corners) * (-1, -1, 1), places, atol=1e-3), item.folder

@@ -1,11 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dicoms import draw_balls, make_grid, write_mask, write_seg, write_series
 from pydicom import Dataset, dcmread
 
 from medunet.errors import LabelError
-from medunet.reading import read_label_file
+from medunet.reading import read_label_file, read_mask
 from medunet.reading.label_files import find_modality, read_object
 
 
@@ -34,6 +35,18 @@ def test_the_background_of_a_label_map_is_no_segment(tmp_path: Path) -> None:
     dataset.SegmentSequence.insert(0, background)
     dataset.save_as(tmp_path / "seg.dcm")
     assert read_label_file(tmp_path / "seg.dcm").names == ("lesion",)
+
+
+def test_labels_are_read_from_files_without_preamble(tmp_path: Path) -> None:
+    grid = make_grid()
+    voxels = write_series(tmp_path / "CT", grid)
+    mask = draw_balls(grid)
+    write_mask(tmp_path / "rt.dcm", mask.voxels, grid, voxels)
+    write_seg(tmp_path / "seg.dcm", mask, tmp_path / "CT")
+    for path in (tmp_path / "rt.dcm", tmp_path / "seg.dcm"):
+        path.write_bytes(path.read_bytes()[132:])
+        assert find_modality(path) in ("RTSTRUCT", "SEG")
+        assert np.array_equal(read_mask(path, grid, mask.table).voxels, mask.voxels)
 
 
 def test_other_files_hold_no_labels(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff
 
 from medunet.geometry import Grid, measure_displacement
 from medunet.labels import LabelTable, Mask
-from medunet.reading import read_mask, read_volume
-from medunet.writing import write_nifti
+from medunet.reading import find_series, measure_grid, read_mask, read_segmentation, read_volume
+from medunet.writing import Algorithm, write_nifti, write_segmentation
 
 CLEAN = make_scan("axial")
 LENGTHS = st.floats(0.2, 6.0)
@@ -39,37 +39,51 @@ def rotations(draw: st.DrawFn) -> np.ndarray:
     )
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    turned=rotations(),
-    spacing=st.tuples(LENGTHS, LENGTHS),
-    step=st.tuples(LEANS, LEANS, st.one_of(st.floats(0.5, 8), st.floats(-8, -0.5))),
-    origin=PLACES,
-    order=st.permutations(range(9)),
-)
-def test_each_voxel_lies_where_its_slice_says(
-    turned: np.ndarray,
-    spacing: tuple[float, float],
-    step: tuple[float, float, float],
-    origin: tuple[float, float, float],
-    order: list[int],
-) -> None:
+@st.composite
+def scans(draw: st.DrawFn) -> Scan:
+    """The clean scan, anywhere: turned, stretched, sheared, its slices up or down, its files in any order."""
+    turned, origin = draw(rotations()), np.array(draw(PLACES))
+    spacing = write_numbers(draw(st.tuples(LENGTHS, LENGTHS)))
+    step = turned @ draw(st.tuples(LEANS, LEANS, st.one_of(st.floats(0.5, 8), st.floats(-8, -0.5))))
     scan = copy.deepcopy(CLEAN)
-    for k, item in enumerate(scan.slices):
+    for k, (item, number) in enumerate(zip(scan.slices, draw(st.permutations(range(9))), strict=True)):
         item.turn(turned[:, :2].T)
-        item.move(np.array(origin) + turned @ step * k - item.position)
-        item.dataset.PixelSpacing = write_numbers(spacing)
-        item.spacing = (float(item.dataset.PixelSpacing[0]), float(item.dataset.PixelSpacing[1]))
-        item.name, item.dataset.InstanceNumber = f"{order[k]}.dcm", order[k]
-    check(scan)
+        item.move(origin + step * k - item.position)
+        item.dataset.PixelSpacing, item.spacing = spacing, (float(spacing[0]), float(spacing[1]))
+        item.name, item.dataset.InstanceNumber = f"{number}.dcm", number
+    return scan
 
 
-def check(scan: Scan) -> None:
+@settings(max_examples=40, deadline=None)
+@given(scan=scans())
+def test_each_voxel_lies_where_its_slice_says(scan: Scan) -> None:
     with TemporaryDirectory() as folder:
         scan.write(Path(folder))
         volume = read_volume(folder)
     verdict = judge([(volume.voxels[0], volume.grid.affine)], scan)
     assert verdict.is_right(millimetres=1e-6), verdict
+
+
+@settings(max_examples=6, deadline=None)
+@given(scan=scans())
+def test_segments_that_were_written_are_read_as_they_were(scan: Scan) -> None:
+    """Their frames say where they lie; the writer raises if what it reads back differs."""
+    with TemporaryDirectory() as folder:
+        scan.write(Path(folder))
+        (series,) = find_series(folder).series
+        mask = draw_mask(measure_grid(series))
+        write_segmentation(
+            mask,
+            Path(folder) / "a.seg",
+            series.files,
+            Algorithm("made up", "1", "f" * 64),
+            lambda part, own: read_segmentation(part, own.grid, own.table),
+        )
+
+
+def draw_mask(grid: Grid) -> Mask:
+    voxels = np.random.default_rng(4).integers(0, 3, grid.shape).astype(np.uint8)
+    return Mask("classes", voxels, grid, LabelTable.from_names(["one", "two"]))
 
 
 @settings(max_examples=40, deadline=None)
@@ -80,18 +94,16 @@ def test_nifti_that_was_written_is_read_as_it_was(
     affine = np.eye(4)
     affine[:3, :3] = turned * spacing @ np.array([[1, 0, lean / 8], [0, 1, 0], [0, 0, 1.0]])
     affine[:3, 3] = origin
-    grid = Grid((5, 4, 3), affine)
-    table = LabelTable.from_names(["one", "two"])
-    mask = Mask("classes", np.random.default_rng(4).integers(0, 3, grid.shape).astype(np.uint8), grid, table)
+    mask = draw_mask(Grid((5, 4, 3), affine))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "a.nii.gz"
         write_nifti(mask, path, lambda part, own: read_mask(part, own.grid, own.table))
-        again = read_mask(path, grid, table)
+        again = read_mask(path, mask.grid, mask.table)
         volume = read_volume(path)
     assert np.array_equal(again.voxels, mask.voxels)
     assert np.array_equal(volume.voxels[0], mask.voxels)
     # An sform holds 32-bit floats.
-    assert measure_displacement(volume.grid, grid) < 1e-3
+    assert measure_displacement(volume.grid, mask.grid) < 1e-3
 
 
 @pytest.mark.parametrize("form", ["sform", "qform", "both"])

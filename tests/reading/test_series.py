@@ -130,8 +130,8 @@ def test_one_odd_series_does_not_hide_the_others(tmp_path: Path) -> None:
     change(tmp_path / "shots", shoot)
     found = find_series(tmp_path)
     good, odd = found.series
-    assert good.problem is None
-    assert "multi-frame" in str(odd.problem)
+    assert not good.problems
+    assert "multi-frame" in str(odd.problems[0])
     assert {reason for _, reason in found.others} == {"a picture without a place in a patient"}
     assert read_volume(tmp_path, ReadOptions(series=good.uid)).grid.shape == make_grid().shape
     with pytest.raises(MissingInputError, match=r"holds no image \(.*a picture without a place"):
@@ -184,5 +184,5 @@ def test_real_studies(sts: Path) -> None:
     assert len(found.labels) == len(found.series) == 82
     assert {series.uid for series in found.series} == {uid for item in found.labels for uid in item.series_uids}
     for series in found.series:
-        assert series.problem is None
+        assert not series.problems
         assert measure_grid(series).shape[2] == len(series.files)

@@ -1,0 +1,69 @@
+"""`medunet check`: everything that is wrong or odd, as a table or as JSON."""
+
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medunet import api
+from medunet.cli.arguments import ChannelsOption, ObjectsOption
+from medunet.cli.screen import screen
+
+if TYPE_CHECKING:
+    from medunet.reading import Finding
+
+LISTED = 5
+"""Findings of one kind that are shown; --all or --json shows the others."""
+
+
+def check(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="PATH", help="A file, a folder of scans, or a COHORT.", show_default=False),
+    ],
+    channels: ChannelsOption = "",
+    objects: ObjectsOption = False,
+    everything: Annotated[bool, typer.Option("--all", help="List each finding.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say everything that is wrong or odd about a scan, a folder or a cohort; exit code 2 if there is an error."""
+    from medunet.reading import unpack_archives  # brings pydantic, which --help doesn't need
+
+    with screen(), unpack_archives([path]) as (place,):
+        findings = api.check(place, channels=channels.split(",") if channels else None, objects=objects)
+    counts = {kind: sum(item.severity == kind for item in findings) for kind in ("error", "warning", "note")}
+    if as_json:
+        found = [item.model_dump() | {"subject": _shorten(item.subject, place)} for item in findings]
+        print(json.dumps({"path": str(path), "counts": counts, "findings": found}, indent=2, ensure_ascii=False))
+    else:
+        _print_table(findings, place, len(findings) if everything else LISTED)
+        print(", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in counts.items()))
+    if counts["error"]:
+        raise typer.Exit(2)
+
+
+def _print_table(findings: "list[Finding]", path: Path, listed: int) -> None:
+    """Findings by kind: severity, code, what to do and the option that does it; below it files and what is found."""
+
+    def kind(item: "Finding") -> tuple[str, str, str]:
+        return item.severity, item.code, item.remedy
+
+    order = list(dict.fromkeys(map(kind, findings)))
+    for (severity, code, remedy), group in groupby(sorted(findings, key=lambda item: order.index(kind(item))), kind):
+        items = list(group)
+        print(f"{severity:8} {code:24} {remedy}".rstrip())
+        for item in items[:listed]:
+            print(f"    {_shorten(item.subject, path)}: {item.found}")
+        if len(items) > listed:
+            print(f"    … and {len(items) - listed} more, which --all lists")
+
+
+def _shorten(subject: str, path: Path) -> str:
+    """A subject, relative to PATH where it lies below it."""
+    inside = Path(subject)
+    for root in (path, path.absolute()):
+        if inside != root and inside.is_relative_to(root):
+            return str(inside.relative_to(root))
+    return subject

@@ -1,0 +1,164 @@
+"""Everything that is wrong or odd about a scan, a folder of scans or a cohort."""
+
+from pathlib import Path
+
+from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
+from medunet.cohort.cases import Case, Cohort, check_cohort, check_labelled, read_label
+from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed, list_common_channels
+from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
+from medunet.cohort.folds import fold_cohort
+from medunet.cohort.oddities import compare_cases
+from medunet.errors import MissingInputError, collecting
+from medunet.geometry import Grid, check_same_grid
+from medunet.labels import LabelTable, Mask
+from medunet.progress import track
+from medunet.reading import (
+    Finding,
+    Volume,
+    attempt,
+    check_contours,
+    check_folder,
+    check_image,
+    describe_error,
+    find_modality,
+    find_series,
+    is_image_file,
+    read_mask,
+)
+from medunet.reading.label_files import RTSTRUCT, SEG
+
+
+def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: bool = False) -> list[Finding]:
+    """Check a scan, a folder of scans or a cohort, one image in memory at a time.
+
+    Every file is read by the readers of `init` and `predict`, so an error is what they would refuse, and a note what
+    they would note; here they go on with all that doesn't depend on what was refused. Patients of a folder make a
+    cohort, whose cases are compared too.
+
+    Args:
+        path: as of `read_volume` or `find_cohort`.
+        channels: limits a cohort to these.
+        objects: label maps number the objects of one label.
+
+    Returns:
+        Errors, warnings and notes, in this order.
+
+    Raises:
+        MissingInputError: there is no such path.
+    """
+    if not path.exists():
+        raise MissingInputError(path, "there is no such file or folder", "check the path")
+    if is_listed(path):
+        findings = _check_list(path, channels, objects)
+    elif path.is_file() and (is_image_file(path) or find_modality(path) in (RTSTRUCT, SEG)):
+        findings = check_contours(str(path))
+    else:
+        findings = _check_tree(path, channels)
+    order = ("error", "warning", "note")
+    return sorted(dict.fromkeys(findings), key=lambda item: order.index(item.severity))
+
+
+def _check_list(path: Path, channels: tuple[str, ...] | None, objects: bool) -> list[Finding]:
+    with collecting() as errors:
+        cohort, findings = attempt(find_cohort, path, channels, objects=objects)
+    findings += map(describe_error, errors)
+    if cohort is None:
+        return findings
+    facts, found = _check_cases(cohort)
+    return findings + found + _check_whole(cohort, facts, path, complete=not errors)
+
+
+def _check_tree(path: Path, channels: tuple[str, ...] | None) -> list[Finding]:
+    """Scans of one patient, or of several, who make a cohort."""
+    with collecting() as errors:
+        found = find_series(path)
+    with collecting() as missed:
+        cohort, said = attempt(arrange_cohort, path, found, channels)
+        if missed and (common := list_common_channels(found)) and not channels:
+            # A patient without one channel is told of, and checked by the others.
+            cohort = attempt(arrange_cohort, path, found, common)[0]
+    said += map(describe_error, missed)
+    findings = [describe_error(error) for error in errors]
+    is_cohort = len({series.patient_id for series in found.series}) > 1
+    if is_cohort and found.labels:
+        findings += said
+    elif is_cohort:
+        # Scans that are to be predicted, of which init alone would say so.
+        findings += [item.model_copy(update={"severity": "warning"}) for item in said]
+    facts: list[CaseFacts] = []
+    known = frozenset[str]()
+    if cohort is not None:
+        facts, of_cases = _check_cases(cohort)
+        findings += of_cases
+        known = _list_read(cohort)
+    findings += check_folder(found, path, known)
+    if cohort is not None and is_cohort:
+        findings += _check_whole(cohort, facts, path, complete=not errors and not missed)
+    return findings
+
+
+def _list_read(cohort: Cohort) -> frozenset[str]:
+    series = {channel.series or "" for case in cohort.cases for channel in case.channels.values()}
+    return frozenset(series | {case.label.path for case in cohort.cases if case.label is not None})
+
+
+def _check_cases(cohort: Cohort) -> tuple[list[CaseFacts], list[Finding]]:
+    facts: list[CaseFacts] = []
+    findings: list[Finding] = []
+    for case in track(cohort.cases, "checking cases", len(cohort.cases)):
+        measured, found = _check_case(cohort, case)
+        facts.append(measured)
+        findings += found
+    return facts, findings
+
+
+def _check_case(cohort: Cohort, case: Case) -> tuple[CaseFacts, list[Finding]]:
+    findings, images, mask = [], {}, None
+    reference: Grid | None = None
+    for name in cohort.channels:
+        source = case.channels[name]
+        volume, found = check_image(source.path, source)
+        findings += found
+        if volume is None:
+            continue
+        images[name] = measure_image(volume)
+        if name == cohort.channels[0]:
+            reference = volume.grid
+            mask, found = _check_label(cohort, case, volume)
+        elif reference is not None and "px" in (volume.grid.unit, reference.unit):
+            words = source.path, f"the {cohort.channels[0]} of its case"
+            found = attempt(check_same_grid, volume.grid, reference, *words)[1]
+        else:
+            found = []
+        findings += found
+    if reference is None and case.label is not None:
+        findings += check_contours(case.label.path)
+    return gather_facts(case, images, mask), findings
+
+
+def _check_label(cohort: Cohort, case: Case, image: Volume) -> tuple[Mask | None, list[Finding]]:
+    """Read labels; those of an object that is refused one by one, since each may be refused for itself."""
+    label = case.label
+    if label is None:
+        return None, []
+    frame = image.source.frame_of_reference_uid
+    mask, findings = attempt(read_label, cohort, case, image.grid, frame)
+    if mask is None and not is_image_file(Path(label.path)):
+        for name in cohort.labels.names:
+            one, structure = LabelTable.from_names([name]), {name: label.rois.get(name, name)}
+            findings += attempt(read_mask, label.path, image.grid, one, structure, frame)[1]
+    return mask, findings
+
+
+def _check_whole(cohort: Cohort, facts: list[CaseFacts], path: Path, *, complete: bool) -> list[Finding]:
+    """What only all cases together show; folds of a cohort that isn't complete would name cases that were left out."""
+    findings = attempt(check_cohort if complete else check_labelled, cohort, str(path))[1]
+    if complete:
+        findings += attempt(fold_cohort, cohort, path)[1]
+    findings += attempt(agree_on_unit, facts)[1]
+    if all(case.labels is not None for case in facts):
+        findings += attempt(agree_on_labels, facts)[1]
+    for name in cohort.channels:
+        findings += attempt(agree_on_values, name, facts)[1]
+        findings += attempt(agree_on_components, name, facts)[1]
+    return findings + compare_cases(cohort, facts)

@@ -1,0 +1,136 @@
+"""Everything that is wrong or odd about images: where a reader stops at its first refusal, go on beside it."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from medunet.errors import MedunetError, SeriesError, collecting, independent, refuse_damage
+from medunet.reading.contours import read_contours
+from medunet.reading.copies import drop_copies
+from medunet.reading.dicom import assume_rescale, decode_series, find_values, miss_rescale
+from medunet.reading.findings import Finding, describe_error, listening, make_finding
+from medunet.reading.headers import Header
+from medunet.reading.label_files import RTSTRUCT, find_modality
+from medunet.reading.options import DEFAULTS, ReadOptions
+from medunet.reading.phases import find_phases
+from medunet.reading.pixels import decode_slices
+from medunet.reading.series import Findings, Series
+from medunet.reading.volume import Volume, choose_series, is_image_file, read_volume
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def attempt(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T | None, list[Finding]]:
+    """Call a reader: what came of it, or None; its refusal and its warnings as findings."""
+    with listening() as heard:
+        try:
+            return read(*args, **kwargs), heard
+        except MedunetError as error:
+            return None, [*heard, describe_error(error)]
+
+
+def check_image(path: Path | str, options: ReadOptions = DEFAULTS) -> tuple[Volume | None, list[Finding]]:
+    """Read an image.
+
+    Args:
+        path: as of `read_volume`.
+        options: how to read it.
+
+    Returns:
+        The volume, None where it is refused; its refusal and all others that don't follow from it, or what it was
+        warned of or noted for.
+    """
+    volume, found = attempt(read_volume, path, options)
+    if volume is not None:
+        return volume, found + _take_notes(str(path), volume.source.notes, found)
+    with collecting() as errors:
+        series, _ = attempt(choose_series, Path(path), options.series)
+    found += map(describe_error, errors)
+    return None, _drop_twins(found + (_go_on(series, options, found[-1]) if series else []))
+
+
+def check_series(series: Series, options: ReadOptions = DEFAULTS) -> list[Finding]:
+    """Read a series that was found already; findings as of `check_image`."""
+    decoded, found = attempt(decode_series, series, options)
+    if decoded is not None:
+        return found + _take_notes(series.folder, decoded.notes, found)
+    return _drop_twins(found + _go_on(series, options, found[-1]))
+
+
+def check_folder(found: Findings, path: Path, known: frozenset[str] = frozenset()) -> list[Finding]:
+    """Read all images and contours of a folder.
+
+    Args:
+        found: what it holds.
+        path: of the folder.
+        known: SeriesInstanceUIDs and paths of labels that have been read already.
+    """
+    findings = []
+    if len(found.series) > 1 and not known:
+        listed = "; ".join(f"{item.uid} ({item.modality} '{item.description}')" for item in found.series)
+        few = f"it holds {len(found.series)} series"
+        findings.append(make_finding("note", path, few, f"choose one to read with --series [NAME=]UID: {listed}"))
+    if not found.series and not found.labels and not any(is_image_file(Path(name)) for name, _ in found.others):
+        findings += attempt(choose_series, path, None)[1]
+    for series in found.series:
+        if series.uid not in known:
+            findings += check_series(series)
+    for labels in found.labels:
+        if labels.path not in known:
+            findings += check_contours(labels.path)
+    for name, reason in found.others:
+        aside = make_finding("note", name, f"set aside: {reason}")
+        findings += check_image(name)[1] if is_image_file(Path(name)) else [aside]
+    return findings
+
+
+def check_contours(path: str) -> list[Finding]:
+    """What can be said of a file of labels without its image."""
+    if is_image_file(Path(path)):
+        return check_image(path)[1]
+    return attempt(read_contours, path)[1] if find_modality(path) == RTSTRUCT else []
+
+
+def _take_notes(subject: str, notes: tuple[str, ...], warned: list[Finding]) -> list[Finding]:
+    said = {item.found for item in warned}
+    return [make_finding("note", subject, note) for note in notes if note not in said]
+
+
+def _drop_twins(findings: list[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(findings))
+
+
+def _go_on(series: Series, options: ReadOptions, refusal: Finding) -> list[Finding]:
+    """What else is wrong with a series that was refused: its other files, its phases, its other slices."""
+    if refusal.code == "several-phases":
+        phases = find_phases(drop_copies(series.headers)[0]).values()
+        return [item for part in phases for item in check_series(replace(series, headers=tuple(part)), options)]
+    with collecting() as errors:
+        _decode_each(series, options)
+    return [describe_error(error) for error in (*series.problems, *errors)]
+
+
+def _decode_each(series: Series, options: ReadOptions) -> None:
+    """Decode file by file, each independent of the others; without a grid, so that nothing is put together."""
+    scaled: dict[bool, list[str]] = {True: [], False: []}
+    by_file: dict[str, list[Header]] = defaultdict(list)
+    for header in series.headers:
+        by_file[header.path].append(header)
+    for path, headers in by_file.items():
+        with independent(), refuse_damage(path, SeriesError):
+            for subject, has_rescale in _read_rescales(headers):
+                scaled[has_rescale].append(subject)
+    for subject in scaled[False]:
+        with independent():
+            if scaled[True]:
+                raise miss_rescale(subject, scaled[True][0])
+            if series.modality == "CT":
+                assume_rescale(options, subject)
+
+
+def _read_rescales(headers: list[Header]) -> Iterator[tuple[str, bool]]:
+    for item in decode_slices(headers):
+        yield item.subject, find_values(item)[1] is not None

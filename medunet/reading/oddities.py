@@ -1,0 +1,80 @@
+"""Hold what headers claim of the places of slices against their positions, which alone count.
+
+A *claim* is the number of a tag that follows from the positions where a scanner wrote both, and contradicts them
+where something was edited, mixed up or measured otherwise.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from medunet.geometry import Affine
+
+SPACING, THICKNESS, LOCATION, NUMBER, COUNT = CLAIMS = (
+    "SpacingBetweenSlices",
+    "SliceThickness",
+    "SliceLocation",
+    "InstanceNumber",
+    "NumberOfSlices",
+)
+TILTED_DEGREES = 0.1
+"""A stack that leans by more than this is noted; it is exact in any case."""
+ALIKE = 0.01
+"""Distances within 1 % are one, rounded."""
+OFF = 0.1
+"""A location farther than this from its position, in steps, is another one."""
+Claims = Mapping[str, float]
+
+
+def read_claims(dataset: Any) -> Claims:
+    """Claims of one slice; those that are absent or no number are left out."""
+    claims = {}
+    for name in CLAIMS:
+        # pydicom turns text into numbers only now, and raises here; None and lists are no numbers either.
+        with suppress(TypeError, ValueError):
+            claims[name] = float(dataset.get(name))
+    return claims
+
+
+def note_places(claims: Sequence[Claims], affine: Affine, localizers: int = 0) -> tuple[str, ...]:
+    """Notes of a stack that leans, of claims that contradict it, and of localizers beside it.
+
+    Args:
+        claims: of each slice, in order.
+        affine: fitted to the positions of the slices.
+        localizers: how many of the series were set aside.
+    """
+    step, normal = affine[:3, 2], np.cross(affine[:3, 0], affine[:3, 1])
+    along = float(np.linalg.norm(step))
+    across = float(abs(normal @ step) / np.linalg.norm(normal))
+    leaning = np.degrees(np.arccos(min(across / along, 1.0)))
+    notes = [f"slices are sheared by {leaning:.2f} degrees, which the affine keeps"] if leaning > TILTED_DEGREES else []
+    notes += [f"localizers in the series were set aside: {localizers}"] if localizers else []
+    # The distance along a tilted gantry's table is as good as the one along the normal.
+    return (*notes, *_find_distances(claims, across, along), *_find_order(claims, across, along))
+
+
+def _find_distances(claims: Sequence[Claims], across: float, along: float) -> Iterator[str]:
+    for name in (SPACING, THICKNESS):
+        values = np.array([claim.get(name, across) for claim in claims])
+        odd = values[~np.isclose(values[:, None], (across, along), rtol=ALIKE, atol=0).any(axis=1)]
+        if len(odd):
+            yield f"{name} is {odd[0]:g} mm, but slices lie {across:.4g} mm apart"
+
+
+def _find_order(claims: Sequence[Claims], across: float, along: float) -> Iterator[str]:
+    counts = np.arange(len(claims))
+    locations = np.array([claim[LOCATION] for claim in claims if LOCATION in claim])
+    places = np.abs(locations - locations[:1])
+    if len(places) == len(claims) and not any(np.allclose(places, counts * d, 0, OFF * d) for d in (across, along)):
+        yield "SliceLocation contradicts the positions, which count"
+    numbers = np.array([claim[NUMBER] for claim in claims if NUMBER in claim])
+    if len(np.unique(numbers)) == len(claims):
+        order = np.argsort(numbers)
+        if off := min(np.count_nonzero(order != counts), np.count_nonzero(order != counts[::-1])):
+            yield f"InstanceNumber orders {off} of {len(claims)} slices otherwise than their positions, which count"
+    # Slices that are missing at an end show in nothing else; a PET says how many a volume has (PS3.3 C.8.9.1).
+    if (count := max(claim.get(COUNT, 0) for claim in claims)) > len(claims):
+        yield f"NumberOfSlices is {count:g}, but there are {len(claims)}"

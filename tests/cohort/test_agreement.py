@@ -1,0 +1,31 @@
+import pytest
+from facts import edit_image, make_case
+
+from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
+from medunet.errors import GeometryError, InputError, LabelError
+from medunet.reading import Source
+
+
+def test_cases_that_agree_say_on_what() -> None:
+    cases = [edit_image(make_case(n), source=Source(path="x", units="HU" if n else "")) for n in range(3)]
+    assert agree_on_unit(cases) == "mm"
+    assert agree_on_values("ct", cases) == "HU"
+    assert agree_on_components("ct", cases) == 1
+    agree_on_labels(cases)
+
+
+def test_cases_that_differ_are_named() -> None:
+    first, second = make_case(0), make_case(1)
+    with pytest.raises(GeometryError, match="case1 has no physical size, that of case case0 has one"):
+        agree_on_unit([first, edit_image(second, unit="px")])
+    with pytest.raises(InputError, match="case1 is in BQML, that of case case0 in SUVbw"):
+        agree_on_values("ct", [edit_image(first, source=Source("x", units="SUVbw")),
+                               edit_image(second, source=Source("y", units="BQML"))])  # fmt: skip
+    with pytest.raises(InputError, match="case1 has 1 components, that of case case0 has 3"):
+        agree_on_components("ct", [edit_image(first, components=3), second])
+    assert agree_on_components("ct", [edit_image(first, components=3, unit="px"), edit_image(second, unit="px")]) == 3
+
+
+def test_without_any_voxel_of_a_label_there_is_nothing_to_learn() -> None:
+    with pytest.raises(LabelError, match="no case holds any voxel"):
+        agree_on_labels([])

@@ -1,0 +1,114 @@
+"""Faults made in what was measured of a sound cohort; `test_check` makes them in files."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from facts import edit_image, edit_label, make_case
+from phantoms import PhantomSize, draw_cohort
+
+from medunet.cohort.cases import Cohort
+from medunet.cohort.facts import CaseFacts, measure_image
+from medunet.cohort.oddities import compare_cases
+from medunet.labels import LabelTable
+from medunet.reading import Source, Volume
+
+COHORT = Cohort(channels=("ct",), modalities={"ct": "CT"}, labels=LabelTable.from_names(["liver", "spleen"]), cases=())
+COUNT = 16
+
+
+def name_patient(case: CaseFacts) -> CaseFacts:
+    return edit_image(case, source=Source(path="x", patient_id=" p3"))
+
+
+FAULTS: dict[str, tuple[str, Callable[[CaseFacts], CaseFacts]]] = {
+    "the patient of another case": ("patient-twice", name_patient),
+    "the volume of another case": ("volume-twice", lambda case: edit_image(case, digest="3")),
+    "one value": ("image-empty", lambda case: edit_image(case, digest="")),
+    "thick slices": ("spacing-outlier", lambda case: edit_image(case, spacing=(1.0, 1.0, 7.0))),
+    "metres": ("size-implausible", lambda case: edit_image(case, spacing=(1e-3, 1e-3, 3e-3))),
+    "0 to 1": ("values-not-hu", lambda case: edit_image(case, least=0, low=0, middle=0.4, high=1)),
+    "1024 too much": ("values-not-hu", lambda case: edit_image(case, least=0, low=24, middle=1000, high=1900)),
+    "another unit": ("values-outlier", lambda case: edit_image(case, low=-1e5, high=1e5)),
+    "at the border": ("label-at-border", lambda case: edit_label(case, margins=((0, 3), (4, 4), (5, 5)))),
+    "a speck": ("label-specks", lambda case: edit_label(case, specks=1)),
+    "a hole": ("label-holes", lambda case: edit_label(case, holes=1, hole_voxels=4)),
+    "every third slice": ("label-every-nth-slice", lambda case: edit_label(case, stride=3)),
+    "nothing marked": ("label-empty", lambda case: replace(case, labels={}, margins=())),
+    "a label less": ("label-empty", lambda case: replace(case, labels={"liver": (case.labels or {})["liver"]})),
+    "a left-handed affine": ("handedness-differs", lambda case: edit_image(case, right_handed=False)),
+    "a liver on the left": ("side-differs", lambda case: edit_label(case, centre=(-0.6, 0.1, 0.1))),
+    "a mirrored image": ("image-mirrored", lambda case: edit_image(case, coarse=case.images["ct"].coarse[::-1])),
+}
+
+
+def test_a_sound_cohort_has_no_finding() -> None:
+    assert compare_cases(COHORT, [make_case(number) for number in range(COUNT)]) == []
+    assert compare_cases(COHORT, [make_case(0)]) == []
+    assert compare_cases(COHORT, []) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_one_case_is_found_and_nothing_else(fault: str) -> None:
+    code, make = FAULTS[fault]
+    cases = [make_case(number) for number in range(COUNT)]
+    cases[5] = make(cases[5])
+    found = compare_cases(COHORT, cases)
+    assert {item.code for item in found} == {code}
+    assert all(item.subject.startswith(("case5", "case3")) for item in found)
+
+
+def test_margins_that_hardly_differ_show_images_cut_around_labels() -> None:
+    cases = [make_case(number) for number in range(COUNT)]
+    around = ((10, 10), (9, 11), (4, 4))
+    cut = [edit_image(replace(case, margins=around), shape=(40 + n, 50 + n, 30 + n)) for n, case in enumerate(cases)]
+    found = compare_cases(COHORT, cut)
+    assert [item.code for item in found] == ["label-margin-constant"] * 3
+    alike = [edit_image(replace(case, margins=around), shape=(40, 50, 30)) for case in cases]
+    assert compare_cases(COHORT, alike) == [], "labels of one size in the middle say nothing"
+
+
+def test_what_most_cases_have_is_said_once() -> None:
+    cases = [edit_label(make_case(number), margins=((3, 3), (4, 4), (5, 0))) for number in range(COUNT)]
+    (finding,) = compare_cases(COHORT, cases)
+    assert (finding.severity, finding.subject) == ("note", "cohort")
+    assert "in 16 of 16 cases the label liver touches the border" in finding.found
+
+
+def test_names_say_which_side_is_left() -> None:
+    table = LabelTable.from_names(["kidney_right", "kidney_left"])
+    case = make_case(0)
+    left, right = (case.labels or {})["spleen"], (case.labels or {})["liver"]
+    sound = replace(case, labels={"kidney_right": right, "kidney_left": left})
+    swapped = replace(case, labels={"kidney_right": left, "kidney_left": right})
+    cohort = COHORT.model_copy(update={"labels": table})
+    assert compare_cases(cohort, [sound]) == []
+    assert [item.found for item in compare_cases(cohort, [swapped])] == [
+        "the label kidney_left lies right of kidney_right"
+    ]
+
+
+def test_channels_of_two_patients_make_no_case() -> None:
+    case = make_case(0)
+    other = make_case(1).images["ct"]
+    mixed = replace(case, images={"ct": case.images["ct"], "pet": other})
+    cohort = COHORT.model_copy(update={"modalities": {"ct": "CT", "pet": "PT"}})
+    assert [item.code for item in compare_cases(cohort, [mixed])] == ["patients-mixed"]
+
+
+def test_holes_between_objects_are_none() -> None:
+    objects = COHORT.model_copy(update={"labels": LabelTable.from_names(["object"], objects=True)})
+    assert compare_cases(objects, [edit_label(make_case(0), holes=4, hole_voxels=9)]) == []
+
+
+def test_a_mirrored_patient_is_found_among_whole_trunks() -> None:
+    phantoms = draw_cohort(8, PhantomSize((48, 40, 20), (7.0, 7.0, 10.0)), seed=40)
+    cases = []
+    for n, phantom in enumerate(phantoms):
+        across = phantom.grid.nearest_axes()[0]
+        voxels = np.flip(phantom.voxels, across) if n == 3 else phantom.voxels
+        image = measure_image(Volume(voxels[None], phantom.grid, Source(path="x")))
+        cases.append(CaseFacts(str(n), str(n), {"ct": image}))
+    found = compare_cases(COHORT, cases)
+    assert [(item.code, item.subject) for item in found] == [("image-mirrored", "3 ct")]
