@@ -4,7 +4,7 @@ import csv
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from medunet.cohort.lists import TABLE, guess_modality
 from medunet.errors import InputError, LabelError
 from medunet.geometry import ACCEPTED_MM, Affine, Grid, check_same_grid, measure_displacement
 from medunet.progress import track
-from medunet.reading import read_mask, read_volume
+from medunet.reading import Volume, read_mask, read_volume
 from medunet.records import suggest, whole_folder, write_json
 from medunet.writing import write_grey, write_image, write_nifti, write_picture
 
@@ -42,6 +42,7 @@ class _Written:
     Attributes:
         case: what it was.
         titles: of its components.
+        units: of their values, "px" at least for pictures; "" where a file names none.
         images: its files, relative to the dataset.
         label: likewise, "" where it has none.
         grid: of all of them.
@@ -49,6 +50,7 @@ class _Written:
 
     case: Case
     titles: tuple[str, ...]
+    units: tuple[str, ...]
     images: tuple[str, ...]
     label: str
     grid: Grid
@@ -70,7 +72,7 @@ def export_cohort(cohort: Cohort, folder: Path, layout: str, resample: Resample)
 
     Raises:
         OutputExistsError: the folder exists.
-        InputError: the layout is unknown or can't hold such a cohort, or cases differ in components.
+        InputError: the layout is unknown or can't hold such a cohort, or cases differ in components or units.
         LabelError: no case has a label, or a label's name means something else in the layout.
         MedunetError: a case can't be read.
     """
@@ -79,18 +81,10 @@ def export_cohort(cohort: Cohort, folder: Path, layout: str, resample: Resample)
     with whole_folder(folder) as part:
         for place in ("imagesTr", "imagesTs", "labelsTr"):
             (part / place).mkdir()
-        written = [
-            _write_case(cohort, case, part, layout, resample)
-            for case in track(cohort.cases, "writing cases", len(cohort.cases))
-        ]
-        for item in written:
-            if item.titles != written[0].titles or item.grid.unit != written[0].grid.unit:
-                raise InputError(
-                    f"case {item.case.id}",
-                    f"its images have {len(item.titles)} components in {item.grid.unit}",
-                    "make all cases alike, or leave it out",
-                    f"{len(written[0].titles)} in {written[0].grid.unit}, as of {written[0].case.id}",
-                )
+        written: list[_Written] = []
+        for case in track(cohort.cases, "writing cases", len(cohort.cases)):
+            written.append(_write_case(cohort, case, part, layout, resample))
+            _check_alike(written[-1], written[0])
         labelled, bare = ([item for item in written if bool(item.label) == wanted] for wanted in (True, False))
         describe = _describe_nnunet if layout == "nnunet" else _describe_decathlon
         write_json(part / NAME, describe(cohort, labelled, bare))
@@ -101,6 +95,23 @@ def export_cohort(cohort: Cohort, folder: Path, layout: str, resample: Resample)
             (part / "imagesTs").rmdir()
     if layout == "nnunet" and not FOLDER.fullmatch(folder.name):
         LOGGER.info("nnU-Net looks for it in its nnUNet_raw, called like Dataset001_%s", folder.name)
+
+
+def _check_alike(item: _Written, first: _Written) -> None:
+    """Check that two cases have the same components in the same units; files that name no unit are believed."""
+    named = [pair for pair in zip(item.units, first.units, strict=False) if all(pair)]
+    if (item.titles, item.grid.unit) != (first.titles, first.grid.unit) or any(own != other for own, other in named):
+        raise InputError(
+            f"case {item.case.id}",
+            f"its images are {_list_images(item)}",
+            "make all cases alike, or leave it out",
+            f"{_list_images(first)}, as of {first.case.id}",
+        )
+
+
+def _list_images(item: _Written) -> str:
+    pairs = zip(item.titles, item.units, strict=True)
+    return ", ".join(f"{title} in {unit}" if unit else title for title, unit in pairs)
 
 
 def _check_layout(cohort: Cohort, layout: str, folder: Path) -> None:
@@ -135,17 +146,16 @@ def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: R
     ending = ".nii.gz" if grid.unit == "mm" else ".png"
     if layout == "msd" and ending == ".png":
         raise InputError(f"case {case.id}", "it is a picture, and the Decathlon has NIfTI only", "choose nnunet")
-    images = [reference.voxels, *(_match(case, name, grid, resample) for name in cohort.channels[1:])]
-    titles = [
-        _make_title(name, cohort)
-        for name, image in zip(cohort.channels, images, strict=True)
-        for _ in range(len(image))
+    volumes = [reference, *(_match(read_channel(case, name), case, grid, resample) for name in cohort.channels[1:])]
+    components = [
+        (_make_title(name, cohort), volume.source.units or grid.unit * (grid.unit == "px"), voxels[None])
+        for name, volume in zip(cohort.channels, volumes, strict=True)
+        for voxels in volume.voxels
     ]
+    titles, units, images = zip(*components, strict=True)
     stem = f"{'imagesTr' if case.label else 'imagesTs'}/{case.id}"
     if layout == "nnunet":
-        files = {
-            f"{stem}_{n:04d}{ending}": voxels[None] for n, voxels in enumerate(v for image in images for v in image)
-        }
+        files = {f"{stem}_{n:04d}{ending}": voxels for n, voxels in enumerate(images)}
     else:
         files = {stem + ending: _join(images)}
     for name, voxels in files.items():
@@ -157,18 +167,17 @@ def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: R
         write(mask, part / label, lambda path, _: read_mask(path, grid, mask.table))
     else:
         LOGGER.warning("%s: it has no label, so its images go to imagesTs", case.id)
-    return _Written(case, tuple(titles), tuple(files), label, grid)
+    return _Written(case, titles, units, tuple(files), label, grid)
 
 
-def _match(case: Case, channel: str, grid: Grid, resample: Resample) -> Voxels:
+def _match(volume: Volume, case: Case, grid: Grid, resample: Resample) -> Volume:
     """A channel on the grid of the first."""
-    volume = read_channel(case, channel)
     if grid.unit == "px" or volume.grid.unit == "px":
         check_same_grid(volume.grid, grid, volume.source.path, "the first channel")
     if measure_displacement(volume.grid, grid) <= ACCEPTED_MM:
-        return volume.voxels
-    LOGGER.info("%s: %s is resampled to the grid of the first channel", case.id, channel)
-    return resample(volume.voxels, volume.grid.affine, grid)
+        return volume
+    LOGGER.info("%s: %s is resampled to the grid of the first channel", case.id, volume.source.path)
+    return replace(volume, voxels=resample(volume.voxels, volume.grid.affine, grid), grid=grid)
 
 
 def _join(images: Sequence[Voxels]) -> Voxels:

@@ -36,8 +36,8 @@ OFF_CENTRE = 0.1
 """A label or its distance to another counts as on one side from this part of half the image on."""
 RARE = 0.25
 """Largest part of a cohort that is odd beside the rest."""
-NEARLY_ALL = 0.1
-"""Part of a cohort that may lie on the other side."""
+RARE_SIDE = 0.1
+"""Part of a cohort that may lie on the other side or near the middle, where the rest has a side."""
 CHANCE = 0.002
 """Probability below which a common side isn't chance."""
 ALIKE = 0.3
@@ -279,15 +279,15 @@ def _find_swapped(cases: Cases, left: str, right: str) -> Iterator[Finding]:
 def _find_other_side(places: dict[str, float]) -> Iterator[tuple[str, int, int]]:
     """Cases on the other side than the rest, their side (0 low, 1 high) and how many lie on the other.
 
-    The rest has a side if so few exceptions would be improbable were each case on either side by chance.
+    The rest has a side if nearly all cases lie clearly off the middle, and so few exceptions would be improbable were
+    each of them on either side by chance.
     """
     sided = {case: value > 0 for case, value in places.items() if abs(value) > OFF_CENTRE}
     high = sum(sided.values())
     few = min(high, len(sided) - high)
-    if (
-        0 < few <= len(sided) / 10
-        and 2 * sum(math.comb(len(sided), k) for k in range(few + 1)) / 2 ** len(sided) < CHANCE
-    ):
+    undecided = len(places) - len(sided)
+    chance = 2 * sum(math.comb(len(sided), k) for k in range(few + 1)) / 2 ** len(sided)
+    if few + undecided <= RARE_SIDE * len(places) and chance < CHANCE:
         rare = high == few
         yield from ((case, int(rare), len(sided) - few) for case, side in sided.items() if side == rare)
 

@@ -1,14 +1,16 @@
 import csv
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
-from dicoms import make_grid, write_series
+from dicoms import change, make_grid, write_series
 from PIL import Image
+from pydicom import Dataset
 
 from medunet import export_cohort
 from medunet.cohort import (
@@ -226,7 +228,7 @@ def test_odd_requests_are_refused(tmp_path: Path) -> None:
     other = save(tmp_path / "other.nii.gz", RNG.normal(size=(12, 10, 6, 2)).astype(np.float32), make_grid().affine)
     odd = cohort.cases[2].model_copy(update={"channels": {"ct": Channel(path=other)}})
     write_cohort(path, cohort.model_copy(update={"cases": (cohort.cases[0], odd), "folds": None}))
-    with pytest.raises(InputError, match=r"case ü 1: its images have 2 components in mm \(expected 1 in mm"):
+    with pytest.raises(InputError, match=r"case ü 1: its images are CT, CT \(expected CT in HU, as of a.1\)"):
         export_cohort(path, tmp_path / "out", "nnunet")
 
 
@@ -235,3 +237,18 @@ def test_nnunet_is_told_what_its_folder_must_be_called(tmp_path: Path, caplog: p
     export_cohort(make(tmp_path / "own", {"ct": "CT"}, {}), tmp_path / "out", "nnunet")
     assert "called like Dataset001_out" in caplog.text
     assert read_volume(tmp_path / "out" / "imagesTr" / "a.1_0000.nii.gz").source.notes == ()
+
+
+def test_cases_in_other_units_are_refused(tmp_path: Path) -> None:
+    path = make(tmp_path / "own", {"ct": "CT"}, {})
+
+    def to_pet(dataset: Dataset, _: int, units: str) -> None:
+        dataset.Modality, dataset.Units = "PT", units
+
+    for name, units in (("a.1", "GML"), ("c2", "BQML")):
+        change(tmp_path / "own" / name / "CT", partial(to_pet, units=units))
+    content = json.loads(path.read_text())
+    content["cases"] = [content["cases"][0], content["cases"][3]]
+    path.write_text(json.dumps(content | {"modalities": {"ct": "PT"}, "folds": None}))
+    with pytest.raises(InputError, match=r"case c2: its images are PET in BQML \(expected PET in GML, as of a.1\)"):
+        export_cohort(path, tmp_path / "out", "nnunet")

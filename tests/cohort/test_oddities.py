@@ -112,3 +112,10 @@ def test_a_mirrored_patient_is_found_among_whole_trunks() -> None:
         cases.append(CaseFacts(str(n), str(n), {"ct": image}))
     found = compare_cases(COHORT, cases)
     assert [(item.code, item.subject) for item in found] == [("image-mirrored", "3 ct")]
+
+
+def test_labels_near_the_middle_have_no_side() -> None:
+    rng = np.random.default_rng(0)
+    cases = [edit_label(make_case(n), centre=(float(rng.normal(0.11, 0.02)), 0.1, 0.1)) for n in range(40)]
+    cases[7] = edit_label(cases[7], centre=(-0.15, 0.1, 0.1))
+    assert compare_cases(COHORT, cases) == []
