@@ -16,13 +16,15 @@ OPTION = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 CODES = {
     "path-missing": r"there is no such file|it isn't there$|holds no image|holds no DICOM image|holds no (\*|PNG)",
     "file-damaged": r"is damaged|can't be (read \(|read as|decoded)|^it ends after|checksum of|Pixel Data is missing"
-    r"|start at byte|holds \S+ bytes|frames, (but )?describes|holds at most|Pixel Data holds|are compressed to"
-    r"|decodes to|compressed pixels have|Transfer Syntax"
-    r"|no readable DICOM|is no valid JSON|SOPInstanceUID|but is no DICOM",
+    r"|start at byte|holds \S+ bytes|frames, (but )?describes|decodes to|compressed pixels have|Transfer Syntax"
+    r"|no readable DICOM|is no valid JSON|SOPInstanceUID|but is no DICOM|Pixel Data holds|compressed to"
+    r"|declares the size|holds at most",
     "not-an-image": r"colour image|is animated|is no PNG|is PNG but is|named PNG but|pixels transparent|not one volume"
     r"|axes and|not single numbers|^it holds \S+ components$",
-    "encoding-unsupported": r"its compression \S.* is not read|its encoding|segmentation of|High Bit|Fractional Value"
-    r"|are no integers$|given to ITK|as UTF-8$|Bits (Allocated|Stored)|pixels$",
+    "encoding-unsupported": r"its compression \S.* is not read|its encoding|segmentation of|High Bit"
+    r"|Bits (Stored|Allocated)|Fractional Value"
+    r"|are no integers$|given to ITK|as UTF-8$",
+    "too-large": r"× \S+ pixels$",
     "archive-refused": r"unpacked|would grow|leads out of it|twice$|link or no file|holds \S+ files$|encrypted"
     r"|(empty|zip) archive",
     "voxels-elsewhere": r"takes its voxels",
