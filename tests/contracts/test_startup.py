@@ -1,8 +1,8 @@
 """Importing medunet and asking for help load no torch and answer at once."""
 
+import resource
 import subprocess
 import sys
-import time
 
 HEAVY = ("torch", "monai", "ignite", "SimpleITK", "nibabel", "pydicom", "scipy")
 
@@ -14,10 +14,12 @@ def test_help_and_import_load_nothing_heavy() -> None:
 
 
 def test_help_answers_in_under_a_third_of_a_second() -> None:
+    """In seconds of the processor, which other work on the machine doesn't lengthen."""
     seconds = []
-    for _ in range(7):
-        started = time.perf_counter()
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([sys.executable, "-m", "medunet", "--help"], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert all(f" {verb} " in done.stdout for verb in ("check", "init", "plan", "train", "predict", "evaluate"))
     assert min(seconds) < 0.3
