@@ -23,9 +23,11 @@ def init(
     objects: ObjectsOption = False,
 ) -> None:
     """Find cases, measure them, plan, and write a bundle."""
-    with screen():
+    from medunet.reading import unpack_beside  # brings pydantic, which --help doesn't need
+
+    with screen(), unpack_beside(cohort, bundle) as place:
         planned = api.init(
-            cohort,
+            place,
             bundle,
             dims=cast(Literal[2, 3] | None, dims),
             budget_minutes=parse_minutes(budget),

@@ -1,6 +1,6 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
-from medunet.reading.archives import unpack_archives
+from medunet.reading.archives import unpack_archives, unpack_beside
 from medunet.reading.check import attempt, check_contours, check_folder, check_image
 from medunet.reading.contours import rasterize, read_contours
 from medunet.reading.findings import Finding, Severity, describe_error, listening, make_finding
@@ -41,4 +41,5 @@ __all__ = [
     "read_volume",
     "sort_series",
     "unpack_archives",
+    "unpack_beside",
 ]

@@ -1,4 +1,4 @@
-"""Unpack zip archives of scans into temporary folders, as far as they hold nothing that shouldn't be unpacked."""
+"""Unpack zip archives of scans, as far as they hold nothing that shouldn't be unpacked."""
 
 import logging
 import shutil
@@ -11,6 +11,7 @@ from zipfile import ZipFile, ZipInfo
 
 from medunet.errors import InputError, ResourceError, refuse_damage
 from medunet.progress import track
+from medunet.records import check_free, whole_folder
 
 LOGGER = logging.getLogger(__name__)
 ENDING = ".zip"
@@ -37,28 +38,60 @@ def unpack_archives(paths: Sequence[Path]) -> Iterator[list[Path]]:
         ResourceError: the disk has no room for it.
     """
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(_unpack(path)) if path.suffix.lower() == ENDING and path.is_file() else path
-            for path in paths
-        ]
+        yield [stack.enter_context(_unpack(path)) if _is_archive(path) else path for path in paths]
+
+
+@contextmanager
+def unpack_beside(path: Path, bundle: Path) -> Iterator[Path]:
+    """Unpack a cohort that is called `.zip` into `BUNDLE.scans`, where it stays unless the block fails.
+
+    Args:
+        path: an archive, or something else, which comes back as it is.
+        bundle: that the block makes of it, and that needs its files later.
+
+    Raises:
+        OutputExistsError: the bundle or the folder exists.
+        InputError, ResourceError: as of `unpack_archives`.
+    """
+    if not _is_archive(path):
+        yield path
+        return
+    folder = bundle.with_name(f"{bundle.name}.scans")
+    check_free(bundle)
+    with whole_folder(folder) as part:
+        _open_and_extract(path, part, f"{folder}, which the bundle needs until it is trained and evaluated")
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+
+
+def _is_archive(path: Path) -> bool:
+    return path.suffix.lower() == ENDING and path.is_file()
 
 
 @contextmanager
 def _unpack(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="medunet-") as temporary:
         folder = Path(temporary) / path.stem
-        try:
-            with refuse_damage(path), ZipFile(path) as archive:
-                _extract(archive, path, folder)
-        except InputError as error:
-            if isinstance(error.__cause__, OSError) and error.__cause__.strerror:
-                found = f"it can't be unpacked into {temporary} ({error.__cause__.strerror})"
-                raise ResourceError(path, found, "make room, or name another folder by TMPDIR") from None
-            raise
+        folder.mkdir()
+        _open_and_extract(path, folder, "a temporary folder, which is removed at the end")
         yield folder
 
 
-def _extract(archive: ZipFile, path: Path, folder: Path) -> None:
+def _open_and_extract(path: Path, folder: Path, where: str) -> None:
+    try:
+        with refuse_damage(path), ZipFile(path) as archive:
+            _extract(archive, path, folder, where)
+    except InputError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.strerror:
+            found = f"it can't be unpacked into {folder.parent} ({error.__cause__.strerror})"
+            raise ResourceError(path, found, "make room, or name another folder by TMPDIR") from None
+        raise
+
+
+def _extract(archive: ZipFile, path: Path, folder: Path, where: str) -> None:
     files = [item for item in archive.infolist() if not item.is_dir() and not item.filename.startswith("__MACOSX/")]
     size = sum(item.file_size for item in files)
     _check_size(path, len(files), size, folder.parent)
@@ -67,18 +100,12 @@ def _extract(archive: ZipFile, path: Path, folder: Path) -> None:
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(path, f"it holds {str(twice)!r} twice", "pack it again")
     strip = int(len({name.parts[0] for name in names}) == 1 and all(len(name.parts) > 1 for name in names))
-    folder.mkdir()
     for item, name in track(zip(files, names, strict=True), "unpacking", len(files)):
         target = folder.joinpath(*name.parts[strip:])
         target.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(item) as source, target.open("xb") as stream:
             shutil.copyfileobj(source, stream)
-    LOGGER.info(
-        "%s: %d files of %.0f MB are unpacked into a temporary folder, which is removed at the end",
-        path.name,
-        len(files),
-        size / 1e6,
-    )
+    LOGGER.info("%s: %d files of %.0f MB are unpacked into %s", path.name, len(files), size / 1e6, where)
 
 
 def _check_size(path: Path, count: int, size: int, folder: Path) -> None:

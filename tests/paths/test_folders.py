@@ -101,7 +101,7 @@ def test_names_that_are_no_text_are_read(plain: Path, tmp_path: Path, locale: di
     assert (tmp_path / "cohort.json").exists() == (locale is ASCII)
 
 
-def test_a_zip_is_exported_and_not_trained_on(odd: Path, plain: Path, tmp_path: Path) -> None:
+def test_a_zip_is_exported(odd: Path, plain: Path, tmp_path: Path) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / "Scans ü"), "zip", odd.resolve()))
     done = run("cohort", "export", archive, tmp_path / "out", "--format", "nnunet")
     assert done.returncode == 0, done.stderr

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from dicoms import make_grid, write_series
 
-from medunet.errors import InputError, ResourceError
-from medunet.reading import archives, read_volume, unpack_archives
+from medunet.errors import InputError, OutputExistsError, ResourceError
+from medunet.reading import archives, read_volume, unpack_archives, unpack_beside
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,22 @@ def test_a_zipped_series_is_read_and_its_folder_removed(
         assert np.array_equal(read_volume(folder).voxels[0], voxels)
     assert list(temporary.iterdir()) == []
     assert "scan ü.ZIP: 6 files of 0 MB are unpacked into a temporary folder, which is removed" in caplog.text
+
+
+def test_an_unpacked_cohort_stays_with_its_bundle_unless_that_fails(tmp_path: Path, temporary: Path) -> None:
+    archive, bundle = pack(tmp_path / "a.zip", **{"top/b/1": b"x"}), tmp_path / "bundle"
+    with pytest.raises(ZeroDivisionError), unpack_beside(archive, bundle) as folder:
+        assert (folder / "b" / "1").read_bytes() == b"x"
+        raise ZeroDivisionError
+    assert sorted(tmp_path.iterdir()) == [archive, temporary]
+    with unpack_beside(archive, bundle):
+        pass
+    assert (tmp_path / "bundle.scans" / "b" / "1").is_file()
+    with pytest.raises(OutputExistsError, match=r"bundle\.scans"), unpack_beside(archive, bundle):
+        pass
+    bundle.mkdir()
+    with unpack_beside(bundle, tmp_path / "other") as same:
+        assert same is bundle
 
 
 def make_link(path: Path) -> None:
