@@ -23,12 +23,17 @@ def start(bundle: Path) -> subprocess.Popen[str]:
 
 
 def finish(bundle: Path) -> dict[str, torch.Tensor]:
-    run = start(bundle)
-    output, _ = run.communicate(timeout=SECONDS)
-    assert run.returncode == 0, output
+    if not is_finished(bundle):
+        run = start(bundle)
+        output, _ = run.communicate(timeout=SECONDS)
+        assert run.returncode == 0, output
     assert read_json(bundle / "configs" / "metadata.json")["training"]["epochs"] == EPOCHS
     state: dict[str, torch.Tensor] = torch.load(bundle / "models" / "model.pt", weights_only=True)
     return state
+
+
+def is_finished(bundle: Path) -> bool:
+    return (bundle / "work" / "fold0" / "finished").exists()
 
 
 def kill_later(bundle: Path, seconds: float) -> bool:
@@ -68,12 +73,13 @@ def kill_and_finish(untrained: Path, target: Path, kills: int, in_write: int, dr
         bundle = Path(shutil.copytree(untrained, target / f"killed-{runs}"))
         for _ in range(3):
             inside = written < in_write
-            if not (kill_in_write(bundle) if inside else kill_later(bundle, seconds * draw.uniform(0.3, 1))):
+            killed = kill_in_write(bundle) if inside else kill_later(bundle, seconds * draw.uniform(0.3, 1))
+            if not killed or is_finished(bundle):
                 break
             done += 1
             written += inside
-        killed = finish(bundle)
-        assert all(torch.equal(straight[key], killed[key]) for key in straight)
+        resumed = finish(bundle)
+        assert all(torch.equal(straight[key], resumed[key]) for key in straight)
         assert not list((bundle / "work" / "fold0").glob(".part-*"))
         assert runs < 2 * kills
 
