@@ -108,6 +108,7 @@ def measure_image(volume: Volume) -> ImageFacts:
     voxels = [_face_world(component, grid) for component in volume.voxels]
     flat = volume.voxels.ravel(order="K")
     sample = flat[:: max(1, flat.size // SAMPLES)]
+    least, most = flat.min(), flat.max()
     low, middle, high = np.percentile(sample.astype(np.float64), [0.5, 50, 99.5])
     x, y, z = grid.nearest_axes()
     spacing = grid.spacing
@@ -118,11 +119,11 @@ def measure_image(volume: Volume) -> ImageFacts:
         shape=voxels[0].shape,
         spacing=(spacing[x], spacing[y], spacing[z]),
         right_handed=bool(np.linalg.det(grid.affine[:3, :3]) > 0),
-        least=float(flat.min()),
+        least=float(least),
         low=float(low),
         middle=float(middle),
         high=float(high),
-        digest="" if flat.min() == flat.max() else _hash_values(voxels),
+        digest="" if least == most else _hash_values(voxels),
         coarse=_shrink(voxels[0]),
     )
 
