@@ -152,3 +152,12 @@ def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str) -> No
             f"its voxels lie up to {distance:.3g} mm away from those of {reference}",
             "resample it to that image, or name the image that it was drawn on",
         )
+
+
+def check_same_pixels(grid: Grid, other: Grid, subject: str, reference: str) -> None:
+    """Check that two grids are one if either is of pixels: without a physical size nothing is resampled.
+
+    Args and errors are those of `check_same_grid`.
+    """
+    if "px" in (grid.unit, other.unit):
+        check_same_grid(grid, other, subject, reference)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medunet.errors import GeometryError
-from medunet.geometry import Grid, check_same_grid, flip_lps_ras, measure_displacement, spread_row
+from medunet.geometry import Grid, check_same_grid, check_same_pixels, flip_lps_ras, measure_displacement, spread_row
 
 NUMBERS = st.floats(-3, 3)
 AFFINES = st.lists(NUMBERS, min_size=12, max_size=12).map(lambda v: np.vstack([np.reshape(v, (3, 4)), [0, 0, 0, 1.0]]))
@@ -44,6 +44,13 @@ def test_the_same_grid_is_decided_by_the_farthest_corner() -> None:
         check_same_grid(Grid(grid.shape, turned), grid, "a", "b")
     with pytest.raises(GeometryError, match="shape"):
         check_same_grid(Grid((2, 2, 2), np.eye(4)), grid, "a", "b")
+
+
+def test_only_grids_of_pixels_must_be_one() -> None:
+    first, second = Grid((2, 2, 1), np.eye(4)), Grid((3, 2, 1), np.eye(4))
+    check_same_pixels(first, second, "a", "b")
+    with pytest.raises(GeometryError, match="shape"):
+        check_same_pixels(first, Grid((3, 2, 1), np.eye(4), "px"), "a", "b")
 
 
 def test_a_row_of_an_affine_gives_a_coordinate_of_every_voxel() -> None:

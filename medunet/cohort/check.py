@@ -9,7 +9,7 @@ from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
 from medunet.cohort.oddities import compare_cases
 from medunet.errors import MissingInputError, collecting
-from medunet.geometry import Grid, check_same_grid
+from medunet.geometry import Grid, check_same_pixels
 from medunet.labels import LabelTable, Mask
 from medunet.progress import track
 from medunet.reading import (
@@ -125,9 +125,9 @@ def _check_case(cohort: Cohort, case: Case) -> tuple[CaseFacts, list[Finding]]:
         if name == cohort.channels[0]:
             reference = volume.grid
             mask, found = _check_label(cohort, case, volume)
-        elif reference is not None and "px" in (volume.grid.unit, reference.unit):
+        elif reference is not None:
             words = source.path, f"the {cohort.channels[0]} of its case"
-            found = attempt(check_same_grid, volume.grid, reference, *words)[1]
+            found = attempt(check_same_pixels, volume.grid, reference, *words)[1]
         else:
             found = []
         findings += found

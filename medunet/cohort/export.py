@@ -15,7 +15,7 @@ from medunet.cohort.cases import Case, Cohort, check_ids, limit_folds, read_chan
 from medunet.cohort.datasets import NAME, name_channels
 from medunet.cohort.lists import TABLE, guess_modality
 from medunet.errors import InputError, LabelError
-from medunet.geometry import ACCEPTED_MM, Affine, Grid, check_same_grid, measure_displacement
+from medunet.geometry import ACCEPTED_MM, Affine, Grid, check_same_pixels, measure_displacement
 from medunet.progress import track
 from medunet.reading import Volume, read_mask, read_volume
 from medunet.records import suggest, whole_folder, write_json
@@ -172,8 +172,7 @@ def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: R
 
 def _match(volume: Volume, case: Case, grid: Grid, resample: Resample) -> Volume:
     """A channel on the grid of the first."""
-    if grid.unit == "px" or volume.grid.unit == "px":
-        check_same_grid(volume.grid, grid, volume.source.path, "the first channel")
+    check_same_pixels(volume.grid, grid, volume.source.path, "the first channel")
     if measure_displacement(volume.grid, grid) <= ACCEPTED_MM:
         return volume
     LOGGER.info("%s: %s is resampled to the grid of the first channel", case.id, volume.source.path)

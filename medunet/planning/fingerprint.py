@@ -23,7 +23,7 @@ from medunet.cohort import (
     read_channel,
     read_label,
 )
-from medunet.geometry import Grid, Points, Unit, check_same_grid
+from medunet.geometry import Grid, Points, Unit, check_same_pixels
 from medunet.progress import track
 from medunet.reading import Volume
 from medunet.records import Record
@@ -118,8 +118,7 @@ def _volumes(cohort: Cohort, case: Case, reference: Volume) -> Iterator[tuple[st
     yield cohort.channels[0], reference
     for name in cohort.channels[1:]:
         volume = read_channel(case, name)
-        if "px" in (volume.grid.unit, reference.grid.unit):
-            check_same_grid(volume.grid, reference.grid, volume.source.path, f"the {cohort.channels[0]} of its case")
+        check_same_pixels(volume.grid, reference.grid, volume.source.path, f"the {cohort.channels[0]} of its case")
         yield name, volume
 
 
