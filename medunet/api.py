@@ -371,10 +371,8 @@ def _open_others(path: Path, plan: "Plan", training: Sequence["Case"]) -> "Cohor
     from medunet.errors import InputError
 
     others = check_labelled(find_cohort(path, channels=plan.channels, objects=plan.labels.objects), str(path))
-    if others.labels.names != plan.labels.names:
-        raise InputError(
-            path, f"its labels are {', '.join(others.labels.names)}", "name them alike", ", ".join(plan.labels.names)
-        )
+    if [region.name for region in others.labels.structures] != [region.name for region in plan.labels.structures]:
+        raise InputError(path, f"its labels are {others.labels.describe()}", "name them alike", plan.labels.describe())
     known = {case.patient for case in training}
     for case in others.cases:
         if case.patient in known:

@@ -37,12 +37,27 @@ class Label(Record):
     """Category of the type, for example Morphologically Abnormal Structure."""
 
 
+class Region(Record):
+    """What is learnt and scored as one: the voxels of one label, or of several that belong together."""
+
+    name: str = Field(min_length=1, max_length=64)
+    values: tuple[int, ...] = Field(min_length=1)
+    """Of the labels that it consists of; regions may share some."""
+    value: int
+    """Of its voxels in a predicted label map, one of `values`; later regions overwrite earlier ones (nnU-Net's
+    `regions_class_order`)."""
+
+
 class LabelTable(Record):
     """All labels of a cohort or a bundle; 0 is background and stands in no table."""
 
     labels: tuple[Label, ...]
     objects: bool = False
     """Label maps number the objects of the only label: every value above 0 is one of its objects."""
+    ignore: int | None = Field(default=None, ge=2, le=255)
+    """Value of voxels that nobody looked at, above those of all labels: they are neither learnt nor scored."""
+    regions: tuple[Region, ...] = ()
+    """Learnt and scored instead of the labels one by one, where there are some; they may overlap."""
 
     @field_validator("labels")
     @classmethod
@@ -57,6 +72,30 @@ class LabelTable(Record):
     def _objects_are_of_one_label(self) -> Self:
         if self.objects and len(self.labels) != 1:
             raise ValueError("label maps that number objects know one label only")
+        if self.objects and (self.ignore is not None or self.regions):
+            raise ValueError("label maps that number objects have neither regions nor a value to ignore")
+        return self
+
+    @model_validator(mode="after")
+    def _ignored_is_no_label(self) -> Self:
+        if self.ignore is not None and self.ignore <= len(self.labels):
+            raise ValueError("the value to ignore must be above those of all labels")
+        return self
+
+    @model_validator(mode="after")
+    def _regions_are_of_labels(self) -> Self:
+        known = {label.value for label in self.labels}
+        if len({region.name for region in self.regions}) != len(self.regions):
+            raise ValueError("two regions have one name")
+        for region in self.regions:
+            if not set(region.values) <= known:
+                raise ValueError(f"the region {region.name} has values that no label has")
+            if region.value not in region.values:
+                raise ValueError(
+                    f"the region {region.name} would be written as {region.value}, which is none of its own"
+                )
+        if len({region.value for region in self.regions}) != len(self.regions):
+            raise ValueError("two regions would be written as one value")
         return self
 
     @classmethod
@@ -69,6 +108,28 @@ class LabelTable(Record):
     def names(self) -> tuple[str, ...]:
         """Names in the order of the values 1, 2, …."""
         return tuple(label.name for label in self.labels)
+
+    @property
+    def structures(self) -> tuple[Region, ...]:
+        """What is learnt and scored, in order: the regions, or each label by itself."""
+        return self.regions or tuple(
+            Region(name=label.name, values=(label.value,), value=label.value) for label in self.labels
+        )
+
+    def describe(self) -> str:
+        """Names of the labels or regions, and the value that is ignored."""
+        ignored = "" if self.ignore is None else f" ({self.ignore} ignored)"
+        return ", ".join(region.name for region in self.structures) + ignored
+
+    @property
+    def is_plain(self) -> bool:
+        """Every voxel counts, and is background or of one label."""
+        return self.ignore is None and not self.regions
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What each output of a network stands for: the regions, or background and the labels."""
+        return tuple(region.name for region in self.regions) or ("background", *self.names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,10 +152,25 @@ class Mask:
     notes: tuple[str, ...] = ()
 
     def volumes_ml(self) -> dict[str, float]:
-        """Volume of each label in millilitres (in voxels where the grid has no physical size)."""
+        """Volume of each label or region in millilitres (in voxels where the grid has no physical size)."""
         counts = np.bincount(self.voxels.ravel(), minlength=len(self.table.labels) + 1)
         factor = self.grid.voxel_volume / 1000 if self.grid.unit == "mm" else 1.0
-        return {label.name: float(counts[label.value]) * factor for label in self.table.labels}
+        return {
+            region.name: float(sum(counts[value] for value in region.values)) * factor
+            for region in self.table.structures
+        }
+
+    def is_labelled(self) -> npt.NDArray[np.bool_]:
+        """Voxels (I, J, K) of any label."""
+        labelled: npt.NDArray[np.bool_] = self.voxels > 0
+        return labelled if self.table.ignore is None else labelled & (self.voxels != self.table.ignore)
+
+    def is_known(self) -> npt.NDArray[np.bool_] | None:
+        """Voxels (I, J, K) that somebody looked at, or None where that is all of them."""
+        if self.table.ignore is None:
+            return None
+        known: npt.NDArray[np.bool_] = self.voxels != self.table.ignore
+        return None if known.all() else known
 
 
 def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subject: str) -> npt.NDArray[np.uint16]:
@@ -121,9 +197,12 @@ def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subje
         )
     if table.objects and rounded[0] >= 0:
         return np.asarray(np.rint(voxels) != 0, dtype=np.uint16)
-    unknown = sorted(set(rounded.astype(int).tolist()) - set(range(len(table.labels) + 1)))
+    known = {0: "", **{label.value: label.name for label in table.labels}}
+    if table.ignore is not None:
+        known[table.ignore] = "to ignore"
+    unknown = sorted(set(rounded.astype(int).tolist()) - set(known))
     if unknown:
-        declared = ", ".join(f"{label.value} {label.name}" for label in table.labels)
+        declared = ", ".join(f"{value} {name}" for value, name in known.items() if value)
         raise LabelError(
             subject,
             f"it holds the label values {', '.join(map(str, unknown[:8]))}, which the label table lacks",

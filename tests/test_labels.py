@@ -42,3 +42,51 @@ def test_numbered_objects_are_one_label() -> None:
         check_label_values(np.array([[[0, -1]]]), table, "f")
     with pytest.raises(ValidationError, match="one label only"):
         LabelTable.from_names(["a", "b"], objects=True)
+
+
+def make_table(**more: object) -> LabelTable:
+    return LabelTable.model_validate(TABLE.model_dump() | more)
+
+
+WHOLE = {"name": "whole", "values": (1, 2), "value": 1}
+
+
+def test_what_is_ignored_is_no_label() -> None:
+    table = make_table(ignore=255)
+    voxels = check_label_values(np.array([[[0, 1, 2, 255]]]), table, "f")
+    mask = Mask("classes", voxels, Grid((1, 1, 4), np.eye(4), "px"), table)
+    assert mask.volumes_ml() == {"organ": 1, "tumor": 1}
+    assert mask.is_labelled().tolist() == [[[False, True, True, False]]]
+    known = mask.is_known()
+    assert known is not None
+    assert known.tolist() == [[[True, True, True, False]]]
+    assert Mask("classes", voxels % 255, mask.grid, table).is_known() is None
+    with pytest.raises(LabelError, match="label values 255") as refusal:
+        check_label_values(voxels, make_table(ignore=3), "f")
+    assert refusal.value.expected == "0 and 1 organ, 2 tumor, 3 to ignore"
+
+
+def test_regions_stand_for_their_labels() -> None:
+    table = make_table(regions=(WHOLE, {"name": "tumor", "values": (2,), "value": 2}))
+    assert table.outputs == ("whole", "tumor")
+    assert table.describe() == "whole, tumor"
+    assert TABLE.outputs == ("background", "organ", "tumor")
+    assert [region.values for region in TABLE.structures] == [(1,), (2,)]
+    mask = Mask("classes", np.array([[[0, 1, 2, 2]]], np.uint8), Grid((1, 1, 4), np.eye(4), "px"), table)
+    assert mask.volumes_ml() == {"whole": 3, "tumor": 2}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"ignore": 2}, "above those of all labels"),
+        ({"regions": (WHOLE, WHOLE)}, "two regions have one name"),
+        ({"regions": (WHOLE, WHOLE | {"name": "other"})}, "written as one value"),
+        ({"regions": (WHOLE | {"values": (1, 3)},)}, "values that no label has"),
+        ({"regions": (WHOLE | {"value": 3},)}, "none of its own"),
+        ({"labels": TABLE.labels[:1], "objects": True, "ignore": 2}, "neither regions nor a value to ignore"),
+    ],
+)
+def test_tables_that_contradict_themselves_are_refused(more: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        make_table(**more)

@@ -44,3 +44,9 @@ def test_a_table_is_coded_where_names_are_known() -> None:
     assert table.labels[0].category == terms.ANATOMICAL
     assert table.labels[1].code is None
     assert code_labels(table) == table
+
+
+def test_coding_keeps_what_else_a_table_says() -> None:
+    table = LabelTable.from_names(["tumor"], objects=True)
+    assert code_labels(table).objects
+    assert code_labels(table.model_copy(update={"objects": False, "ignore": 9})).ignore == 9

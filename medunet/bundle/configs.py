@@ -5,9 +5,10 @@
 
 from typing import Any
 
+from medunet.bundle.targets import make_loss, make_metric, make_scoring
 from medunet.networks import make_network
 from medunet.planning import Plan
-from medunet.preparation import make_augmentation, make_postprocessing, make_preprocessing
+from medunet.preparation import make_augmentation, make_decision, make_preprocessing, make_restoring
 
 Config = dict[str, Any]
 DEVICE = "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
@@ -106,7 +107,8 @@ def make_inference_config(plan: Plan) -> Config:
         "postprocessing": {
             "_target_": "Compose",
             "transforms": [
-                *make_postprocessing(plan),
+                *make_restoring(plan),
+                *make_decision(plan),
                 {
                     "_target_": "SaveImaged",
                     "keys": ["pred"],
@@ -163,9 +165,9 @@ def make_evaluate_config(plan: Plan) -> Config:
         "dataloader": _make_loader("@dataset"),
         "postprocessing": {
             "_target_": "Compose",
-            "transforms": [*make_postprocessing(plan)[:-1], _make_one_hot(plan)],
+            "transforms": [*make_restoring(plan), *make_scoring(plan)],
         },
-        "key_metric": {"val_mean_dice": _make_dice()},
+        "key_metric": {"val_mean_dice": make_metric(plan)},
         "handlers": [
             LOAD_WEIGHTS,
             {
@@ -180,24 +182,6 @@ def make_evaluate_config(plan: Plan) -> Config:
         "evaluator": {**_make_evaluator(), "key_val_metric": "@key_metric"},
         "initialize": [f"$@images or sys.exit('no image *{ending} in ' + @dataset_dir + '/images')"],
         "run": ["$@evaluator.run()"],
-    }
-
-
-def _make_one_hot(plan: Plan) -> Config:
-    classes = len(plan.labels.labels) + 1
-    return {
-        "_target_": "AsDiscreted",
-        "keys": ["pred", "label"],
-        "argmax": [True, False],
-        "to_onehot": [classes, classes],
-    }
-
-
-def _make_dice() -> Config:
-    return {
-        "_target_": "MeanDice",
-        "include_background": False,
-        "output_transform": "$monai.handlers.from_engine(['pred', 'label'])",
     }
 
 
@@ -240,13 +224,7 @@ def _make_optimization(plan: Plan) -> Config:
         "network": {"_target_": "medunet.networks.lay_out", "network": "$@supervised.to(@device)"},
         "loss": {
             "_target_": "DeepSupervisionLoss",
-            "loss": {
-                "_target_": "DiceCELoss",
-                "include_background": False,
-                "to_onehot_y": True,
-                "softmax": True,
-                "batch": True,
-            },
+            "loss": make_loss(plan),
         },
         "optimizer": {
             "_target_": "torch.optim.AdamW",
@@ -335,8 +313,8 @@ def _make_validate_group(plan: Plan) -> Config:
         "dataset": {"_target_": "medunet.preparation.WholeDataset", "cases": "$@session.validation"},
         "dataloader": _make_loader("@validate#dataset"),
         "inferer": {"_target_": "medunet.networks.AutocastInferer", "inferer": make_inferer(plan)},
-        "postprocessing": {"_target_": "Compose", "transforms": [_make_one_hot(plan)]},
-        "key_metric": {"val_mean_dice": _make_dice()},
+        "postprocessing": {"_target_": "Compose", "transforms": make_scoring(plan)},
+        "key_metric": {"val_mean_dice": make_metric(plan)},
         "handlers": [{"_target_": "medunet.training.KeepBest", "checkpoint": "@checkpoint"}],
         "evaluator": {
             "_target_": "SupervisedEvaluator",

@@ -100,7 +100,7 @@ def _make_card(name: str, plan: Plan) -> str:
     return CARD.format(
         name=name,
         dims=plan.dims,
-        labels=", ".join(plan.labels.names),
+        labels=", ".join(region.name for region in plan.labels.structures),
         modalities=", ".join(plan.modalities.values()),
         details=details,
     )

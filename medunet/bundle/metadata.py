@@ -17,6 +17,7 @@ READING_PACKAGE = {"mm": "nibabel", "px": "pillow"}
 def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
     """Describe a bundle; scores and the hash of the weights are added when it is trained."""
     packages = (READING_PACKAGE[plan.unit], *INFERENCE_PACKAGES)
+    names = [region.name for region in plan.labels.structures]
     return {
         "schema": SCHEMA,
         "version": "0.1.0",
@@ -26,7 +27,7 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
         "numpy_version": metadata.version("numpy"),
         "required_packages_version": {package: metadata.version(package) for package in packages},
         "name": name,
-        "task": f"Segmentation of {', '.join(plan.labels.names)} in {', '.join(plan.modalities.values())}",
+        "task": f"Segmentation of {', '.join(names)} in {', '.join(plan.modalities.values())}",
         "description": f"A {plan.dims}D U-Net planned and trained by medunet.",
         "authors": "medunet",
         "copyright": "The users of this bundle",
@@ -38,7 +39,6 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
 
 
 def _describe_data(plan: Plan) -> dict[str, Any]:
-    classes = ["background", *plan.labels.names]
     common = {
         "type": "image",
         "spatial_shape": list(plan.patch[: plan.dims]),
@@ -53,7 +53,7 @@ def _describe_data(plan: Plan) -> dict[str, Any]:
     }
     return {
         "inputs": {"image": {**common, **image}},
-        "outputs": {"pred": {**common, "format": "segmentation", **_number(classes)}},
+        "outputs": {"pred": {**common, "format": "segmentation", **_number(plan.labels.outputs)}},
     }
 
 

@@ -32,5 +32,5 @@ def export(
         found = api.export_cohort(
             path, output, layout, channels=channels.split(",") if channels else None, objects=objects
         )
-    labels = ", ".join(found.labels.names)
+    labels = found.labels.describe()
     print(f"wrote {output}: {len(found.cases)} cases of {', '.join(found.channels)} with the labels {labels}")

@@ -22,7 +22,7 @@ def describe_plan(planned: "Plan") -> None:
         for name in planned.channels
     ]
     rows = {
-        "channels": f"{', '.join(channels)}; labels {', '.join(planned.labels.names)}",
+        "channels": f"{', '.join(channels)}; labels {planned.labels.describe()}",
         "spacing_mm": " × ".join(f"{value:g}" for value in planned.spacing_mm) if planned.unit == "mm" else "none",
         "normalization": scales,
         "patch": " × ".join(map(str, planned.patch)),

@@ -20,14 +20,17 @@ NO_LINES: Mapping[str, int] = {}
 
 
 def _make_table(value: Any) -> Any:
-    if not isinstance(value, list):
+    if isinstance(value, list):
+        value = {"labels": value}
+    names = value.get("labels") if isinstance(value, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return value
-    labels = [{"value": n, "name": name, "colour": COLOURS[(n - 1) % len(COLOURS)]} for n, name in enumerate(value, 1)]
-    return {"labels": labels}
+    labels = [{"value": n, "name": name, "colour": COLOURS[(n - 1) % len(COLOURS)]} for n, name in enumerate(names, 1)]
+    return {**value, "labels": labels}
 
 
 Labels = Annotated[LabelTable, BeforeValidator(_make_table)]
-"""A label table, or in a file the names alone."""
+"""A label table, in a file perhaps with names alone for labels, or only these."""
 
 
 class Channel(ReadOptions):

@@ -9,9 +9,11 @@ from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids
 from medunet.cohort.lists import TABLE, guess_modality, read_patients
 from medunet.errors import MissingInputError, RecordError, independent
 from medunet.labels import LabelTable
-from medunet.records import read_json
+from medunet.records import check_record, read_json
 
 NAME = "dataset.json"
+IGNORE = "ignore"
+"""Label of voxels that nobody looked at, by nnU-Net's convention."""
 
 
 def read_dataset(folder: Path) -> Cohort:
@@ -30,7 +32,7 @@ def read_dataset(folder: Path) -> Cohort:
     if not isinstance(content, dict):
         raise RecordError(path, "it is no JSON object", "take the dataset's own file")
     names, modalities = _read_channels(path, content)
-    labels = _read_labels(path, content.get("labels"))
+    labels = _read_labels(path, content)
     if content.get("training"):
         names, modalities = _join_channels(path, names, modalities)
         cases = _list_decathlon(path, content["training"], names[0])
@@ -58,24 +60,55 @@ def name_channels(titles: list[str]) -> tuple[str, ...]:
     return tuple(name if names.count(name) == 1 else f"{name}_{n}" for n, name in enumerate(names))
 
 
-def _read_labels(path: Path, given: Any) -> LabelTable:
-    """Labels by number (Decathlon) or by name (nnU-Net); 0 is background."""
+def _read_labels(path: Path, content: dict[str, Any]) -> LabelTable:
+    """Labels by number (Decathlon) or by name, regions and what is to be ignored (nnU-Net); 0 is background."""
+    by_name = _number_labels(path, content.get("labels"))
+    ignored = by_name.pop(IGNORE, None)
+    background = [name for name, values in by_name.items() if values == (0,)]
+    structures = {name: values for name, values in by_name.items() if name not in background}
+    found = sorted({value for values in structures.values() for value in values})
+    if ignored and (len(ignored) > 1 or ignored[0] <= max(found, default=0)):
+        raise RecordError(path, f"its label '{IGNORE}' is not the last", "give it the highest value, one only")
+    regions = any(len(values) > 1 for values in structures.values())
+    twice = not regions and len(found) < len(structures)
+    if len(background) != 1 or not found or found != list(range(1, len(found) + 1)) or twice:
+        listed = ", ".join(str(value) for values in structures.values() for value in values) or "none"
+        raise RecordError(
+            path, f"its label values besides background are {listed}", "number labels 1, 2, … with background 0"
+        )
+    own = {values[0]: name for name, values in structures.items() if len(values) == 1}
+    table = LabelTable.from_names([own.get(value, f"label {value}") for value in found]).model_dump(mode="json")
+    if regions:
+        table["regions"] = _order_regions(path, structures, content.get("regions_class_order"))
+    return check_record({**table, "ignore": ignored and ignored[0]}, LabelTable, str(path))
+
+
+def _number_labels(path: Path, given: Any) -> dict[str, tuple[int, ...]]:
     if not isinstance(given, dict):
         raise RecordError(path, "it has no labels", "add them, such as {'background': 0, 'tumor': 1}")
-    by_value: dict[int, str] = {}
+    by_name = {}
     for key, value in given.items():
         number, name = (key, value) if str(key).isdigit() else (value, key)
-        if not str(number).isdigit():
-            raise RecordError(
-                path, f"its label '{name}' is {number}", "merge regions into label values, one number a label"
-            )
-        by_value[int(number)] = str(name)
-    if by_value.pop(0, None) is None or sorted(by_value) != list(range(1, len(by_value) + 1)) or not by_value:
-        found = ", ".join(str(value) for value in sorted(by_value)) or "none"
+        values = number if isinstance(number, list) else [number]
+        if not values or not all(str(item).isdigit() for item in values):
+            raise RecordError(path, f"its label '{name}' is {number}", "give its value, or those of a region as a list")
+        by_name[str(name)] = tuple(int(item) for item in values)
+    return by_name
+
+
+def _order_regions(path: Path, regions: dict[str, tuple[int, ...]], order: Any) -> list[dict[str, Any]]:
+    """Regions with the value that each gets in a label map, where later ones overwrite earlier ones."""
+    if not isinstance(order, list) or len(order) != len(regions):
         raise RecordError(
-            path, f"its label values besides background are {found}", "number labels 1, 2, … with background 0"
+            path,
+            f"its regions_class_order is {order}",
+            "add the value that each region gets in a label map, in the order of the regions",
+            expected=f"{len(regions)} values",
         )
-    return LabelTable.from_names([by_value[value] for value in sorted(by_value)])
+    return [
+        {"name": name, "values": values, "value": value}
+        for (name, values), value in zip(regions.items(), order, strict=True)
+    ]
 
 
 def _join_channels(

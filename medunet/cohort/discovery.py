@@ -114,6 +114,8 @@ def _number_objects(cohort: Cohort, objects: bool, path: Path) -> Cohort:
     names = cohort.labels.names
     if len(names) != 1:
         raise InputError(path, f"it has the labels {', '.join(names)}", "number objects of one label only")
+    if not cohort.labels.is_plain:
+        raise InputError(path, "its labels have regions or a value to ignore", "leave --objects out")
     return cohort.model_copy(update={"labels": cohort.labels.model_copy(update={"objects": True})})
 
 

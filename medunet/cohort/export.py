@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.cohort.cases import Case, Cohort, check_ids, limit_folds, read_channel, read_label
-from medunet.cohort.datasets import NAME, name_channels
+from medunet.cohort.datasets import IGNORE, NAME, name_channels
 from medunet.cohort.lists import TABLE, guess_modality
 from medunet.errors import InputError, LabelError
 from medunet.geometry import ACCEPTED_MM, Affine, Grid, check_same_pixels, measure_displacement
+from medunet.labels import LabelTable, Mask
 from medunet.progress import track
 from medunet.reading import Volume, read_mask, read_volume
 from medunet.records import suggest, whole_folder, write_json
@@ -120,8 +121,12 @@ def _check_layout(cohort: Cohort, layout: str, folder: Path) -> None:
     check_ids(cohort.cases, str(folder))
     if all(case.label is None for case in cohort.cases):
         raise LabelError(folder, "none of its cases has a label", "add labels")
-    for name in cohort.labels.names:
-        if name in ("background", "ignore") or name.isdecimal():
+    if layout == "msd" and not cohort.labels.is_plain:
+        raise InputError(
+            f"--format {layout}", "its labels have regions or a value to ignore, which it can't hold", "choose nnunet"
+        )
+    for name in (region.name for region in cohort.labels.structures):
+        if name in ("background", IGNORE) or name.isdecimal():
             raise LabelError(f"the label '{name}'", "its name means something else in a dataset.json", "rename it")
     kinds = {guess_modality(_make_title(name, cohort)) for name in cohort.channels}
     if layout == "msd" and len(kinds) > 1:
@@ -162,12 +167,22 @@ def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: R
         _write_voxels(voxels, grid, part / name)
     label = f"labelsTr/{case.id}{ending}" if case.label else ""
     if label:
-        mask = read_label(cohort, case, grid, reference.source.frame_of_reference_uid)
+        mask = _close_gap(read_label(cohort, case, grid, reference.source.frame_of_reference_uid))
         write = write_nifti if ending == ".nii.gz" else write_picture
         write(mask, part / label, lambda path, _: read_mask(path, grid, mask.table))
     else:
         LOGGER.warning("%s: it has no label, so its images go to imagesTs", case.id)
     return _Written(case, titles, units, tuple(files), label, grid)
+
+
+def _close_gap(mask: Mask) -> Mask:
+    """nnU-Net wants the value to ignore right above those of the labels."""
+    table = mask.table
+    if table.ignore is None:
+        return mask
+    table = table.model_copy(update={"ignore": len(table.labels) + 1})
+    voxels = np.where(mask.voxels == mask.table.ignore, np.array(table.ignore, mask.voxels.dtype), mask.voxels)
+    return replace(mask, voxels=voxels, table=table)
 
 
 def _match(volume: Volume, case: Case, grid: Grid, resample: Resample) -> Volume:
@@ -200,7 +215,7 @@ def _describe_nnunet(cohort: Cohort, labelled: list[_Written], _: list[_Written]
     first = labelled[0]
     content: dict[str, Any] = {
         "channel_names": {str(n): title for n, title in enumerate(first.titles)},
-        "labels": {"background": 0} | {label.name: label.value for label in cohort.labels.labels},
+        **_describe_labels(cohort.labels),
         "numTraining": len(labelled),
         "file_ending": ".nii.gz" if first.grid.unit == "mm" else ".png",
     }
@@ -208,6 +223,18 @@ def _describe_nnunet(cohort: Cohort, labelled: list[_Written], _: list[_Written]
         # nnU-Net's first choice, ITK, refuses sheared grids.
         content["overwrite_image_reader_writer"] = "NibabelIO"
     return content
+
+
+def _describe_labels(table: LabelTable) -> dict[str, Any]:
+    labels: dict[str, Any] = {"background": 0}
+    if table.regions:
+        labels |= {region.name: list(region.values) for region in table.regions}
+    else:
+        labels |= {label.name: label.value for label in table.labels}
+    if table.ignore is not None:
+        labels[IGNORE] = len(table.labels) + 1
+    order = {"regions_class_order": [region.value for region in table.regions]} if table.regions else {}
+    return {"labels": labels, **order}
 
 
 def _describe_decathlon(cohort: Cohort, labelled: list[_Written], bare: list[_Written]) -> dict[str, Any]:

@@ -170,25 +170,29 @@ def measure_labels(mask: Mask) -> dict[str, LabelFacts]:
     voxels = _face_world(mask.voxels, mask.grid).astype(np.uint16, copy=False)
     boxes = ndimage.find_objects(voxels)
     return {
-        label.name: _measure_label(voxels, label.value, box)
+        label.name: _measure_label(voxels, label.value, box, mask.table.ignore)
         for label, box in zip(mask.table.labels, boxes, strict=False)
         if box is not None
     }
 
 
-def _measure_label(voxels: npt.NDArray[np.generic], value: int, box: tuple[slice, ...]) -> LabelFacts:
+def _measure_label(
+    voxels: npt.NDArray[np.generic], value: int, box: tuple[slice, ...], ignore: int | None
+) -> LabelFacts:
     crop = voxels[box]
     inside = crop == value
     sides = tuple((part.start, size - part.stop) for part, size in zip(box, voxels.shape, strict=True))
     corner = np.array([part.start for part in box])
     centre = (ndimage.center_of_mass(inside) + corner + 0.5) / np.array(voxels.shape) * 2 - 1
     sizes = np.bincount(ndimage.label(inside, TOUCHING)[0].ravel())[1:]
+    # Slices between those that somebody looked at aren't left out by mistake.
+    marked = inside if ignore is None else inside | (crop == ignore)
     holes = _find_holes(crop, inside, [size > 1 for size in voxels.shape])
     return LabelFacts(
         voxels=int(inside.sum()),
         margins=sides,
         centre=(float(centre[0]), float(centre[1]), float(centre[2])),
-        stride=max(_find_stride(inside, axis) for axis in range(3)),
+        stride=max(_find_stride(marked, axis) for axis in range(3)),
         specks=int((sizes <= SPECK).sum()) if sizes.max() >= BODY else 0,
         holes=len(holes),
         hole_voxels=sum(holes),

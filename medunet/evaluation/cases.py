@@ -36,7 +36,7 @@ class Floor(Record):
     channel: str
     """Whose intensities it looks at."""
     by_label: dict[str, EllipsoidFloor | ThresholdFloor]
-    """What predicts each label, by its name."""
+    """What predicts each label or region, by its name."""
 
     def predict(self, images: dict[str, Image], truth: Mask) -> Mask:
         """Predict a case; where labels overlap the later one stays.
@@ -46,8 +46,8 @@ class Floor(Record):
             truth: gives grid and label table; its voxels aren't looked at.
         """
         voxels = np.zeros(truth.grid.shape, dtype=np.uint16)
-        for label in truth.table.labels:
-            voxels[self.by_label[label.name].predict(images[self.channel], truth.grid)] = label.value
+        for region in truth.table.structures:
+            voxels[self.by_label[region.name].predict(images[self.channel], truth.grid)] = region.value
         return replace(truth, voxels=voxels)
 
 
@@ -118,19 +118,20 @@ def find_floors(bundle: Bundle, own: Cohort | None, training: Sequence[Case]) ->
 
 def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int) -> Floors:
     """Fit the ellipsoid, and a threshold on each channel, on the training cases of a fold."""
-    labels = cohort.labels.labels
+    regions = cohort.labels.structures
     several = len(cohort.channels) > 1
-    ellipsoids = {label.name: EllipsoidFit() for label in labels}
+    ellipsoids = {region.name: EllipsoidFit() for region in regions}
     thresholds = {
-        name: {label.name: ThresholdFit(cohort.modalities[name]) for label in labels} for name in cohort.channels
+        name: {region.name: ThresholdFit(cohort.modalities[name]) for region in regions} for name in cohort.channels
     }
     for case in track(training, "fitting floors", len(training)):
         _, images, truth = read_case(cohort, case)
-        for label in labels:
-            inside = truth.voxels == label.value
-            ellipsoids[label.name].add(inside, truth.grid)
+        known = truth.is_known()
+        for region in regions:
+            inside = np.isin(truth.voxels, region.values)
+            ellipsoids[region.name].add(inside, truth.grid)
             for name, image in images.items():
-                thresholds[name][label.name].add(image, inside, truth.grid)
+                thresholds[name][region.name].add(image, inside, truth.grid, known)
     placed: dict[str, EllipsoidFloor | ThresholdFloor] = {name: fit.finish() for name, fit in ellipsoids.items()}
     methods = {"ellipsoid": Floor(channel=cohort.channels[0], by_label=placed)}
     for name, fits in thresholds.items():
@@ -165,7 +166,7 @@ def score_cases(
         methods["medunet"] += score_case(mask, truth, case.id)
         for name, floor in floors.methods.items():
             methods[name] += score_case(floor.predict(images, truth), truth, case.id)
-        image = draw_case(volume.voxels, truth.voxels > 0, mask.voxels > 0, truth.grid, window, case.id)
+        image = draw_case(volume.voxels, truth.is_labelled(), mask.is_labelled(), truth.grid, window, case.id)
         pictures.append(CasePicture(caption=case.id, image=image))
     by_method = {name: tuple(scores) for name, scores in methods.items()}
     return Scores(unit=volume.grid.unit, methods=by_method), pictures

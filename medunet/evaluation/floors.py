@@ -157,14 +157,16 @@ class ThresholdFit:
         self._inside: list[Image] = []
         self._volumes: list[tuple[int, int, int]] = []
 
-    def add(self, image: Image, mask: Voxels, grid: Grid) -> None:
-        """Take a training case in, image and mask (I, J, K); an empty mask is passed over."""
+    def add(self, image: Image, mask: Voxels, grid: Grid, known: Voxels | None = None) -> None:
+        """Take the known voxels of a training case in, all (I, J, K); an empty mask is passed over."""
         self._largest = grid.unit == "mm"
         if not mask.any():
             return
         where = np.isfinite(image)
         if self._modality == "CT":
             where &= find_body(image, grid)
+        if known is not None:
+            where &= known
         self._everywhere.append(_take_quantiles(image, where))
         self._inside.append(_take_quantiles(image, where & mask))
         self._volumes.append(

@@ -9,21 +9,24 @@ from scipy import ndimage
 
 from medunet.errors import LabelError
 from medunet.evaluation.lesions import count_lesions
-from medunet.evaluation.voxels import TOLERANCE_MM, Box, Outcome, Voxels, measure_voxels
-from medunet.geometry import check_same_grid
+from medunet.evaluation.voxels import TOLERANCE_MM, Box, Outcome, Voxels, measure_voxels, widen_box
+from medunet.geometry import Grid, check_same_grid
 from medunet.labels import Mask
 from medunet.records import Record
 
 
 class CaseScore(Record):
-    """One label in one case. Volumes are in mL, or in voxels where the grid has no physical size."""
+    """One label or region in one case, of the voxels that somebody looked at.
+
+    Volumes are in mL, or in voxels where the grid has no physical size.
+    """
 
     case: str
     label: str
     dice: float | None
     """0 to 1; 0 where nothing was predicted; None where the truth lacks the label."""
     nsd: float | None
-    """Share of both surfaces within the tolerance of the other; as `dice`."""
+    """Share of both surfaces within the tolerance of the other; as `dice`, and None where no surface is known."""
     truth_ml: float
     predicted_ml: float
     found: int
@@ -115,55 +118,61 @@ class PairedRow(Record):
 
 
 def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float = TOLERANCE_MM) -> tuple[CaseScore, ...]:
-    """Score each label of a case.
+    """Score each label of a case, or each region where there are some.
 
     Args:
-        predicted: on the grid of `truth`; its table names the same labels, in any order.
-        truth: the reference.
+        predicted: on the grid of `truth`; its table names the same labels or regions, in any order.
+        truth: the reference; voxels that it ignores don't count.
         case_id: name of the case.
         tolerance_mm: of the surface distance.
 
     Returns:
-        One score a label, in the order of the truth's table.
+        One score a label or region, in the order of the truth's table.
 
     Raises:
         GeometryError: the masks lie on different grids.
         LabelError: their tables name different labels.
     """
     check_same_grid(predicted.grid, truth.grid, f"prediction of {case_id}", "its truth")
-    if set(predicted.table.names) != set(truth.table.names):
+    theirs = {region.name: region.values for region in predicted.table.structures}
+    if set(theirs) != {region.name for region in truth.table.structures}:
         raise LabelError(
             f"prediction of {case_id}",
-            f"its labels are {', '.join(predicted.table.names)}",
+            f"its labels are {', '.join(theirs)}",
             "predict with a bundle that was made for these labels, or name them alike",
-            expected=", ".join(truth.table.names),
+            expected=", ".join(region.name for region in truth.table.structures),
         )
-    pairs = [(predicted.table.names.index(name) + 1, value) for value, name in enumerate(truth.table.names, start=1)]
-    boxes = [ndimage.find_objects(mask.voxels, max_label=len(pairs)) for mask in (predicted, truth)]
+    boxes = [ndimage.find_objects(m.voxels, max_label=len(m.table.labels)) for m in (predicted, truth)]
+    known = truth.is_known()
     scores = []
-    for (theirs, ours), name in zip(pairs, truth.table.names, strict=True):
-        box = _join(boxes[0][theirs - 1], boxes[1][ours - 1])
-        masks = predicted.voxels[box] == theirs, truth.voxels[box] == ours
-        scores.append(_score_label(*masks, truth, (case_id, name), tolerance_mm))
+    for region in truth.table.structures:
+        pairs = zip(boxes, (theirs[region.name], region.values), strict=True)
+        box = _join([found[value - 1] for found, values in pairs for value in values])
+        if known is not None:
+            box = widen_box(box)
+        masks = np.isin(predicted.voxels[box], theirs[region.name]), np.isin(truth.voxels[box], region.values)
+        seen = None if known is None else known[box]
+        scores.append(_score_label(*masks, seen, truth.grid, (case_id, region.name, tolerance_mm)))
     return tuple(scores)
 
 
-def _join(first: Box | None, second: Box | None) -> Box:
-    """Box around two boxes; where both labels are empty one voxel will do."""
-    boxes = [box for box in (first, second) if box is not None] or [(slice(0, 1),) * 3]
+def _join(found: Sequence[Box | None]) -> Box:
+    """Box around boxes; where there is none one voxel will do."""
+    boxes = [box for box in found if box is not None] or [(slice(0, 1),) * 3]
     sides = [slice(min(s.start for s in axis), max(s.stop for s in axis)) for axis in zip(*boxes, strict=True)]
     return sides[0], sides[1], sides[2]
 
 
 def _score_label(
-    predicted: Voxels, truth: Voxels, whole: Mask, names: tuple[str, str], tolerance_mm: float
+    predicted: Voxels, truth: Voxels, known: Voxels | None, grid: Grid, named: tuple[str, str, float]
 ) -> CaseScore:
-    voxels = measure_voxels(predicted, truth, whole.grid, tolerance_mm)
-    lesions = count_lesions(predicted, truth)
-    factor = whole.grid.voxel_volume / 1000 if whole.grid.unit == "mm" else 1.0
+    """Score a label; `named` are the case, the label and the tolerance."""
+    voxels = measure_voxels(predicted, truth, grid, named[2], known)
+    lesions = count_lesions(predicted if known is None else predicted & known, truth)
+    factor = grid.voxel_volume / 1000 if grid.unit == "mm" else 1.0
     return CaseScore(
-        case=names[0],
-        label=names[1],
+        case=named[0],
+        label=named[1],
         dice=voxels.dice,
         nsd=voxels.nsd,
         truth_ml=voxels.truth_ml,

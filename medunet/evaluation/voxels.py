@@ -4,6 +4,9 @@ A *surface* is the mask minus its erosion by the 6-neighbourhood (in an image of
 it); what lies outside the array counts as background. The *outcome* says which of truth and prediction hold the
 label at all; an overlap is measured only where the truth holds it, since a Dice of 0 for one stray voxel in a healthy
 patient would read like a tumor that was missed (nnU-Net's issue 380 is about such a mix-up).
+
+Where the truth has voxels that nobody looked at, only the *known* others count. There is no surface between a mask and
+what isn't known: where the label ends there, nobody can say.
 """
 
 from dataclasses import dataclass
@@ -35,7 +38,7 @@ class VoxelScore:
     Attributes:
         outcome: which of truth and prediction hold the label.
         dice: 0 to 1; 0 where the prediction is empty; None where the truth is.
-        nsd: normalised surface distance, 0 to 1; as `dice`.
+        nsd: normalised surface distance, 0 to 1; as `dice`, and None where neither has a known surface.
         truth_ml: volume in mL, or in voxels where the grid has no physical size.
         predicted_ml: the same of the prediction.
     """
@@ -47,7 +50,9 @@ class VoxelScore:
     predicted_ml: float
 
 
-def measure_voxels(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: float = TOLERANCE_MM) -> VoxelScore:
+def measure_voxels(
+    predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: float = TOLERANCE_MM, known: Voxels | None = None
+) -> VoxelScore:
     """Measure one structure; only the box around both masks is worked on.
 
     Args:
@@ -55,10 +60,16 @@ def measure_voxels(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: f
         truth: (I, J, K) bool.
         grid: where both lie; of a part of an array the grid of the whole will do, since its offset cancels out.
         tolerance_mm: of the surface distance, in the unit of the grid.
+        known: (I, J, K) bool, the voxels that count; all of them if not given.
     """
+    if known is not None:
+        predicted, truth = predicted & known, truth & known
     box = find_box(predicted, truth)
     if box is None:
         return VoxelScore("correct_absent", None, None, 0.0, 0.0)
+    if known is not None:
+        box = widen_box(box)  # since what isn't known may begin right beside it
+        known = known[box]
     predicted, truth = predicted[box], truth[box]
     factor = grid.voxel_volume / 1000 if grid.unit == "mm" else 1.0
     truth_ml, predicted_ml = (float(np.count_nonzero(mask) * factor) for mask in (truth, predicted))
@@ -66,8 +77,9 @@ def measure_voxels(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: f
         return VoxelScore("falsely_found", None, None, 0.0, predicted_ml)
     if not predicted_ml:
         return VoxelScore("missed", 0.0, 0.0, truth_ml, 0.0)
-    nsd = measure_nsd(predicted, truth, grid, tolerance_mm)
-    return VoxelScore("both", measure_dice(predicted, truth), nsd, truth_ml, predicted_ml)
+    nsd = measure_nsd(predicted, truth, grid, tolerance_mm, known)
+    dice = measure_dice(predicted, truth)
+    return VoxelScore("both", dice, None if np.isnan(nsd) else nsd, truth_ml, predicted_ml)
 
 
 def measure_dice(predicted: Voxels, truth: Voxels) -> float:
@@ -81,7 +93,9 @@ def measure_dice(predicted: Voxels, truth: Voxels) -> float:
     return float(2 * np.count_nonzero(predicted & truth) / both) if both else float("nan")
 
 
-def measure_nsd(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: float = TOLERANCE_MM) -> float:
+def measure_nsd(
+    predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: float = TOLERANCE_MM, known: Voxels | None = None
+) -> float:
     """Normalised surface distance: the share of the surface voxels of both masks that lie near the other surface.
 
     The distance is the exact Euclidean one between the centres of surface voxels in the world, so it is right for
@@ -93,11 +107,12 @@ def measure_nsd(predicted: Voxels, truth: Voxels, grid: Grid, tolerance_mm: floa
         truth: (I, J, K) bool.
         grid: where both lie; its offset doesn't matter.
         tolerance_mm: largest distance that counts as near, in the unit of the grid.
+        known: (I, J, K) bool, holds both masks; what lies outside has no surface with them.
 
     Returns:
-        0 to 1; 0 if one mask is empty, NaN if both are.
+        0 to 1; 0 if one mask has no surface, NaN if neither has.
     """
-    surfaces = [find_surface(mask, flat=grid.shape[2] == 1) for mask in (predicted, truth)]
+    surfaces = [find_surface(mask, flat=grid.shape[2] == 1, known=known) for mask in (predicted, truth)]
     counts = [np.count_nonzero(surface) for surface in surfaces]
     if not all(counts):
         return 0.0 if any(counts) else float("nan")
@@ -117,17 +132,18 @@ def _count_near(points: Points, others: Points, tolerance_mm: float) -> int:
     return int(np.count_nonzero(distances <= limit))
 
 
-def find_surface(mask: Voxels, *, flat: bool = False) -> Voxels:
+def find_surface(mask: Voxels, *, flat: bool = False, known: Voxels | None = None) -> Voxels:
     """Voxels of a mask (I, J, K) with a 6-neighbour outside it; the rim of the array touches the outside.
 
     Args:
         mask: (I, J, K) bool.
         flat: look at the neighbours along I and J only, since the image is one slice, which is all rim along K.
+        known: (I, J, K) bool, neighbours that may be outside; all if not given.
     """
     neighbours = ndimage.generate_binary_structure(3, 1)
     if flat:
         neighbours[:, :, [0, 2]] = False
-    surface: Voxels = mask & ~ndimage.binary_erosion(mask, neighbours)
+    surface: Voxels = mask & ~ndimage.binary_erosion(mask if known is None else mask | ~known, neighbours)
     return surface
 
 
@@ -141,3 +157,9 @@ def find_box(*masks: Voxels) -> Box | None:
             return None
         bounds.append(slice(int(filled[0]), int(filled[-1]) + 1))
     return bounds[0], bounds[1], bounds[2]
+
+
+def widen_box(box: Box) -> Box:
+    """A box with one more voxel on each side, as far as there are some."""
+    first, second, third = (slice(max(0, side.start - 1), side.stop + 1) for side in box)
+    return first, second, third

@@ -1,19 +1,25 @@
 """From logits on the network's grid to labels on the source grid."""
 
+from functools import partial
+
 import torch
 
 from medunet.geometry import Affine, Grid
 from medunet.labels import LabelTable, Mask
-from medunet.preparation import resample_labels
+from medunet.preparation import paint_regions, resample_labels, take_largest
 
 
 def restore_mask(logits: torch.Tensor, affine: Affine, source: Grid, table: LabelTable) -> Mask:
     """Interpolate logits linearly on the source grid and take the largest, a few planes at a time.
 
+    Of regions the last one counts whose logit is above 0.
+
     Args:
-        logits: (classes, I, J, K) float32.
+        logits: (classes or regions, I, J, K) float32.
         affine: (4, 4) voxel index to RAS mm of `logits`.
         source: grid of the first channel as it was read.
         table: the labels.
     """
-    return Mask(kind="classes", voxels=resample_labels(logits, affine, source), grid=source, table=table)
+    values = [region.value for region in table.regions]
+    decide = partial(paint_regions, values=values) if values else take_largest
+    return Mask(kind="classes", voxels=resample_labels(logits, affine, source, decide), grid=source, table=table)

@@ -4,7 +4,9 @@ import time
 
 import torch
 from monai.losses import DeepSupervisionLoss, DiceCELoss
+from torch import nn
 
+from medunet.networks.loss import LabelLoss
 from medunet.networks.precision import AutocastInferer, choose_device
 from medunet.networks.unet import DeepSupervision, build_network, lay_out, make_network
 from medunet.planning import Plan
@@ -20,7 +22,7 @@ def measure_step(plan: Plan) -> float:
     """
     device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
-    loss = DeepSupervisionLoss(DiceCELoss(include_background=False, to_onehot_y=True, softmax=True))
+    loss = DeepSupervisionLoss(_choose_loss(plan))
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
     size = plan.patch[: plan.dims] if plan.patch[2] == 1 else plan.patch
     generator = torch.Generator().manual_seed(0)
@@ -38,3 +40,9 @@ def measure_step(plan: Plan) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return min(times[1:])
+
+
+def _choose_loss(plan: Plan) -> nn.Module:
+    if plan.labels.is_plain:
+        return DiceCELoss(include_background=False, to_onehot_y=True, softmax=True)
+    return LabelLoss([region.values for region in plan.labels.regions], plan.labels.ignore)

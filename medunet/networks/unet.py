@@ -12,7 +12,7 @@ from medunet.planning import Plan
 
 
 def make_network(plan: Plan) -> dict[str, Any]:
-    """MONAI `_target_` dictionary of the network of a plan: `plan.dims` spatial axes, one logit a class."""
+    """MONAI `_target_` dictionary of the network of a plan: `plan.dims` spatial axes, one logit a class or region."""
     shape = plan.network
     dims = 3 if plan.dims == 3 else 2
     kernels = [list(kernel[:dims]) for kernel in shape.kernels]
@@ -21,7 +21,7 @@ def make_network(plan: Plan) -> dict[str, Any]:
         "_target_": "DynUNet",
         "spatial_dims": dims,
         "in_channels": plan.count_inputs(),
-        "out_channels": len(plan.labels.labels) + 1,
+        "out_channels": len(plan.labels.outputs),
         "kernel_size": kernels,
         "strides": strides,
         "upsample_kernel_size": strides[1:],

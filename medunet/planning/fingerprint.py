@@ -95,7 +95,7 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
     for case in track(cohort.cases, "measuring cases", len(cohort.cases)):
         reference = read_channel(case, cohort.channels[0])
         mask = read_label(cohort, case, reference.grid, reference.source.frame_of_reference_uid)
-        points = _sample_foreground(mask.voxels, reference.grid, seed=len(cases) + 1)
+        points = _sample_foreground(mask.is_labelled(), reference.grid, seed=len(cases) + 1)
         images = {}
         for name, volume in _volumes(cohort, case, reference):
             images[name] = measure_image(volume)
@@ -131,8 +131,8 @@ def _measure_case(case: Case, reference: ImageFacts, label_ml: dict[str, float])
     )
 
 
-def _sample_foreground(voxels: npt.NDArray[np.unsignedinteger], grid: Grid, seed: int) -> Points:
-    indices = np.argwhere(voxels > 0)
+def _sample_foreground(labelled: npt.NDArray[np.bool_], grid: Grid, seed: int) -> Points:
+    indices = np.argwhere(labelled)
     if len(indices) > SAMPLES:
         indices = indices[np.random.default_rng(seed).choice(len(indices), SAMPLES, replace=False)]
     return grid.to_world(indices)

@@ -6,14 +6,15 @@ from medunet.preparation.chain import (
     find_source_grid,
     instantiate,
     locate_images,
-    make_postprocessing,
+    make_decision,
     make_preprocessing,
+    make_restoring,
     run_chain,
 )
 from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
-from medunet.preparation.resample import resample_image, resample_labels
+from medunet.preparation.resample import paint_regions, resample_image, resample_labels, take_largest
 
 __all__ = [
     "PatchDataset",
@@ -26,12 +27,15 @@ __all__ = [
     "instantiate",
     "locate_images",
     "make_augmentation",
-    "make_postprocessing",
+    "make_decision",
     "make_preprocessing",
+    "make_restoring",
+    "paint_regions",
     "place_patches",
     "prepare_case",
     "prepare_cases",
     "resample_image",
     "resample_labels",
     "run_chain",
+    "take_largest",
 ]

@@ -13,13 +13,14 @@ import torch
 
 from medunet.cohort import Case, Cohort, read_label
 from medunet.geometry import Grid
+from medunet.labels import LabelTable, Mask
 from medunet.preparation.chain import find_source_grid, locate_images, run_chain
 from medunet.preparation.resample import resample_labels
 from medunet.progress import track
 from medunet.records import whole_folder
 
 CENTRES = 4_000
-"""Foreground positions kept of each label, from which patches are drawn."""
+"""Positions kept of each label, from which patches are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,10 @@ class PreparedCase:
         return np.load(self.folder / "label.npy", mmap_mode="r")
 
     def centres(self) -> npt.NDArray[np.int32]:
-        """(N, 4): label value and voxel index of foreground voxels, at most `CENTRES` of each label."""
+        """(N, 4): label value and voxel index of foreground voxels, at most `CENTRES` of each label.
+
+        Where some voxels are to be ignored, those that aren't stand there likewise, with the value 0.
+        """
         return np.load(self.folder / "centres.npy")
 
 
@@ -73,22 +77,30 @@ def prepare_case(cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], ca
     image = run_chain(steps, *locate_images(case, cohort.channels))
     source = find_source_grid(image)
     grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine), source.unit)
-    mask = read_label(cohort, case, source)
-    one_hot = torch.from_numpy(
-        np.stack([mask.voxels == value for value in range(len(cohort.labels.labels) + 1)]).astype(np.float32)
-    )
-    label = resample_labels(one_hot, source.affine, grid)
+    label = _resample_mask(read_label(cohort, case, source), grid)
     with whole_folder(prepared.folder) as part:
         np.save(part / "image.npy", np.ascontiguousarray(image.as_tensor().numpy(), dtype=np.float32))
         np.save(part / "label.npy", label)
-        np.save(part / "centres.npy", _find_centres(label, len(cohort.labels.labels)))
+        np.save(part / "centres.npy", _find_centres(label, cohort.labels))
     return prepared
 
 
-def _find_centres(label: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int32]:
+def _resample_mask(mask: Mask, grid: Grid) -> npt.NDArray[np.uint8]:
+    """Label values on another grid, (I, J, K); what nobody looked at competes like a label."""
+    values = np.array([0, *(label.value for label in mask.table.labels)], dtype=np.uint8)
+    if mask.table.ignore is not None:
+        values = np.append(values, np.uint8(mask.table.ignore))
+    one_hot = torch.from_numpy(np.stack([mask.voxels == value for value in values]).astype(np.float32))
+    return values[resample_labels(one_hot, mask.grid.affine, grid)]
+
+
+def _find_centres(label: npt.NDArray[np.uint8], table: LabelTable) -> npt.NDArray[np.int32]:
+    wanted = {value: label == value for value in range(1, len(table.labels) + 1)}
+    if table.ignore is not None and (unseen := label == table.ignore).any():
+        wanted[0] = ~unseen
     found = []
-    for value in range(1, count + 1):
-        indices = np.argwhere(label == value)
+    for value, where in wanted.items():
+        indices = np.argwhere(where)
         if len(indices) > CENTRES:
             indices = indices[np.random.default_rng(value).choice(len(indices), CENTRES, replace=False)]
         found.append(np.column_stack([np.full(len(indices), value), indices]))

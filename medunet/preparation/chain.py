@@ -94,11 +94,11 @@ def _make_normalization(key: str, how: Normalization) -> Step:
     }
 
 
-def make_postprocessing(plan: Plan) -> list[Step]:
-    """Transforms from logits `pred` (classes, I, J, K) to labels on the grid of the first channel.
+def make_restoring(plan: Plan) -> list[Step]:
+    """Transforms that bring the logits `pred` (outputs, I, J, K) back to the grid of the first channel.
 
-    The logits are brought back linearly before the labels are taken: labels first and nearest neighbours
-    lose up to 0.05 Dice on a ball. Pictures weren't resampled, so their logits (classes, I, J) lie right already.
+    They are brought back linearly before the labels are taken: labels first and nearest neighbours lose up to 0.05
+    Dice on a ball. Pictures weren't resampled, so their logits (outputs, I, J) lie right already.
     """
     restore = {
         "_target_": "Invertd",
@@ -108,8 +108,25 @@ def make_postprocessing(plan: Plan) -> list[Step]:
         "nearest_interp": False,
         "to_tensor": True,
     }
-    labels = {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True}
-    return [labels] if plan.unit == "px" else [restore, labels]
+    return [] if plan.unit == "px" else [restore]
+
+
+def make_decision(plan: Plan) -> list[Step]:
+    """Transforms from the logits `pred` (outputs, I, J, K) to a label map (1, I, J, K).
+
+    That is the class of the largest logit, or the value of the last region whose logit is above 0, a probability above
+    one half (nnU-Net's `regions_class_order`).
+    """
+    regions = plan.labels.regions
+    if not regions:
+        return [{"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True}]
+    numbers, values = list(range(1, len(regions) + 1)), [region.value for region in regions]
+    shape = "-1, *[1] * (x.ndim - 1)"
+    last = f"$lambda x: ((x > 0) * torch.tensor({numbers}).view({shape}).to(x)).amax(0, True)"
+    steps: list[Step] = [{"_target_": "Lambdad", "keys": ["pred"], "func": last}]
+    if values != numbers:
+        steps.append({"_target_": "MapLabelValued", "keys": ["pred"], "orig_labels": numbers, "target_labels": values})
+    return steps
 
 
 def instantiate(steps: Sequence[Step]) -> list[Any]:

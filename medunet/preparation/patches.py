@@ -17,7 +17,7 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
     """Patches drawn from prepared cases; what is drawn depends on (seed, epoch, index) alone.
 
     So a run that is resumed, or has another number of workers, sees the same patches (architecture, decision
-    4). Patches are cut before they are augmented.
+    4). Patches are cut before they are augmented. Each holds a voxel that somebody looked at, where the case has one.
 
     Args:
         cases: where they come from; every case is drawn equally often.
@@ -47,7 +47,9 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         self._augment = Compose(list(augmentation))
         self._seed = seed
         self._epoch = 0
-        self._centres = [case.centres() for case in self._cases]
+        centres = [case.centres() for case in self._cases]
+        self._centres = [rows[rows[:, 0] > 0] for rows in centres]
+        self._known = [rows[rows[:, 0] == 0] for rows in centres]
         self._with_labels = [n for n, centres in enumerate(self._centres) if len(centres)]
 
     def set_epoch(self, epoch: int) -> None:
@@ -62,7 +64,7 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         draw, number, forced = self._choose(index)
         case = self._cases[number]
         image, label = case.image(), case.label()
-        start = self._place(draw, label.shape, self._centres[number] if forced else None)
+        start = self._place(draw, label.shape, self._centres[number] if forced else self._known[number])
         sample = {
             "image": torch.from_numpy(cut_patch(image, start, self._patch)),
             "label": torch.from_numpy(cut_patch(label[None], start, self._patch).astype(np.float32)),
@@ -85,11 +87,14 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         return draw, number, forced
 
     def _place(
-        self, draw: np.random.Generator, shape: tuple[int, ...], centres: npt.NDArray[np.int32] | None
+        self, draw: np.random.Generator, shape: tuple[int, ...], centres: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.int64]:
-        """First voxel of a patch; it may lie outside where the case is smaller than the patch."""
+        """First voxel of a patch that holds one of these centres, or anywhere if there are none.
+
+        It may lie outside where the case is smaller than the patch.
+        """
         spare = np.array(shape) - self._patch
-        if centres is None:
+        if not len(centres):
             return np.where(spare > 0, draw.integers(0, np.maximum(spare, 0) + 1), spare // 2)
         values = np.unique(centres[:, 0])
         of_label = centres[centres[:, 0] == draw.choice(values)]

@@ -1,6 +1,6 @@
 """Linear resampling to another grid, plane by plane: of images, and of class scores straight to labels."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,38 @@ PLANE_BUDGET = 4_000_000
 """Target voxels that are interpolated at once: bounds the memory to some 100 MB for two classes."""
 
 
-def resample_labels(scores: torch.Tensor, affine: Affine, grid: Grid) -> npt.NDArray[np.uint8]:
-    """Class of largest score at every voxel of another grid.
+Decide = Callable[[torch.Tensor], torch.Tensor]
+"""From scores (C, I, J, K) to labels (I, J, K) uint8."""
+
+
+def take_largest(scores: torch.Tensor) -> torch.Tensor:
+    """Index of the largest score along the first axis; a running maximum, 10 times faster than argmax here."""
+    best = scores[0].clone()
+    labels = torch.zeros(best.shape, dtype=torch.uint8)
+    for value in range(1, scores.shape[0]):
+        larger = scores[value] > best
+        labels[larger] = value
+        best = torch.maximum(best, scores[value])
+    return labels
+
+
+def paint_regions(scores: torch.Tensor, values: Sequence[int]) -> torch.Tensor:
+    """Value of the last region whose logit is above 0, its probability above one half; 0 where none is.
+
+    Args:
+        scores: (regions, I, J, K) logits.
+        values: of each region.
+    """
+    labels = torch.zeros(scores.shape[1:], dtype=torch.uint8)
+    for score, value in zip(scores, values, strict=True):
+        labels[score > 0] = value
+    return labels
+
+
+def resample_labels(
+    scores: torch.Tensor, affine: Affine, grid: Grid, decide: Decide = take_largest
+) -> npt.NDArray[np.uint8]:
+    """Labels at every voxel of another grid: the class of largest score, unless decided otherwise.
 
     Scores are interpolated linearly and kept at the border outside. They exist on the target grid only for a
     few planes at a time. Any pair of affines is right, sheared ones too.
@@ -23,15 +53,16 @@ def resample_labels(scores: torch.Tensor, affine: Affine, grid: Grid) -> npt.NDA
         scores: (classes, I, J, K) float, logits or one-hot labels, on the grid of `affine`.
         affine: (4, 4) voxel index to RAS mm of `scores`.
         grid: where labels are wanted.
+        decide: makes labels of scores.
 
     Returns:
         (I, J, K) uint8 on `grid`.
     """
     if tuple(scores.shape[1:]) == grid.shape and np.array_equal(affine, grid.affine):
-        return _largest(scores.float()).numpy()
+        return decide(scores.float()).numpy()
     labels = np.empty(grid.shape, dtype=np.uint8)
     for planes, sampled in _sample_planes(scores.float(), affine, grid):
-        labels[:, :, planes] = _largest(sampled).numpy()
+        labels[:, :, planes] = decide(sampled).numpy()
     return labels
 
 
@@ -76,14 +107,3 @@ def _source_positions(
         index = terms[0] + terms[1] + terms[2] + row[3]
         out[..., 2 - axis] = index * (2.0 / max(source[axis] - 1, 1)) - 1.0
     return out
-
-
-def _largest(scores: torch.Tensor) -> torch.Tensor:
-    """Index of the largest score along the first axis; a running maximum, 10 times faster than argmax here."""
-    best = scores[0].clone()
-    labels = torch.zeros(best.shape, dtype=torch.uint8)
-    for value in range(1, scores.shape[0]):
-        larger = scores[value] > best
-        labels[larger] = value
-        best = torch.maximum(best, scores[value])
-    return labels

@@ -83,7 +83,8 @@ CODES = {
     "channel-ambiguous": r"it has \S+ \S* series",
     "name-twice": r"have the id|stands there twice|has the same name|no picture in images",
     "list-wrong": r"^the key |no JSON object|names no channels|has no labels|label values besides|in one file"
-    r"|training list|its label '|has the labels|column|cells$|lists no case|is no (UTF-8|CSV)",
+    r"|training list|its label '|regions_class_order|has the labels|column|cells$|lists no case|is no (UTF-8|CSV)"
+    r"|regions or a value",
     "header-wrong": r"^\w+ is ",
 }
 """Code to what the sentence of the reader says; the first that fits. `docs/reference/check.md` explains them."""

@@ -61,6 +61,7 @@ class History:
         self._session = session
         self._optimizer = optimizer
         self._validator = validator
+        self._ignore = session.plan.labels.ignore or 0
         self._dice: float | None = None
         self._seen: list[tuple[float, float, float]] = []
 
@@ -74,7 +75,8 @@ class History:
         self._dice = float(validator.state.metrics[validator.state.key_metric_name])
 
     def _note_step(self, engine: Engine) -> None:
-        labelled = engine.state.batch["label"].flatten(1) > 0
+        labels = engine.state.batch["label"].flatten(1)
+        labelled = (labels > 0) & (labels != self._ignore)
         shares = labelled.any(dim=1).float().mean(), labelled.float().mean()
         self._seen.append((read_loss(engine), float(shares[0]), float(shares[1])))
 

@@ -166,3 +166,17 @@ def test_names_are_enough_for_labels(tmp_path: Path) -> None:
     for names, words in ((["a", "a"], "two labels have one name"), (["a", 1], "labels.labels.1.name")):
         with pytest.raises(RecordError, match=words):
             read_cohort(write_list(tmp_path, lambda content, names=names: content.update(labels=names)))
+
+
+def test_labels_may_be_names_beside_what_is_ignored(tmp_path: Path) -> None:
+    write_cohort(tmp_path / "cohort.json", make(tmp_path))
+    content = json.loads((tmp_path / "cohort.json").read_text())
+    regions = [{"name": "both", "values": [1, 2], "value": 1}, {"name": "node", "values": [2], "value": 2}]
+    content["labels"] = {"labels": ["tumor", "node"], "ignore": 255, "regions": regions}
+    (tmp_path / "cohort.json").write_text(json.dumps(content))
+    table = read_cohort(tmp_path / "cohort.json").labels
+    assert (table.names, table.ignore, table.outputs) == (("tumor", "node"), 255, ("both", "node"))
+    content["labels"]["ignore"] = 1
+    (tmp_path / "cohort.json").write_text(json.dumps(content))
+    with pytest.raises(RecordError, match="the value to ignore must be above"):
+        read_cohort(tmp_path / "cohort.json")

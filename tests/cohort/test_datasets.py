@@ -62,7 +62,11 @@ def test_an_nnunet_folder_has_a_file_a_channel(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"labels": {"0": "background", "1": "a", "3": "b"}}, "besides background are 1, 3; number labels"),
-        ({"labels": {"background": 0, "whole": [1, 2]}}, r"label 'whole' is \[1, 2\]; merge regions"),
+        ({"labels": {"background": 0, "a": 1, "b": 1}}, "besides background are 1, 1; number labels"),
+        ({"labels": {"background": 0, "a": "x"}}, "label 'a' is x; give its value"),
+        ({"labels": {"background": 0, "whole": [1, 2]}}, r"its regions_class_order is None.*expected 1 value"),
+        ({"labels": {"background": 0, "whole": [1, 2]}, "regions_class_order": [3]}, "written as 3"),
+        ({"labels": {"background": 0, "ignore": 1, "tumor": 2}}, "'ignore' is not the last; give it the highest"),
         ({"labels": None}, "it has no labels"),
         ({"modality": {}}, "it names no channels"),
         ({"modality": {"0": "CT", "1": "T2"}}, "hold CT, MR in one file"),
@@ -102,3 +106,20 @@ def test_a_table_beside_it_names_patients(tmp_path: Path, decathlon: dict[str, A
     (tmp_path / "cases.csv").write_text("id,patient\nla_1,P\n")
     with pytest.raises(RecordError, match="names no patient of the case la_2"):
         find_cohort(tmp_path)
+
+
+def test_what_is_ignored_and_regions_are_those_of_nnunet(tmp_path: Path, decathlon: dict[str, Any]) -> None:
+    labels = {"background": 0, "tumor": 1, "ignore": 2}
+    write_json(tmp_path / "dataset.json", {**decathlon, "labels": labels})
+    table = find_cohort(tmp_path).labels
+    assert (table.names, table.ignore, table.regions) == (("tumor",), 2, ())
+    labels = {"background": 0, "whole": [1, 2, 3], "core": [2, 3], "enhancing": 3, "ignore": 4}
+    write_json(tmp_path / "dataset.json", {**decathlon, "labels": labels, "regions_class_order": [1, 2, 3]})
+    table = find_cohort(tmp_path).labels
+    assert table.names == ("label 1", "label 2", "enhancing")
+    assert [(region.name, region.values, region.value) for region in table.regions] == [
+        ("whole", (1, 2, 3), 1),
+        ("core", (2, 3), 2),
+        ("enhancing", (3,), 3),
+    ]
+    assert table.ignore == 4

@@ -26,7 +26,7 @@ from medunet.cohort import (
 )
 from medunet.errors import InputError, LabelError, OutputExistsError
 from medunet.geometry import Grid, measure_displacement
-from medunet.labels import LabelTable
+from medunet.labels import LabelTable, Region
 from medunet.preparation import resample_image
 from medunet.reading import read_volume
 
@@ -215,6 +215,29 @@ def test_what_the_layout_can_not_hold_is_refused(tmp_path: Path, change: Change,
     with pytest.raises(kind, match=words):
         export_cohort(path, tmp_path / "out", "nnunet")
     assert sorted(item.name for item in tmp_path.iterdir()) == ["own"]
+
+
+def test_regions_and_what_is_ignored_come_back(tmp_path: Path) -> None:
+    path = make(tmp_path / "own", {"ct": "CT"}, {})
+    regions = (Region(name="both", values=(1, 2), value=1), Region(name="node", values=(2,), value=2))
+    table = LabelTable.from_names(["tumor", "node"]).model_copy(update={"regions": regions, "ignore": 9})
+    cohort = find_cohort(path).model_copy(update={"labels": table})
+    own = cohort.cases[0]
+    assert own.label is not None
+    image = nib.load(own.label.path)
+    voxels = np.asarray(image.dataobj).copy()
+    voxels[:2] = 9
+    save(Path(own.label.path), voxels, image.affine)
+    write_cohort(path, cohort)
+    found = export_cohort(path, tmp_path / "out", "nnunet")
+    content = json.loads((tmp_path / "out" / "dataset.json").read_text())
+    assert content["labels"] == {"background": 0, "both": [1, 2], "node": [2], "ignore": 3}
+    assert content["regions_class_order"] == [1, 2]
+    assert (found.labels.regions, found.labels.ignore) == (regions, 3)
+    mask = read_label(found, found.cases[0], read_channel(found.cases[0], "ct").grid)
+    assert np.array_equal(mask.voxels, np.where(voxels == 9, 3, voxels))
+    with pytest.raises(InputError, match="regions or a value to ignore, which it can't hold"):
+        export_cohort(path, tmp_path / "x", "msd")
 
 
 def test_odd_requests_are_refused(tmp_path: Path) -> None:

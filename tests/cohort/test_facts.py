@@ -78,3 +78,12 @@ def test_contours_on_every_second_slice_are_seen(axis: int) -> None:
     inside = make_box()
     inside[:, :, 7:9] = 0
     assert measure_label(inside).stride == 1, "two pieces are no stripes"
+
+
+def test_slices_that_nobody_looked_at_are_not_left_out() -> None:
+    inside = make_box()
+    inside[..., 1::2] = 3
+    table = LabelTable.from_names(["a", "b"])
+    for ignore, stride in ((None, 2), (3, 1)):
+        own = table.model_copy(update={"ignore": ignore})
+        assert measure_labels(Mask("classes", inside, Grid(inside.shape, AFFINE), own))["a"].stride == stride

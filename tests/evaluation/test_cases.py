@@ -7,7 +7,7 @@ import pytest
 
 from medunet.cohort import Case, Channel, Cohort, LabelSource, find_cohort
 from medunet.evaluation import EllipsoidFit, Floor, fit_floors, read_case, score_case, score_cases
-from medunet.labels import LabelTable, Mask
+from medunet.labels import LabelTable, Mask, Region
 from medunet.reading import read_volume
 from medunet.records import read_json
 
@@ -88,3 +88,24 @@ def test_floors_of_the_sarcomas_are_those_of_the_protocol(sts: Path) -> None:
             (score,) = score_case(mask, truth, case.id)
             assert score.dice == pytest.approx(given[case.patient][name]["dice"], abs=0.001)
             assert score.nsd == pytest.approx(given[case.patient][name]["nsd_2mm"], abs=0.001)
+
+
+def test_floors_predict_regions_by_their_values(cohort: Cohort) -> None:
+    regions = (Region(name="all", values=(1, 2), value=1), Region(name="spot", values=(2,), value=2))
+    table = LabelTable.from_names(["rim", "spot"]).model_copy(update={"regions": regions, "ignore": 3})
+    for case in cohort.cases:
+        assert case.label is not None
+        image = nib.load(case.label.path)
+        voxels = np.asarray(image.dataobj).copy()
+        voxels[:, :8][voxels[:, :8] > 0] = 2
+        voxels[:, -1] = 3
+        nib.save(nib.Nifti1Image(voxels, image.affine), case.label.path)
+    cohort = cohort.model_copy(update={"labels": table})
+    floors = fit_floors(cohort, cohort.cases, 0)
+    assert set(floors.methods["ellipsoid"].by_label) == {"all", "spot"}
+    _, images, truth = read_case(cohort, cohort.cases[0])
+    guess = floors.methods["threshold pet"].predict(images, truth)
+    assert set(np.unique(guess.voxels)) <= {0, 1, 2}
+    scores, _ = score_cases(cohort, cohort.cases, floors, lambda _, truth: truth)
+    assert [score.dice for score in scores.of_first()] == [1, 1, 1, 1, None, None]
+    assert scores.labels == ("all", "spot")

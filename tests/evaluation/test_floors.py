@@ -201,3 +201,17 @@ def test_a_picture_is_looked_at_as_one_z_score_and_keeps_all_its_parts() -> None
     assert measure_dice(floor.predict(dark, grid), truth) == 1
     volume = Volume(np.stack([dark, dark]), Grid(grid.shape, np.eye(4)), Source("a"))
     assert np.array_equal(take_intensities(volume), dark)
+
+
+def test_thresholds_are_fitted_where_somebody_looked() -> None:
+    fit = ThresholdFit("MR")
+    for seed in range(3):
+        image, truth, grid = make_case(seed)
+        known = np.zeros(truth.shape, dtype=bool)
+        known[:20] = True
+        # The hidden half is as bright all over, and would make no threshold the best one.
+        image[20:] = 6.0
+        fit.add(image, truth & known, grid, known)
+    floor = fit.finish()
+    image, truth, grid = make_case(9)
+    assert measure_dice(floor.predict(image, grid), truth) > 0.95

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from pydantic import ValidationError
 from medunet.errors import GeometryError, LabelError
 from medunet.evaluation.scores import CaseScore, Scores, compare_methods, score_case, summarize
 from medunet.geometry import Grid
-from medunet.labels import LabelTable, Mask
+from medunet.labels import LabelTable, Mask, Region
 from medunet.records import read_record, write_record
 
 GRID = Grid((20, 20, 20), np.diag([5.0, 5.0, 8.0, 1.0]))
@@ -111,3 +112,29 @@ def test_scores_go_to_disk_and_back(tmp_path: Path) -> None:
     scores = Scores(methods={"medunet": (make_score("one", 0.8), make_score("two", None, truth_ml=0.0))})
     write_record(tmp_path / "scores.json", scores)
     assert read_record(tmp_path / "scores.json", Scores) == scores
+
+
+def test_what_is_ignored_is_not_scored() -> None:
+    truth = make_mask(["tumor"], {1: (0, 4), 9: (4, 20)})
+    truth = replace(truth, table=truth.table.model_copy(update={"ignore": 9}))
+    predicted = make_mask(["tumor"], {1: (0, 12)})
+    (score,) = score_case(predicted, truth, "one")
+    assert (score.dice, score.nsd, score.found, score.false_found) == (1, 1, 1, 0)
+    assert score.predicted_ml == score.truth_ml
+    (elsewhere,) = score_case(make_mask(["tumor"], {1: (8, 12)}), truth, "one")
+    assert (elsewhere.outcome, elsewhere.false_found) == ("missed", 0)
+
+
+def test_regions_are_scored_as_unions_of_their_labels() -> None:
+    regions = (Region(name="whole", values=(1, 2), value=1), Region(name="core", values=(2,), value=2))
+    table = LabelTable.from_names(["rim", "core"]).model_copy(update={"regions": regions})
+    truth = replace(make_mask(["rim", "core"], {1: (0, 4), 2: (4, 8)}), table=table)
+    predicted = replace(make_mask(["rim", "core"], {1: (0, 6), 2: (6, 8)}), table=table)
+    whole, core = score_case(predicted, truth, "one")
+    assert (whole.label, whole.dice, core.label) == ("whole", 1, "core")
+    assert core.dice == pytest.approx(2 * 2 / 6)
+    assert (
+        score_case(predicted, replace(truth, voxels=np.zeros_like(truth.voxels)), "one")[0].outcome == "falsely_found"
+    )
+    with pytest.raises(LabelError, match="its labels are rim, core"):
+        score_case(make_mask(["rim", "core"], {}), truth, "one")

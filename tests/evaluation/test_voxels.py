@@ -166,3 +166,25 @@ def test_box_holds_both_masks() -> None:
     second = make_box((9, 9, 9), (5, 6), (3, 8), (4, 5))
     assert find_box(first, second) == (slice(1, 6), slice(2, 8), slice(0, 9))
     assert find_box(np.zeros((3, 3, 3), dtype=bool)) is None
+
+
+def test_what_nobody_looked_at_has_no_voxels_and_no_surface() -> None:
+    shape = (12, 8, 8)
+    grid, known = make_grid(shape), make_box(shape, (0, 6), (0, 8), (0, 8))
+    truth = make_box(shape, (2, 6), (2, 6), (2, 6))
+    # Beyond the known half the prediction may be what it likes: it is right, and so is its surface.
+    for stop in (6, 9, 12):
+        score = measure_voxels(make_box(shape, (2, stop), (2, 6), (2, 6)), truth, grid, 0.5, known)
+        assert (score.dice, score.nsd) == (1, 1)
+        assert score.truth_ml == score.predicted_ml
+    # An end one voxel before the unknown is a surface 1 mm away from any of the truth, by its middle 2 by 2 voxels.
+    short = measure_voxels(make_box(shape, (2, 5), (2, 6), (2, 6)), truth, grid, 0.5, known)
+    rims = {length: 4 * 4 + 12 * (length - 1) for length in (3, 4)}  # a closed base, walls, an open end
+    shared = rims[3]
+    assert short.nsd == pytest.approx(2 * shared / (rims[4] + rims[3] + 4))
+    full = measure_voxels(make_box(shape, (2, 9), (2, 6), (2, 6)), truth, grid, 0.5)
+    assert full.dice == pytest.approx(2 * 64 / (64 + 112))
+    assert measure_voxels(~known, truth & ~known, grid, 0.5, known).outcome == "correct_absent"
+    # Both masks fill all that is known between the edges of the image, which is a surface, and the unknown.
+    alone = make_box(shape, (3, 4), (3, 4), (3, 4))
+    assert measure_voxels(alone, alone, grid, 0.5, alone).nsd is None

@@ -4,14 +4,15 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import torch
+from monai.bundle import ConfigParser
 from nibabel.orientations import apply_orientation, inv_ornt_aff
 from plans import make_test_plan
 
 from medunet.geometry import Grid
 from medunet.inference import restore_mask
-from medunet.labels import LabelTable
+from medunet.labels import LabelTable, Region
 from medunet.planning import Normalization
-from medunet.preparation import make_preprocessing, run_chain
+from medunet.preparation import make_decision, make_preprocessing, run_chain
 from medunet.reading import read_volume
 
 
@@ -55,3 +56,22 @@ def test_a_mask_comes_back_from_all_48_orientations(tmp_path: Path) -> None:
         assert scores.shape[1:] == tuple(2 * n - 1 for n in labels.shape)
         mask = restore_mask(scores, np.asarray(logits[0].affine), source, LabelTable.from_names(["one", "two"]))
         assert np.array_equal(mask.voxels, stored), orientation
+
+
+def test_the_last_region_above_one_half_counts() -> None:
+    regions = (
+        Region(name="whole", values=(1, 2, 3), value=1),
+        Region(name="inner", values=(2, 3), value=3),
+        Region(name="core", values=(2,), value=2),
+    )
+    table = LabelTable.from_names(["a", "b", "c"]).model_copy(update={"regions": regions})
+    logits = torch.tensor([[-1.0, 2, 2, 2, -1, 0], [-1, -1, 1, 1, -1, -1], [-1, -1, -1, 0.1, 3, -1]])
+    grid = Grid((6, 1, 1), np.eye(4))
+    mask = restore_mask(logits.reshape(3, 6, 1, 1), grid.affine, grid, table)
+    assert mask.voxels.ravel().tolist() == [0, 1, 3, 2, 2, 0]
+    # MONAI takes the same decision by the bundle's configuration.
+    steps = make_decision(make_test_plan().model_copy(update={"labels": table}))
+    parser = ConfigParser({"imports": ["$import torch"], "steps": {"_target_": "Compose", "transforms": steps}})
+    theirs = parser.get_parsed_content("steps")({"pred": logits.reshape(3, 6, 1, 1)})["pred"]
+    assert theirs.shape == (1, 6, 1, 1)
+    assert theirs.ravel().tolist() == mask.voxels.ravel().tolist()

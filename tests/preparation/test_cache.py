@@ -1,11 +1,12 @@
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from medunet.bundle import open_bundle
-from medunet.cohort import read_channel, read_label
-from medunet.preparation import prepare_case, prepare_cases
+from medunet.cohort import LabelSource, read_channel, read_label
+from medunet.preparation import PatchDataset, prepare_case, prepare_cases
 
 
 def test_prepared_labels_keep_their_volume_and_place(untrained: Path, tmp_path: Path) -> None:
@@ -32,3 +33,31 @@ def test_the_cache_is_kept_until_the_case_changes(untrained: Path, tmp_path: Pat
     changed = [dict(step) for step in bundle.preprocessing]
     changed[-1]["dtype"] = "float16"
     assert prepare_case(cohort, cohort.cases[0], changed, tmp_path).folder != first.folder
+
+
+def test_what_is_ignored_stays_so_and_is_no_foreground(untrained: Path, tmp_path: Path) -> None:
+    """A label map of one label and 255 on half of the image, brought to the grid of the network."""
+    bundle = open_bundle(untrained)
+    cohort = bundle.cohort()
+    case = next(case for case in cohort.cases if read_label(cohort, case, read_channel(case, "ct").grid).voxels.any())
+    mask = read_label(cohort, case, read_channel(case, "ct").grid)
+    voxels = mask.voxels.astype(np.uint8)
+    voxels[: len(voxels) // 2] = 255
+    image = nib.Nifti1Image(voxels, mask.grid.affine)
+    image.set_sform(mask.grid.affine, 1)
+    image.set_qform(None, 0)
+    nib.save(image, tmp_path / "label.nii.gz")
+    case = case.model_copy(update={"label": LabelSource(path=str(tmp_path / "label.nii.gz"))})
+    cohort = cohort.model_copy(update={"labels": cohort.labels.model_copy(update={"ignore": 255})})
+    prepared = prepare_case(cohort, case, bundle.preprocessing, tmp_path / "cache")
+    label, centres = prepared.label(), prepared.centres()
+    assert set(np.unique(label)) == {0, 1, 255}
+    assert (label == 255).mean() == pytest.approx(0.5, abs=0.05)
+    found = label[tuple(centres[:, 1:].T)]
+    assert set(centres[:, 0]) == {0, 1}
+    assert set(found[centres[:, 0] == 1]) == {1}
+    assert set(found[centres[:, 0] == 0]) == {0, 1}
+    # Each patch holds something that somebody looked at.
+    dataset = PatchDataset([prepared], (8, 8, 8), 2, 20, 0.5, [], 0)
+    assert all((dataset[index]["label"] != 255).any() for index in range(len(dataset)))
+    assert all((dataset[index]["label"] == 1).any() for index in range(0, len(dataset), 2))

@@ -21,11 +21,13 @@ def make_run(folder: Path, dice: float, losses: list[float]) -> Engine:
     step = iter(losses)
     trainer = Engine(lambda *_: {"loss": next(step)})
     trainer.add_event_handler("EPOCH_COMPLETED", lambda engine: None if engine.state.epoch % 2 else validator.run([0]))
-    History(SimpleNamespace(folder=folder, schedule=schedule), optimizer, validator).attach(trainer)  # type: ignore[arg-type]
+    session = SimpleNamespace(folder=folder, schedule=schedule, plan=SimpleNamespace(labels=SimpleNamespace(ignore=2)))
+    History(session, optimizer, validator).attach(trainer)  # type: ignore[arg-type]
     return trainer
 
 
-BATCH = {"label": torch.tensor([[[0.0, 0.0]], [[0.0, 1.0]]])}
+BATCH = {"label": torch.tensor([[[0.0, 2.0]], [[0.0, 1.0]]])}
+"""The 2 is to be ignored."""
 
 
 def test_every_epoch_has_a_row_and_the_run_a_picture(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""What a label table makes of loss, decision and metric: the parts of the configurations that depend on it."""
+
+from typing import Any
+
+from medunet.planning import Plan
+from medunet.preparation import make_decision
+
+Config = dict[str, Any]
+
+
+def make_loss(plan: Plan) -> Config:
+    """Loss of one level of the network: MONAI's, or ours where voxels are ignored or regions overlap."""
+    table = plan.labels
+    if table.is_plain:
+        return {
+            "_target_": "DiceCELoss",
+            "include_background": False,
+            "to_onehot_y": True,
+            "softmax": True,
+            "batch": True,
+        }
+    regions = [list(region.values) for region in table.regions]
+    return {"_target_": "medunet.networks.LabelLoss", "regions": regions, "ignore": table.ignore}
+
+
+def make_scoring(plan: Plan) -> list[Config]:
+    """Transforms from the logits `pred` and the label map `label` to the channels that `make_metric` takes.
+
+    Channels are background and labels. Where voxels are ignored or regions overlap they are background, the labels or
+    regions of both label maps, and last what is ignored.
+    """
+    table = plan.labels
+    if table.is_plain:
+        classes = len(table.labels) + 1
+        return [
+            {
+                "_target_": "AsDiscreted",
+                "keys": ["pred", "label"],
+                "argmax": [True, False],
+                "to_onehot": [classes, classes],
+            }
+        ]
+    channels = [[0], *(list(region.values) for region in table.structures)]
+    if table.ignore is not None:
+        channels.append([table.ignore])
+    split = f"$lambda x: torch.cat([sum(x == value for value in values) for values in {channels}])"
+    return [*make_decision(plan), {"_target_": "Lambdad", "keys": ["pred", "label"], "func": split}]
+
+
+def make_metric(plan: Plan) -> Config:
+    """Mean Dice over labels or regions of the channels of `make_scoring`, without voxels that are ignored."""
+    pair = {"output_transform": "$monai.handlers.from_engine(['pred', 'label'])"}
+    if plan.labels.ignore is None:
+        return {"_target_": "MeanDice", "include_background": False, **pair}
+    count = len(plan.labels.structures) + 1
+    # MeanDice passes no ignore_index on.
+    dice = {"_target_": "DiceMetric", "include_background": False, "num_classes": count, "ignore_index": count}
+    return {"_target_": "IgniteMetricHandler", "metric_fn": dice, **pair}
