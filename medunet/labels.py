@@ -137,8 +137,8 @@ class Mask:
     """Labelled voxels on a grid.
 
     Attributes:
-        kind: "classes": one label value a voxel, 0 is background. (Overlapping regions and instances are
-            further kinds of the architecture, made where they are needed.)
+        kind: "classes": one label value a voxel, 0 is background; regions that overlap are unions of these values.
+            (Instances are a further kind of the architecture, made where they are needed.)
         voxels: (I, J, K) unsigned integers.
         grid: where the voxels lie.
         table: what the values mean.
