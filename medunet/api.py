@@ -137,8 +137,8 @@ def init(
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
-    Folds are those of the `cohort.json`, of a `folds.json` or nnU-Net's `splits_final.json` beside it, or five by
-    chance.
+    Folds are those of the `cohort.json`, of a `folds.json` or nnU-Net's `splits_final.json` beside it, or five
+    that hold out small and large lesions alike.
 
     Args:
         cohort: a tree of DICOM studies with RTSTRUCT, a Decathlon or nnU-Net folder, a folder of `images/` and
@@ -155,15 +155,16 @@ def init(
         MedunetError: the cohort can't be used.
     """
     from medunet.bundle import write_bundle
-    from medunet.cohort import check_cohort, find_cohort, fold_cohort
+    from medunet.cohort import check_cohort, find_cohort, find_folds, fold_cohort
     from medunet.networks import measure_step
     from medunet.planning import make_plan, measure_cohort
     from medunet.records import check_free
 
     check_free(Path(bundle))
     found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=objects)
-    found = fold_cohort(check_cohort(found, str(cohort)), Path(cohort))
+    found = find_folds(check_cohort(found, str(cohort)), Path(cohort))
     fingerprint = measure_cohort(found)
+    found = fold_cohort(found, Path(cohort), fingerprint.sum_volumes(found))
     planned = make_plan(
         found,
         fingerprint,

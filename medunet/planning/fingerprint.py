@@ -80,6 +80,13 @@ class Fingerprint(Record):
         x, y, z = np.max([np.array(case.shape) * case.spacing_mm for case in self.cases], axis=0)
         return round(float(x), 1), round(float(y), 1), round(float(z), 1)
 
+    def sum_volumes(self, cohort: Cohort) -> dict[str, float]:
+        """Volume of all labels of each patient of the cohort that was measured, in mL; in voxels for pictures."""
+        volumes: dict[str, float] = {}
+        for case, measured in zip(cohort.cases, self.cases, strict=True):
+            volumes[case.patient] = volumes.get(case.patient, 0.0) + sum(measured.label_ml.values())
+        return volumes
+
 
 def measure_cohort(cohort: Cohort) -> Fingerprint:
     """Read every case once, one in memory at a time.

@@ -32,6 +32,9 @@ def test_measures_are_those_of_the_voxels_inside_the_labels(cohort_folder: Path)
     assert statistics.high == pytest.approx(np.percentile(inside, 99.5), abs=5)
     assert fingerprint.median_shape_at(fingerprint.cases[0].spacing_mm)[0] > 30
     longest = max(case.shape[2] * case.spacing_mm[2] for case in fingerprint.cases)
+    volumes = fingerprint.sum_volumes(cohort)
+    assert set(volumes) == {case.patient for case in cohort.cases}
+    assert sum(volumes.values()) == pytest.approx(sum(case.label_ml["lesion"] for case in fingerprint.cases))
     assert fingerprint.largest_extent()[2] == pytest.approx(longest, abs=0.05)
 
 
