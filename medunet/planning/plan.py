@@ -12,6 +12,7 @@ from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.labels import LabelTable
 from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
+from medunet.planning.memory import Memory
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
@@ -50,6 +51,7 @@ TRAINING_SHARE = 0.8
 ENOUGH_STEPS = 900
 """In six minutes: with fewer steps a wider network learnt less than a narrow one in the demo. Of more time steps and
 width get the same share, so steps grow with the square root of the minutes."""
+EIGHT_GIB = Memory(ram_gib=8.0)
 
 REASONS = {
     "normalization": "CT and PET carry units, so one fixed scale from the 0.5 and 99.5 percentiles, mean and "
@@ -124,6 +126,8 @@ class Plan(Record):
     """Largest extents of the training cases along x, y, z; a scan far beyond them holds what training never saw."""
     step_seconds: float | None = Field(default=None, gt=0.0)
     """Of one training step on the machine that planned."""
+    memory: Memory | None = None
+    """What it may take."""
     seed: int = 0
     reasons: dict[str, str]
     """Why each number is what it is, with its source."""
@@ -143,7 +147,7 @@ def make_plan(
     measure_step: Callable[["Plan"], float],
     *,
     dims: Literal[2, 3] | None = None,
-    memory_gib: float = 8.0,
+    memory: Memory = EIGHT_GIB,
     budget_minutes: float = 45.0,
 ) -> Plan:
     """Plan by Isensee's rules, with the widest network that still gets enough steps in the time.
@@ -153,7 +157,7 @@ def make_plan(
         fingerprint: what was measured of it.
         measure_step: seconds of one training step of a plan on this machine.
         dims: 3, or 2 for slices; None takes 2 where every image is one slice.
-        memory_gib: what training may take.
+        memory: what training may take.
         budget_minutes: time for training.
 
     Returns:
@@ -184,9 +188,10 @@ def make_plan(
         learning_rate=2e-3,
         budget_minutes=budget_minutes,
         extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
+        memory=memory,
         reasons={"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
     )
-    return _choose_network(base, fingerprint, measure_step, memory_gib)
+    return _choose_network(base, fingerprint, measure_step)
 
 
 def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal[2, 3]:
@@ -228,10 +233,8 @@ def plan_normalization(modality: str, statistics: ChannelStatistics, components:
     return Normalization(kind="each")
 
 
-def _choose_network(
-    base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float], memory_gib: float
-) -> Plan:
-    candidates = _list_candidates(base, fingerprint, memory_gib)
+def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float]) -> Plan:
+    candidates = _list_candidates(base, fingerprint)
     cheapest = candidates[-1]
     what = "timing networks"
     report(what, 0, len(candidates))
@@ -244,19 +247,20 @@ def _choose_network(
             continue
         seconds = measure_step(plan)
         if seconds <= longest:
-            return _with_reasons(plan, seconds, memory_gib)
-    return _with_reasons(cheapest, fastest, memory_gib)
+            return _with_reasons(plan, seconds)
+    return _with_reasons(cheapest, fastest)
 
 
-def _list_candidates(base: Plan, fingerprint: Fingerprint, memory_gib: float) -> list[Plan]:
+def _list_candidates(base: Plan, fingerprint: Fingerprint) -> list[Plan]:
     """Plans that fit the memory, widest first and for each width the largest patch first; the last is the cheapest."""
     found: list[Plan] = []
     edges = SLICE_EDGES if base.dims == 2 else PATCH_EDGES
+    limit = (base.memory or EIGHT_GIB).limit_network()
     for width in WIDTHS:
         for edge in edges:
             narrow = width == WIDTHS[-1]
             last = narrow and edge == edges[-1]
-            fits = edge**base.dims <= allowed_voxels(memory_gib, width, base.batch)
+            fits = edge**base.dims <= allowed_voxels(limit, width, base.batch)
             plan = _with_network(base, fingerprint, width, edge**base.dims)
             case = np.prod(fingerprint.median_shape_at(plan.spacing_mm)[: base.dims])
             worth = narrow or edge >= WIDE_EDGE[base.dims] or np.prod(plan.patch) >= CONTEXT * case
@@ -306,13 +310,13 @@ def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
     return coarsen_spacing(base.spacing_mm, (x, y, z), voxels, smallest / LABEL_VOXELS)
 
 
-def _with_reasons(plan: Plan, seconds: float, memory_gib: float) -> Plan:
+def _with_reasons(plan: Plan, seconds: float) -> Plan:
     steps = int(plan.budget_minutes * 60 * TRAINING_SHARE / seconds)
     wanted = count_enough_steps(plan.budget_minutes)
     reasons = {
         **plan.reasons,
-        "patch": f"largest within {memory_gib:g} GiB and the minutes, aspect of the median case, divisible by the "
-        "poolings (Isensee 2021)",
+        "patch": f"largest within {(plan.memory or EIGHT_GIB).describe()} and the minutes, aspect of the median case, "
+        "divisible by the poolings (Isensee 2021)",
         "network": f"widest that gets at least {wanted} steps: {seconds:.2f} s a step measured here, so about "
         f"{steps} steps in {plan.budget_minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
     }

@@ -1,0 +1,25 @@
+import pytest
+from pydantic import ValidationError
+
+from medunet.planning import Memory
+
+
+def test_what_is_not_said_is_taken_from_another() -> None:
+    machine = Memory(ram_gib=64, vram_gib=24, gpu=True)
+    assert Memory(ram_gib=16).fill(machine) == Memory(ram_gib=16, vram_gib=24, gpu=True)
+    assert Memory().fill(machine) == machine
+    assert not Memory(gpu=True).fill(Memory()).gpu
+
+
+def test_the_network_is_limited_by_where_it_is_trained() -> None:
+    assert Memory(ram_gib=16, vram_gib=8, gpu=True).limit_network() == 8
+    assert Memory(ram_gib=4, vram_gib=8, gpu=True).limit_network() == 8
+    assert Memory(ram_gib=4, vram_gib=8).limit_network() == 4
+    assert Memory(ram_gib=16, vram_gib=8).limit_network() == 8
+
+
+def test_it_is_told_in_words_and_is_above_zero() -> None:
+    assert Memory(ram_gib=8, vram_gib=6).describe() == "8 GiB and 6 GiB of a GPU"
+    assert Memory(ram_gib=11.77).describe() == "11.8 GiB"
+    with pytest.raises(ValidationError):
+        Memory(ram_gib=0)
