@@ -11,7 +11,8 @@ from medunet.cohort import Cohort
 from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.labels import LabelTable
-from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
+from medunet.planning.fingerprint import Fingerprint
+from medunet.planning.measures import ChannelStatistics
 from medunet.planning.memory import Memory
 from medunet.planning.rules import (
     CONTEXT,
