@@ -8,7 +8,7 @@ from typing import Literal
 
 from medunet.bundle import Bundle, find_stale, find_training, open_bundle, rewrite_bundle, write_bundle
 from medunet.cohort import Cohort, check_cohort, find_cohort, find_folds, fold_cohort
-from medunet.networks import find_vram, measure_step
+from medunet.networks import describe_speed, find_vram, measure_step
 from medunet.planning import Fingerprint, Memory, Plan, make_plan, measure_cohort
 from medunet.records import Record, check_free, read_record
 
@@ -31,7 +31,7 @@ def make_bundle(
 ) -> Plan:
     """Find cases, measure them, plan, and write a bundle; see `medunet.init`."""
     check_free(folder)
-    cohort, fingerprint = _measure(path, channels, objects)
+    cohort, fingerprint = _measure(path, channels, objects, wishes)
     cohort = fold_cohort(cohort, path, fingerprint.sum_volumes(cohort))
     planned = _plan(cohort, fingerprint, wishes)
     write_bundle(folder, planned, fingerprint, cohort)
@@ -40,7 +40,7 @@ def make_bundle(
 
 def plan_cohort(path: Path, wishes: Wishes, channels: Sequence[str] | None = None, objects: bool = False) -> Plan:
     """Find cases, measure them and plan."""
-    return _plan(*_measure(path, channels, objects), wishes)
+    return _plan(*_measure(path, channels, objects, wishes), wishes)
 
 
 def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
@@ -82,21 +82,28 @@ def is_bundle(path: Path) -> bool:
     return (path / "configs" / "plan.json").is_file()
 
 
-def _measure(path: Path, channels: Sequence[str] | None, objects: bool) -> tuple[Cohort, Fingerprint]:
+def _measure(path: Path, channels: Sequence[str] | None, objects: bool, wishes: Wishes) -> tuple[Cohort, Fingerprint]:
     found = find_cohort(path, channels=tuple(channels) if channels else None, objects=objects)
     cohort = find_folds(check_cohort(found, str(path)), path)
-    return cohort, measure_cohort(cohort)
+    return cohort, measure_cohort(cohort, wishes.memory.ram_gib if wishes.memory else None)
 
 
 def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
-    return make_plan(
+    memory = (wishes.memory or Memory()).fill(find_memory())
+    planned = make_plan(
         cohort,
         fingerprint,
         measure_step,
         dims=wishes.dims,
-        memory=(wishes.memory or Memory()).fill(find_memory()),
+        memory=memory,
         budget_minutes=wishes.budget_minutes or MINUTES,
     )
+    for stage, gib in planned.peak_gib.items():
+        limit = memory.vram_gib if stage.endswith("_vram") else memory.ram_gib
+        if limit is not None and gib > limit:
+            LOGGER.warning("%s will take %.1f GiB at most, more than the %.1f that it may", stage, gib, limit)
+    speed = describe_speed(planned, planned.step_seconds) if planned.step_seconds else None
+    return planned.model_copy(update={"speed": speed})
 
 
 def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:

@@ -114,6 +114,8 @@ def test_a_run_says_what_it_was_on(tmp_path: Path) -> None:
     record = record_run("predict", {"f": hash_file(path)}, time.monotonic() - 2)
     assert record.seconds == pytest.approx(2, abs=0.2)
     assert record.versions["torch"]
+    assert record.predicted_memory_gib is None
+    assert record_run("predict", {}, time.monotonic(), (), 1.234).predicted_memory_gib == 1.23
     assert 2**20 < measure_peak_memory() < 2**40
 
 

@@ -58,6 +58,14 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
         "foreground_share": f"{planned.foreground_share:g}",
         "budget_minutes": f"{planned.budget_minutes:g}",
     }
+    if planned.peak_gib:
+        rows["peak_gib"] = ", ".join(f"{stage} {gib:.1f}" for stage, gib in planned.peak_gib.items())
+    if planned.memory is not None:
+        rows["memory"] = planned.memory.describe()
+    if (speed := planned.speed) is not None:
+        layout = "channels last" if speed.channels_last else "channels first"
+        rows["speed"] = f"{speed.steps_per_second:g} steps/s on {speed.device}, {speed.threads} threads, "
+        rows["speed"] += f"{speed.precision}, {layout}"
     for name, value in rows.items():
         reason = planned.reasons.get(name) if explain else None
         print(f"{name:17} {value}" + (f"\n{'':17}   because: {reason}" if reason else ""))

@@ -5,9 +5,9 @@ import time
 import torch
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 
-from medunet.networks.precision import AutocastInferer, choose_device
-from medunet.networks.unet import DeepSupervision, build_network, lay_out, make_network
-from medunet.planning import Plan
+from medunet.networks.precision import AutocastInferer, choose_device, choose_precision
+from medunet.networks.unet import DeepSupervision, build_network, is_channels_last, lay_out, make_network
+from medunet.planning import Plan, Speed
 
 PROBE_SECONDS = 6.0
 
@@ -38,3 +38,15 @@ def measure_step(plan: Plan) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return min(times[1:])
+
+
+def describe_speed(plan: Plan, step_seconds: float) -> Speed:
+    """How this machine trains a plan whose steps take so many seconds."""
+    device = choose_device()
+    return Speed(
+        device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        steps_per_second=float(f"{1 / step_seconds:.3g}"),
+        precision=str(choose_precision(device)).removeprefix("torch."),
+        channels_last=is_channels_last(plan.dims, plan.network.filters[0], device),
+        threads=torch.get_num_threads(),
+    )

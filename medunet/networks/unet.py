@@ -90,7 +90,11 @@ CHANNELS_LAST_UP_TO = 16
 def lay_out(network: DeepSupervision) -> DeepSupervision:
     """Choose the memory layout for training on a CPU; the weights and their names stay the same."""
     plain = network.network
-    on_cpu = next(network.parameters()).device.type == "cpu"
-    if plain.spatial_dims == 3 and on_cpu and plain.filters[0] <= CHANNELS_LAST_UP_TO:
+    if is_channels_last(plain.spatial_dims, plain.filters[0], next(network.parameters()).device):
         return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return network
+
+
+def is_channels_last(dims: int, features: int, device: torch.device) -> bool:
+    """Whether a network of so many axes, and features of the first level, is trained with channels last."""
+    return dims == 3 and device.type == "cpu" and features <= CHANNELS_LAST_UP_TO

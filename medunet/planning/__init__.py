@@ -2,8 +2,8 @@
 
 from medunet.planning.fingerprint import Fingerprint, measure_cohort
 from medunet.planning.measures import CaseMeasure, ChannelStatistics
-from medunet.planning.memory import Memory
-from medunet.planning.plan import NetworkPlan, Normalization, Plan, make_plan, name_keys
+from medunet.planning.memory import Memory, compare_peak
+from medunet.planning.plan import NetworkPlan, Normalization, Plan, Speed, make_plan, name_keys
 from medunet.planning.rules import choose_topology, plan_patch, plan_spacing
 
 __all__ = [
@@ -14,7 +14,9 @@ __all__ = [
     "NetworkPlan",
     "Normalization",
     "Plan",
+    "Speed",
     "choose_topology",
+    "compare_peak",
     "make_plan",
     "measure_cohort",
     "name_keys",

@@ -18,8 +18,9 @@ from medunet.cohort import (
 )
 from medunet.errors import InputError
 from medunet.geometry import Unit
-from medunet.planning.crew import measure_missing
+from medunet.planning.crew import measure_missing, predict_measuring
 from medunet.planning.measures import CaseMeasure, ChannelStatistics, Measured, summarize
+from medunet.planning.memory import compare_peak
 from medunet.planning.store import Store, open_store, read_entry, stamp_case
 from medunet.records import Record
 
@@ -77,10 +78,13 @@ def measure_cohort(cohort: Cohort, ram_gib: float | None = None, folder: Path | 
     """
     make_absolute(cohort)  # Records can't hold names that are no text: better known now than after an hour.
     with open_store(folder) as store:
-        measure_missing(cohort, store, ram_gib)
+        peak = measure_missing(cohort, store, ram_gib)
         entries = [_find_entry(cohort, number, store) for number in range(len(cohort.cases))]
         cases = [read_entry(path) for path in entries]
         store.prune(set(entries))
+    if peak:
+        predicted = predict_measuring(max(case.measure.voxel_bytes for case in cases))
+        compare_peak("measure", predicted, peak / 2**30)
     return summarize_cohort(cohort, cases)
 
 

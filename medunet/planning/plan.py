@@ -14,12 +14,12 @@ from medunet.labels import LabelTable
 from medunet.planning.fingerprint import Fingerprint
 from medunet.planning.measures import ChannelStatistics
 from medunet.planning.memory import Memory
+from medunet.planning.peaks import predict_peaks
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
     Spacing,
     Triple,
-    allowed_voxels,
     choose_dims,
     choose_topology,
     coarsen_spacing,
@@ -90,6 +90,20 @@ class NetworkPlan(Record):
     """Deep-supervision heads below the full resolution, in training only."""
 
 
+class Speed(Record):
+    """How fast a machine trains, and how."""
+
+    device: str
+    """cpu, or the name of the GPU."""
+    steps_per_second: float = Field(gt=0.0)
+    precision: str
+    """Of the network: bfloat16 where the hardware computes in it, else float32."""
+    channels_last: bool
+    """Memory layout of features."""
+    threads: int
+    """Of torch."""
+
+
 def name_keys(channels: tuple[str, ...]) -> tuple[str, ...]:
     """Names of channels in MONAI's dictionaries: `image` for a single one, as Deploy's operator needs."""
     return channels if len(channels) > 1 else ("image",)
@@ -129,6 +143,11 @@ class Plan(Record):
     """Of one training step on the machine that planned."""
     memory: Memory | None = None
     """What it may take."""
+    peak_gib: dict[str, float] = Field(default_factory=dict)
+    """Predicted peak memory of each stage with the largest case: of the RAM in `measure`, `prepare`, `train`, `predict`
+    (loader's processes not counted), of a GPU in `train_vram`, `predict_vram`."""
+    speed: Speed | None = None
+    """Measured where it was planned."""
     seed: int = 0
     reasons: dict[str, str]
     """Why each number is what it is, with its source."""
@@ -256,13 +275,13 @@ def _list_candidates(base: Plan, fingerprint: Fingerprint) -> list[Plan]:
     """Plans that fit the memory, widest first and for each width the largest patch first; the last is the cheapest."""
     found: list[Plan] = []
     edges = SLICE_EDGES if base.dims == 2 else PATCH_EDGES
-    limit = (base.memory or EIGHT_GIB).limit_network()
+    memory = base.memory or EIGHT_GIB
     for width in WIDTHS:
         for edge in edges:
             narrow = width == WIDTHS[-1]
             last = narrow and edge == edges[-1]
-            fits = edge**base.dims <= allowed_voxels(limit, width, base.batch)
             plan = _with_network(base, fingerprint, width, edge**base.dims)
+            fits = memory.holds(plan.peak_gib)
             case = np.prod(fingerprint.median_shape_at(plan.spacing_mm)[: base.dims])
             worth = narrow or edge >= WIDE_EDGE[base.dims] or np.prod(plan.patch) >= CONTEXT * case
             if (last or (fits and worth)) and plan not in found:
@@ -300,7 +319,8 @@ def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int)
         own = " × ".join(f"{size:g}" for size in base.spacing_mm)
         why = f"coarser than the cases' {own} mm, so that a patch sees half of the median case (Isensee 2021, low "
         update["reasons"] = {**base.reasons, "spacing_mm": why + "resolution), and a small label keeps 8 voxels across"}
-    return base.model_copy(update=update)
+    plan = base.model_copy(update=update)
+    return plan.model_copy(update={"peak_gib": predict_peaks(plan, fingerprint)})
 
 
 def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:

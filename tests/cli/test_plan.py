@@ -7,6 +7,7 @@ from plans import make_test_plan
 
 from medunet.bundle import find_stale, open_bundle
 from medunet.cli.plan import describe_plan
+from medunet.planning import Memory, Speed
 from medunet.records import read_json, write_json
 
 
@@ -18,6 +19,16 @@ def test_reasons_stand_there_when_asked_for(capsys: pytest.CaptureFixture[str]) 
     assert "3D, features 4-8-16" in shown
     describe_plan(make_test_plan())
     assert capsys.readouterr().out == shown.replace("                    because: small\n", "")
+
+
+def test_memory_and_speed_stand_there_where_they_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+    speed = Speed(device="cpu", steps_per_second=2.5, precision="bfloat16", channels_last=True, threads=2)
+    known = {"peak_gib": {"measure": 0.31, "train": 2.2}, "memory": Memory(ram_gib=8), "speed": speed}
+    describe_plan(make_test_plan().model_copy(update=known))
+    shown = capsys.readouterr().out
+    assert "peak_gib          measure 0.3, train 2.2\n" in shown
+    assert "memory            8 GiB\n" in shown
+    assert "speed             2.5 steps/s on cpu, 2 threads, bfloat16, channels last\n" in shown
 
 
 def test_a_bundle_is_planned_again_and_stays_as_it_is_without_write(

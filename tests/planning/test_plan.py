@@ -90,3 +90,13 @@ def test_ct_and_pet_keep_their_scale_and_mr_is_normalised_by_itself() -> None:
 def test_keys_of_monai(channels: tuple[str, ...], keys: tuple[str, ...]) -> None:
     plan: Plan = make_plan(COHORT, FINGERPRINT, at_speed(1e11)).model_copy(update={"channels": channels})
     assert plan.image_keys() == keys
+
+
+def test_memory_of_a_gpu_limits_the_patch_too() -> None:
+    free, tight = (
+        make_plan(COHORT, FINGERPRINT, at_speed(1e13), memory=Memory(ram_gib=32, vram_gib=gib)) for gib in (32, 3)
+    )
+    assert estimate_work(tight) < estimate_work(free)
+    assert tight.peak_gib["train_vram"] <= 3 < free.peak_gib["train_vram"]
+    assert "3 GiB of a GPU" in tight.reasons["patch"]
+    assert set(tight.peak_gib) == {"measure", "prepare", "train", "predict", "train_vram", "predict_vram"}
