@@ -137,8 +137,7 @@ def init(
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
-    Folds are those of the `cohort.json`, of a `folds.json` or nnU-Net's `splits_final.json` beside it, or five
-    that hold out small and large lesions alike.
+    Folds are the `cohort.json`'s, those of a `folds.json` or `splits_final.json` beside it, or five by lesion volume.
 
     Args:
         cohort: a tree of DICOM studies with RTSTRUCT, a Decathlon or nnU-Net folder, a folder of `images/` and
@@ -174,30 +173,21 @@ def plan(
 
     Args:
         path: of a bundle, or a cohort as of `init`.
-        dims: as of `init`; a bundle's own where not given, as are minutes and memory.
-        budget_minutes: as of `init`.
-        memory: as of `init`.
+        dims: as of `init`, like the next two; a bundle's own where not given.
+        budget_minutes: see there.
+        memory: see there.
         channels: as of `init`, for a cohort.
         objects: as of `init`, for a cohort.
-        write: give the bundle this plan and configurations that agree with it; without other arguments those of a
-            plan.json that was edited.
+        write: give the bundle this plan, or without other arguments its edited plan.json, in all configurations.
 
     Raises:
         BundleError: `write`, and the training of the bundle has begun.
-        InputError: `write` and a cohort, or `channels` or `objects` and a bundle.
-        MedunetError: the bundle or cohort can't be used.
+        MedunetError: the bundle or cohort can't be used, or not so.
     """
-    from medunet.errors import InputError
-    from medunet.planner import Wishes, is_bundle, plan_bundle, plan_cohort
+    from medunet.planner import Wishes, plan_path
 
     wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
-    if is_bundle(Path(path)):
-        if channels or objects:
-            raise InputError(path, "it is a bundle, whose channels and labels are settled", "give the cohort instead")
-        return plan_bundle(Path(path), wishes, write)
-    if write:
-        raise InputError(path, "it is no bundle that a plan could be written into", "make one with medunet init")
-    return plan_cohort(Path(path), wishes, channels, objects)
+    return plan_path(Path(path), wishes, channels, objects, write)
 
 
 def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = None, restart: bool = False) -> Path:
@@ -215,11 +205,10 @@ def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = Non
     Raises:
         MedunetError: whatever stopped it.
     """
-    from medunet.bundle import open_bundle
     from medunet.planner import warn_if_stale
     from medunet.training import train_bundle
 
-    warn_if_stale(open_bundle(Path(bundle)))
+    warn_if_stale(Path(bundle))
     return train_bundle(Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from medunet.bundle import Bundle, find_stale, find_training, open_bundle, rewrite_bundle, write_bundle
 from medunet.cohort import Cohort, check_cohort, find_cohort, find_folds, fold_cohort
+from medunet.errors import InputError
 from medunet.networks import describe_speed, find_vram, measure_step
 from medunet.planning import Fingerprint, Memory, Plan, make_plan, measure_cohort
 from medunet.records import Record, check_free, read_record
@@ -38,6 +39,23 @@ def make_bundle(
     return planned
 
 
+def plan_path(
+    path: Path, wishes: Wishes, channels: Sequence[str] | None = None, objects: bool = False, write: bool = False
+) -> Plan:
+    """Plan for a bundle or a cohort; see `medunet.plan`.
+
+    Raises:
+        InputError: `write` and a cohort, or `channels` or `objects` and a bundle.
+    """
+    if (path / "configs" / "plan.json").is_file():
+        if channels or objects:
+            raise InputError(path, "it is a bundle, whose channels and labels are settled", "give the cohort instead")
+        return plan_bundle(path, wishes, write)
+    if write:
+        raise InputError(path, "it is no bundle that a plan could be written into", "make one with medunet init")
+    return plan_cohort(path, wishes, channels, objects)
+
+
 def plan_cohort(path: Path, wishes: Wishes, channels: Sequence[str] | None = None, objects: bool = False) -> Plan:
     """Find cases, measure them and plan."""
     return _plan(*_measure(path, channels, objects, wishes), wishes)
@@ -60,26 +78,25 @@ def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
         rewrite_bundle(bundle, planned)
         LOGGER.info("wrote plan.json and the configurations of %s", folder)
     else:
-        warn_if_stale(bundle)
+        warn_if_stale(folder)
     return planned
 
 
-def warn_if_stale(bundle: Bundle) -> None:
-    """Warn where configurations of a bundle that isn't trained yet aren't what its plan.json makes."""
+def warn_if_stale(folder: Path) -> None:
+    """Warn where configurations of a bundle that isn't trained yet aren't what its plan.json makes.
+
+    Raises:
+        BundleError: it is no bundle.
+    """
+    bundle = open_bundle(folder)
     stale = find_stale(bundle)
     if stale and not find_training(bundle):
         LOGGER.warning(
-            "%s: %s is not what plan.json makes; if plan.json was edited, bring it in line with "
-            "medunet plan %s --write",
-            bundle.folder,
+            "%s: %s is not what plan.json makes; if that was edited, bring both in line with medunet plan %s --write",
+            folder,
             ", ".join(stale),
-            bundle.folder,
+            folder,
         )
-
-
-def is_bundle(path: Path) -> bool:
-    """Whether a path is a bundle and no cohort."""
-    return (path / "configs" / "plan.json").is_file()
 
 
 def _measure(path: Path, channels: Sequence[str] | None, objects: bool, wishes: Wishes) -> tuple[Cohort, Fingerprint]:

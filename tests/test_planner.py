@@ -4,7 +4,7 @@ import pytest
 
 from medunet.bundle import open_bundle, rewrite_bundle
 from medunet.errors import BundleError, MissingInputError, OutputExistsError
-from medunet.planner import Wishes, find_memory, is_bundle, make_bundle, plan_bundle, plan_cohort, warn_if_stale
+from medunet.planner import Wishes, find_memory, make_bundle, plan_bundle, plan_path, warn_if_stale
 from medunet.planning import Memory
 from medunet.records import read_json, write_json
 
@@ -42,11 +42,13 @@ def test_a_bundle_without_its_cohort_can_be_planned_again_but_not_without_its_fi
 
 def test_a_cohort_gives_the_plan_of_its_bundle(cohort_folder: Path, tmp_path: Path) -> None:
     wishes = Wishes(budget_minutes=0.1, memory=Memory(ram_gib=1.2))
-    alone = plan_cohort(cohort_folder, wishes, ["ct"])
+    alone = plan_path(cohort_folder, wishes, ["ct"])
     made = make_bundle(cohort_folder, tmp_path / "b", wishes, ["ct"])
-    assert is_bundle(tmp_path / "b")
-    assert not is_bundle(cohort_folder)
+    assert plan_path(tmp_path / "b", Wishes()) == made
     assert (alone.spacing_mm, alone.normalization, alone.memory) == (made.spacing_mm, made.normalization, made.memory)
+    assert made.speed is not None
+    assert made.step_seconds is not None
+    assert made.speed.steps_per_second == pytest.approx(1 / made.step_seconds, rel=0.02)
     with pytest.raises(OutputExistsError):
         make_bundle(cohort_folder, tmp_path / "b", wishes)
 
@@ -54,16 +56,22 @@ def test_a_cohort_gives_the_plan_of_its_bundle(cohort_folder: Path, tmp_path: Pa
 def test_configurations_that_are_not_of_the_plan_are_warned_of_until_training(
     untrained: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bundle = open_bundle(untrained)
-    warn_if_stale(bundle)
+    warn_if_stale(untrained)
     assert not caplog.records
     path = untrained / "configs" / "train.json"
     write_json(path, read_json(path) | {"budget": 3.0})
-    warn_if_stale(bundle)
+    warn_if_stale(untrained)
     assert "train.json is not what plan.json makes" in caplog.text
     (untrained / "work" / "fold0").mkdir()
     caplog.clear()
-    warn_if_stale(bundle)
+    warn_if_stale(untrained)
     assert not caplog.records
     with pytest.raises(BundleError, match=r"its training has begun \(fold0\)"):
-        rewrite_bundle(bundle, bundle.plan)
+        rewrite_bundle(open_bundle(untrained), open_bundle(untrained).plan)
+
+
+def test_what_would_take_more_than_it_may_is_warned_of(untrained: Path, caplog: pytest.LogCaptureFixture) -> None:
+    planned = plan_bundle(untrained, Wishes(memory=Memory(ram_gib=0.1)))
+    assert planned.peak_gib["train"] > 0.1
+    assert "train will take" in caplog.text
+    assert "more than the 0.1 that it may" in caplog.text
