@@ -119,7 +119,7 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
         limit = memory.vram_gib if stage.endswith("_vram") else memory.ram_gib
         if limit is not None and gib > limit:
             LOGGER.warning("%s will take %.1f GiB at most, more than the %.1f that it may", stage, gib, limit)
-    speed = describe_speed(planned, planned.step_seconds) if planned.step_seconds else None
+    speed = describe_speed(planned.step_seconds) if planned.step_seconds else None
     return planned.model_copy(update={"speed": speed})
 
 

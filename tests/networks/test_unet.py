@@ -3,7 +3,7 @@ import torch
 from plans import make_test_plan
 
 from medunet.errors import BundleError
-from medunet.networks import DeepSupervision, build_network, is_channels_last, lay_out, make_network
+from medunet.networks import DeepSupervision, build_network, make_network
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -36,13 +36,3 @@ def test_another_network_is_refused() -> None:
         build_network({"_target_": "os.system", "command": "true"})
     with pytest.raises(BundleError, match="can't be built"):
         build_network({"_target_": "DynUNet", "spatial_dims": 3})
-
-
-def test_narrow_networks_are_trained_with_channels_last_on_a_cpu() -> None:
-    assert is_channels_last(3, 16, torch.device("cpu"))
-    assert not is_channels_last(3, 24, torch.device("cpu"))
-    assert not is_channels_last(2, 16, torch.device("cpu"))
-    assert not is_channels_last(3, 16, torch.device("cuda"))
-    network = lay_out(DeepSupervision(build_network(make_network(make_test_plan())), 1))
-    weight = next(p for p in network.parameters() if p.ndim == 5 and min(p.shape[:2]) > 1)
-    assert weight.is_contiguous(memory_format=torch.channels_last_3d)
