@@ -4,17 +4,17 @@ Each formula counts the arrays that exist together where a stage is at its highe
 that were measured in processes of their own (docs/concepts/memory.md).
 """
 
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
 import numpy as np
 
+from medunet.geometry import Unit
+from medunet.labels import LabelTable
 from medunet.planning.crew import predict_measuring
 from medunet.planning.fingerprint import Fingerprint
 from medunet.planning.measures import CaseMeasure
-from medunet.planning.rules import BYTES_PER_FEATURE
-
-if TYPE_CHECKING:
-    from medunet.planning.plan import Plan
+from medunet.planning.memory import Memory
+from medunet.planning.rules import BYTES_PER_FEATURE, Spacing, Triple
 
 PROGRAM_GIB = 0.65
 """Of a process that has loaded torch and MONAI."""
@@ -30,7 +30,34 @@ FORWARD_BYTES = 40
 """For a voxel and feature at full resolution in a forward pass without gradients."""
 
 
-def predict_peaks(plan: "Plan", fingerprint: Fingerprint) -> dict[str, float]:
+class NetworkShape(Protocol):
+    """What counts of a network, as in `NetworkPlan`."""
+
+    filters: tuple[int, ...]
+    strides: tuple[Triple, ...]
+    kernels: tuple[Triple, ...]
+
+
+class PlanShape(Protocol):
+    """What counts of a `Plan`, which imports this module."""
+
+    dims: Literal[2, 3]
+    unit: Unit
+    labels: LabelTable
+    spacing_mm: Spacing
+    patch: Triple
+    batch: int
+    memory: Memory | None
+
+    @property
+    def network(self) -> NetworkShape:
+        """Its network."""
+
+    def count_inputs(self) -> int:
+        """Inputs of the network."""
+
+
+def predict_peaks(plan: PlanShape, fingerprint: Fingerprint) -> dict[str, float]:
     """GiB that each stage takes of the RAM at most, and of a GPU where training runs on one or shall fit one.
 
     Args:
@@ -59,7 +86,7 @@ def predict_peaks(plan: "Plan", fingerprint: Fingerprint) -> dict[str, float]:
     return {stage: round(gib, 2) for stage, gib in peaks.items()}
 
 
-def count_prepared(plan: "Plan", case: CaseMeasure) -> int:
+def count_prepared(plan: PlanShape, case: CaseMeasure) -> int:
     """Voxels of a case on the grid of the network; slices of a 2D network stay where they are."""
     sizes = np.array(case.shape, dtype=float)
     if plan.unit == "mm":
@@ -67,7 +94,7 @@ def count_prepared(plan: "Plan", case: CaseMeasure) -> int:
     return int(np.prod(np.maximum(1, np.round(sizes))))
 
 
-def count_weights(plan: "Plan") -> int:
+def count_weights(plan: PlanShape) -> int:
     """Weights of the network: two convolutions a level on the way down, a transposed one and two on the way up."""
     shape, inputs, weights = plan.network, plan.count_inputs(), 0
     for features, kernel in zip(shape.filters, shape.kernels, strict=True):
@@ -79,14 +106,14 @@ def count_weights(plan: "Plan") -> int:
     return weights
 
 
-def predict_network(plan: "Plan") -> float:
+def predict_network(plan: PlanShape) -> float:
     """GiB of one training step: features of the batch with their gradients, and weights with their optimizer."""
     voxels = int(np.prod(plan.patch)) * plan.batch
     step = BYTES_PER_FEATURE * plan.network.filters[0] * voxels
     return (step + OPTIMIZER_BYTES * count_weights(plan)) / 2**30
 
 
-def predict_preparing(plan: "Plan", source: int, prepared: int) -> float:
+def predict_preparing(plan: PlanShape, source: int, prepared: int) -> float:
     """GiB of preparing a case of so many voxels as it is read and as it is prepared."""
     inputs, classes = plan.count_inputs(), len(plan.labels.labels) + 1
     image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
@@ -94,14 +121,14 @@ def predict_preparing(plan: "Plan", source: int, prepared: int) -> float:
     return PROGRAM_GIB + max(image, label) / 2**30
 
 
-def predict_validation(plan: "Plan", prepared: int) -> float:
+def predict_validation(plan: PlanShape, prepared: int) -> float:
     """GiB of validating a prepared case within training: image, labels, logits, both as one channel a class."""
     inputs, classes = plan.count_inputs(), len(plan.labels.labels) + 1
     weights = OPTIMIZER_BYTES * count_weights(plan)
     return PROGRAM_GIB + (4 * prepared * (inputs + 2 + 3 * classes) + weights + _count_forward(plan)) / 2**30
 
 
-def predict_prediction(plan: "Plan", source: int, prepared: int) -> float:
+def predict_prediction(plan: PlanShape, source: int, prepared: int) -> float:
     """GiB of predicting a scan of so many voxels as it is read and as it is prepared."""
     inputs, classes = plan.count_inputs(), len(plan.labels.labels) + 1
     image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
@@ -109,6 +136,6 @@ def predict_prediction(plan: "Plan", source: int, prepared: int) -> float:
     return PROGRAM_GIB + max(image, logits) / 2**30
 
 
-def _count_forward(plan: "Plan") -> float:
+def _count_forward(plan: PlanShape) -> float:
     """Bytes of a forward pass of the sliding window, two patches at once, and of the weights."""
     return FORWARD_BYTES * plan.network.filters[0] * int(np.prod(plan.patch)) * 2 + 4 * count_weights(plan)

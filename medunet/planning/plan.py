@@ -188,20 +188,16 @@ def make_plan(
     """
     axes = _check_dims(dims, fingerprint)
     spacing, why_spacing = _plan_grid(axes, fingerprint)
-    components = fingerprint.components
     base = Plan(
         dims=axes,
         channels=cohort.channels,
         modalities=cohort.modalities,
         labels=code_labels(cohort.labels),
         unit=fingerprint.unit,
-        components=components,
+        components=fingerprint.components,
         units=fingerprint.units,
         spacing_mm=spacing,
-        normalization={
-            name: plan_normalization(cohort.modalities[name], fingerprint.channels[name], components.get(name, 1))
-            for name in cohort.channels
-        },
+        normalization=_plan_normalizations(cohort, fingerprint),
         patch=(1, 1, 1),
         batch=BATCH[axes],
         network=NetworkPlan(filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
@@ -251,6 +247,14 @@ def plan_normalization(modality: str, statistics: ChannelStatistics, components:
             kind="fixed", low=statistics.low, high=statistics.high, mean=statistics.mean, sd=statistics.sd
         )
     return Normalization(kind="each")
+
+
+def _plan_normalizations(cohort: Cohort, fingerprint: Fingerprint) -> dict[str, Normalization]:
+    found, components = fingerprint.channels, fingerprint.components
+    return {
+        name: plan_normalization(cohort.modalities[name], found[name], components.get(name, 1))
+        for name in cohort.channels
+    }
 
 
 def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float]) -> Plan:
