@@ -192,7 +192,7 @@ def find_body(volume: Volume, modality: str) -> tuple[int, int, int]:
     else:
         x, y, z = (max(1, int(BODY_STEP_MM / size)) for size in grid.spacing)
         step = (x, y, z)
-        pieces, count = ndimage.label(volume.voxels[0, ::x, ::y, ::z] > threshold)
+        pieces, count = ndimage.label(np.greater(volume.voxels[0, ::x, ::y, ::z], threshold))
         inside = pieces == np.bincount(pieces.ravel(), minlength=2)[1:].argmax() + 1 if count else pieces > 0
     sizes = []
     for axis, whole in enumerate(grid.shape):
