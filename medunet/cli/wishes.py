@@ -26,7 +26,7 @@ def make_wishes(
     Raises:
         InputError: a time or an amount of memory is none.
     """
-    given = {
+    given: dict[str, Any] = {
         "dims": dims,
         "budget_minutes": parse_minutes(budget) if budget else None,
         "channels": channels.split(",") if channels else None,

@@ -16,8 +16,10 @@ from medunet.planning.measures import CaseMeasure
 from medunet.planning.memory import Memory
 from medunet.planning.rules import BYTES_PER_FEATURE, Spacing, Triple
 
-PROGRAM_GIB = 0.65
+PROGRAM_GIB = 0.41
 """Of a process that has loaded torch and MONAI."""
+KERNELS_GIB = 0.08
+"""What torch takes beside its arrays once a network computes."""
 SOURCE_BYTES = 24
 """For a voxel of an image as it is read: its own value, one in float32 and two in float64, in which MONAI resamples."""
 PREPARED_BYTES = 16
@@ -82,7 +84,7 @@ def predict_peaks(plan: PlanShape, fingerprint: Fingerprint) -> dict[str, float]
     if memory is not None and memory.gpu:
         peaks["train"] = max(preparing, predict_validation(plan, prepared))
     if memory is not None and memory.vram_gib is not None:
-        peaks |= {"train_vram": network, "predict_vram": _count_forward(plan) / 2**30}
+        peaks |= {"train_vram": network, "predict_vram": KERNELS_GIB + _count_forward(plan) / 2**30}
     return {stage: round(gib, 2) for stage, gib in peaks.items()}
 
 
@@ -110,7 +112,7 @@ def predict_network(plan: PlanShape) -> float:
     """GiB of one training step: features of the batch with their gradients, and weights with their optimizer."""
     voxels = int(np.prod(plan.patch)) * plan.batch
     step = BYTES_PER_FEATURE * plan.network.filters[0] * voxels
-    return (step + OPTIMIZER_BYTES * count_weights(plan)) / 2**30
+    return KERNELS_GIB + (step + OPTIMIZER_BYTES * count_weights(plan)) / 2**30
 
 
 def predict_preparing(plan: PlanShape, source: int, prepared: int) -> float:
@@ -125,7 +127,8 @@ def predict_validation(plan: PlanShape, prepared: int) -> float:
     """GiB of validating a prepared case within training: image, labels, logits, both as one channel a class."""
     inputs, classes = plan.count_inputs(), len(plan.labels.labels) + 1
     weights = OPTIMIZER_BYTES * count_weights(plan)
-    return PROGRAM_GIB + (4 * prepared * (inputs + 2 + 3 * classes) + weights + _count_forward(plan)) / 2**30
+    arrays = 4 * prepared * (inputs + 2 + 3 * classes)
+    return PROGRAM_GIB + KERNELS_GIB + (arrays + weights + _count_forward(plan)) / 2**30
 
 
 def predict_prediction(plan: PlanShape, source: int, prepared: int) -> float:
@@ -133,7 +136,7 @@ def predict_prediction(plan: PlanShape, source: int, prepared: int) -> float:
     inputs, classes = plan.count_inputs(), len(plan.labels.labels) + 1
     image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
     logits = 4 * prepared * (inputs + classes + 1) + _count_forward(plan) + 4 * source
-    return PROGRAM_GIB + max(image, logits) / 2**30
+    return PROGRAM_GIB + max(image / 2**30, KERNELS_GIB + logits / 2**30)
 
 
 def _count_forward(plan: PlanShape) -> float:
