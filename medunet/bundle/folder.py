@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medunet.bundle.configs import INFERENCE_KEYS, make_evaluate_config, make_inference_config, make_train_config
+from medunet.bundle.configs import (
+    INFERENCE_KEYS,
+    make_evaluate_config,
+    make_inference_config,
+    make_multi_gpu_config,
+    make_train_config,
+)
 from medunet.bundle.metadata import make_metadata
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
@@ -82,6 +88,7 @@ def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Coh
         write_json(part / "configs" / "inference.json", make_inference_config(plan))
         write_json(part / "configs" / "evaluate.json", make_evaluate_config(plan))
         write_json(part / "configs" / "train.json", make_train_config(plan))
+        write_json(part / "configs" / "multi_gpu_train.json", make_multi_gpu_config(plan))
         write_json(part / "configs" / "metadata.json", make_metadata(plan, name))
         write_cohort(part / "work" / "cohort.json", cohort)
         (part / "LICENSE").write_text(LICENSE, encoding="utf-8")

@@ -3,6 +3,7 @@
 from medunet.training.checkpoints import KeepBest, RunCheckpoint
 from medunet.training.handlers import Deadline, EpochSeed, NanStop, TrainingProgress
 from medunet.training.history import History
+from medunet.training.ranks import GatheredLoss, join_ranks, share_batch, share_cases
 from medunet.training.run import train_bundle
 from medunet.training.schedule import Schedule, make_schedule
 from medunet.training.session import TrainingSession, open_session, split_cases
@@ -10,6 +11,7 @@ from medunet.training.session import TrainingSession, open_session, split_cases
 __all__ = [
     "Deadline",
     "EpochSeed",
+    "GatheredLoss",
     "History",
     "KeepBest",
     "NanStop",
@@ -17,8 +19,11 @@ __all__ = [
     "Schedule",
     "TrainingProgress",
     "TrainingSession",
+    "join_ranks",
     "make_schedule",
     "open_session",
+    "share_batch",
+    "share_cases",
     "split_cases",
     "train_bundle",
 ]
