@@ -235,10 +235,10 @@ def make_multi_gpu_config(plan: Plan) -> Config:
     `@network` stays the plain one, so that weights keep their names; only the trainer gets it wrapped.
     """
     single = make_train_config(plan)
-    paths = "p for a in sys.argv for p in a.replace('=', chr(39)).split(chr(39))"
     return {
-        "bundle_root": "$next((os.path.dirname(os.path.dirname(os.path.abspath(p))) "
-        f"for p in [{paths}] if p.endswith('multi_gpu_train.json')), '.')",
+        # The two files are one argument, a list in quotes of either kind.
+        "bundle_root": "$next((os.path.dirname(os.path.dirname(os.path.abspath(p))) for a in sys.argv "
+        "for p in a.replace(chr(34), chr(39)).split(chr(39)) if p.endswith('multi_gpu_train.json')), '.')",
         "device": {"_target_": "medunet.training.join_ranks"},
         "train#sampler": {"_target_": "DistributedSampler", "dataset": "@train#dataset", "shuffle": False},
         "train#dataloader#sampler": "@train#sampler",

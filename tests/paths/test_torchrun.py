@@ -43,7 +43,12 @@ def untrained_balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
         nib.save(nib.Nifti1Image(ball, affine), folder / "cohort" / "labelsTr" / f"ball{number}.nii.gz")
     write_json(
         folder / "cohort" / "dataset.json",
-        {"channel_names": {"0": "CT"}, "labels": {"background": 0, "lesion": 1}, "numTraining": 5, "file_ending": ".nii.gz"},
+        {
+            "channel_names": {"0": "CT"},
+            "labels": {"background": 0, "lesion": 1},
+            "numTraining": 5,
+            "file_ending": ".nii.gz",
+        },
     )
     folds = [["ball0", "ball1", "ball2"], ["ball3"], ["ball4"]]
     cohort = find_cohort(folder / "cohort").model_copy(update={"folds": folds})
@@ -102,10 +107,11 @@ def list_ranks(run: subprocess.Popen[str]) -> list[int]:
 
 
 def assert_alike(first: Path, second: Path) -> None:
-    """Losses within 1e-5 (a table has five decimals), equal Dice, and weights that rounding alone moved."""
+    """Losses within 1e-5, the last decimal of the table; the same patches; Dice and weights but for rounding."""
     for row, other in zip(read_history(first), read_history(second), strict=True):
-        assert float(row["loss"]) == pytest.approx(float(other["loss"]), abs=2e-5)
-        assert {**row, "loss": ""} == {**other, "loss": ""}
+        assert float(row["loss"]) == pytest.approx(float(other["loss"]), abs=1.1e-5)
+        assert float(row["dice"] or 0) == pytest.approx(float(other["dice"] or 0), abs=1e-3)
+        assert {**row, "loss": "", "dice": ""} == {**other, "loss": "", "dice": ""}
     states = zip(read_weights(first).values(), read_weights(second).values(), strict=True)
     assert all(torch.allclose(value, other, atol=1e-3) for value, other in states)
 
