@@ -109,9 +109,9 @@ def on_first(work: Callable[[], T]) -> T:
         except MedunetError as error:
             outcome = [None, error]
     dist.broadcast_object_list(outcome, src=0)
-    result, error = outcome
-    if error is not None:
-        raise error
+    result, raised = outcome
+    if raised is not None:
+        raise raised
     return result
 
 
@@ -129,9 +129,9 @@ def in_turn(work: Callable[[], T]) -> T:
                 results.append(work())
         except MedunetError as error:
             failure = error
-        for raised in idist.all_gather(failure):
-            if raised is not None:
-                raise raised
+        for other in idist.all_gather(failure):
+            if other is not None:
+                raise other
     return results[0]
 
 
