@@ -245,7 +245,12 @@ def make_multi_gpu_config(plan: Plan) -> Config:
         "train#sampler": {"_target_": "DistributedSampler", "dataset": "@train#dataset", "shuffle": False},
         "train#dataloader#sampler": "@train#sampler",
         "train#dataloader#batch_size": {"_target_": "medunet.training.share_batch", "batch": "@train#dataset#batch"},
-        "train#trainer#network": {"_target_": "torch.nn.parallel.DistributedDataParallel", "module": "@network"},
+        "train#trainer#network": {
+            "_target_": "torch.nn.parallel.DistributedDataParallel",
+            "module": "@network",
+            # Else gradients are summed in another order from the second step on, and again after a resume.
+            "find_unused_parameters": True,
+        },
         "train#trainer#loss_function": {"_target_": "medunet.training.GatheredLoss", "loss": "@loss"},
         "validate#dataset#cases": {"_target_": "medunet.training.share_cases", "cases": "$@session.validation"},
         "initialize": ["$@device", *single["initialize"]],

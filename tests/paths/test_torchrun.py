@@ -16,13 +16,13 @@ import torch
 from plans import make_test_plan, pin_schedule
 
 import medunet
-from medunet.bundle import write_bundle
+from medunet.bundle import make_train_config, open_bundle, write_bundle
 from medunet.cohort import find_cohort
 from medunet.planning import measure_cohort
 from medunet.records import read_json, write_json
 
 EPOCHS, STEPS = 4, 3
-SECONDS = 300
+SECONDS = 900
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
 
 
@@ -56,6 +56,11 @@ def untrained_balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pin_schedule(folder / "bundle", EPOCHS, STEPS)
     schedule = folder / "bundle" / "work" / "fold0" / "schedule.json"
     write_json(schedule, {**read_json(schedule), "validation_interval": 2})
+    # Orthogonalized steps make the rounding of small gradients as large as the large ones, so AdamW where one
+    # process is compared with two.
+    train = folder / "bundle" / "configs" / "train.json"
+    adamw = {"_target_": "torch.optim.AdamW", "params": "$@network.parameters()", "lr": 0.001}
+    write_json(train, {**read_json(train), "optimizer": adamw})
     return folder / "bundle"
 
 
@@ -128,7 +133,8 @@ def test_two_processes_train_what_one_does_and_end_with_the_same_weights(alone: 
     assert {key.removeprefix("network.") for key in first if "heads" not in key} == read_weights(alone).keys()
 
 
-def test_a_killed_process_ends_all_and_the_run_goes_on_bit_for_bit(alone: Path, bundle: Path, tmp_path: Path) -> None:
+def test_a_killed_process_ends_all_and_the_run_goes_on_bit_for_bit(bundle: Path, tmp_path: Path) -> None:
+    write_json(bundle / "configs" / "train.json", make_train_config(open_bundle(bundle).plan))
     straight = Path(shutil.copytree(bundle, tmp_path / "straight"))
     output = finish(start("medunet", "train", straight))
     assert output.count("next: medunet evaluate") == 1
@@ -141,7 +147,6 @@ def test_a_killed_process_ends_all_and_the_run_goes_on_bit_for_bit(alone: Path, 
     finish(start("medunet", "train", bundle))
     resumed, whole = read_weights(bundle), read_weights(straight)
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
-    assert_alike(alone, bundle)
 
 
 def test_sigterm_ends_all_after_an_epoch_and_one_process_goes_on(alone: Path, bundle: Path) -> None:
