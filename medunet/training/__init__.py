@@ -1,7 +1,8 @@
 """Training on MONAI's engines: a schedule fitted to the minutes, exact resume, and a model that is always usable."""
 
+from medunet.training.averaging import WeightAverage
 from medunet.training.checkpoints import KeepBest, RunCheckpoint
-from medunet.training.handlers import Deadline, EpochSeed, NanStop, TrainingProgress
+from medunet.training.handlers import Deadline, EpochSeed, GradientClip, NanStop, TrainingProgress
 from medunet.training.history import History
 from medunet.training.ranks import GatheredLoss, join_ranks, share_batch, share_cases
 from medunet.training.run import train_bundle
@@ -12,6 +13,7 @@ __all__ = [
     "Deadline",
     "EpochSeed",
     "GatheredLoss",
+    "GradientClip",
     "History",
     "KeepBest",
     "NanStop",
@@ -19,6 +21,7 @@ __all__ = [
     "Schedule",
     "TrainingProgress",
     "TrainingSession",
+    "WeightAverage",
     "join_ranks",
     "make_schedule",
     "open_session",
