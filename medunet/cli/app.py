@@ -38,6 +38,6 @@ def main() -> None:
         app()
     except MedunetError as error:
         if not is_first_rank():
-            time.sleep(1)  # where the first rank says the same, torchrun ends this one before it repeats it
+            time.sleep(5)  # where the first rank says the same, torchrun ends this one before it repeats it
         print(f"medunet: {error}", file=sys.stderr)
         raise SystemExit(2) from None

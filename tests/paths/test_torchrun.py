@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -50,7 +51,7 @@ def untrained_balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "file_ending": ".nii.gz",
         },
     )
-    folds = [["ball0", "ball1", "ball2"], ["ball3"], ["ball4"]]
+    folds = (("ball0", "ball1", "ball2"), ("ball3",), ("ball4",))
     cohort = find_cohort(folder / "cohort").model_copy(update={"folds": folds})
     write_bundle(folder / "bundle", make_test_plan(), measure_cohort(cohort), cohort)
     pin_schedule(folder / "bundle", EPOCHS, STEPS)
@@ -171,5 +172,4 @@ def test_what_stops_one_process_is_said_in_one_sentence(bundle: Path) -> None:
     run = start("medunet", "train", bundle)
     output, _ = run.communicate(timeout=SECONDS)
     assert run.returncode != 0
-    assert output.count("its patch holds values that are no numbers") == 1
-    assert "medunet: ball" in output
+    assert re.search(r"^medunet: ball\d: its patch holds values that are no numbers; check the case\.$", output, re.M)
