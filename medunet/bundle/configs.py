@@ -1,6 +1,6 @@
-"""From a plan to the three JSON files that `monai.bundle run` takes.
+"""From a plan to the four JSON files that `monai.bundle run` takes.
 
-`inference.json` and `evaluate.json` name MONAI, Ignite and torch only; `train.json` needs medunet.
+`inference.json` and `evaluate.json` name MONAI, Ignite and torch only; the two for training need medunet.
 """
 
 from typing import Any
@@ -236,6 +236,33 @@ def make_train_config(plan: Plan) -> Config:
         "initialize": ["$torch.manual_seed(@session.plan.seed)"],
         "run": ["$@train#trainer.run()"],
         "finalize": ["$@session.finish(@checkpoint)"],
+    }
+
+
+def make_multi_gpu_config(plan: Plan) -> Config:
+    """`multi_gpu_train.json`: what `train.json` has otherwise on the processes that torchrun starts.
+
+    `@network` stays the plain one, so that weights keep their names; only the trainer gets it wrapped.
+    """
+    single = make_train_config(plan)
+    return {
+        # The two files are one argument, a list in quotes of either kind.
+        "bundle_root": "$next((os.path.dirname(os.path.dirname(os.path.abspath(p))) for a in sys.argv "
+        "for p in a.replace(chr(34), chr(39)).split(chr(39)) if p.endswith('multi_gpu_train.json')), '.')",
+        "device": {"_target_": "medunet.training.join_ranks"},
+        "train#sampler": {"_target_": "DistributedSampler", "dataset": "@train#dataset", "shuffle": False},
+        "train#dataloader#sampler": "@train#sampler",
+        "train#dataloader#batch_size": {"_target_": "medunet.training.share_batch", "batch": "@train#dataset#batch"},
+        "train#trainer#network": {
+            "_target_": "torch.nn.parallel.DistributedDataParallel",
+            "module": "@network",
+            # Else gradients are summed in another order from the second step on, and again after a resume.
+            "find_unused_parameters": True,
+        },
+        "train#trainer#loss_function": {"_target_": "medunet.training.GatheredLoss", "loss": "@loss"},
+        "validate#dataset#cases": {"_target_": "medunet.training.share_cases", "cases": "$@session.validation"},
+        "initialize": ["$@device", *single["initialize"]],
+        "finalize": [*single["finalize"], {"_target_": "ignite.distributed.finalize"}],
     }
 
 

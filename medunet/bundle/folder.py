@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medunet.bundle.configs import INFERENCE_KEYS, make_evaluate_config, make_inference_config, make_train_config
+from medunet.bundle.configs import (
+    INFERENCE_KEYS,
+    make_evaluate_config,
+    make_inference_config,
+    make_multi_gpu_config,
+    make_train_config,
+)
 from medunet.bundle.metadata import make_metadata
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
@@ -17,6 +23,7 @@ CONFIGS = {
     "inference.json": make_inference_config,
     "evaluate.json": make_evaluate_config,
     "train.json": make_train_config,
+    "multi_gpu_train.json": make_multi_gpu_config,
 }
 CARD = """# {name}
 A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a medical device.

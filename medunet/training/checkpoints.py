@@ -13,6 +13,7 @@ from medunet.errors import ResourceError
 from medunet.networks import DeepSupervision
 from medunet.records import hash_file, whole_file
 from medunet.training.averaging import WeightAverage
+from medunet.training.ranks import is_first, on_first
 
 LOGGER = logging.getLogger(__name__)
 NAME = "checkpoint-{:05d}.pt"
@@ -79,6 +80,10 @@ class RunCheckpoint:
 
     def _save(self, engine: Engine) -> None:
         self.epoch = engine.state.epoch
+        if is_first():
+            self._write()
+
+    def _write(self) -> None:
         state = {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
@@ -101,9 +106,7 @@ class RunCheckpoint:
 
     def _resume(self, engine: Engine) -> None:
         self._resumed_at = time.monotonic()
-        for left in self._folder.glob(".part-*"):
-            left.unlink()  # of a process that was killed while it wrote
-        state = self._load()
+        state = on_first(self._load)
         if state is None:
             return
         self._network.load_state_dict(state["network"])
@@ -121,6 +124,8 @@ class RunCheckpoint:
         return sorted(self._folder.glob(NAME.replace("{:05d}", "*")), reverse=True)
 
     def _load(self) -> dict[str, Any] | None:
+        for left in self._folder.glob(".part-*"):
+            left.unlink()  # of a process that was killed while it wrote
         paths = self._list()
         for path in paths:
             mark = _hash_path(path)

@@ -9,7 +9,9 @@ from medunet.records import read_json, write_json
 
 def test_a_bundle_has_the_parts_of_monais_layout_and_no_patient(untrained: Path) -> None:
     bundle = open_bundle(untrained)
-    for place in ("LICENSE", "configs/metadata.json", "configs/inference.json", "configs/train.json", "docs/README.md"):
+    names = ("evaluate", "fingerprint", "inference", "metadata", "multi_gpu_train", "plan", "train")
+    assert sorted(path.name for path in (untrained / "configs").iterdir()) == [f"{name}.json" for name in names]
+    for place in ("LICENSE", "docs/README.md"):
         assert (untrained / place).is_file()
     assert bundle.preprocessing[0]["_target_"] == "LoadImaged"
     shared = "".join(path.read_text() for path in untrained.glob("*/*") if path.parent.name in ("configs", "docs"))
