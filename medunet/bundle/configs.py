@@ -1,6 +1,6 @@
-"""From a plan to the three JSON files that `monai.bundle run` takes.
+"""From a plan to the four JSON files that `monai.bundle run` takes.
 
-`inference.json` and `evaluate.json` name MONAI, Ignite and torch only; `train.json` needs medunet.
+`inference.json` and `evaluate.json` name MONAI, Ignite and torch only; the two for training need medunet.
 """
 
 from typing import Any
@@ -12,6 +12,8 @@ from medunet.preparation import make_augmentation, make_decision, make_preproces
 
 Config = dict[str, Any]
 DEVICE = "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
+KERNELS_FASTER = 10
+"""Learning rate of kernels over that of all else: Jordan's (`medunet.networks.Muon`) 0.02 beside 0.002."""
 INFERENCE_KEYS = (
     *("imports", "bundle_root", "output_dir", "dataset_dir", "device", "network_def", "network", "inferer"),
     *("datalist", "preprocessing", "dataset", "dataloader", "postprocessing", "handlers", "evaluator"),
@@ -204,12 +206,47 @@ def make_train_config(plan: Plan) -> Config:
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
         **_make_optimization(plan),
-        "checkpoint": "@train#handlers#5",
+        "average": {"_target_": "medunet.training.WeightAverage", "network": "@network"},
+        "checkpoint": {
+            "_target_": "medunet.training.RunCheckpoint",
+            "folder": "$@session.folder",
+            "network": "@network",
+            "average": "@average",
+            "optimizer": "@optimizer",
+            "lr_scheduler": "@lr_scheduler",
+        },
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
         "initialize": ["$torch.manual_seed(@session.plan.seed)"],
         "run": ["$@train#trainer.run()"],
         "finalize": ["$@session.finish(@checkpoint)"],
+    }
+
+
+def make_multi_gpu_config(plan: Plan) -> Config:
+    """`multi_gpu_train.json`: what `train.json` has otherwise on the processes that torchrun starts.
+
+    `@network` stays the plain one, so that weights keep their names; only the trainer gets it wrapped.
+    """
+    single = make_train_config(plan)
+    return {
+        # The two files are one argument, a list in quotes of either kind.
+        "bundle_root": "$next((os.path.dirname(os.path.dirname(os.path.abspath(p))) for a in sys.argv "
+        "for p in a.replace(chr(34), chr(39)).split(chr(39)) if p.endswith('multi_gpu_train.json')), '.')",
+        "device": {"_target_": "medunet.training.join_ranks"},
+        "train#sampler": {"_target_": "DistributedSampler", "dataset": "@train#dataset", "shuffle": False},
+        "train#dataloader#sampler": "@train#sampler",
+        "train#dataloader#batch_size": {"_target_": "medunet.training.share_batch", "batch": "@train#dataset#batch"},
+        "train#trainer#network": {
+            "_target_": "torch.nn.parallel.DistributedDataParallel",
+            "module": "@network",
+            # Else gradients are summed in another order from the second step on, and again after a resume.
+            "find_unused_parameters": True,
+        },
+        "train#trainer#loss_function": {"_target_": "medunet.training.GatheredLoss", "loss": "@loss"},
+        "validate#dataset#cases": {"_target_": "medunet.training.share_cases", "cases": "$@session.validation"},
+        "initialize": ["$@device", *single["initialize"]],
+        "finalize": [*single["finalize"], {"_target_": "ignite.distributed.finalize"}],
     }
 
 
@@ -227,10 +264,10 @@ def _make_optimization(plan: Plan) -> Config:
             "loss": make_loss(plan),
         },
         "optimizer": {
-            "_target_": "torch.optim.AdamW",
-            "params": "$@network.parameters()",
+            "_target_": "medunet.networks.Muon",
+            "parameters": "$@network.parameters()",
             "lr": plan.learning_rate,
-            "weight_decay": 0.0003,
+            "kernel_lr": KERNELS_FASTER * plan.learning_rate,
         },
         "lr_scheduler": {
             "_target_": "torch.optim.lr_scheduler.PolynomialLR",
@@ -278,11 +315,12 @@ def _make_train_group(plan: Plan) -> Config:
     }
 
 
-def _make_train_handlers(plan: Plan) -> list[Config]:
-    """The order counts: validate, note it, step the learning rate, then save; "checkpoint" names the sixth."""
+def _make_train_handlers(plan: Plan) -> list[Config | str]:
+    """The order counts: average the weights, validate them, note it, step the learning rate, then save."""
     return [
         {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
         {"_target_": "medunet.training.NanStop", "dataset": "@train#dataset"},
+        "@average",
         {
             "_target_": "ValidationHandler",
             "validator": "@validate#evaluator",
@@ -296,13 +334,7 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
             "validator": "@validate#evaluator",
         },
         {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
-        {
-            "_target_": "medunet.training.RunCheckpoint",
-            "folder": "$@session.folder",
-            "network": "@network",
-            "optimizer": "@optimizer",
-            "lr_scheduler": "@lr_scheduler",
-        },
+        "@checkpoint",
         {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
         {"_target_": "medunet.training.Deadline", "session": "@session"},
     ]
@@ -320,7 +352,7 @@ def _make_validate_group(plan: Plan) -> Config:
             "_target_": "SupervisedEvaluator",
             "device": "@device",
             "val_data_loader": "@validate#dataloader",
-            "network": "@network",
+            "network": "$@average.network",
             "inferer": "@validate#inferer",
             "postprocessing": "@validate#postprocessing",
             "key_val_metric": "@validate#key_metric",

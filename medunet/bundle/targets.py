@@ -43,7 +43,7 @@ def make_scoring(plan: Plan) -> list[Config]:
     channels = [[0], *(list(region.values) for region in table.structures)]
     if table.ignore is not None:
         channels.append([table.ignore])
-    split = f"$lambda x: torch.cat([sum(x == value for value in values) for values in {channels}])"
+    split = f"$lambda x: torch.cat([torch.isin(x, torch.tensor(values).to(x)) for values in {channels}])"
     return [*make_decision(plan), {"_target_": "Lambdad", "keys": ["pred", "label"], "func": split}]
 
 

@@ -6,10 +6,12 @@ import torch
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 from torch import nn
 
+from medunet.networks.layout import is_channels_last, lay_out
 from medunet.networks.loss import LabelLoss
-from medunet.networks.precision import AutocastInferer, choose_device
-from medunet.networks.unet import DeepSupervision, build_network, lay_out, make_network
-from medunet.planning import Plan
+from medunet.networks.optimizer import Muon
+from medunet.networks.precision import AutocastInferer, choose_device, choose_precision
+from medunet.networks.unet import DeepSupervision, build_network, make_network
+from medunet.planning import Plan, Speed
 
 PROBE_SECONDS = 6.0
 
@@ -23,7 +25,7 @@ def measure_step(plan: Plan) -> float:
     device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
     loss = DeepSupervisionLoss(_choose_loss(plan))
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
+    optimizer = Muon(network.parameters(), lr=1e-6, kernel_lr=1e-6)
     size = plan.patch[: plan.dims] if plan.patch[2] == 1 else plan.patch
     generator = torch.Generator().manual_seed(0)
     image = torch.randn((plan.batch, plan.count_inputs(), *size), generator=generator).to(device)
@@ -46,3 +48,15 @@ def _choose_loss(plan: Plan) -> nn.Module:
     if plan.labels.is_plain:
         return DiceCELoss(include_background=False, to_onehot_y=True, softmax=True)
     return LabelLoss([region.values for region in plan.labels.regions], plan.labels.ignore)
+
+
+def describe_speed(step_seconds: float) -> Speed:
+    """How this machine trains a network whose steps take so many seconds."""
+    device = choose_device()
+    return Speed(
+        device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        steps_per_second=float(f"{1 / step_seconds:.3g}"),
+        precision=str(choose_precision(device)).removeprefix("torch."),
+        channels_last=is_channels_last(device),
+        threads=torch.get_num_threads(),
+    )
