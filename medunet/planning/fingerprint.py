@@ -56,6 +56,15 @@ class CaseMeasure(Record):
     """In voxels where the images have no physical size."""
 
 
+class ObjectStatistics(Record):
+    """Sizes of the objects of all cases, in mL, or in voxels where the images have no physical size."""
+
+    count: int
+    smallest: float
+    """0.5th percentile."""
+    median: float
+
+
 class Fingerprint(Record):
     """What a plan is made from."""
 
@@ -68,6 +77,8 @@ class Fingerprint(Record):
     """Of the values of each channel: HU, SUVbw, …; not named where no file says."""
     channels: dict[str, ChannelStatistics]
     cases: tuple[CaseMeasure, ...]
+    objects: ObjectStatistics | None = None
+    """Where labels number objects."""
 
     def median_shape_at(self, spacing_mm: tuple[float, float, float]) -> tuple[int, int, int]:
         """Median over cases of the shape (x, y, z) after resampling to a spacing."""
@@ -91,6 +102,7 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
     """
     samples: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in cohort.channels}
     cases: list[CaseMeasure] = []
+    sizes: list[npt.NDArray[np.float64]] = []
     facts: list[CaseFacts] = []
     for case in track(cohort.cases, "measuring cases", len(cohort.cases)):
         reference = read_channel(case, cohort.channels[0])
@@ -102,6 +114,8 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
             if len(points):
                 samples[name].append(_intensities_at(volume, points))
         facts.append(gather_facts(case, images, mask))
+        if mask.kind == "instances":
+            sizes.append(mask.find_sizes() * mask.voxel_volume)
         cases.append(_measure_case(case, images[cohort.channels[0]], mask.volumes_ml()))
     unit = agree_on_unit(facts)
     agree_on_labels(facts)
@@ -111,7 +125,19 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
     for odd in compare_cases(cohort, facts):
         if odd.severity == "warning":
             LOGGER.warning("%s: %s; %s", odd.subject, odd.found, odd.remedy)
-    return Fingerprint(unit=unit, components=most, units=values, channels=statistics, cases=tuple(cases))
+    return Fingerprint(
+        unit=unit,
+        components=most,
+        units=values,
+        channels=statistics,
+        cases=tuple(cases),
+        objects=_summarize_objects(np.concatenate(sizes)) if sizes else None,
+    )
+
+
+def _summarize_objects(sizes: npt.NDArray[np.float64]) -> ObjectStatistics:
+    smallest, median = np.percentile(sizes, [0.5, 50])
+    return ObjectStatistics(count=len(sizes), smallest=float(f"{smallest:.4g}"), median=float(f"{median:.4g}"))
 
 
 def _volumes(cohort: Cohort, case: Case, reference: Volume) -> Iterator[tuple[str, Volume]]:

@@ -11,7 +11,7 @@ from medunet.cohort import Cohort
 from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.labels import LabelTable
-from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
+from medunet.planning.fingerprint import ChannelStatistics, Fingerprint, ObjectStatistics
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
@@ -65,6 +65,13 @@ WHY_BATCH = {
     3: "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
 }
 
+BORDER = 2
+"""Voxels of the border of objects."""
+WHY_OBJECTS = (
+    "labels number objects, and objects that touch are one to a network that knows only foreground: it learns interior "
+    "and border, as the winners of the 2018 Data Science Bowl; smallest is the 0.5 percentile of the cohort's objects"
+)
+
 
 class Normalization(Record):
     """How the intensities of one channel become numbers near 0 and 1."""
@@ -85,6 +92,15 @@ class NetworkPlan(Record):
     kernels: tuple[Triple, ...]
     heads: int
     """Deep-supervision heads below the full resolution, in training only."""
+
+
+class ObjectsPlan(Record):
+    """How objects that touch are kept apart: the network learns interior and border in place of the label."""
+
+    border: int = Field(ge=1)
+    """Voxels within which another object makes border."""
+    smallest: float = Field(ge=0.0)
+    """Size below which what is found is no object; in mL, or in voxels where the images have no physical size."""
 
 
 def name_keys(channels: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,6 +140,8 @@ class Plan(Record):
     """Largest extents of the training cases along x, y, z; a scan far beyond them holds what training never saw."""
     step_seconds: float | None = Field(default=None, gt=0.0)
     """Of one training step on the machine that planned."""
+    objects: ObjectsPlan | None = None
+    """Where labels number objects; without it connected parts of the label are the objects."""
     seed: int = 0
     reasons: dict[str, str]
     """Why each number is what it is, with its source."""
@@ -135,6 +153,10 @@ class Plan(Record):
     def count_inputs(self) -> int:
         """Inputs of the network: the components of all channels."""
         return sum(self.components.get(name, 1) for name in self.channels)
+
+    def name_classes(self) -> tuple[str, ...]:
+        """What the outputs of the network are: the background, and the labels, or interior and border of objects."""
+        return ("background", *(("interior", "border") if self.objects else self.labels.names))
 
 
 def make_plan(
@@ -184,9 +206,20 @@ def make_plan(
         learning_rate=2e-3,
         budget_minutes=budget_minutes,
         extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
-        reasons={"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
+        objects=plan_objects(fingerprint.objects),
+        reasons={
+            "spacing_mm": why_spacing,
+            "batch": WHY_BATCH[axes],
+            **REASONS,
+            **({"objects": WHY_OBJECTS} if fingerprint.objects else {}),
+        },
     )
     return _choose_network(base, fingerprint, measure_step, memory_gib)
+
+
+def plan_objects(statistics: ObjectStatistics | None) -> ObjectsPlan | None:
+    """Border and least size of objects, None where labels number none."""
+    return ObjectsPlan(border=BORDER, smallest=statistics.smallest) if statistics else None
 
 
 def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal[2, 3]:
@@ -302,7 +335,8 @@ def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
     if base.dims == 2:
         return base.spacing_mm
     x, y, z = (n * s for n, s in zip(fingerprint.median_shape_at(base.spacing_mm), base.spacing_mm, strict=True))
-    smallest = smallest_diameter([volume for case in fingerprint.cases for volume in case.label_ml.values()])
+    volumes = [volume for case in fingerprint.cases for volume in case.label_ml.values()]
+    smallest = smallest_diameter([fingerprint.objects.smallest] if fingerprint.objects else volumes)
     return coarsen_spacing(base.spacing_mm, (x, y, z), voxels, smallest / LABEL_VOXELS)
 
 

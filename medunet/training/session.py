@@ -48,8 +48,9 @@ class TrainingSession:
         self._lock = lock_run(self.folder)
         training, validation = split_cases(cohort, fold)
         cache = bundle.work / "cache"
-        self.training = prepare_cases(cohort, training, bundle.preprocessing, cache)
-        self.validation = prepare_cases(cohort, validation, bundle.preprocessing, cache)
+        border = self.plan.objects.border if self.plan.objects else 0
+        self.training = prepare_cases(cohort, training, bundle.preprocessing, cache, border)
+        self.validation = prepare_cases(cohort, validation, bundle.preprocessing, cache, border)
         self.schedule = self._open_schedule(budget_minutes * 60)
 
     def _open_schedule(self, budget_seconds: float) -> Schedule:
