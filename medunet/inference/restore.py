@@ -5,25 +5,28 @@ from dataclasses import replace
 import torch
 
 from medunet.geometry import Affine, Grid
-from medunet.labels import Mask
-from medunet.planning import Plan
+from medunet.labels import LabelTable, Mask
+from medunet.planning import ObjectsPlan
 from medunet.preparation import resample_labels, separate_objects
 
 
-def restore_mask(logits: torch.Tensor, affine: Affine, source: Grid, plan: Plan) -> Mask:
+def restore_mask(
+    logits: torch.Tensor, affine: Affine, source: Grid, table: LabelTable, objects: ObjectsPlan | None = None
+) -> Mask:
     """Interpolate logits linearly on the source grid and take the largest, a few planes at a time.
 
     Args:
         logits: (classes, I, J, K) float32.
         affine: (4, 4) voxel index to RAS mm of `logits`.
         source: grid of the first channel as it was read.
-        plan: says what the classes are.
+        table: the labels.
+        objects: of the plan, where the classes are interior and border of objects.
 
     Returns:
         Classes, or instances where labels number objects.
     """
-    mask = Mask(kind="classes", voxels=resample_labels(logits, affine, source), grid=source, table=plan.labels)
-    if not plan.labels.objects:
+    mask = Mask(kind="classes", voxels=resample_labels(logits, affine, source), grid=source, table=table)
+    if not table.objects:
         return mask
-    smallest = plan.objects.smallest / mask.voxel_volume if plan.objects else 0.0
+    smallest = objects.smallest / mask.voxel_volume if objects else 0.0
     return replace(mask, kind="instances", voxels=separate_objects(mask.voxels, smallest))
