@@ -145,7 +145,10 @@ def check_label_values(
             "store it as a label map",
         )
     if table.objects and rounded[0] >= 0 and rounded[-1] < 2**32:
-        return np.rint(voxels).astype(np.uint16 if rounded[-1] < 2**16 else np.uint32)
+        numbers: npt.NDArray[np.unsignedinteger] = np.rint(voxels).astype(
+            np.uint16 if rounded[-1] < 2**16 else np.uint32
+        )
+        return numbers
     unknown = sorted(set(rounded.astype(int).tolist()) - set(range(len(table.labels) + 1)))
     if unknown:
         declared = ", ".join(f"{label.value} {label.name}" for label in table.labels)

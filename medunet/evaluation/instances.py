@@ -1,7 +1,7 @@
 """Average precision of objects: which of the truth are matched by a predicted one, at several degrees of overlap.
 
-A predicted object *matches* one of the truth where their intersection over union (IoU) reaches a threshold; above 0.5
-no object has two matches. At a threshold the precision is TP / (TP + FP + FN): matched pairs over these and all
+A predicted object *matches* one of the truth where their intersection over union (IoU) is above a threshold of at
+least 0.5, so that no object has two matches. At a threshold the precision is TP / (TP + FP + FN): matched pairs over these and all
 objects left alone on either side. The average is over the thresholds 0.50, 0.55, … 0.95, of a cohort then over its
 images, as in the 2018 Data Science Bowl (Caicedo et al. 2019, doi 10.1038/s41592-019-0612-7).
 """
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 ROUNDING = 1e-9
-"""An IoU of exactly the threshold counts as reaching it, whatever the rounding."""
+"""An IoU of exactly the threshold is not above it, whatever the rounding."""
 
 Numbers = npt.NDArray[np.unsignedinteger]
 """One number an object, 0 outside of them, (I, J, K)."""
@@ -48,17 +48,17 @@ def match_objects(predicted: Numbers, truth: Numbers) -> InstanceScore:
         truth: likewise.
     """
     (theirs, sizes), (ours, true_sizes) = _count(predicted), _count(truth)
-    guess, true, ious = _overlap(theirs, sizes, ours, true_sizes)
+    guess, ious = _overlap(theirs, sizes, ours, true_sizes)
     guesses, objects = len(sizes) - 1, len(true_sizes) - 1
     precisions: tuple[float, ...] = ()
     if guesses + objects:
-        pairs = [_count_pairs(guess, true, ious, threshold) for threshold in THRESHOLDS]
+        pairs = [int(np.count_nonzero(ious > threshold + ROUNDING)) for threshold in THRESHOLDS]
         precisions = tuple(count / (guesses + objects - count) for count in pairs)
-    matched = ious >= THRESHOLDS[0] - ROUNDING
+    matched = ious > THRESHOLDS[0] + ROUNDING
     alone = np.ones(len(sizes), dtype=np.bool_)
     alone[0] = False
     alone[guess[matched]] = False
-    found = len(np.unique(true[matched]))
+    found = int(np.count_nonzero(matched))
     return InstanceScore(
         precision=float(np.mean(precisions)) if precisions else None,
         precisions=precisions,
@@ -82,17 +82,9 @@ def _overlap(
     sizes: npt.NDArray[np.int64],
     ours: npt.NDArray[np.int64],
     true_sizes: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Pairs of objects that overlap: predicted, true and their IoU."""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Pairs of objects that overlap: the predicted one and their IoU."""
     both = (theirs > 0) & (ours > 0)
     pairs, common = np.unique(ours[both] * len(sizes) + theirs[both], return_counts=True)
     true, guess = np.divmod(pairs, len(sizes))
-    return guess, true, common / (sizes[guess] + true_sizes[true] - common)
-
-
-def _count_pairs(
-    guess: npt.NDArray[np.int64], true: npt.NDArray[np.int64], ious: npt.NDArray[np.float64], threshold: float
-) -> int:
-    """Matched pairs; at exactly 0.5 two halves of an object both reach it, but one match only counts."""
-    reached = ious >= threshold - ROUNDING
-    return min(len(np.unique(guess[reached])), len(np.unique(true[reached])))
+    return guess, common / (sizes[guess] + true_sizes[true] - common)

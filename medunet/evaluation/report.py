@@ -27,7 +27,7 @@ PARTS = (
     "touches none of the truth is falsely found; none is too small to count.</li>"
 )
 PRECISION = (
-    "<li><b>AP</b>: objects match where their intersection over union (IoU) reaches a threshold; the precision is "
+    "<li><b>AP</b>: objects match where their intersection over union (IoU) is above a threshold; the precision is "
     "TP / (TP + FP + FN), averaged over the thresholds 0.50, 0.55, … 0.95 and then over the cases (2018 Data Science "
     "Bowl). Objects are found, missed and falsely found at 0.50.</li>"
     "<li><b>components</b>: the connected parts of the foreground that the same network found; of floors, too, each "

@@ -115,7 +115,7 @@ def measure_cohort(cohort: Cohort) -> Fingerprint:
                 samples[name].append(_intensities_at(volume, points))
         facts.append(gather_facts(case, images, mask))
         if mask.kind == "instances":
-            sizes.append(mask.find_sizes() * mask.voxel_volume)
+            sizes.append(mask.find_sizes().astype(np.float64) * mask.voxel_volume)
         cases.append(_measure_case(case, images[cohort.channels[0]], mask.volumes_ml()))
     unit = agree_on_unit(facts)
     agree_on_labels(facts)

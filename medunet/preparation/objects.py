@@ -96,9 +96,11 @@ def _renumber(numbers: Numbers, smallest: float) -> Numbers:
     kept = sizes >= max(1.0, smallest)
     kept[0] = False
     fresh = np.where(kept, np.cumsum(kept), 0)
-    return fresh.astype(np.uint16 if fresh.max() < 2**16 else np.uint32)[numbers]
+    if fresh.max() < 2**16:
+        return np.asarray(fresh.astype(np.uint16)[numbers], dtype=np.uint16)
+    return np.asarray(fresh.astype(np.uint32)[numbers], dtype=np.uint32)
 
 
 def number_parts(mask: npt.NDArray[np.generic]) -> Numbers:
     """Number the connected parts of a foreground (I, J, K), by faces: what objects are without a border class."""
-    return separate_objects((mask > 0).astype(np.uint8))
+    return separate_objects((mask != 0).astype(np.uint8))
