@@ -1,9 +1,9 @@
 """Average precision of objects: which of the truth are matched by a predicted one, at several degrees of overlap.
 
 A predicted object *matches* one of the truth where their intersection over union (IoU) is above a threshold of at
-least 0.5, so that no object has two matches. At a threshold the precision is TP / (TP + FP + FN): matched pairs over these and all
-objects left alone on either side. The average is over the thresholds 0.50, 0.55, … 0.95, of a cohort then over its
-images, as in the 2018 Data Science Bowl (Caicedo et al. 2019, doi 10.1038/s41592-019-0612-7).
+least 0.5, so that no object has two matches. At a threshold the precision is TP / (TP + FP + FN): matched pairs over
+these and all objects left alone on either side. The average is over the thresholds 0.50, 0.55, … 0.95, of a cohort
+then over its images, as in the 2018 Data Science Bowl (Caicedo et al. 2019, doi 10.1038/s41592-019-0612-7).
 """
 
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ class CaseScore(Record):
     """Volume of these components; the whole prediction where the truth lacks the label."""
     precision: float | None = None
     """Average precision of objects over IoU 0.50 to 0.95, where labels number them and there are any; found, missed
-    and falsely found then count objects matched at an IoU of 0.5."""
+    and falsely found then count objects matched above an IoU of 0.5."""
     precision_50: float | None = None
     """The same at an IoU of 0.5 alone."""
 
