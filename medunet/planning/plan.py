@@ -11,7 +11,7 @@ from medunet.cohort import Cohort
 from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.labels import LabelTable
-from medunet.planning.fingerprint import ChannelStatistics, Fingerprint, ObjectStatistics
+from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
@@ -206,20 +206,16 @@ def make_plan(
         learning_rate=2e-3,
         budget_minutes=budget_minutes,
         extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
-        objects=plan_objects(fingerprint.objects),
-        reasons={
-            "spacing_mm": why_spacing,
-            "batch": WHY_BATCH[axes],
-            **REASONS,
-            **({"objects": WHY_OBJECTS} if fingerprint.objects else {}),
-        },
+        reasons={"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
     )
-    return _choose_network(base, fingerprint, measure_step, memory_gib)
+    return _choose_network(_plan_objects(base, fingerprint), fingerprint, measure_step, memory_gib)
 
 
-def plan_objects(statistics: ObjectStatistics | None) -> ObjectsPlan | None:
-    """Border and least size of objects, None where labels number none."""
-    return ObjectsPlan(border=BORDER, smallest=statistics.smallest) if statistics else None
+def _plan_objects(base: Plan, fingerprint: Fingerprint) -> Plan:
+    if fingerprint.objects is None:
+        return base
+    objects = ObjectsPlan(border=BORDER, smallest=fingerprint.objects.smallest)
+    return base.model_copy(update={"objects": objects, "reasons": {**base.reasons, "objects": WHY_OBJECTS}})
 
 
 def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal[2, 3]:
