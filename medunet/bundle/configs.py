@@ -11,6 +11,8 @@ from medunet.preparation import make_augmentation, make_postprocessing, make_pre
 
 Config = dict[str, Any]
 DEVICE = "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
+KERNELS_FASTER = 10
+"""Learning rate of kernels over that of all else: Jordan's (`medunet.networks.Muon`) 0.02 beside 0.002."""
 INFERENCE_KEYS = (
     *("imports", "bundle_root", "output_dir", "dataset_dir", "device", "network_def", "network", "inferer"),
     *("datalist", "preprocessing", "dataset", "dataloader", "postprocessing", "handlers", "evaluator"),
@@ -224,7 +226,15 @@ def make_train_config(plan: Plan) -> Config:
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
         **_make_optimization(plan),
-        "checkpoint": "@train#handlers#5",
+        "average": {"_target_": "medunet.training.WeightAverage", "network": "@network"},
+        "checkpoint": {
+            "_target_": "medunet.training.RunCheckpoint",
+            "folder": "$@session.folder",
+            "network": "@network",
+            "average": "@average",
+            "optimizer": "@optimizer",
+            "lr_scheduler": "@lr_scheduler",
+        },
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
         "initialize": ["$torch.manual_seed(@session.plan.seed)"],
@@ -253,10 +263,10 @@ def _make_optimization(plan: Plan) -> Config:
             },
         },
         "optimizer": {
-            "_target_": "torch.optim.AdamW",
-            "params": "$@network.parameters()",
+            "_target_": "medunet.networks.Muon",
+            "parameters": "$@network.parameters()",
             "lr": plan.learning_rate,
-            "weight_decay": 0.0003,
+            "kernel_lr": KERNELS_FASTER * plan.learning_rate,
         },
         "lr_scheduler": {
             "_target_": "torch.optim.lr_scheduler.PolynomialLR",
@@ -304,11 +314,12 @@ def _make_train_group(plan: Plan) -> Config:
     }
 
 
-def _make_train_handlers(plan: Plan) -> list[Config]:
-    """The order counts: validate, note it, step the learning rate, then save; "checkpoint" names the sixth."""
+def _make_train_handlers(plan: Plan) -> list[Config | str]:
+    """The order counts: average the weights, validate them, note it, step the learning rate, then save."""
     return [
         {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
         {"_target_": "medunet.training.NanStop", "dataset": "@train#dataset"},
+        "@average",
         {
             "_target_": "ValidationHandler",
             "validator": "@validate#evaluator",
@@ -322,13 +333,7 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
             "validator": "@validate#evaluator",
         },
         {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
-        {
-            "_target_": "medunet.training.RunCheckpoint",
-            "folder": "$@session.folder",
-            "network": "@network",
-            "optimizer": "@optimizer",
-            "lr_scheduler": "@lr_scheduler",
-        },
+        "@checkpoint",
         {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
         {"_target_": "medunet.training.Deadline", "session": "@session"},
     ]
@@ -346,7 +351,7 @@ def _make_validate_group(plan: Plan) -> Config:
             "_target_": "SupervisedEvaluator",
             "device": "@device",
             "val_data_loader": "@validate#dataloader",
-            "network": "@network",
+            "network": "$@average.network",
             "inferer": "@validate#inferer",
             "postprocessing": "@validate#postprocessing",
             "key_val_metric": "@validate#key_metric",

@@ -5,9 +5,11 @@ import time
 import torch
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 
-from medunet.networks.precision import AutocastInferer, choose_device
-from medunet.networks.unet import DeepSupervision, build_network, lay_out, make_network
-from medunet.planning import Plan
+from medunet.networks.layout import is_channels_last, lay_out
+from medunet.networks.optimizer import Muon
+from medunet.networks.precision import AutocastInferer, choose_device, choose_precision
+from medunet.networks.unet import DeepSupervision, build_network, make_network
+from medunet.planning import Plan, Speed
 
 PROBE_SECONDS = 6.0
 
@@ -21,7 +23,7 @@ def measure_step(plan: Plan) -> float:
     device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
     loss = DeepSupervisionLoss(DiceCELoss(include_background=False, to_onehot_y=True, softmax=True))
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
+    optimizer = Muon(network.parameters(), lr=1e-6, kernel_lr=1e-6)
     size = plan.patch[: plan.dims] if plan.patch[2] == 1 else plan.patch
     generator = torch.Generator().manual_seed(0)
     image = torch.randn((plan.batch, plan.count_inputs(), *size), generator=generator).to(device)
@@ -38,3 +40,15 @@ def measure_step(plan: Plan) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return min(times[1:])
+
+
+def describe_speed(step_seconds: float) -> Speed:
+    """How this machine trains a network whose steps take so many seconds."""
+    device = choose_device()
+    return Speed(
+        device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        steps_per_second=float(f"{1 / step_seconds:.3g}"),
+        precision=str(choose_precision(device)).removeprefix("torch."),
+        channels_last=is_channels_last(device),
+        threads=torch.get_num_threads(),
+    )

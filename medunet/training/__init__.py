@@ -1,7 +1,8 @@
 """Training on MONAI's engines: a schedule fitted to the minutes, exact resume, and a model that is always usable."""
 
+from medunet.training.averaging import WeightAverage
 from medunet.training.checkpoints import KeepBest, RunCheckpoint
-from medunet.training.handlers import Deadline, EpochSeed, NanStop, TrainingProgress
+from medunet.training.handlers import Deadline, EpochSeed, GradientClip, NanStop, TrainingProgress
 from medunet.training.history import History
 from medunet.training.run import train_bundle
 from medunet.training.schedule import Schedule, make_schedule
@@ -10,6 +11,7 @@ from medunet.training.session import TrainingSession, open_session, split_cases
 __all__ = [
     "Deadline",
     "EpochSeed",
+    "GradientClip",
     "History",
     "KeepBest",
     "NanStop",
@@ -17,6 +19,7 @@ __all__ = [
     "Schedule",
     "TrainingProgress",
     "TrainingSession",
+    "WeightAverage",
     "make_schedule",
     "open_session",
     "split_cases",

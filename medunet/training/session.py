@@ -10,10 +10,10 @@ from typing import IO, TYPE_CHECKING
 from medunet.bundle import Bundle, open_bundle, publish_weights
 from medunet.cohort import Case, Cohort, split_folds
 from medunet.errors import InputError
-from medunet.networks import measure_step
-from medunet.planning import Plan
+from medunet.networks import measure_peak_vram, measure_step
+from medunet.planning import Plan, compare_peak
 from medunet.preparation import PatchDataset, PreparedCase, instantiate, make_augmentation, place_patches, prepare_cases
-from medunet.records import read_record, write_record
+from medunet.records import measure_peak_memory, read_record, write_record
 from medunet.training.schedule import Schedule, make_schedule
 
 if TYPE_CHECKING:
@@ -36,12 +36,14 @@ class TrainingSession:
         validation: prepared cases of the held-out patients.
         schedule: epochs and steps, fixed when the run first started.
         started: `time.monotonic()` when this process opened the run.
+        peak_gib: what each stage took at most, as far as it ran in this process.
     """
 
     def __init__(self, bundle: Bundle, fold: int, budget_minutes: float) -> None:
         self.started = time.monotonic()
         self.bundle = bundle
         self.plan: Plan = bundle.plan
+        self.peak_gib: dict[str, float] = {}
         self.fold = fold
         self.folder = bundle.work / f"fold{fold}"
         cohort = bundle.cohort()
@@ -51,7 +53,12 @@ class TrainingSession:
         border = self.plan.objects.border if self.plan.objects else 0
         self.training = prepare_cases(cohort, training, bundle.preprocessing, cache, border)
         self.validation = prepare_cases(cohort, validation, bundle.preprocessing, cache, border)
+        self._note_peak("prepare", measure_peak_memory() / 2**30)
         self.schedule = self._open_schedule(budget_minutes * 60)
+
+    def _note_peak(self, stage: str, gib: float) -> None:
+        self.peak_gib[stage] = round(gib, 2)
+        compare_peak(stage, self.plan.peak_gib.get(stage), gib)
 
     def _open_schedule(self, budget_seconds: float) -> Schedule:
         path = self.folder / "schedule.json"
@@ -86,6 +93,9 @@ class TrainingSession:
 
     def finish(self, checkpoint: "RunCheckpoint") -> None:
         """Write the best weights into the bundle, and what they scored into its metadata."""
+        self._note_peak("train", measure_peak_memory() / 2**30)
+        if (vram := measure_peak_vram()) is not None:
+            self._note_peak("train_vram", vram)
         facts = {
             "training": {
                 "fold": self.fold,
@@ -95,6 +105,7 @@ class TrainingSession:
                 "validation_dice": checkpoint.best_metric,
                 "cases": len(self.training),
                 "held_out_cases": len(self.validation),
+                "peak_memory_gib": self.peak_gib,
             }
         }
         publish_weights(self.bundle.folder, checkpoint.best_state(), facts)
