@@ -99,7 +99,7 @@ def measure_case(cohort: Cohort, case: Case) -> Measured:
             del volume
         facts = gather_facts(case, images, mask)
         voxel_ml = mask.voxel_volume
-        objects = mask.find_sizes() * voxel_ml if mask.kind == "instances" else np.empty(0)
+        objects = mask.find_sizes().astype(np.float64) * voxel_ml if mask.kind == "instances" else np.empty(0)
     first, labels = images[cohort.channels[0]], facts.labels or {}
     axes = range(2 if first.unit == "px" else 3)
     measure = CaseMeasure(

@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 import numpy as np
 
 from medunet.geometry import Unit
-from medunet.labels import LabelTable
 from medunet.planning.crew import predict_measuring
 from medunet.planning.fingerprint import Fingerprint
 from medunet.planning.measures import CaseMeasure
@@ -45,7 +44,6 @@ class PlanShape(Protocol):
 
     dims: Literal[2, 3]
     unit: Unit
-    labels: LabelTable
     spacing_mm: Spacing
     patch: Triple
     batch: int
@@ -57,6 +55,9 @@ class PlanShape(Protocol):
 
     def count_inputs(self) -> int:
         """Inputs of the network."""
+
+    def name_classes(self) -> tuple[str, ...]:
+        """Outputs of the network."""
 
 
 def predict_peaks(plan: PlanShape, fingerprint: Fingerprint) -> dict[str, float]:
