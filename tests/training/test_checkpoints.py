@@ -74,7 +74,7 @@ def test_the_best_weights_are_those_of_the_best_number(tmp_path: Path) -> None:
         checkpoint.keep_best(metric)
     name = next(iter(kept[0]))
     assert not torch.equal(kept[1][name], kept[2][name])
-    assert torch.equal(checkpoint.best_state()[name], kept[1])
+    assert torch.equal(checkpoint.best_state()[name], kept[1][name])
     assert checkpoint.best_metric == 0.3
 
 
