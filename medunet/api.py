@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from medunet.bundle import Bundle
     from medunet.cohort import Case, Cohort
     from medunet.evaluation import Scores
     from medunet.inference import Box, Outputs, Predictor, Scan
@@ -327,59 +326,25 @@ def evaluate(
     """
     from medunet.bundle import open_bundle
     from medunet.errors import BundleError
-    from medunet.evaluation import find_floors, score_cases, write_pages, write_table
+    from medunet.evaluation import choose_cases, find_floors, score_cases, write_pages, write_table
     from medunet.inference import open_predictor
     from medunet.records import check_free, whole_folder, write_record
 
     opened = open_bundle(Path(bundle))
     if opened.metadata.get("training") is None:
         raise BundleError(bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}")
-    own, training, scored, cases = _choose_cases(opened, cohort)
+    chosen = choose_cases(opened, Path(cohort) if cohort is not None else None)
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
-    floors = find_floors(opened, own, training)
+    floors = find_floors(opened, chosen.own, chosen.training)
     find_mask = (
         partial(_find_prediction, Path(predictions)) if predictions else partial(_predict_case, open_predictor(opened))
     )
     with whole_folder(target) as part:
-        scores, pictures = score_cases(scored, cases, floors, find_mask)
+        scores, pictures = score_cases(chosen.cohort, chosen.cases, floors, find_mask)
         write_record(part / "scores.json", scores)
         write_pages(part, opened.metadata, scores, pictures)
     return Evaluation(scores, write_table(scores), target / "report.html", target / "overview.png")
-
-
-def _choose_cases(
-    bundle: "Bundle", path: PathLike | None
-) -> tuple["Cohort | None", list["Case"], "Cohort", Sequence["Case"]]:
-    """The cohort of training if it came along, its training cases; the cohort that is scored, and its cases."""
-    from medunet.training import split_cases
-
-    fold = bundle.metadata["training"]["fold"]
-    if path is None:
-        own = bundle.cohort()
-        training, held_out = split_cases(own, fold)
-        return own, training, own, held_out
-    known = bundle.cohort() if bundle.has_cohort else None
-    training = split_cases(known, fold)[0] if known else []
-    others = _open_others(Path(path), bundle.plan, training)
-    return known, training, others, others.cases
-
-
-def _open_others(path: Path, plan: "Plan", training: Sequence["Case"]) -> "Cohort":
-    """A cohort that the bundle wasn't trained on, with the same labels."""
-    from medunet.cohort import check_labelled, find_cohort
-    from medunet.errors import InputError
-
-    others = check_labelled(find_cohort(path, channels=plan.channels, objects=plan.labels.objects), str(path))
-    if others.labels.names != plan.labels.names:
-        raise InputError(
-            path, f"its labels are {', '.join(others.labels.names)}", "name them alike", ", ".join(plan.labels.names)
-        )
-    known = {case.patient for case in training}
-    for case in others.cases:
-        if case.patient in known:
-            raise InputError(path, f"patient {case.patient} was in training", "score patients that were not")
-    return others
 
 
 def _find_prediction(predictions: Path, case: "Case", truth: "Mask") -> "Mask":

@@ -1,6 +1,7 @@
 """Scores with floors beside them, and the report that shows both."""
 
 from medunet.evaluation.cases import Floor, Floors, find_floors, fit_floors, read_case, score_cases
+from medunet.evaluation.choice import Choice, choose_cases
 from medunet.evaluation.floors import (
     EllipsoidFit,
     EllipsoidFloor,
@@ -28,6 +29,7 @@ from medunet.evaluation.voxels import VoxelScore, measure_dice, measure_nsd, mea
 __all__ = [
     "CasePicture",
     "CaseScore",
+    "Choice",
     "EllipsoidFit",
     "EllipsoidFloor",
     "Floor",
@@ -39,6 +41,7 @@ __all__ = [
     "ThresholdFit",
     "ThresholdFloor",
     "VoxelScore",
+    "choose_cases",
     "compare_methods",
     "count_lesions",
     "draw_case",

@@ -5,7 +5,7 @@ from medunet.training.handlers import Deadline, EpochSeed, NanStop, TrainingProg
 from medunet.training.history import History
 from medunet.training.run import train_bundle
 from medunet.training.schedule import Schedule, make_schedule
-from medunet.training.session import TrainingSession, open_session, split_cases
+from medunet.training.session import TrainingSession, open_session
 
 __all__ = [
     "Deadline",
@@ -19,6 +19,5 @@ __all__ = [
     "TrainingSession",
     "make_schedule",
     "open_session",
-    "split_cases",
     "train_bundle",
 ]

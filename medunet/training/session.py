@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from medunet.bundle import Bundle, open_bundle, publish_weights
-from medunet.cohort import Case, Cohort, split_folds
+from medunet.cohort import split_cases
 from medunet.errors import InputError
 from medunet.networks import measure_step
 from medunet.planning import Plan
@@ -126,20 +126,6 @@ def lock_run(folder: Path) -> IO[bytes]:
         lock.close()
         raise InputError(folder, "another process trains this fold", "wait for it, or stop it") from None
     return lock
-
-
-def split_cases(cohort: Cohort, fold: int) -> tuple[list[Case], list[Case]]:
-    """Training and held-out cases of a fold, by patient.
-
-    Raises:
-        InputError: there is no such fold.
-    """
-    folds = cohort.folds or split_folds(cohort)
-    if not 0 <= fold < len(folds):
-        raise InputError("--fold", f"there is no fold {fold}", f"choose one from 0 to {len(folds) - 1}")
-    held_out = set(folds[fold])
-    training = [case for case in cohort.cases if case.patient not in held_out]
-    return training, [case for case in cohort.cases if case.patient in held_out]
 
 
 def warn_if_slower(step: float, planned: float | None) -> None:
