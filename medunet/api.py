@@ -2,15 +2,17 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from medunet.bundle import Bundle
     from medunet.cohort import Case, Cohort
-    from medunet.evaluation import Scores
+    from medunet.cross_validation import TrainedFolds
+    from medunet.evaluation import Choice, Scores
     from medunet.inference import Box, Outputs, Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
@@ -27,6 +29,7 @@ __all__ = [
     "predict",
     "read_volume",
     "train",
+    "train_folds",
 ]
 
 PathLike = str | os.PathLike[str]
@@ -211,6 +214,25 @@ def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = Non
     return train_bundle(Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart)
 
 
+def train_folds(bundle: PathLike, *, budget_minutes: float | None = None, restart: bool = False) -> "TrainedFolds":
+    """Train every fold of a bundle, score each patient by the network that never saw it, and make an ensemble.
+
+    Args:
+        bundle: from `init`.
+        budget_minutes: for each fold; None takes the plan's.
+        restart: keep older runs under other names and begin all anew.
+
+    Returns:
+        Files of weights, and the cross-validated scores.
+
+    Raises:
+        MedunetError: whatever stopped it.
+    """
+    from medunet.cross_validation import train_folds as train_all
+
+    return train_all(Path(bundle), budget_minutes=budget_minutes, restart=restart)
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What was predicted of one scan.
@@ -314,6 +336,8 @@ def evaluate(
 ) -> Evaluation:
     """Score a bundle on patients that it wasn't trained on, beside floors that don't learn.
 
+    An ensemble of folds is scored on all held-out patients, each by the network that never saw it.
+
     Args:
         bundle: a trained bundle with its training cohort, on which the floors are fitted.
         cohort: other patients to score instead of the held-out ones of the trained fold.
@@ -325,41 +349,46 @@ def evaluate(
         InputError: a patient was in training.
     """
     from medunet.bundle import open_bundle
-    from medunet.errors import BundleError
-    from medunet.evaluation import choose_cases, find_floors, score_cases, write_pages, write_table
-    from medunet.inference import open_predictor
+    from medunet.errors import BundleError, InputError
+    from medunet.evaluation import choose_cases, describe_scores, find_floors, join_scores, score_cases, write_pages
     from medunet.records import check_free, whole_folder, write_record
 
     opened = open_bundle(Path(bundle))
     if opened.metadata.get("training") is None:
         raise BundleError(bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}")
-    chosen = choose_cases(opened, Path(cohort) if cohort is not None else None)
+    choices = choose_cases(opened, Path(cohort) if cohort is not None else None)
+    if predictions and len(choices) > 1:
+        raise InputError(
+            predictions,
+            "the ensemble that made these masks has seen the held-out patients of each fold",
+            "leave --predictions out, or name other patients with --cohort",
+        )
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
-    floors = find_floors(opened, chosen.own, chosen.training)
-    find_mask = (
-        partial(_find_prediction, Path(predictions)) if predictions else partial(_predict_case, open_predictor(opened))
-    )
+    parts, pictures = [], []
     with whole_folder(target) as part:
-        scores, pictures = score_cases(chosen.cohort, chosen.cases, floors, find_mask)
+        for choice in choices:
+            floors = find_floors(opened, choice)
+            find_mask = _choose_masks(opened, choice, predictions, held_out=len(choices) > 1)
+            scores, drawn = score_cases(choice.cohort, choice.cases, floors, find_mask)
+            parts.append(scores)
+            pictures += drawn
+        scores = join_scores(parts)
         write_record(part / "scores.json", scores)
         write_pages(part, opened.metadata, scores, pictures)
-    return Evaluation(scores, write_table(scores), target / "report.html", target / "overview.png")
+    table = describe_scores(scores, [choice.cases for choice in choices])
+    return Evaluation(scores, table, target / "report.html", target / "overview.png")
 
 
-def _find_prediction(predictions: Path, case: "Case", truth: "Mask") -> "Mask":
-    from medunet.errors import MissingInputError
-    from medunet.inference import name_mask
-    from medunet.reading import read_mask
+def _choose_masks(
+    bundle: "Bundle", choice: "Choice", predictions: PathLike | None, *, held_out: bool
+) -> "Callable[[Case, Mask], Mask]":
+    from medunet.cross_validation import predict_held_out
+    from medunet.inference import find_prediction, open_predictor, predict_case
 
-    path = predictions / name_mask(case.id, truth.grid.unit)
-    if not path.is_file():
-        raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
-    return read_mask(path, truth.grid, truth.table)
-
-
-def _predict_case(predictor: "Predictor", case: "Case", _: "Mask") -> "Mask":
-    from medunet.inference import Scan, predict_scan
-    from medunet.preparation import locate_images
-
-    return predict_scan(predictor, Scan(case.id, *locate_images(case, predictor.bundle.plan.channels)))
+    if predictions:
+        return partial(find_prediction, Path(predictions))
+    if held_out:
+        return partial(find_prediction, predict_held_out(bundle, choice))
+    predictor = open_predictor(bundle)
+    return lambda case, _: predict_case(predictor, case)

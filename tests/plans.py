@@ -33,8 +33,8 @@ def make_test_plan(dims: int = 3, channels: tuple[str, ...] = ("ct",)) -> Plan:
     )
 
 
-def pin_schedule(bundle: Path, epochs: int, steps_per_epoch: int) -> None:
-    """Fix what a run of fold 0 does, whatever the speed of the machine."""
+def pin_schedule(bundle: Path, epochs: int, steps_per_epoch: int, fold: int = 0) -> None:
+    """Fix what a run of a fold does, whatever the speed of the machine."""
     steps = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "validation_interval": epochs}
     rates = {"seconds_per_step": 1.0, "loader_patches_per_second": 1.0, "network_patches_per_second": 1.0}
-    write_json(bundle / "work" / "fold0" / "schedule.json", {**steps, **rates, "budget_seconds": 6000.0})
+    write_json(bundle / "work" / f"fold{fold}" / "schedule.json", {**steps, **rates, "budget_seconds": 6000.0})

@@ -3,16 +3,29 @@
 from medunet.bundle.configs import make_evaluate_config, make_inference_config, make_train_config
 from medunet.bundle.folder import Bundle, open_bundle, write_bundle
 from medunet.bundle.metadata import make_metadata
-from medunet.bundle.weights import load_weights, publish_weights
+from medunet.bundle.weights import (
+    find_weights,
+    join_hashes,
+    load_weights,
+    publish_folds,
+    publish_weights,
+    read_weights,
+    write_weights,
+)
 
 __all__ = [
     "Bundle",
+    "find_weights",
+    "join_hashes",
     "load_weights",
     "make_evaluate_config",
     "make_inference_config",
     "make_metadata",
     "make_train_config",
     "open_bundle",
+    "publish_folds",
     "publish_weights",
+    "read_weights",
     "write_bundle",
+    "write_weights",
 ]

@@ -17,6 +17,12 @@ INFERENCE_KEYS = (
     *("initialize", "run"),
 )
 """Keys of `inference.json`; a bundle that has others, or lacks one, is refused."""
+ENSEMBLE_KEYS = tuple(
+    name for key in INFERENCE_KEYS for name in (("network_defs", "networks") if key == "network" else (key,))
+)
+"""The same where the networks of several folds are averaged."""
+Files = tuple[str, ...]
+"""Names of the weights of several folds in `models/`; none where there is `model.pt` alone."""
 
 
 def find_root(name: str) -> str:
@@ -53,7 +59,7 @@ def _find_ending(plan: Plan) -> str:
     return ".png" if plan.unit == "px" else ".nii.gz"
 
 
-def _make_common(plan: Plan, name: str) -> Config:
+def _make_common(plan: Plan, name: str, files: Files) -> Config:
     return {
         "imports": ["$import glob", "$import os", "$import sys", "$import torch"],
         "bundle_root": find_root(name),
@@ -61,8 +67,18 @@ def _make_common(plan: Plan, name: str) -> Config:
         "dataset_dir": "$@bundle_root + '/dataset'",
         "device": DEVICE,
         "network_def": make_network(plan),
-        "network": "$@network_def.to(@device)",
+        **_make_networks(files),
         "inferer": _make_stock_inferer(plan),
+    }
+
+
+def _make_networks(files: Files) -> Config:
+    """MONAI replaces `%network_def` by a copy, so that each fold has a network of its own."""
+    if not files:
+        return {"network": "$@network_def.to(@device)"}
+    return {
+        "network_defs": ["%network_def" for _ in files],
+        "networks": [f"$@network_defs#{number}.to(@device)" for number in range(len(files))],
     }
 
 
@@ -79,26 +95,39 @@ def _make_loader(dataset: str) -> Config:
     return {"_target_": "DataLoader", "dataset": dataset, "batch_size": 1, "shuffle": False, "num_workers": 0}
 
 
-LOAD_WEIGHTS: Config = {
-    "_target_": "CheckpointLoader",
-    "load_path": "$@bundle_root + '/models/model.pt'",
-    "load_dict": {"model": "@network"},
-    "map_location": "@device",
-    "strict": True,
-}
+def _load_weights(files: Files) -> list[Config]:
+    """A handler for each file."""
+    pairs = [(name, f"@networks#{number}") for number, name in enumerate(files)] or [("model.pt", "@network")]
+    return [
+        {
+            "_target_": "CheckpointLoader",
+            "load_path": f"$@bundle_root + '/models/{name}'",
+            "load_dict": {"model": network},
+            "map_location": "@device",
+            "strict": True,
+        }
+        for name, network in pairs
+    ]
+
+
+def _average(files: Files) -> list[Config]:
+    """The mean of the folds' logits, before anything is made of them."""
+    keys = [f"pred_{number}" for number in range(len(files))]
+    return [{"_target_": "MeanEnsembled", "keys": keys, "output_key": "pred"}] if files else []
 
 
 JOIN_OBJECTS: Config = {"_target_": "AsDiscreted", "keys": ["label"], "threshold": 0.5}
 
 
-def make_inference_config(plan: Plan) -> Config:
+def make_inference_config(plan: Plan, files: Files = ()) -> Config:
     """`inference.json`: NIfTI files (or PNG) of `dataset_dir` to label maps in `output_dir`, on their own grids.
 
-    A single channel takes every `*.nii.gz`; several take `CASE_<channel>.nii.gz`.
+    A single channel takes every `*.nii.gz`; several take `CASE_<channel>.nii.gz`. The logits of several `files` of
+    weights are averaged; those of all are in memory at once.
     """
     ending = _find_ending(plan)
     return {
-        **_make_common(plan, "inference.json"),
+        **_make_common(plan, "inference.json", files),
         "datalist": _list_images(plan, "@dataset_dir"),
         "preprocessing": {"_target_": "Compose", "transforms": make_preprocessing(plan)},
         "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
@@ -106,6 +135,7 @@ def make_inference_config(plan: Plan) -> Config:
         "postprocessing": {
             "_target_": "Compose",
             "transforms": [
+                *_average(files),
                 *make_postprocessing(plan),
                 {
                     "_target_": "SaveImaged",
@@ -120,26 +150,27 @@ def make_inference_config(plan: Plan) -> Config:
                 },
             ],
         },
-        "handlers": [LOAD_WEIGHTS],
-        "evaluator": _make_evaluator(),
+        "handlers": _load_weights(files),
+        "evaluator": _make_evaluator(files),
         "initialize": [f"$@datalist or sys.exit('no image *{ending} in ' + @dataset_dir)"],
         "run": ["$@evaluator.run()"],
     }
 
 
-def _make_evaluator() -> Config:
+def _make_evaluator(files: Files) -> Config:
+    networks = {"networks": "@networks"} if files else {"network": "@network"}
     return {
-        "_target_": "SupervisedEvaluator",
+        "_target_": "EnsembleEvaluator" if files else "SupervisedEvaluator",
         "device": "@device",
         "val_data_loader": "@dataloader",
-        "network": "@network",
+        **networks,
         "inferer": "@inferer",
         "postprocessing": "@postprocessing",
         "val_handlers": "@handlers",
     }
 
 
-def make_evaluate_config(plan: Plan) -> Config:
+def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
     """`evaluate.json`: Dice of `dataset_dir`/images against `dataset_dir`/labels on the images' own grids.
 
     A label map has the name of its image (of the case, without the channel, where there are several).
@@ -148,7 +179,7 @@ def make_evaluate_config(plan: Plan) -> Config:
     tail = f"'_{keys[0]}{ending}'" if len(keys) > 1 else f"'{ending}'"
     label = f"@dataset_dir + '/labels/' + os.path.basename(c['{keys[0]}']).replace({tail}, '{ending}')"
     return {
-        **_make_common(plan, "evaluate.json"),
+        **_make_common(plan, "evaluate.json", files),
         "images": _list_images(plan, "@dataset_dir + '/images'"),
         "datalist": f"$[dict(c, label={label}) for c in @images]",
         "preprocessing": {
@@ -163,11 +194,11 @@ def make_evaluate_config(plan: Plan) -> Config:
         "dataloader": _make_loader("@dataset"),
         "postprocessing": {
             "_target_": "Compose",
-            "transforms": [*make_postprocessing(plan)[:-1], _make_one_hot(plan)],
+            "transforms": [*_average(files), *make_postprocessing(plan)[:-1], _make_one_hot(plan)],
         },
         "key_metric": {"val_mean_dice": _make_dice()},
         "handlers": [
-            LOAD_WEIGHTS,
+            *_load_weights(files),
             {
                 "_target_": "MetricsSaver",
                 "save_dir": "@output_dir",
@@ -177,7 +208,7 @@ def make_evaluate_config(plan: Plan) -> Config:
                 "summary_ops": ["mean"],
             },
         ],
-        "evaluator": {**_make_evaluator(), "key_val_metric": "@key_metric"},
+        "evaluator": {**_make_evaluator(files), "key_val_metric": "@key_metric"},
         "initialize": [f"$@images or sys.exit('no image *{ending} in ' + @dataset_dir + '/images')"],
         "run": ["$@evaluator.run()"],
     }

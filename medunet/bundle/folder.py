@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medunet.bundle.configs import INFERENCE_KEYS, make_evaluate_config, make_inference_config, make_train_config
+from medunet.bundle.configs import (
+    ENSEMBLE_KEYS,
+    INFERENCE_KEYS,
+    make_evaluate_config,
+    make_inference_config,
+    make_train_config,
+)
 from medunet.bundle.metadata import make_metadata
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
@@ -119,10 +125,11 @@ def open_bundle(folder: Path) -> Bundle:
     plan = read_record(folder / "configs" / "plan.json", Plan)
     path = folder / "configs" / "inference.json"
     inference = read_json(path)
+    known = ENSEMBLE_KEYS if "networks" in inference else INFERENCE_KEYS
     for key in inference:
-        if key not in INFERENCE_KEYS:
-            raise BundleError(path, f"the key '{key}' is unknown", suggest(key, list(INFERENCE_KEYS)))
-    for key in INFERENCE_KEYS:
+        if key not in known:
+            raise BundleError(path, f"the key '{key}' is unknown", suggest(key, list(known)))
+    for key in known:
         if key not in inference:
             raise BundleError(path, f"the key '{key}' is missing", "restore the file, or make the bundle again")
     metadata = read_json(folder / "configs" / "metadata.json")

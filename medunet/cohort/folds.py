@@ -95,6 +95,11 @@ def _read_fold(path: Path, number: int, fold: Any, patient_of: dict[str, str]) -
     return tuple(sorted({patient_of[name] for name in names}))
 
 
+def count_folds(cohort: Cohort) -> int:
+    """Folds of a cohort, its own or those of `split_folds`."""
+    return len(cohort.folds or split_folds(cohort))
+
+
 def split_cases(cohort: Cohort, fold: int) -> tuple[list[Case], list[Case]]:
     """Training and held-out cases of a fold, by patient.
 

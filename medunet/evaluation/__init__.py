@@ -20,16 +20,19 @@ from medunet.evaluation.scores import (
     Scores,
     SummaryRow,
     compare_methods,
+    join_scores,
     score_case,
     summarize,
 )
-from medunet.evaluation.table import write_table
+from medunet.evaluation.spread import CrossValidation, check_held_out, score_masks, summarize_folds, write_spread
+from medunet.evaluation.table import describe_scores, write_table
 from medunet.evaluation.voxels import VoxelScore, measure_dice, measure_nsd, measure_voxels
 
 __all__ = [
     "CasePicture",
     "CaseScore",
     "Choice",
+    "CrossValidation",
     "EllipsoidFit",
     "EllipsoidFloor",
     "Floor",
@@ -41,14 +44,17 @@ __all__ = [
     "ThresholdFit",
     "ThresholdFloor",
     "VoxelScore",
+    "check_held_out",
     "choose_cases",
     "compare_methods",
     "count_lesions",
+    "describe_scores",
     "draw_case",
     "draw_overview",
     "find_body",
     "find_floors",
     "fit_floors",
+    "join_scores",
     "keep_largest",
     "make_page",
     "measure_dice",
@@ -57,9 +63,12 @@ __all__ = [
     "read_case",
     "score_case",
     "score_cases",
+    "score_masks",
     "summarize",
+    "summarize_folds",
     "take_intensities",
     "write_pages",
     "write_report",
+    "write_spread",
     "write_table",
 ]

@@ -1,11 +1,12 @@
 """Choose whom a bundle is scored on: patients that it wasn't trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from medunet.bundle import Bundle
-from medunet.cohort import Case, Cohort, check_labelled, find_cohort, split_cases
+from medunet.cohort import Case, Cohort, check_labelled, count_folds, find_cohort, split_cases
 from medunet.errors import InputError
 from medunet.planning import Plan
 
@@ -15,20 +16,22 @@ class Choice:
     """Whom a bundle is scored on, and on whom its floors are fitted.
 
     Attributes:
+        fold: whose network is scored: of an ensemble "all", or each fold for its own held-out patients.
         own: the cohort of its training, None where it didn't come along.
         training: the cases of `own` that it was trained on.
         cohort: the one that is scored.
         cases: of it.
     """
 
+    fold: int | Literal["all"]
     own: Cohort | None
     training: Sequence[Case]
     cohort: Cohort
     cases: Sequence[Case]
 
 
-def choose_cases(bundle: Bundle, path: Path | None) -> Choice:
-    """Choose the held-out patients of the trained fold, or all of another cohort.
+def choose_cases(bundle: Bundle, path: Path | None) -> list[Choice]:
+    """Choose the held-out patients of the trained fold, those of each fold of an ensemble, or all of another cohort.
 
     Args:
         bundle: a trained one.
@@ -41,12 +44,16 @@ def choose_cases(bundle: Bundle, path: Path | None) -> Choice:
     fold = bundle.metadata["training"]["fold"]
     if path is None:
         own = bundle.cohort()
-        training, held_out = split_cases(own, fold)
-        return Choice(own, training, own, held_out)
+        folds = range(count_folds(own)) if fold == "all" else [fold]
+        return [Choice(number, own, training, own, cases) for number, (training, cases) in _split(own, folds)]
     known = bundle.cohort() if bundle.has_cohort else None
-    training = split_cases(known, fold)[0] if known else []
+    training = [] if known is None else list(known.cases) if fold == "all" else split_cases(known, fold)[0]
     others = _open_others(path, bundle.plan, training)
-    return Choice(known, training, others, others.cases)
+    return [Choice(fold, known, training, others, others.cases)]
+
+
+def _split(cohort: Cohort, folds: Iterable[int]) -> Iterator[tuple[int, tuple[list[Case], list[Case]]]]:
+    return ((fold, split_cases(cohort, fold)) for fold in folds)
 
 
 def _open_others(path: Path, plan: Plan, training: Sequence[Case]) -> Cohort:

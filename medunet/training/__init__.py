@@ -3,6 +3,7 @@
 from medunet.training.checkpoints import KeepBest, RunCheckpoint
 from medunet.training.handlers import Deadline, EpochSeed, NanStop, TrainingProgress
 from medunet.training.history import History
+from medunet.training.result import FoldResult, is_done, read_result
 from medunet.training.run import train_bundle
 from medunet.training.schedule import Schedule, make_schedule
 from medunet.training.session import TrainingSession, open_session
@@ -10,6 +11,7 @@ from medunet.training.session import TrainingSession, open_session
 __all__ = [
     "Deadline",
     "EpochSeed",
+    "FoldResult",
     "History",
     "KeepBest",
     "NanStop",
@@ -17,7 +19,9 @@ __all__ = [
     "Schedule",
     "TrainingProgress",
     "TrainingSession",
+    "is_done",
     "make_schedule",
     "open_session",
+    "read_result",
     "train_bundle",
 ]

@@ -160,5 +160,6 @@ class Deadline:
     def _check(self, engine: Engine) -> None:
         late = time.monotonic() - self._session.started > self._limit
         if self._signalled or late:
+            self._session.ended = "signal" if self._signalled else "time"
             LOGGER.info("stops after epoch %d of %d", engine.state.epoch, engine.state.max_epochs)
             engine.terminate()

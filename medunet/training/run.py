@@ -6,6 +6,7 @@ from monai.bundle import ConfigWorkflow
 
 from medunet.bundle import open_bundle
 from medunet.errors import OutputExistsError, raise_ours
+from medunet.training.result import FINISHED
 from medunet.training.session import default_workers, lock_run
 
 
@@ -30,7 +31,7 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
     if restart and run.exists():
         with lock_run(run):
             run.rename(_free_name(run))
-    if (run / "finished").exists():
+    if (run / FINISHED).exists():
         raise OutputExistsError(run, f"fold {fold} is trained already", "add --restart to train it anew")
     overrides = {"fold": fold, "workers": default_workers(), "bundle_root": str(folder)}
     if budget_minutes is not None:

@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from medunet.bundle import Bundle, open_bundle, publish_weights
+from medunet.bundle import Bundle, open_bundle, publish_weights, write_weights
 from medunet.cohort import split_cases
 from medunet.errors import InputError
 from medunet.networks import measure_step
 from medunet.planning import Plan
 from medunet.preparation import PatchDataset, PreparedCase, instantiate, make_augmentation, place_patches, prepare_cases
-from medunet.records import read_record, write_record
+from medunet.records import hash_file, read_record, write_record
+from medunet.training.result import FINISHED, RECORD, WEIGHTS, Ending, FoldResult
 from medunet.training.schedule import Schedule, make_schedule
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ class TrainingSession:
         validation: prepared cases of the held-out patients.
         schedule: epochs and steps, fixed when the run first started.
         started: `time.monotonic()` when this process opened the run.
+        ended: why its steps ended, once they have.
     """
 
     def __init__(self, bundle: Bundle, fold: int, budget_minutes: float) -> None:
         self.started = time.monotonic()
+        self.ended: Ending = "schedule"
         self.bundle = bundle
         self.plan: Plan = bundle.plan
         self.fold = fold
@@ -84,21 +87,23 @@ class TrainingSession:
         return schedule
 
     def finish(self, checkpoint: "RunCheckpoint") -> None:
-        """Write the best weights into the bundle, and what they scored into its metadata."""
-        facts = {
-            "training": {
-                "fold": self.fold,
-                "epochs": checkpoint.epoch,
-                "steps": checkpoint.epoch * self.schedule.steps_per_epoch,
-                "minutes": round(checkpoint.seconds / 60, 2),
-                "validation_dice": checkpoint.best_metric,
-                "cases": len(self.training),
-                "held_out_cases": len(self.validation),
-            }
+        """Write the best weights into the run and the bundle, and what they scored into its metadata."""
+        training = {
+            "fold": self.fold,
+            "epochs": checkpoint.epoch,
+            "steps": checkpoint.epoch * self.schedule.steps_per_epoch,
+            "minutes": round(checkpoint.seconds / 60, 2),
+            "validation_dice": checkpoint.best_metric,
+            "cases": len(self.training),
+            "held_out_cases": len(self.validation),
         }
-        publish_weights(self.bundle.folder, checkpoint.best_state(), facts)
+        state = checkpoint.best_state()
+        write_weights(self.folder / WEIGHTS, state)
+        digest = hash_file(self.folder / WEIGHTS)
+        write_record(self.folder / RECORD, FoldResult(weights_sha256=digest, ended=self.ended, training=training))
+        publish_weights(self.bundle.folder, state, {"training": training})
         if checkpoint.epoch >= self.schedule.epochs:
-            (self.folder / "finished").touch()
+            (self.folder / FINISHED).touch()
         LOGGER.info("wrote %s", self.bundle.folder / "models" / "model.pt")
 
 

@@ -8,7 +8,7 @@ from medunet.evaluation import choose_cases
 
 
 def test_held_out_patients_are_scored_and_the_others_fit_floors(trained: Path) -> None:
-    chosen = choose_cases(open_bundle(trained), None)
+    (chosen,) = choose_cases(open_bundle(trained), None)
     assert chosen.own is not None
     assert {case.patient for case in chosen.cases} == set((chosen.own.folds or ())[0])
     assert len(chosen.training) + len(chosen.cases) == len(chosen.own.cases)
