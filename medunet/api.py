@@ -2,17 +2,15 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from medunet.bundle import Bundle
-    from medunet.cohort import Case, Cohort
+    from medunet.cohort import Cohort
     from medunet.cross_validation import TrainedFolds
-    from medunet.evaluation import Choice, Scores
+    from medunet.evaluation import Scores
     from medunet.inference import Box, Outputs, Predictor, Scan
     from medunet.labels import Mask
     from medunet.planning import Plan
@@ -194,7 +192,15 @@ def plan(bundle: PathLike) -> "Plan":
     return open_bundle(Path(bundle)).plan
 
 
-def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = None, restart: bool = False) -> Path:
+def train(
+    bundle: PathLike,
+    *,
+    fold: int = 0,
+    budget_minutes: float | None = None,
+    restart: bool = False,
+    source: PathLike | None = None,
+    patience: int = 0,
+) -> Path:
     """Train a bundle, or go on with a run that was interrupted.
 
     Args:
@@ -202,6 +208,8 @@ def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = Non
         fold: whose patients are held out.
         budget_minutes: None takes the plan's.
         restart: keep an older run of this fold under another name and begin anew.
+        source: bundle from whose weights the run starts, as far as they fit.
+        patience: end the run after so many validations without a gain; 0 never does.
 
     Returns:
         The file of weights.
@@ -211,16 +219,28 @@ def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = Non
     """
     from medunet.training import train_bundle
 
-    return train_bundle(Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart)
+    begin = Path(source) if source is not None else None
+    return train_bundle(
+        Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience
+    )
 
 
-def train_folds(bundle: PathLike, *, budget_minutes: float | None = None, restart: bool = False) -> "TrainedFolds":
+def train_folds(
+    bundle: PathLike,
+    *,
+    budget_minutes: float | None = None,
+    restart: bool = False,
+    source: PathLike | None = None,
+    patience: int = 0,
+) -> "TrainedFolds":
     """Train every fold of a bundle, score each patient by the network that never saw it, and make an ensemble.
 
     Args:
         bundle: from `init`.
         budget_minutes: for each fold; None takes the plan's.
         restart: keep older runs under other names and begin all anew.
+        source: bundle from whose weights each fold starts, as far as they fit.
+        patience: end each fold after so many validations without a gain; 0 never does.
 
     Returns:
         Files of weights, and the cross-validated scores.
@@ -230,7 +250,8 @@ def train_folds(bundle: PathLike, *, budget_minutes: float | None = None, restar
     """
     from medunet.cross_validation import train_folds as train_all
 
-    return train_all(Path(bundle), budget_minutes=budget_minutes, restart=restart)
+    begin = Path(source) if source is not None else None
+    return train_all(Path(bundle), budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,46 +370,21 @@ def evaluate(
         InputError: a patient was in training.
     """
     from medunet.bundle import open_bundle
-    from medunet.errors import BundleError, InputError
-    from medunet.evaluation import choose_cases, describe_scores, find_floors, join_scores, score_cases, write_pages
+    from medunet.cross_validation import score_choices
+    from medunet.errors import BundleError
+    from medunet.evaluation import choose_cases, describe_scores, write_pages
     from medunet.records import check_free, whole_folder, write_record
 
     opened = open_bundle(Path(bundle))
     if opened.metadata.get("training") is None:
         raise BundleError(bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}")
+    given = Path(predictions) if predictions is not None else None
     choices = choose_cases(opened, Path(cohort) if cohort is not None else None)
-    if predictions and len(choices) > 1:
-        raise InputError(
-            predictions,
-            "the ensemble that made these masks has seen the held-out patients of each fold",
-            "leave --predictions out, or name other patients with --cohort",
-        )
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
-    parts, pictures = [], []
     with whole_folder(target) as part:
-        for choice in choices:
-            floors = find_floors(opened, choice)
-            find_mask = _choose_masks(opened, choice, predictions, held_out=len(choices) > 1)
-            scores, drawn = score_cases(choice.cohort, choice.cases, floors, find_mask)
-            parts.append(scores)
-            pictures += drawn
-        scores = join_scores(parts)
+        scores, pictures = score_choices(opened, choices, given)
         write_record(part / "scores.json", scores)
         write_pages(part, opened.metadata, scores, pictures)
     table = describe_scores(scores, [choice.cases for choice in choices])
     return Evaluation(scores, table, target / "report.html", target / "overview.png")
-
-
-def _choose_masks(
-    bundle: "Bundle", choice: "Choice", predictions: PathLike | None, *, held_out: bool
-) -> "Callable[[Case, Mask], Mask]":
-    from medunet.cross_validation import predict_held_out
-    from medunet.inference import find_prediction, open_predictor, predict_case
-
-    if predictions:
-        return partial(find_prediction, Path(predictions))
-    if held_out:
-        return partial(find_prediction, predict_held_out(bundle, choice))
-    predictor = open_predictor(bundle)
-    return lambda case, _: predict_case(predictor, case)

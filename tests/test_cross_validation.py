@@ -40,8 +40,8 @@ def test_a_signal_stops_all_folds_and_leaves_a_model(untrained: Path) -> None:
     finally:
         run.kill()
     assert run.returncode == 2, output
-    assert "fold 0: it was stopped after epoch" in output
-    assert "--fold all" in output
+    assert "fold0: it was stopped after" in output
+    assert "go on with the same command" in output
     assert (untrained / "models" / "model.pt").is_file()
     assert not (untrained / "work" / "fold1").exists()
 

@@ -241,20 +241,27 @@ def make_train_config(plan: Plan) -> Config:
         "fold": 0,
         "budget": plan.budget_minutes,
         "workers": 1,
+        "patience": 0,
         "device": DEVICE,
         "session": {
             "_target_": "medunet.training.open_session",
             "bundle_root": "@bundle_root",
             "fold": "@fold",
             "budget_minutes": "@budget",
+            "patience": "@patience",
         },
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
         **_make_optimization(plan),
+        "early_stop": {
+            "_target_": "medunet.training.EarlyStop",
+            "session": "@session",
+            "validator": "@validate#evaluator",
+        },
         "checkpoint": "@train#handlers#5",
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
-        "initialize": ["$torch.manual_seed(@session.plan.seed)"],
+        "initialize": ["$torch.manual_seed(@session.plan.seed)", "$@session.load_start(@network_def)"],
         "run": ["$@train#trainer.run()"],
         "finalize": ["$@session.finish(@checkpoint)"],
     }
@@ -282,7 +289,7 @@ def _make_optimization(plan: Plan) -> Config:
         "optimizer": {
             "_target_": "torch.optim.AdamW",
             "params": "$@network.parameters()",
-            "lr": plan.learning_rate,
+            "lr": "$@session.learning_rate",
             "weight_decay": 0.0003,
         },
         "lr_scheduler": {
@@ -331,7 +338,7 @@ def _make_train_group(plan: Plan) -> Config:
     }
 
 
-def _make_train_handlers(plan: Plan) -> list[Config]:
+def _make_train_handlers(plan: Plan) -> list[Config | str]:
     """The order counts: validate, note it, step the learning rate, then save; "checkpoint" names the sixth."""
     return [
         {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
@@ -355,7 +362,10 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
             "network": "@network",
             "optimizer": "@optimizer",
             "lr_scheduler": "@lr_scheduler",
+            "early_stop": "@early_stop",
         },
+        "@early_stop",
+        {"_target_": "medunet.training.TensorBoard", "session": "@session", "validator": "@validate#evaluator"},
         {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
         {"_target_": "medunet.training.Deadline", "session": "@session"},
     ]

@@ -1,5 +1,6 @@
 """`medunet train`: train, resume, finish."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,18 @@ def train(
     budget: Annotated[
         str, typer.Option(help="Training time of each fold, like 45m or 2h.", show_default="the plan's")
     ] = "",
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="BUNDLE", help="Start from its weights, as far as they fit.", show_default="random"
+        ),
+    ] = None,
+    patience: Annotated[
+        int,
+        typer.Option(
+            min=0, help="End after so many validations without a gain; counts at the first start.", show_default="never"
+        ),
+    ] = 0,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew; the older run is kept.")] = False,
 ) -> None:
     """Train a bundle, or go on where an interrupted run stopped.
@@ -25,10 +38,14 @@ def train(
     number, minutes = parse_fold(fold), parse_minutes(budget) if budget else None
     with screen():
         if number is None:
-            result = api.train_folds(bundle, budget_minutes=minutes, restart=restart)
+            result = api.train_folds(bundle, budget_minutes=minutes, restart=restart, source=source, patience=patience)
             wrote = f"{len(result.weights)} files of weights beside {result.weights[0]}, and {result.scores}"
         else:
-            wrote = str(api.train(bundle, fold=number, budget_minutes=minutes, restart=restart))
+            wrote = str(
+                api.train(
+                    bundle, fold=number, budget_minutes=minutes, restart=restart, source=source, patience=patience
+                )
+            )
     if number is None:
         print(result.table)
     print(f"wrote {wrote}; next: medunet evaluate {bundle}, or medunet predict {bundle} SCAN -o OUT")

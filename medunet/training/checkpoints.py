@@ -12,6 +12,7 @@ from ignite.engine import Engine, Events
 from medunet.errors import ResourceError
 from medunet.networks import DeepSupervision
 from medunet.records import hash_file, whole_file
+from medunet.training.early_stop import EarlyStop
 
 LOGGER = logging.getLogger(__name__)
 NAME = "checkpoint-{:05d}.pt"
@@ -30,15 +31,22 @@ class RunCheckpoint:
         network: `DeepSupervision` around the network of the bundle.
         optimizer: its optimizer.
         lr_scheduler: its learning-rate schedule.
+        early_stop: counts validations without a gain.
     """
 
     def __init__(
-        self, folder: Path, network: DeepSupervision, optimizer: torch.optim.Optimizer, lr_scheduler: Any
+        self,
+        folder: Path,
+        network: DeepSupervision,
+        optimizer: torch.optim.Optimizer,
+        lr_scheduler: Any,
+        early_stop: EarlyStop | None = None,
     ) -> None:
         self._folder = Path(folder)
         self._network = network
         self._optimizer = optimizer
         self._lr_scheduler = lr_scheduler
+        self._early_stop = early_stop
         self._best: dict[str, torch.Tensor] = {}
         self._resumed_at = time.monotonic()
         self._spent = 0.0
@@ -78,6 +86,7 @@ class RunCheckpoint:
             "best": self._best,
             "best_metric": self.best_metric,
             "seconds": self.seconds,
+            "early_stop": {} if self._early_stop is None else self._early_stop.state_dict(),
         }
         path = self._folder / NAME.format(self.epoch)
         # The sum is there before the checkpoint has its name: a process killed at any moment leaves whole pairs.
@@ -100,6 +109,8 @@ class RunCheckpoint:
         self._optimizer.load_state_dict(state["optimizer"])
         self._lr_scheduler.load_state_dict(state["lr_scheduler"])
         self._best, self.best_metric = state["best"], state["best_metric"]
+        if self._early_stop is not None:
+            self._early_stop.load_state_dict(state.get("early_stop", {}))
         self._spent, self.epoch = state["seconds"], state["epoch"]
         engine.state.epoch = self.epoch
         engine.state.iteration = self.epoch * engine.state.epoch_length

@@ -160,6 +160,7 @@ class Deadline:
     def _check(self, engine: Engine) -> None:
         late = time.monotonic() - self._session.started > self._limit
         if self._signalled or late:
-            self._session.ended = "signal" if self._signalled else "time"
+            if self._signalled or self._session.ended == "schedule":
+                self._session.ended = "signal" if self._signalled else "time"
             LOGGER.info("stops after epoch %d of %d", engine.state.epoch, engine.state.max_epochs)
             engine.terminate()

@@ -6,8 +6,8 @@ from typing import Any, Literal
 from medunet.records import Record, hash_file, read_record
 
 WEIGHTS, RECORD, FINISHED = "model.pt", "result.json", "finished"
-Ending = Literal["schedule", "time", "signal"]
-"""The schedule was done, the minutes were gone before, or the user stopped it."""
+Ending = Literal["schedule", "patience", "time", "signal"]
+"""The schedule was done, or before that patience was at its end, the minutes were gone, or the user stopped it."""
 
 
 class FoldResult(Record):

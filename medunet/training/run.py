@@ -8,9 +8,18 @@ from medunet.bundle import open_bundle
 from medunet.errors import OutputExistsError, raise_ours
 from medunet.training.result import FINISHED
 from medunet.training.session import default_workers, lock_run
+from medunet.training.transfer import prepare_start
 
 
-def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, restart: bool) -> Path:
+def train_bundle(
+    folder: Path,
+    *,
+    fold: int,
+    budget_minutes: float | None,
+    restart: bool,
+    source: Path | None = None,
+    patience: int = 0,
+) -> Path:
     """Train a bundle, or go on with a run that was interrupted.
 
     Args:
@@ -18,6 +27,8 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
         fold: whose patients are held out.
         budget_minutes: None takes the plan's.
         restart: keep an older run of this fold under another name and begin anew.
+        source: bundle from whose weights the run starts.
+        patience: validations without a gain after which the run ends; 0 never ends it. It counts at its first start.
 
     Returns:
         The file of weights.
@@ -33,7 +44,9 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
             run.rename(_free_name(run))
     if (run / FINISHED).exists():
         raise OutputExistsError(run, f"fold {fold} is trained already", "add --restart to train it anew")
-    overrides = {"fold": fold, "workers": default_workers(), "bundle_root": str(folder)}
+    if source is not None:
+        prepare_start(bundle, fold, open_bundle(source))
+    overrides = {"fold": fold, "workers": default_workers(), "bundle_root": str(folder), "patience": patience}
     if budget_minutes is not None:
         overrides["budget"] = budget_minutes
     configs = folder / "configs"

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from torch import nn
+
 from medunet.bundle import Bundle, open_bundle, publish_weights, write_weights
 from medunet.cohort import split_cases
 from medunet.errors import InputError
@@ -16,6 +18,7 @@ from medunet.preparation import PatchDataset, PreparedCase, instantiate, make_au
 from medunet.records import hash_file, read_record, write_record
 from medunet.training.result import FINISHED, RECORD, WEIGHTS, Ending, FoldResult
 from medunet.training.schedule import Schedule, make_schedule
+from medunet.training.transfer import load_start, read_start
 
 if TYPE_CHECKING:
     from medunet.training.checkpoints import RunCheckpoint
@@ -38,9 +41,10 @@ class TrainingSession:
         schedule: epochs and steps, fixed when the run first started.
         started: `time.monotonic()` when this process opened the run.
         ended: why its steps ended, once they have.
+        learning_rate: the plan's, or that of a run which starts from the weights of another bundle.
     """
 
-    def __init__(self, bundle: Bundle, fold: int, budget_minutes: float) -> None:
+    def __init__(self, bundle: Bundle, fold: int, budget_minutes: float, patience: int = 0) -> None:
         self.started = time.monotonic()
         self.ended: Ending = "schedule"
         self.bundle = bundle
@@ -49,17 +53,19 @@ class TrainingSession:
         self.folder = bundle.work / f"fold{fold}"
         cohort = bundle.cohort()
         self._lock = lock_run(self.folder)
+        start = read_start(self.folder)
+        self.learning_rate = self.plan.learning_rate if start is None else start.learning_rate
         training, validation = split_cases(cohort, fold)
         cache = bundle.work / "cache"
         self.training = prepare_cases(cohort, training, bundle.preprocessing, cache)
         self.validation = prepare_cases(cohort, validation, bundle.preprocessing, cache)
-        self.schedule = self._open_schedule(budget_minutes * 60)
+        self.schedule = self._open_schedule(budget_minutes * 60, patience)
 
-    def _open_schedule(self, budget_seconds: float) -> Schedule:
+    def _open_schedule(self, budget_seconds: float, patience: int) -> Schedule:
         path = self.folder / "schedule.json"
         if path.is_file():
             return read_record(path, Schedule)
-        schedule = self._probe(budget_seconds)
+        schedule = self._probe(budget_seconds).model_copy(update={"patience": patience})
         write_record(path, schedule)
         return schedule
 
@@ -86,6 +92,10 @@ class TrainingSession:
         )
         return schedule
 
+    def load_start(self, network: nn.Module) -> None:
+        """Load the weights that the run starts from, if it doesn't start from random ones."""
+        load_start(self.folder, network)
+
     def finish(self, checkpoint: "RunCheckpoint") -> None:
         """Write the best weights into the run and the bundle, and what they scored into its metadata."""
         training = {
@@ -102,18 +112,18 @@ class TrainingSession:
         digest = hash_file(self.folder / WEIGHTS)
         write_record(self.folder / RECORD, FoldResult(weights_sha256=digest, ended=self.ended, training=training))
         publish_weights(self.bundle.folder, state, {"training": training})
-        if checkpoint.epoch >= self.schedule.epochs:
+        if checkpoint.epoch >= self.schedule.epochs or self.ended == "patience":
             (self.folder / FINISHED).touch()
         LOGGER.info("wrote %s", self.bundle.folder / "models" / "model.pt")
 
 
-def open_session(bundle_root: str, fold: int, budget_minutes: float) -> TrainingSession:
+def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: int = 0) -> TrainingSession:
     """Open a run of a bundle: prepare its cases, and probe this machine unless the run has a schedule.
 
     Raises:
         MedunetError: the bundle, the fold or a case can't be used.
     """
-    return TrainingSession(open_bundle(Path(bundle_root)), fold, budget_minutes)
+    return TrainingSession(open_bundle(Path(bundle_root)), fold, budget_minutes, patience)
 
 
 def lock_run(folder: Path) -> IO[bytes]:
