@@ -6,16 +6,17 @@ import time
 from pathlib import Path
 
 import pytest
-from plans import pin_schedule
+from plans import make_tiny_bundle, pin_schedule
 
 from medunet.bundle import open_bundle
 from medunet.cohort import write_cohort
 from medunet.cross_validation import predict_held_out, train_folds
 from medunet.errors import InputError
-from medunet.evaluation import Choice, choose_cases
+from medunet.evaluation import Choice
 
 
-def test_folds_that_make_no_cross_validation_are_refused(untrained: Path) -> None:
+def test_folds_that_make_no_cross_validation_are_refused(tmp_path: Path) -> None:
+    untrained = make_tiny_bundle(tmp_path / "bundle", "abcd")
     cohort = open_bundle(untrained).cohort()
     first, second, *_ = sorted({case.patient for case in cohort.cases})
     for folds, words in ((((first,),), "one fold only"), (((first,), (first, second)), "is held out by fold 0 and by")):
@@ -25,7 +26,8 @@ def test_folds_that_make_no_cross_validation_are_refused(untrained: Path) -> Non
     assert not list((untrained / "work").glob("fold*"))
 
 
-def test_a_signal_stops_all_folds_and_leaves_a_model(untrained: Path) -> None:
+def test_a_signal_stops_all_folds_and_leaves_a_model(tmp_path: Path) -> None:
+    untrained = make_tiny_bundle(tmp_path / "bundle", "abcd")
     pin_schedule(untrained, epochs=500, steps_per_epoch=4)
     command = [sys.executable, "-m", "medunet", "train", str(untrained), "--fold", "all"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
@@ -46,8 +48,8 @@ def test_a_signal_stops_all_folds_and_leaves_a_model(untrained: Path) -> None:
     assert not (untrained / "work" / "fold1").exists()
 
 
-def test_an_ensemble_holds_no_patient_out(trained: Path) -> None:
-    bundle = open_bundle(trained)
-    (choice,) = choose_cases(bundle, None)
+def test_an_ensemble_holds_no_patient_out(tmp_path: Path) -> None:
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "bundle", "ab"))
+    cohort = bundle.cohort()
     with pytest.raises(ValueError, match="seen every patient"):
-        predict_held_out(bundle, Choice("all", choice.own, choice.training, choice.cohort, choice.cases))
+        predict_held_out(bundle, Choice("all", cohort, cohort.cases, cohort, cohort.cases))
