@@ -255,11 +255,6 @@ def make_train_config(plan: Plan) -> Config:
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
         **_make_optimization(plan),
-        "early_stop": {
-            "_target_": "medunet.training.EarlyStop",
-            "session": "@session",
-            "validator": "@validate#evaluator",
-        },
         "checkpoint": "@train#handlers#5",
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
@@ -340,7 +335,7 @@ def _make_train_group(plan: Plan) -> Config:
     }
 
 
-def _make_train_handlers(plan: Plan) -> list[Config | str]:
+def _make_train_handlers(plan: Plan) -> list[Config]:
     """The order counts: validate, note it, step the learning rate, then save; "checkpoint" names the sixth."""
     return [
         {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
@@ -364,9 +359,13 @@ def _make_train_handlers(plan: Plan) -> list[Config | str]:
             "network": "@network",
             "optimizer": "@optimizer",
             "lr_scheduler": "@lr_scheduler",
-            "early_stop": "@early_stop",
         },
-        "@early_stop",
+        {
+            "_target_": "medunet.training.EarlyStop",
+            "session": "@session",
+            "validator": "@validate#evaluator",
+            "checkpoint": "@checkpoint",
+        },
         {"_target_": "medunet.training.TensorBoard", "session": "@session", "validator": "@validate#evaluator"},
         {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
         {"_target_": "medunet.training.Deadline", "session": "@session"},

@@ -2,11 +2,11 @@
 
 import logging
 import math
-from typing import Any
 
 from ignite.engine import Engine, Events
 from ignite.handlers import EarlyStopping
 
+from medunet.training.checkpoints import RunCheckpoint
 from medunet.training.session import TrainingSession
 
 LOGGER = logging.getLogger(__name__)
@@ -21,11 +21,13 @@ class EarlyStop:
     Args:
         session: the run, whose schedule says how long it waits; 0 never ends a run.
         validator: whose key metric counts.
+        checkpoint: that keeps the count.
     """
 
-    def __init__(self, session: TrainingSession, validator: Engine) -> None:
+    def __init__(self, session: TrainingSession, validator: Engine, checkpoint: RunCheckpoint) -> None:
         self._session = session
         self._validator = validator
+        self._checkpoint = checkpoint
         self._stopping: EarlyStopping | None = None
 
     def attach(self, engine: Engine) -> None:
@@ -34,6 +36,7 @@ class EarlyStop:
             return
         self._stopping = EarlyStopping(self._session.schedule.patience, _read_metric, engine)
         self._validator.add_event_handler(Events.COMPLETED, self._stopping)
+        self._checkpoint.keep_counter("early_stop", self._stopping)
         engine.add_event_handler(Events.STARTED | Events.EPOCH_COMPLETED, self._check)
 
     def _check(self, engine: Engine) -> None:
@@ -43,15 +46,6 @@ class EarlyStop:
             LOGGER.info("stops after epoch %d: no gain in %d validations", engine.state.epoch, self._stopping.patience)
             self._session.ended = "patience"
         engine.terminate()
-
-    def state_dict(self) -> dict[str, Any]:
-        """The count and the best metric so far; empty where nothing is counted."""
-        return {} if self._stopping is None else dict(self._stopping.state_dict())
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on counting from a state."""
-        if self._stopping is not None and state:
-            self._stopping.load_state_dict(state)
 
 
 def _read_metric(validator: Engine) -> float:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from ignite.engine import Engine
+from ignite.handlers import EarlyStopping
 from plans import make_test_plan
 
 from medunet.errors import ResourceError
@@ -82,3 +83,14 @@ def test_the_validator_hands_its_metric_over(tmp_path: Path) -> None:
     validator.add_event_handler("EPOCH_COMPLETED", lambda engine: engine.state.metrics.update(dice=0.7))
     validator.run([0])
     assert checkpoint.best_metric == 0.7
+
+
+def test_a_counter_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    counters = []
+    for _ in range(2):
+        checkpoint, engine, _ = make(tmp_path, 0)
+        counters.append(EarlyStopping(3, lambda _: 0.0, engine))
+        checkpoint.keep_counter("early_stop", counters[-1])
+        engine.add_event_handler("EPOCH_STARTED", lambda trainer, stop=counters[-1]: stop(trainer))
+        engine.run([1], max_epochs=len(counters))
+    assert (counters[0].counter, counters[1].counter) == (0, 1)
