@@ -25,7 +25,7 @@ from medunet.evaluation import (
 from medunet.inference import find_prediction, load_predictor, open_predictor, predict_case, predict_cases
 from medunet.labels import Mask
 from medunet.records import write_record
-from medunet.training import FoldResult, is_done, read_result, train_bundle
+from medunet.training import FoldResult, is_done, is_launched, read_result, train_bundle
 
 LOGGER = logging.getLogger(__name__)
 HELD_OUT = "held_out"
@@ -64,10 +64,13 @@ def train_folds(
         patience: validations without a gain after which a fold ends; 0 never ends it.
 
     Raises:
-        InputError: there is one fold only, or two hold out the same patient.
+        InputError: there is one fold only, two hold out the same patient, or torchrun started this process.
         ResourceError: a signal stopped a fold; its state is kept.
         MedunetError: whatever stopped it.
     """
+    if is_launched():
+        remedy = "train each with --fold K, then run medunet train --fold all without torchrun, which takes them over"
+        raise InputError("--fold all", "torchrun trains single folds", remedy)
     bundle = open_bundle(folder)
     cohort = bundle.cohort()
     held_out = [split_cases(cohort, fold)[1] for fold in range(count_folds(cohort))]

@@ -1,10 +1,11 @@
-"""From a plan to the three JSON files that `monai.bundle run` takes.
+"""From a plan to the four JSON files that `monai.bundle run` takes.
 
-`inference.json` and `evaluate.json` name MONAI, Ignite and torch only; `train.json` needs medunet.
+`inference.json` and `evaluate.json` name MONAI, Ignite and torch only; the two for training need medunet.
 """
 
 from typing import Any
 
+from medunet.bundle.ensemble import Files, average_logits, load_files, make_networks
 from medunet.networks import make_network
 from medunet.planning import Plan
 from medunet.preparation import make_augmentation, make_postprocessing, make_preprocessing
@@ -23,8 +24,6 @@ ENSEMBLE_KEYS = tuple(
     name for key in INFERENCE_KEYS for name in (("network_defs", "networks") if key == "network" else (key,))
 )
 """The same where the networks of several folds are averaged."""
-Files = tuple[str, ...]
-"""Names of the weights of several folds in `models/`; none where there is `model.pt` alone."""
 
 
 def find_root(name: str) -> str:
@@ -69,18 +68,8 @@ def _make_common(plan: Plan, name: str, files: Files) -> Config:
         "dataset_dir": "$@bundle_root + '/dataset'",
         "device": DEVICE,
         "network_def": make_network(plan),
-        **_make_networks(files),
+        **make_networks(files),
         "inferer": _make_stock_inferer(plan),
-    }
-
-
-def _make_networks(files: Files) -> Config:
-    """MONAI replaces `%network_def` by a copy, so that each fold has a network of its own."""
-    if not files:
-        return {"network": "$@network_def.to(@device)"}
-    return {
-        "network_defs": ["%network_def" for _ in files],
-        "networks": [f"$@network_defs#{number}.to(@device)" for number in range(len(files))],
     }
 
 
@@ -95,27 +84,6 @@ def _list_images(plan: Plan, folder: str) -> str:
 
 def _make_loader(dataset: str) -> Config:
     return {"_target_": "DataLoader", "dataset": dataset, "batch_size": 1, "shuffle": False, "num_workers": 0}
-
-
-def _load_weights(files: Files) -> list[Config]:
-    """A handler for each file."""
-    pairs = [(name, f"@networks#{number}") for number, name in enumerate(files)] or [("model.pt", "@network")]
-    return [
-        {
-            "_target_": "CheckpointLoader",
-            "load_path": f"$@bundle_root + '/models/{name}'",
-            "load_dict": {"model": network},
-            "map_location": "@device",
-            "strict": True,
-        }
-        for name, network in pairs
-    ]
-
-
-def _average(files: Files) -> list[Config]:
-    """The mean of the folds' logits, before anything is made of them."""
-    keys = [f"pred_{number}" for number in range(len(files))]
-    return [{"_target_": "MeanEnsembled", "keys": keys, "output_key": "pred"}] if files else []
 
 
 JOIN_OBJECTS: Config = {"_target_": "AsDiscreted", "keys": ["label"], "threshold": 0.5}
@@ -137,7 +105,7 @@ def make_inference_config(plan: Plan, files: Files = ()) -> Config:
         "postprocessing": {
             "_target_": "Compose",
             "transforms": [
-                *_average(files),
+                *average_logits(files),
                 *make_postprocessing(plan),
                 {
                     "_target_": "SaveImaged",
@@ -152,7 +120,7 @@ def make_inference_config(plan: Plan, files: Files = ()) -> Config:
                 },
             ],
         },
-        "handlers": _load_weights(files),
+        "handlers": load_files(files),
         "evaluator": _make_evaluator(files),
         "initialize": [f"$@datalist or sys.exit('no image *{ending} in ' + @dataset_dir)"],
         "run": ["$@evaluator.run()"],
@@ -196,11 +164,11 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
         "dataloader": _make_loader("@dataset"),
         "postprocessing": {
             "_target_": "Compose",
-            "transforms": [*_average(files), *make_postprocessing(plan)[:-1], _make_one_hot(plan)],
+            "transforms": [*average_logits(files), *make_postprocessing(plan)[:-1], _make_one_hot(plan)],
         },
         "key_metric": {"val_mean_dice": _make_dice()},
         "handlers": [
-            *_load_weights(files),
+            *load_files(files),
             {
                 "_target_": "MetricsSaver",
                 "save_dir": "@output_dir",
@@ -255,12 +223,47 @@ def make_train_config(plan: Plan) -> Config:
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
         **_make_optimization(plan),
-        "checkpoint": "@train#handlers#5",
+        "average": {"_target_": "medunet.training.WeightAverage", "network": "@network"},
+        "checkpoint": {
+            "_target_": "medunet.training.RunCheckpoint",
+            "folder": "$@session.folder",
+            "network": "@network",
+            "average": "@average",
+            "optimizer": "@optimizer",
+            "lr_scheduler": "@lr_scheduler",
+        },
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
         "initialize": ["$torch.manual_seed(@session.plan.seed)", "$@session.load_start(@network_def)"],
         "run": ["$@train#trainer.run()"],
         "finalize": ["$@session.finish(@checkpoint)"],
+    }
+
+
+def make_multi_gpu_config(plan: Plan) -> Config:
+    """`multi_gpu_train.json`: what `train.json` has otherwise on the processes that torchrun starts.
+
+    `@network` stays the plain one, so that weights keep their names; only the trainer gets it wrapped.
+    """
+    single = make_train_config(plan)
+    return {
+        # The two files are one argument, a list in quotes of either kind.
+        "bundle_root": "$next((os.path.dirname(os.path.dirname(os.path.abspath(p))) for a in sys.argv "
+        "for p in a.replace(chr(34), chr(39)).split(chr(39)) if p.endswith('multi_gpu_train.json')), '.')",
+        "device": {"_target_": "medunet.training.join_ranks"},
+        "train#sampler": {"_target_": "DistributedSampler", "dataset": "@train#dataset", "shuffle": False},
+        "train#dataloader#sampler": "@train#sampler",
+        "train#dataloader#batch_size": {"_target_": "medunet.training.share_batch", "batch": "@train#dataset#batch"},
+        "train#trainer#network": {
+            "_target_": "torch.nn.parallel.DistributedDataParallel",
+            "module": "@network",
+            # Else gradients are summed in another order from the second step on, and again after a resume.
+            "find_unused_parameters": True,
+        },
+        "train#trainer#loss_function": {"_target_": "medunet.training.GatheredLoss", "loss": "@loss"},
+        "validate#dataset#cases": {"_target_": "medunet.training.share_cases", "cases": "$@session.validation"},
+        "initialize": ["$@device", *single["initialize"]],
+        "finalize": [*single["finalize"], {"_target_": "ignite.distributed.finalize"}],
     }
 
 
@@ -335,11 +338,12 @@ def _make_train_group(plan: Plan) -> Config:
     }
 
 
-def _make_train_handlers(plan: Plan) -> list[Config]:
-    """The order counts: validate, note it, step the learning rate, then save; "checkpoint" names the sixth."""
+def _make_train_handlers(plan: Plan) -> list[Config | str]:
+    """The order counts: average the weights, validate them, note it, step the learning rate, then save."""
     return [
         {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
         {"_target_": "medunet.training.NanStop", "dataset": "@train#dataset"},
+        "@average",
         {
             "_target_": "ValidationHandler",
             "validator": "@validate#evaluator",
@@ -353,13 +357,7 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
             "validator": "@validate#evaluator",
         },
         {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
-        {
-            "_target_": "medunet.training.RunCheckpoint",
-            "folder": "$@session.folder",
-            "network": "@network",
-            "optimizer": "@optimizer",
-            "lr_scheduler": "@lr_scheduler",
-        },
+        "@checkpoint",
         {
             "_target_": "medunet.training.EarlyStop",
             "session": "@session",
@@ -384,7 +382,7 @@ def _make_validate_group(plan: Plan) -> Config:
             "_target_": "SupervisedEvaluator",
             "device": "@device",
             "val_data_loader": "@validate#dataloader",
-            "network": "@network",
+            "network": "$@average.network",
             "inferer": "@validate#inferer",
             "postprocessing": "@validate#postprocessing",
             "key_val_metric": "@validate#key_metric",

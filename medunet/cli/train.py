@@ -7,7 +7,7 @@ import typer
 
 from medunet import api
 from medunet.cli.arguments import BundleArgument, FoldOption, parse_fold, parse_minutes
-from medunet.cli.screen import screen
+from medunet.cli.screen import is_first_rank, screen
 
 
 def train(
@@ -46,6 +46,8 @@ def train(
                     bundle, fold=number, budget_minutes=minutes, restart=restart, source=source, patience=patience
                 )
             )
+    if not is_first_rank():
+        return
     if number is None:
         print(result.table)
     print(f"wrote {wrote}; next: medunet evaluate {bundle}, or medunet predict {bundle} SCAN -o OUT")

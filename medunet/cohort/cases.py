@@ -166,6 +166,15 @@ def write_cohort(path: Path, cohort: Cohort) -> None:
     Raises:
         InputError: the path of a case is no text, so that it couldn't be read again.
     """
+    write_record(path, make_absolute(cohort))
+
+
+def make_absolute(cohort: Cohort) -> Cohort:
+    """The cohort with absolute paths.
+
+    Raises:
+        InputError: the path of a case is no text, so that no record can hold it.
+    """
     cases = []
     for case in cohort.cases:
         channels = {
@@ -174,7 +183,7 @@ def write_cohort(path: Path, cohort: Cohort) -> None:
         }
         label = case.label and case.label.model_copy(update={"path": _make_absolute(case.label.path)})
         cases.append(case.model_copy(update={"channels": channels, "label": label}))
-    write_record(path, cohort.model_copy(update={"cases": tuple(cases)}))
+    return cohort.model_copy(update={"cases": tuple(cases)})
 
 
 def _make_absolute(path: str) -> str:

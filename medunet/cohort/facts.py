@@ -72,6 +72,7 @@ class LabelFacts:
         specks: pieces of at most 3 voxels beside a far larger one.
         holes: enclosed places without any label.
         hole_voxels: voxels of them.
+        pieces: connected components, of voxels that share a corner.
     """
 
     voxels: int
@@ -81,6 +82,7 @@ class LabelFacts:
     specks: int
     holes: int
     hole_voxels: int
+    pieces: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ def _measure_label(voxels: npt.NDArray[np.generic], value: int, box: tuple[slice
         specks=int((sizes <= SPECK).sum()) if sizes.max() >= BODY else 0,
         holes=len(holes),
         hole_voxels=sum(holes),
+        pieces=len(sizes),
     )
 
 

@@ -49,11 +49,15 @@ def write_pages(folder: Path, metadata: Mapping[str, Any], scores: Scores, pictu
         pictures: of cases; the overview shows the first eight.
     """
     name, subjects = metadata["name"], "patients" if scores.unit == "mm" else "pictures"
-    facts = {key: str(value) for key, value in metadata["training"].items()}
+    facts = {key: _write_fact(value) for key, value in metadata["training"].items()}
     facts["weights"] = metadata["weights_sha256"]
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
     sheet = draw_overview([picture.image for picture in pictures[:8]], f"{name}: {subjects} it has never seen")
     sheet.save(folder / "overview.png")
+
+
+def _write_fact(value: Any) -> str:
+    return ", ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, Mapping) else str(value)
 
 
 def make_page(title: str, scores: Scores, pictures: Sequence[CasePicture], facts: Mapping[str, str]) -> str:

@@ -126,7 +126,8 @@ def write_outputs(outputs: Outputs, mask: Mask, predictor: Predictor, started: f
         if "seg" in parts:
             _write_seg(mask, parts["seg"], outputs, predictor)
         if outputs.files:
-            record = record_run("predict", predictor.weights, started, mask.notes)
+            foreseen = predictor.bundle.plan.peak_gib.get("predict")
+            record = record_run("predict", predictor.weights, started, mask.notes, foreseen)
             write_record(stack.enter_context(whole_file(outputs.record)), record)
     return files
 

@@ -9,6 +9,7 @@ from ignite.engine import Engine, Events
 from scipy import ndimage
 
 from medunet.training.history import read_history
+from medunet.training.ranks import is_first
 from medunet.training.session import TrainingSession
 
 TRUTH, PREDICTION = (0, 255, 0), (255, 0, 0)
@@ -51,7 +52,8 @@ class TensorBoard:
         engine.add_event_handler(Events.COMPLETED, self._close)
 
     def _open(self, engine: Engine) -> None:
-        self._writer = open_writer(str(self._session.folder / "tensorboard"), engine.state.iteration + 1)
+        if is_first():
+            self._writer = open_writer(str(self._session.folder / "tensorboard"), engine.state.iteration + 1)
 
     def _forget(self, _: Engine) -> None:
         self._overlay = None

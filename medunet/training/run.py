@@ -1,11 +1,12 @@
-"""Run a bundle's train.json: the same wiring and loop as `python -m monai.bundle run`."""
+"""Run a bundle's train.json: the same wiring and loop as `python -m monai.bundle run`, on one process or many."""
 
 from pathlib import Path
 
 from monai.bundle import ConfigWorkflow
 
 from medunet.bundle import open_bundle
-from medunet.errors import OutputExistsError, raise_ours
+from medunet.errors import BundleError, OutputExistsError, raise_ours
+from medunet.training.ranks import is_launched, join_ranks, on_first
 from medunet.training.result import FINISHED
 from medunet.training.session import default_workers, lock_run
 from medunet.training.transfer import prepare_start
@@ -20,7 +21,7 @@ def train_bundle(
     source: Path | None = None,
     patience: int = 0,
 ) -> Path:
-    """Train a bundle, or go on with a run that was interrupted.
+    """Train a bundle, or go on with a run that was interrupted; on all processes where torchrun started them.
 
     Args:
         folder: the bundle.
@@ -39,20 +40,18 @@ def train_bundle(
     """
     bundle = open_bundle(folder)
     run = bundle.work / f"fold{fold}"
-    if restart and run.exists():
-        with lock_run(run):
-            run.rename(_free_name(run))
-    if (run / FINISHED).exists():
-        raise OutputExistsError(run, f"fold {fold} is trained already", "add --restart to train it anew")
+    configs = _choose_configs(folder)
+    if is_launched():
+        join_ranks()
+    on_first(lambda: _make_way(run, restart))
     if source is not None:
-        prepare_start(bundle, fold, open_bundle(source))
+        on_first(lambda: prepare_start(bundle, fold, open_bundle(source)))
     overrides = {"fold": fold, "workers": default_workers(), "bundle_root": str(folder), "patience": patience}
     if budget_minutes is not None:
         overrides["budget"] = budget_minutes
-    configs = folder / "configs"
     workflow = ConfigWorkflow(
-        config_file=str(configs / "train.json"),
-        meta_file=str(configs / "metadata.json"),
+        config_file=configs,
+        meta_file=str(folder / "configs" / "metadata.json"),
         logging_file=False,
         workflow_type="train",
         **overrides,
@@ -64,6 +63,24 @@ def train_bundle(
     except Exception as error:
         raise_ours(error)
     return folder / "models" / "model.pt"
+
+
+def _choose_configs(folder: Path) -> list[str]:
+    names = ["train.json", "multi_gpu_train.json"] if is_launched() else ["train.json"]
+    for path in (paths := [folder / "configs" / name for name in names]):
+        if not path.is_file():
+            raise BundleError(path, "it is missing", "restore it, or make the bundle again with medunet init")
+    return [str(path) for path in paths]
+
+
+def _make_way(run: Path, restart: bool) -> None:
+    """Put an older run aside if that is asked for; refuse one that is finished."""
+    if restart and run.exists():
+        with lock_run(run):
+            run.rename(_free_name(run))
+    if (run / FINISHED).exists():
+        fold = run.name.removeprefix("fold")
+        raise OutputExistsError(run, f"fold {fold} is trained already", "add --restart to train it anew")
 
 
 def _free_name(run: Path) -> Path:

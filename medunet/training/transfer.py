@@ -12,6 +12,7 @@ from medunet.cohort import split_cases
 from medunet.errors import InputError
 from medunet.networks import build_network
 from medunet.records import Record, hash_file, read_record, write_record
+from medunet.training.ranks import on_first
 
 LOGGER = logging.getLogger(__name__)
 WEIGHTS, RECORD = "start.pt", "start.json"
@@ -160,10 +161,10 @@ def load_start(run: Path, network: nn.Module) -> None:
     Raises:
         BundleError: `start.pt` isn't the file that `start.json` names.
     """
-    start = read_start(run)
+    start = on_first(lambda: read_start(run))
     if start is None:
         return
-    _, state = read_weights(run / WEIGHTS, start.weights_sha256)
+    _, state = on_first(lambda: read_weights(run / WEIGHTS, start.weights_sha256))
     network.load_state_dict(state, strict=False)
     total = start.copied + len(start.left)
     LOGGER.info(

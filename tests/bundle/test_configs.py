@@ -3,7 +3,7 @@ import json
 import pytest
 from plans import make_test_plan
 
-from medunet.bundle import make_evaluate_config, make_inference_config, make_train_config
+from medunet.bundle import make_evaluate_config, make_inference_config, make_multi_gpu_config, make_train_config
 from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, find_root, make_inferer
 
 
@@ -54,6 +54,27 @@ def test_the_root_is_found_from_the_command_line(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(sys, "argv", ["run", *arguments])
         found = eval(expression, {"os": os, "sys": sys})  # noqa: S307 (what MONAI does with it)
         assert found == os.path.abspath("a/b")
+
+
+def test_the_configuration_of_several_processes_changes_only_what_train_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+    import sys
+
+    train, several = make_train_config(make_test_plan()), make_multi_gpu_config(make_test_plan())
+    for key in several:
+        *parents, last = key.split("#")
+        place = train
+        for parent in parents:
+            place = place[parent]
+        assert last in place or key in ("train#sampler", "train#dataloader#sampler")
+    assert [step for step in several["initialize"] if step in train["initialize"]] == train["initialize"]
+    assert [step for step in several["finalize"] if step in train["finalize"]] == train["finalize"]
+    expression = several["bundle_root"].removeprefix("$")
+    for quote in ("'", '"'):
+        files = f"[{quote}a/b/configs/train.json{quote}, {quote}a/b/configs/multi_gpu_train.json{quote}]"
+        for arguments in (["--config_file", files], [f"--config_file={files}"]):
+            monkeypatch.setattr(sys, "argv", ["run", *arguments])
+            assert eval(expression, {"os": os, "sys": sys}) == os.path.abspath("a/b")  # noqa: S307
 
 
 def test_pictures_are_png_of_two_axes_to_monai_and_numbered_objects_are_joined() -> None:

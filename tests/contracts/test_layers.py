@@ -18,6 +18,7 @@ LAYERS = {
     "inference": 6,
     "evaluation": 6,
     "training": 6,
+    "planner": 6,
     "cross_validation": 7,
     "api": 8,
     "deploy": 9,
