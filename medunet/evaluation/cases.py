@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from medunet.bundle import Bundle
 from medunet.cohort import Case, Cohort, read_channel, read_label
+from medunet.evaluation.choice import Choice
 from medunet.evaluation.floors import (
     EllipsoidFit,
     EllipsoidFloor,
@@ -57,7 +58,7 @@ class Floors(Record):
     """All floors of a fold; a bundle keeps them, since they can't be fitted again where its cohort isn't."""
 
     version: Literal[1] = 1
-    fold: int
+    fold: int | Literal["all"]
     """On whose training cases they were fitted."""
     methods: dict[str, Floor]
     """By name of the method: "ellipsoid", and "threshold", or "threshold <channel>" where there are several."""
@@ -101,25 +102,25 @@ def _lies_within(shape: Shape, matrix: Affine, own: Shape) -> Voxels:
     return inside
 
 
-def find_floors(bundle: Bundle, own: Cohort | None, training: Sequence[Case]) -> Floors:
+def find_floors(bundle: Bundle, choice: Choice) -> Floors:
     """Floors that a bundle keeps, or fitted now and kept from now on.
 
     Args:
         bundle: a trained one.
-        own: its cohort, read if it isn't given.
-        training: the cases that it was trained on.
+        choice: of the cases that are scored, and of those that floors are fitted on.
     """
-    path = bundle.folder / "docs" / "floors.json"
-    fold = bundle.metadata["training"]["fold"]
+    fold = choice.fold
+    own = fold == bundle.metadata["training"]["fold"]
+    path = bundle.folder / "docs" / ("floors.json" if own else f"floors_fold{fold}.json")
     if path.is_file() and (kept := read_record(path, Floors)).fold == fold:
         return kept
-    floors = fit_floors(own or bundle.cohort(), training, fold)
+    floors = fit_floors(choice.own or bundle.cohort(), choice.training, fold)
     write_record(path, floors)
     return floors
 
 
-def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int) -> Floors:
-    """Fit the ellipsoid, and a threshold on each channel, on the training cases of a fold."""
+def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int | Literal["all"]) -> Floors:
+    """Fit the ellipsoid, and a threshold on each channel, on the training cases of a fold, or on those of all."""
     labels = cohort.labels.labels
     several = len(cohort.channels) > 1
     ellipsoids = {label.name: EllipsoidFit() for label in labels}

@@ -209,6 +209,13 @@ def _score_label(
     )
 
 
+def join_scores(parts: Sequence[Scores]) -> Scores:
+    """Scores of the same methods on different cases, such as those of several folds."""
+    first = parts[0]
+    methods = {name: tuple(score for part in parts for score in part.methods[name]) for name in first.methods}
+    return first.model_copy(update={"methods": methods})
+
+
 def summarize(scores: Scores) -> list[SummaryRow]:
     """One row for each label and method: means over the cases that hold the label, totals over all cases."""
     return [

@@ -1,6 +1,21 @@
 """The summary of scores as lines of text, for a terminal."""
 
+from collections.abc import Sequence
+
+from medunet.cohort import Case
 from medunet.evaluation.scores import Scores, summarize
+from medunet.evaluation.spread import summarize_folds, write_spread
+
+
+def describe_scores(scores: Scores, folds: Sequence[Sequence[Case]]) -> str:
+    """The summary, and below it the spread over patients where there are several folds.
+
+    Args:
+        scores: of the cases of all folds.
+        folds: held-out cases of each.
+    """
+    table = write_table(scores)
+    return table if len(folds) < 2 else f"{table}\n\n{write_spread(summarize_folds(scores, folds))}"
 
 
 def write_table(scores: Scores) -> str:

@@ -127,7 +127,7 @@ def write_outputs(outputs: Outputs, mask: Mask, predictor: Predictor, started: f
             _write_seg(mask, parts["seg"], outputs, predictor)
         if outputs.files:
             foreseen = predictor.bundle.plan.peak_gib.get("predict")
-            record = record_run("predict", {"model.pt": predictor.weights_sha256}, started, mask.notes, foreseen)
+            record = record_run("predict", predictor.weights, started, mask.notes, foreseen)
             write_record(stack.enter_context(whole_file(outputs.record)), record)
     return files
 

@@ -1,6 +1,7 @@
 """From a plan to a 2D or 3D U-Net of MONAI's parts, and what it costs."""
 
 from medunet.networks.cost import describe_speed, measure_step
+from medunet.networks.ensemble import MeanNetwork
 from medunet.networks.layout import is_channels_last, lay_out
 from medunet.networks.optimizer import Muon
 from medunet.networks.precision import AutocastInferer, choose_device, choose_precision, find_vram, measure_peak_vram
@@ -9,6 +10,7 @@ from medunet.networks.unet import DeepSupervision, build_network, make_network
 __all__ = [
     "AutocastInferer",
     "DeepSupervision",
+    "MeanNetwork",
     "Muon",
     "build_network",
     "choose_device",

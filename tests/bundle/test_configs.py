@@ -10,7 +10,7 @@ from medunet.bundle import (
     make_multi_gpu_config,
     make_train_config,
 )
-from medunet.bundle.configs import INFERENCE_KEYS, find_root, make_inferer
+from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, find_root, make_inferer
 from medunet.planning import ObjectsPlan
 
 
@@ -31,7 +31,20 @@ def test_training_infers_with_the_same_network_and_window() -> None:
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_the_keys_that_are_checked_are_those_that_are_written(dims: int) -> None:
-    assert tuple(make_inference_config(make_test_plan(dims=dims))) == INFERENCE_KEYS
+    plan = make_test_plan(dims=dims)
+    assert tuple(make_inference_config(plan)) == INFERENCE_KEYS
+    assert tuple(make_inference_config(plan, ("a.pt", "b.pt"))) == ENSEMBLE_KEYS
+
+
+def test_an_ensemble_has_a_network_a_file_and_averages_before_all_else() -> None:
+    files = ("a.pt", "b.pt")
+    for make in (make_inference_config, make_evaluate_config):
+        config = make(make_test_plan(), files)
+        assert len(config["networks"]) == len(config["network_defs"]) == 2
+        assert [handler["load_dict"]["model"] for handler in config["handlers"][:2]] == ["@networks#0", "@networks#1"]
+        assert "/models/b.pt" in config["handlers"][1]["load_path"]
+        assert config["postprocessing"]["transforms"][0]["_target_"] == "MeanEnsembled"
+        assert "medunet" not in json.dumps(config)
 
 
 def test_slices_are_inferred_slice_by_slice() -> None:
