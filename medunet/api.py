@@ -4,13 +4,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from medunet.bundle import Bundle
-    from medunet.cohort import Case, Cohort
+    from medunet.cohort import Cohort
+    from medunet.cross_validation import TrainedFolds
     from medunet.evaluation import Scores
     from medunet.inference import Box, Outputs, Predictor, Scan
     from medunet.labels import Mask
@@ -28,6 +27,7 @@ __all__ = [
     "predict",
     "read_volume",
     "train",
+    "train_folds",
 ]
 
 PathLike = str | os.PathLike[str]
@@ -190,7 +190,15 @@ def plan(
     return plan_path(Path(path), wishes, channels, objects, write)
 
 
-def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = None, restart: bool = False) -> Path:
+def train(
+    bundle: PathLike,
+    *,
+    fold: int = 0,
+    budget_minutes: float | None = None,
+    restart: bool = False,
+    source: PathLike | None = None,
+    patience: int = 0,
+) -> Path:
     """Train a bundle, or go on with a run that was interrupted.
 
     Args:
@@ -198,6 +206,8 @@ def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = Non
         fold: whose patients are held out.
         budget_minutes: None takes the plan's.
         restart: keep an older run of this fold under another name and begin anew.
+        source: bundle from whose weights the run starts, as far as they fit.
+        patience: end the run after so many validations without a gain; 0 never does.
 
     Returns:
         The file of weights.
@@ -209,7 +219,41 @@ def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = Non
     from medunet.training import train_bundle
 
     warn_if_stale(Path(bundle))
-    return train_bundle(Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart)
+    begin = Path(source) if source is not None else None
+    return train_bundle(
+        Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience
+    )
+
+
+def train_folds(
+    bundle: PathLike,
+    *,
+    budget_minutes: float | None = None,
+    restart: bool = False,
+    source: PathLike | None = None,
+    patience: int = 0,
+) -> "TrainedFolds":
+    """Train every fold of a bundle, score each patient by the network that never saw it, and make an ensemble.
+
+    Args:
+        bundle: from `init`.
+        budget_minutes: for each fold; None takes the plan's.
+        restart: keep older runs under other names and begin all anew.
+        source: bundle from whose weights each fold starts, as far as they fit.
+        patience: end each fold after so many validations without a gain; 0 never does.
+
+    Returns:
+        Files of weights, and the cross-validated scores.
+
+    Raises:
+        MedunetError: whatever stopped it.
+    """
+    from medunet.cross_validation import train_folds as train_all
+    from medunet.planner import warn_if_stale
+
+    warn_if_stale(Path(bundle))
+    begin = Path(source) if source is not None else None
+    return train_all(Path(bundle), budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +359,8 @@ def evaluate(
 ) -> Evaluation:
     """Score a bundle on patients that it wasn't trained on, beside floors that don't learn.
 
+    An ensemble of folds is scored on all held-out patients, each by the network that never saw it.
+
     Args:
         bundle: a trained bundle with its training cohort, on which the floors are fitted.
         cohort: other patients to score instead of the held-out ones of the trained fold.
@@ -326,73 +372,21 @@ def evaluate(
         InputError: a patient was in training.
     """
     from medunet.bundle import open_bundle
+    from medunet.cross_validation import score_choices
     from medunet.errors import BundleError
-    from medunet.evaluation import find_floors, score_cases, write_pages, write_table
-    from medunet.inference import open_predictor
+    from medunet.evaluation import choose_cases, describe_scores, write_pages
     from medunet.records import check_free, whole_folder, write_record
 
     opened = open_bundle(Path(bundle))
     if opened.metadata.get("training") is None:
         raise BundleError(bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}")
-    own, training, scored, cases = _choose_cases(opened, cohort)
+    given = Path(predictions) if predictions is not None else None
+    choices = choose_cases(opened, Path(cohort) if cohort is not None else None)
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
-    floors = find_floors(opened, own, training)
-    find_mask = (
-        partial(_find_prediction, Path(predictions)) if predictions else partial(_predict_case, open_predictor(opened))
-    )
     with whole_folder(target) as part:
-        scores, pictures = score_cases(scored, cases, floors, find_mask)
+        scores, pictures = score_choices(opened, choices, given)
         write_record(part / "scores.json", scores)
         write_pages(part, opened.metadata, scores, pictures)
-    return Evaluation(scores, write_table(scores), target / "report.html", target / "overview.png")
-
-
-def _choose_cases(
-    bundle: "Bundle", path: PathLike | None
-) -> tuple["Cohort | None", list["Case"], "Cohort", Sequence["Case"]]:
-    """The cohort of training if it came along, its training cases; the cohort that is scored, and its cases."""
-    from medunet.training import split_cases
-
-    fold = bundle.metadata["training"]["fold"]
-    if path is None:
-        own = bundle.cohort()
-        training, held_out = split_cases(own, fold)
-        return own, training, own, held_out
-    known = bundle.cohort() if bundle.has_cohort else None
-    training = split_cases(known, fold)[0] if known else []
-    others = _open_others(Path(path), bundle.plan, training)
-    return known, training, others, others.cases
-
-
-def _open_others(path: Path, plan: "Plan", training: Sequence["Case"]) -> "Cohort":
-    """A cohort that the bundle wasn't trained on, with the same labels."""
-    from medunet.cohort import check_labelled, find_cohort
-    from medunet.errors import InputError
-
-    others = check_labelled(find_cohort(path, channels=plan.channels, objects=plan.labels.objects), str(path))
-    if [region.name for region in others.labels.structures] != [region.name for region in plan.labels.structures]:
-        raise InputError(path, f"its labels are {others.labels.describe()}", "name them alike", plan.labels.describe())
-    known = {case.patient for case in training}
-    for case in others.cases:
-        if case.patient in known:
-            raise InputError(path, f"patient {case.patient} was in training", "score patients that were not")
-    return others
-
-
-def _find_prediction(predictions: Path, case: "Case", truth: "Mask") -> "Mask":
-    from medunet.errors import MissingInputError
-    from medunet.inference import name_mask
-    from medunet.reading import read_mask
-
-    path = predictions / name_mask(case.id, truth.grid.unit)
-    if not path.is_file():
-        raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
-    return read_mask(path, truth.grid, truth.table)
-
-
-def _predict_case(predictor: "Predictor", case: "Case", _: "Mask") -> "Mask":
-    from medunet.inference import Scan, predict_scan
-    from medunet.preparation import locate_images
-
-    return predict_scan(predictor, Scan(case.id, *locate_images(case, predictor.bundle.plan.channels)))
+    table = describe_scores(scores, [choice.cases for choice in choices])
+    return Evaluation(scores, table, target / "report.html", target / "overview.png")

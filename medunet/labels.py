@@ -1,6 +1,6 @@
 """What the numbers of a mask mean: the label table, and the mask itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -126,26 +126,21 @@ class LabelTable(Record):
         """Every voxel counts, and is background or of one label."""
         return self.ignore is None and not self.regions
 
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """What each output of a network stands for: the regions, or background and the labels."""
-        return tuple(region.name for region in self.regions) or ("background", *self.names)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
     """Labelled voxels on a grid.
 
     Attributes:
-        kind: "classes": one label value a voxel, 0 is background; regions that overlap are unions of these values.
-            (Instances are a further kind of the architecture, made where they are needed.)
+        kind: "classes": one label value a voxel, 0 is background, regions that overlap are unions of these values;
+            "instances": one number an object of the only label, in no order.
         voxels: (I, J, K) unsigned integers.
         grid: where the voxels lie.
         table: what the values mean.
         notes: what was repaired, computed or odd in what it was made of, in words.
     """
 
-    kind: Literal["classes"]
+    kind: Literal["classes", "instances"]
     voxels: npt.NDArray[np.unsignedinteger]
     grid: Grid
     table: LabelTable
@@ -153,10 +148,10 @@ class Mask:
 
     def volumes_ml(self) -> dict[str, float]:
         """Volume of each label or region in millilitres (in voxels where the grid has no physical size)."""
-        counts = np.bincount(self.voxels.ravel(), minlength=len(self.table.labels) + 1)
-        factor = self.grid.voxel_volume / 1000 if self.grid.unit == "mm" else 1.0
+        voxels = self.join_objects().voxels
+        counts = np.bincount(voxels.ravel(), minlength=len(self.table.labels) + 1)
         return {
-            region.name: float(sum(counts[value] for value in region.values)) * factor
+            region.name: float(sum(counts[value] for value in region.values)) * self.voxel_volume
             for region in self.table.structures
         }
 
@@ -172,17 +167,42 @@ class Mask:
         known: npt.NDArray[np.bool_] = self.voxels != self.table.ignore
         return None if known.all() else known
 
+    @property
+    def voxel_volume(self) -> float:
+        """Of one voxel in millilitres, 1 where the grid has no physical size."""
+        return self.grid.voxel_volume / 1000 if self.grid.unit == "mm" else 1.0
 
-def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subject: str) -> npt.NDArray[np.uint16]:
+    def join_objects(self) -> "Mask":
+        """The same as classes: what its numbers tell apart becomes one label; classes stay as they are."""
+        if self.kind == "classes":
+            return self
+        joined = (self.voxels > 0).astype(np.uint8)
+        return replace(self, kind="classes", voxels=joined, table=self.table.model_copy(update={"objects": False}))
+
+    def pack_voxels(self) -> npt.NDArray[np.unsignedinteger]:
+        """The voxels as a file holds them: 8 bits where all label values fit, 16 for objects, 32 if these are many."""
+        if self.kind == "classes":
+            return self.voxels.astype(np.uint8 if len(self.table.labels) < 256 else np.uint16)
+        return self.voxels.astype(np.uint16 if self.voxels.max(initial=0) < 2**16 else np.uint32)
+
+    def find_sizes(self) -> npt.NDArray[np.int64]:
+        """Voxels of each object of a mask of instances, (N,)."""
+        counts = np.unique(self.voxels, return_counts=True)
+        return np.asarray(counts[1][counts[0] > 0], dtype=np.int64)
+
+
+def check_label_values(
+    voxels: npt.NDArray[np.generic], table: LabelTable, subject: str
+) -> npt.NDArray[np.unsignedinteger]:
     """Turn stored label values into integers, after checking that the table knows them all.
 
     Args:
         voxels: (I, J, K) of any numeric type.
-        table: the labels that may occur; objects of its only label are joined.
+        table: the labels that may occur; where it says so, values number the objects of its only label.
         subject: the file, for the message.
 
     Returns:
-        (I, J, K) uint16.
+        (I, J, K) uint16, or uint32 where numbers of objects need it.
 
     Raises:
         LabelError: a value is not an integer (within 1e-3) or not in the table.
@@ -195,8 +215,11 @@ def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subje
             f"it holds values that are no integers, such as {values[values != rounded][0]:g}",
             "store it as a label map",
         )
-    if table.objects and rounded[0] >= 0:
-        return np.asarray(np.rint(voxels) != 0, dtype=np.uint16)
+    if table.objects and rounded[0] >= 0 and rounded[-1] < 2**32:
+        numbers: npt.NDArray[np.unsignedinteger] = np.rint(voxels).astype(
+            np.uint16 if rounded[-1] < 2**16 else np.uint32
+        )
+        return numbers
     known = {0: "", **{label.value: label.name for label in table.labels}}
     if table.ignore is not None:
         known[table.ignore] = "to ignore"

@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
+
+from medunet.bundle import write_bundle
+from medunet.cohort import Case, Channel, Cohort, LabelSource
 from medunet.labels import LabelTable
-from medunet.planning import NetworkPlan, Normalization, Plan
+from medunet.planning import Fingerprint, NetworkPlan, Normalization, Plan
 from medunet.records import write_json
 
 
@@ -33,8 +38,36 @@ def make_test_plan(dims: int = 3, channels: tuple[str, ...] = ("ct",)) -> Plan:
     )
 
 
-def pin_schedule(bundle: Path, epochs: int, steps_per_epoch: int) -> None:
-    """Fix what a run of fold 0 does, whatever the speed of the machine."""
+def pin_schedule(bundle: Path, epochs: int, steps_per_epoch: int, fold: int = 0) -> None:
+    """Fix what a run of a fold does, whatever the speed of the machine."""
     steps = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "validation_interval": epochs}
     rates = {"seconds_per_step": 1.0, "loader_patches_per_second": 1.0, "network_patches_per_second": 1.0}
-    write_json(bundle / "work" / "fold0" / "schedule.json", {**steps, **rates, "budget_seconds": 6000.0})
+    write_json(bundle / "work" / f"fold{fold}" / "schedule.json", {**steps, **rates, "budget_seconds": 6000.0})
+
+
+def make_tiny_bundle(folder: Path, patients: str) -> Path:
+    """An untrained bundle of the test plan and a patient a letter, with shining boxes; two folds of patients."""
+    plan, random = make_test_plan(), np.random.default_rng(len(patients))
+    images = folder.with_name(f"{folder.name}.scans")
+    images.mkdir(parents=True)
+    cases = []
+    for name in patients:
+        label = np.zeros((32, 32, 16), np.uint8)
+        i, j = random.integers(4, 20, 2)
+        label[i : i + 8, j : j + 8, 5:11] = 1
+        voxels = (random.normal(0, 40, label.shape) + 220 * label).astype(np.int16)
+        paths = {}
+        for kind, array in (("ct", voxels), ("label", label)):
+            paths[kind] = str(images / f"{name}_{kind}.nii.gz")
+            nib.save(nib.Nifti1Image(array, np.diag([3.0, 3.0, 5.0, 1.0])), paths[kind])
+        source = LabelSource(path=paths["label"])
+        cases.append(Case(id=name, patient=name, channels={"ct": Channel(path=paths["ct"])}, label=source))
+    half = len(patients) // 2
+    cohort = Cohort(
+        channels=plan.channels,
+        modalities=plan.modalities,
+        labels=plan.labels,
+        cases=tuple(cases),
+        folds=(tuple(patients[:half]), tuple(patients[half:])),
+    )
+    return write_bundle(folder, plan, Fingerprint(cases=(), channels={}), cohort).folder

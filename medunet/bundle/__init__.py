@@ -8,12 +8,22 @@ from medunet.bundle.configs import (
 )
 from medunet.bundle.folder import Bundle, find_stale, find_training, open_bundle, rewrite_bundle, write_bundle
 from medunet.bundle.metadata import make_metadata
-from medunet.bundle.weights import load_weights, publish_weights
+from medunet.bundle.weights import (
+    find_weights,
+    join_hashes,
+    load_weights,
+    publish_folds,
+    publish_weights,
+    read_weights,
+    write_weights,
+)
 
 __all__ = [
     "Bundle",
     "find_stale",
     "find_training",
+    "find_weights",
+    "join_hashes",
     "load_weights",
     "make_evaluate_config",
     "make_inference_config",
@@ -21,7 +31,10 @@ __all__ = [
     "make_multi_gpu_config",
     "make_train_config",
     "open_bundle",
+    "publish_folds",
     "publish_weights",
+    "read_weights",
     "rewrite_bundle",
     "write_bundle",
+    "write_weights",
 ]

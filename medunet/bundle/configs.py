@@ -5,7 +5,8 @@
 
 from typing import Any
 
-from medunet.bundle.targets import make_loss, make_metric, make_scoring
+from medunet.bundle.ensemble import Files, average_logits, load_files, make_networks
+from medunet.bundle.targets import make_loss, make_metric, make_one_hot, make_scoring
 from medunet.networks import make_network
 from medunet.planning import Plan
 from medunet.preparation import make_augmentation, make_decision, make_preprocessing, make_restoring
@@ -20,6 +21,10 @@ INFERENCE_KEYS = (
     *("initialize", "run"),
 )
 """Keys of `inference.json`; a bundle that has others, or lacks one, is refused."""
+ENSEMBLE_KEYS = tuple(
+    name for key in INFERENCE_KEYS for name in (("network_defs", "networks") if key == "network" else (key,))
+)
+"""The same where the networks of several folds are averaged."""
 
 
 def find_root(name: str) -> str:
@@ -56,7 +61,7 @@ def _find_ending(plan: Plan) -> str:
     return ".png" if plan.unit == "px" else ".nii.gz"
 
 
-def _make_common(plan: Plan, name: str) -> Config:
+def _make_common(plan: Plan, name: str, files: Files) -> Config:
     return {
         "imports": ["$import glob", "$import os", "$import sys", "$import torch"],
         "bundle_root": find_root(name),
@@ -64,7 +69,7 @@ def _make_common(plan: Plan, name: str) -> Config:
         "dataset_dir": "$@bundle_root + '/dataset'",
         "device": DEVICE,
         "network_def": make_network(plan),
-        "network": "$@network_def.to(@device)",
+        **make_networks(files),
         "inferer": _make_stock_inferer(plan),
     }
 
@@ -82,26 +87,19 @@ def _make_loader(dataset: str) -> Config:
     return {"_target_": "DataLoader", "dataset": dataset, "batch_size": 1, "shuffle": False, "num_workers": 0}
 
 
-LOAD_WEIGHTS: Config = {
-    "_target_": "CheckpointLoader",
-    "load_path": "$@bundle_root + '/models/model.pt'",
-    "load_dict": {"model": "@network"},
-    "map_location": "@device",
-    "strict": True,
-}
-
-
 JOIN_OBJECTS: Config = {"_target_": "AsDiscreted", "keys": ["label"], "threshold": 0.5}
+JOIN_CLASSES: Config = {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True, "threshold": 0.5}
 
 
-def make_inference_config(plan: Plan) -> Config:
+def make_inference_config(plan: Plan, files: Files = ()) -> Config:
     """`inference.json`: NIfTI files (or PNG) of `dataset_dir` to label maps in `output_dir`, on their own grids.
 
-    A single channel takes every `*.nii.gz`; several take `CASE_<channel>.nii.gz`.
+    A single channel takes every `*.nii.gz`; several take `CASE_<channel>.nii.gz`. The logits of several `files` of
+    weights are averaged; those of all are in memory at once.
     """
     ending = _find_ending(plan)
     return {
-        **_make_common(plan, "inference.json"),
+        **_make_common(plan, "inference.json", files),
         "datalist": _list_images(plan, "@dataset_dir"),
         "preprocessing": {"_target_": "Compose", "transforms": make_preprocessing(plan)},
         "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
@@ -109,6 +107,7 @@ def make_inference_config(plan: Plan) -> Config:
         "postprocessing": {
             "_target_": "Compose",
             "transforms": [
+                *average_logits(files),
                 *make_restoring(plan),
                 *make_decision(plan),
                 {
@@ -124,35 +123,37 @@ def make_inference_config(plan: Plan) -> Config:
                 },
             ],
         },
-        "handlers": [LOAD_WEIGHTS],
-        "evaluator": _make_evaluator(),
+        "handlers": load_files(files),
+        "evaluator": _make_evaluator(files),
         "initialize": [f"$@datalist or sys.exit('no image *{ending} in ' + @dataset_dir)"],
         "run": ["$@evaluator.run()"],
     }
 
 
-def _make_evaluator() -> Config:
+def _make_evaluator(files: Files) -> Config:
+    networks = {"networks": "@networks"} if files else {"network": "@network"}
     return {
-        "_target_": "SupervisedEvaluator",
+        "_target_": "EnsembleEvaluator" if files else "SupervisedEvaluator",
         "device": "@device",
         "val_data_loader": "@dataloader",
-        "network": "@network",
+        **networks,
         "inferer": "@inferer",
         "postprocessing": "@postprocessing",
         "val_handlers": "@handlers",
     }
 
 
-def make_evaluate_config(plan: Plan) -> Config:
+def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
     """`evaluate.json`: Dice of `dataset_dir`/images against `dataset_dir`/labels on the images' own grids.
 
-    A label map has the name of its image (of the case, without the channel, where there are several).
+    A label map has the name of its image (of the case, without the channel, where there are several). Of objects
+    the Dice is that of the foreground.
     """
     keys, ending = plan.image_keys(), _find_ending(plan)
     tail = f"'_{keys[0]}{ending}'" if len(keys) > 1 else f"'{ending}'"
     label = f"@dataset_dir + '/labels/' + os.path.basename(c['{keys[0]}']).replace({tail}, '{ending}')"
     return {
-        **_make_common(plan, "evaluate.json"),
+        **_make_common(plan, "evaluate.json", files),
         "images": _list_images(plan, "@dataset_dir + '/images'"),
         "datalist": f"$[dict(c, label={label}) for c in @images]",
         "preprocessing": {
@@ -167,11 +168,15 @@ def make_evaluate_config(plan: Plan) -> Config:
         "dataloader": _make_loader("@dataset"),
         "postprocessing": {
             "_target_": "Compose",
-            "transforms": [*make_restoring(plan), *make_scoring(plan)],
+            "transforms": [
+                *average_logits(files),
+                *make_restoring(plan),
+                *([JOIN_CLASSES, make_one_hot(2, False)] if plan.labels.objects else make_scoring(plan)),
+            ],
         },
         "key_metric": {"val_mean_dice": make_metric(plan)},
         "handlers": [
-            LOAD_WEIGHTS,
+            *load_files(files),
             {
                 "_target_": "MetricsSaver",
                 "save_dir": "@output_dir",
@@ -181,7 +186,7 @@ def make_evaluate_config(plan: Plan) -> Config:
                 "summary_ops": ["mean"],
             },
         ],
-        "evaluator": {**_make_evaluator(), "key_val_metric": "@key_metric"},
+        "evaluator": {**_make_evaluator(files), "key_val_metric": "@key_metric"},
         "initialize": [f"$@images or sys.exit('no image *{ending} in ' + @dataset_dir + '/images')"],
         "run": ["$@evaluator.run()"],
     }
@@ -196,12 +201,14 @@ def make_train_config(plan: Plan) -> Config:
         "fold": 0,
         "budget": plan.budget_minutes,
         "workers": 1,
+        "patience": 0,
         "device": DEVICE,
         "session": {
             "_target_": "medunet.training.open_session",
             "bundle_root": "@bundle_root",
             "fold": "@fold",
             "budget_minutes": "@budget",
+            "patience": "@patience",
         },
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
@@ -217,7 +224,7 @@ def make_train_config(plan: Plan) -> Config:
         },
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
-        "initialize": ["$torch.manual_seed(@session.plan.seed)"],
+        "initialize": ["$torch.manual_seed(@session.plan.seed)", "$@session.load_start(@network_def)"],
         "run": ["$@train#trainer.run()"],
         "finalize": ["$@session.finish(@checkpoint)"],
     }
@@ -266,8 +273,8 @@ def _make_optimization(plan: Plan) -> Config:
         "optimizer": {
             "_target_": "medunet.networks.Muon",
             "parameters": "$@network.parameters()",
-            "lr": plan.learning_rate,
-            "kernel_lr": KERNELS_FASTER * plan.learning_rate,
+            "lr": "$@session.learning_rate",
+            "kernel_lr": f"${KERNELS_FASTER} * @session.learning_rate",
         },
         "lr_scheduler": {
             "_target_": "torch.optim.lr_scheduler.PolynomialLR",
@@ -335,6 +342,13 @@ def _make_train_handlers(plan: Plan) -> list[Config | str]:
         },
         {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
         "@checkpoint",
+        {
+            "_target_": "medunet.training.EarlyStop",
+            "session": "@session",
+            "validator": "@validate#evaluator",
+            "checkpoint": "@checkpoint",
+        },
+        {"_target_": "medunet.training.TensorBoard", "session": "@session", "validator": "@validate#evaluator"},
         {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
         {"_target_": "medunet.training.Deadline", "session": "@session"},
     ]

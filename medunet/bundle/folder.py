@@ -1,27 +1,33 @@
 """The bundle's folder: write it from a plan, open and check it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from medunet.bundle.configs import (
+    ENSEMBLE_KEYS,
     INFERENCE_KEYS,
+    Config,
     make_evaluate_config,
     make_inference_config,
     make_multi_gpu_config,
     make_train_config,
 )
 from medunet.bundle.metadata import make_metadata
+from medunet.bundle.weights import FOLDS_KEY
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
 from medunet.planning import Fingerprint, Plan
 from medunet.records import read_json, read_record, suggest, whole_file, whole_folder, write_json, write_record
 
 LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
+OF_NETWORKS = {"inference.json": make_inference_config, "evaluate.json": make_evaluate_config}
+"""What is otherwise where the networks of several folds are averaged."""
 CONFIGS = {
-    "inference.json": make_inference_config,
-    "evaluate.json": make_evaluate_config,
+    **OF_NETWORKS,
     "train.json": make_train_config,
     "multi_gpu_train.json": make_multi_gpu_config,
 }
@@ -31,9 +37,13 @@ A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a m
 Predict: `medunet predict BUNDLE SCAN -o OUT`, or with MONAI alone
 `python -m monai.bundle run --config_file BUNDLE/configs/inference.json --dataset_dir FOLDER`.
 
-`work/` holds paths and patient ids of the training cohort: leave it out when you hand this bundle on.
+{objects}`work/` holds paths and patient ids of the training cohort: leave it out when you hand this bundle on.
 
 {details}
+"""
+OBJECTS = """`medunet predict` numbers the objects, 16 bits a pixel. MONAI alone writes what the network knows: 1 is the
+interior of an object, 2 its border with another one. `medunet.preparation.separate_objects` makes numbers of it.
+
 """
 
 
@@ -113,15 +123,19 @@ def rewrite_bundle(bundle: Bundle, plan: Plan) -> Bundle:
 
 def find_training(bundle: Bundle) -> Path | None:
     """A run or the weights of a bundle whose training has begun."""
-    traces = [*sorted(bundle.work.glob("fold*")), bundle.folder / "models" / "model.pt"]
-    return next((path for path in traces if path.exists()), None)
+    traces = [*sorted(bundle.work.glob("fold*")), *sorted((bundle.folder / "models").glob("*.pt"))]
+    return next(iter(traces), None)
 
 
 def find_stale(bundle: Bundle) -> list[str]:
     """Names of configurations that aren't what the plan makes, since it or they were edited."""
     # Through JSON, which knows no tuples.
+    files = tuple(bundle.metadata.get(FOLDS_KEY, ()))
+    makers: dict[str, Callable[[Plan], Config]] = {**CONFIGS}
+    if files:
+        makers |= {name: partial(make, files=files) for name, make in OF_NETWORKS.items()}
     made = {
-        bundle.folder / "configs" / name: json.loads(json.dumps(make(bundle.plan))) for name, make in CONFIGS.items()
+        bundle.folder / "configs" / name: json.loads(json.dumps(make(bundle.plan))) for name, make in makers.items()
     }
     return [path.name for path, config in made.items() if path.is_file() and read_json(path) != config]
 
@@ -150,6 +164,7 @@ def _make_card(name: str, plan: Plan) -> str:
         labels=", ".join(region.name for region in plan.labels.structures),
         modalities=", ".join(plan.modalities.values()),
         details=details,
+        objects=OBJECTS if plan.objects else "",
     )
 
 
@@ -166,10 +181,11 @@ def open_bundle(folder: Path) -> Bundle:
     plan = read_record(folder / "configs" / "plan.json", Plan)
     path = folder / "configs" / "inference.json"
     inference = read_json(path)
+    known = ENSEMBLE_KEYS if "networks" in inference else INFERENCE_KEYS
     for key in inference:
-        if key not in INFERENCE_KEYS:
-            raise BundleError(path, f"the key '{key}' is unknown", suggest(key, list(INFERENCE_KEYS)))
-    for key in INFERENCE_KEYS:
+        if key not in known:
+            raise BundleError(path, f"the key '{key}' is unknown", suggest(key, list(known)))
+    for key in known:
         if key not in inference:
             raise BundleError(path, f"the key '{key}' is missing", "restore the file, or make the bundle again")
     metadata = read_json(folder / "configs" / "metadata.json")

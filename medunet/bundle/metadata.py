@@ -53,7 +53,7 @@ def _describe_data(plan: Plan) -> dict[str, Any]:
     }
     return {
         "inputs": {"image": {**common, **image}},
-        "outputs": {"pred": {**common, "format": "segmentation", **_number(plan.labels.outputs)}},
+        "outputs": {"pred": {**common, "format": "segmentation", **_number(plan.name_classes())}},
     }
 
 

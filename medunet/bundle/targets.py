@@ -26,25 +26,28 @@ def make_loss(plan: Plan) -> Config:
 def make_scoring(plan: Plan) -> list[Config]:
     """Transforms from the logits `pred` and the label map `label` to the channels that `make_metric` takes.
 
-    Channels are background and labels. Where voxels are ignored or regions overlap they are background, the labels or
+    Channels are background and labels, or interior and border of objects. Where voxels are ignored or regions overlap
+    they are background, the labels or
     regions of both label maps, and last what is ignored.
     """
     table = plan.labels
     if table.is_plain:
-        classes = len(table.labels) + 1
-        return [
-            {
-                "_target_": "AsDiscreted",
-                "keys": ["pred", "label"],
-                "argmax": [True, False],
-                "to_onehot": [classes, classes],
-            }
-        ]
+        return [make_one_hot(len(plan.name_classes()))]
     channels = [[0], *(list(region.values) for region in table.structures)]
     if table.ignore is not None:
         channels.append([table.ignore])
     split = f"$lambda x: torch.cat([torch.isin(x, torch.tensor(values).to(x)) for values in {channels}])"
     return [*make_decision(plan), {"_target_": "Lambdad", "keys": ["pred", "label"], "func": split}]
+
+
+def make_one_hot(classes: int, argmax: bool = True) -> Config:
+    """Classes as channels: of the label map, and of the prediction's largest logit or of its classes."""
+    return {
+        "_target_": "AsDiscreted",
+        "keys": ["pred", "label"],
+        "argmax": [argmax, False],
+        "to_onehot": [classes, classes],
+    }
 
 
 def make_metric(plan: Plan) -> Config:

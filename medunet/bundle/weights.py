@@ -1,28 +1,129 @@
-"""Weights of a bundle: written once training ends, loaded strictly and only if their hash is right."""
+"""Weights of a bundle, of one fold or several: written once training ends, loaded strictly and only by their hash."""
 
+import hashlib
+import re
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from medunet.errors import BundleError
-from medunet.records import hash_file, read_json, whole_file, write_json
+from medunet.bundle.configs import make_evaluate_config, make_inference_config
+from medunet.errors import BundleError, InputError
+from medunet.planning import Plan
+from medunet.records import hash_file, read_json, read_record, whole_file, write_json
 
 HASH_KEY = "weights_sha256"
+FOLDS_KEY = "fold_weights"
+"""In metadata.json of an ensemble: SHA-256 by name of the file, a file a fold."""
+FOLD_NAME = re.compile(r"model_fold(\d+)\.pt")
 
 
-def publish_weights(folder: Path, state: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
-    """Write `models/model.pt` (CPU tensors only) and note its SHA-256 and `facts` in metadata.json."""
-    path = folder / "models" / "model.pt"
+def name_fold(fold: int) -> str:
+    """Name of a fold's weights in the `models` of an ensemble."""
+    return f"model_fold{fold}.pt"
+
+
+def write_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Write weights as CPU tensors, whole or not at all; an older file is replaced."""
     with whole_file(path) as part:
         torch.save({key: value.detach().cpu().contiguous() for key, value in state.items()}, part)
+
+
+def publish_weights(folder: Path, state: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> None:
+    """Write `models/model.pt` (CPU tensors only) and note its SHA-256 and `facts` in metadata.json.
+
+    A bundle that was an ensemble is one of a single network from then on.
+    """
+    path = folder / "models" / "model.pt"
+    write_weights(path, state)
     metadata_path = folder / "configs" / "metadata.json"
-    write_json(metadata_path, {**read_json(metadata_path), HASH_KEY: hash_file(path), **facts})
+    metadata = read_json(metadata_path)
+    # At every moment of this, metadata.json and the other configurations name files that are there.
+    if metadata.pop(FOLDS_KEY, None):
+        _write_configs(folder, ())
+    write_json(metadata_path, {**metadata, HASH_KEY: hash_file(path), **facts})
+    for left in (folder / "models").glob(name_fold(0).replace("0", "*")):
+        left.unlink()
 
 
-def load_weights(folder: Path, network: nn.Module, metadata: dict[str, Any]) -> str:
-    """Load `models/model.pt` into a network, every tensor.
+def publish_folds(folder: Path, files: Mapping[int, Path], facts: dict[str, Any]) -> None:
+    """Make a bundle an ensemble: copy the weights of its folds in, and average their networks from then on.
+
+    `inference.json` and `evaluate.json` are written anew; metadata.json lists each file with its SHA-256, and as the
+    hash of all that of the lines that sha256sum would write.
+
+    Args:
+        folder: the bundle.
+        files: of weights, by fold.
+        facts: for metadata.json.
+    """
+    hashes = {}
+    for fold, source in sorted(files.items()):
+        path = folder / "models" / name_fold(fold)
+        with whole_file(path) as part:
+            shutil.copyfile(source, part)
+        hashes[path.name] = hash_file(path)
+    metadata_path = folder / "configs" / "metadata.json"
+    joint = {HASH_KEY: join_hashes(hashes), FOLDS_KEY: hashes}
+    write_json(metadata_path, {**read_json(metadata_path), **joint, **facts})
+    _write_configs(folder, tuple(hashes))
+    (folder / "models" / "model.pt").unlink(missing_ok=True)
+
+
+def _write_configs(folder: Path, files: tuple[str, ...]) -> None:
+    plan = read_record(folder / "configs" / "plan.json", Plan)
+    write_json(folder / "configs" / "inference.json", make_inference_config(plan, files))
+    write_json(folder / "configs" / "evaluate.json", make_evaluate_config(plan, files))
+
+
+def join_hashes(hashes: Mapping[str, str]) -> str:
+    """One SHA-256 for several files: its own where there is one, else that of the lines of sha256sum."""
+    if len(hashes) == 1:
+        return next(iter(hashes.values()))
+    lines = "".join(f"{digest}  {name}\n" for name, digest in hashes.items())
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def find_weights(folder: Path, metadata: Mapping[str, Any], fold: int | None = None) -> dict[Path, str | None]:
+    """The files of a bundle's weights and the SHA-256 of each, None where metadata.json names none.
+
+    Args:
+        folder: the bundle.
+        metadata: its metadata.json.
+        fold: only of the network of this fold.
+
+    Raises:
+        BundleError: metadata.json lists other files than those of folds.
+        InputError: no network of this fold is there.
+    """
+    hashes = metadata.get(FOLDS_KEY)
+    if not hashes:
+        own = metadata.get("training", {}).get("fold")
+        if fold is not None and fold != own:
+            raise InputError("--fold", f"the bundle is of fold {own} alone, not of {fold}", "leave it out")
+        return {folder / "models" / "model.pt": metadata.get(HASH_KEY)}
+    found = {FOLD_NAME.fullmatch(name): digest for name, digest in hashes.items()}
+    # Names of files are a stranger's word: only those in the folder itself are taken.
+    by_fold = {int(match[1]): digest for match, digest in found.items() if match}
+    if len(by_fold) < len(hashes):
+        raise BundleError(folder, f"metadata.json: {FOLDS_KEY} lists other names than model_fold<K>.pt", "restore it")
+    if fold is not None and fold not in by_fold:
+        known = ", ".join(map(str, by_fold))
+        raise InputError("--fold", f"the bundle has no network of fold {fold}", f"choose one of {known}")
+    chosen = by_fold if fold is None else {fold: by_fold[fold]}
+    return {folder / "models" / name_fold(number): digest for number, digest in chosen.items()}
+
+
+def load_weights(path: Path, network: nn.Module, wanted: str | None) -> str:
+    """Load a file of weights into a network, every tensor.
+
+    Args:
+        path: `models/model.pt` of a bundle, or another one.
+        network: that takes them.
+        wanted: the SHA-256 that the file must have; None takes any.
 
     Returns:
         SHA-256 of the file.
@@ -30,18 +131,8 @@ def load_weights(folder: Path, network: nn.Module, metadata: dict[str, Any]) -> 
     Raises:
         BundleError: there are no weights, the file isn't the one that metadata.json names, or they don't fit.
     """
-    path = folder / "models" / "model.pt"
-    if not path.is_file():
-        raise BundleError(path, "the bundle has no weights", f"train it first with: medunet train {folder}")
-    found = hash_file(path)
-    wanted = metadata.get(HASH_KEY)
-    if wanted is not None and found != wanted:
-        raise BundleError(path, f"its SHA-256 {found[:12]}… is not {wanted[:12]}… of metadata.json", "restore the file")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise BundleError(path, "it holds no weights that can be read safely", "restore the file") from error
-    missing, unexpected, wrong = _compare(network.state_dict(), state if isinstance(state, dict) else {})
+    found, state = read_weights(path, wanted)
+    missing, unexpected, wrong = _compare(network.state_dict(), state)
     if missing or unexpected or wrong:
         first = (missing + unexpected + wrong)[0]
         raise BundleError(
@@ -52,6 +143,21 @@ def load_weights(folder: Path, network: nn.Module, metadata: dict[str, Any]) -> 
         )
     network.load_state_dict(state, strict=True)
     return found
+
+
+def read_weights(path: Path, wanted: str | None) -> tuple[str, dict[str, torch.Tensor]]:
+    """SHA-256 and tensors of a file of weights; arguments and errors as of `load_weights`."""
+    if not path.is_file():
+        bundle = path.parents[1]
+        raise BundleError(path, "the bundle has no weights", f"train it first with: medunet train {bundle}")
+    found = hash_file(path)
+    if wanted is not None and found != wanted:
+        raise BundleError(path, f"its SHA-256 {found[:12]}… is not {wanted[:12]}… of metadata.json", "restore the file")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise BundleError(path, "it holds no weights that can be read safely", "restore the file") from error
+    return found, state if isinstance(state, dict) else {}
 
 
 def _compare(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> tuple[list[str], list[str], list[str]]:

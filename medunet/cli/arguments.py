@@ -19,7 +19,22 @@ CohortArgument = Annotated[
 ]
 ChannelsOption = Annotated[str, typer.Option(help="Only these channels, like ct,pet.", show_default="all")]
 ObjectsOption = Annotated[bool, typer.Option("--objects", help="Label maps number the objects of one label.")]
-FoldOption = Annotated[int, typer.Option("--fold", min=0, help="Fold whose patients are held out.")]
+FoldOption = Annotated[
+    str, typer.Option("--fold", metavar="K|all", help="Fold whose patients are held out, or all folds.")
+]
+
+
+def parse_fold(text: str) -> int | None:
+    """A fold, or None for all.
+
+    Raises:
+        InputError: it is neither a number from 0 on nor "all".
+    """
+    if text == "all":
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise InputError(f"--fold {text}", "it is no fold", "write a number from 0 on, or all")
+    return int(text)
 
 
 BYTES = {"M": 2.0**20, "MI": 2.0**20, "MIB": 2.0**20, "MB": 1e6, "G": 2.0**30, "GI": 2.0**30, "GIB": 2.0**30}

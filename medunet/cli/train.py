@@ -1,24 +1,53 @@
 """`medunet train`: train, resume, finish."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument, FoldOption, parse_minutes
+from medunet.cli.arguments import BundleArgument, FoldOption, parse_fold, parse_minutes
 from medunet.cli.screen import is_first_rank, screen
 
 
 def train(
     bundle: BundleArgument,
-    fold: FoldOption = 0,
-    budget: Annotated[str, typer.Option(help="Training time, like 45m or 2h.", show_default="the plan's")] = "",
+    fold: FoldOption = "0",
+    budget: Annotated[
+        str, typer.Option(help="Training time of each fold, like 45m or 2h.", show_default="the plan's")
+    ] = "",
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="BUNDLE", help="Start from its weights, as far as they fit.", show_default="random"
+        ),
+    ] = None,
+    patience: Annotated[
+        int,
+        typer.Option(
+            min=0, help="End after so many validations without a gain; counts at the first start.", show_default="never"
+        ),
+    ] = 0,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew; the older run is kept.")] = False,
 ) -> None:
-    """Train a bundle, or go on where an interrupted run stopped."""
+    """Train a bundle, or go on where an interrupted run stopped.
+
+    With --fold all every fold is trained, one after the other; those that are trained stay. Each patient is then
+    scored by the network that never saw it, and the bundle becomes an ensemble of all networks.
+    """
+    number, minutes = parse_fold(fold), parse_minutes(budget) if budget else None
     with screen():
-        weights = api.train(
-            bundle, fold=fold, budget_minutes=parse_minutes(budget) if budget else None, restart=restart
-        )
-    if is_first_rank():
-        print(f"wrote {weights}; next: medunet evaluate {bundle}, or medunet predict {bundle} SCAN -o OUT")
+        if number is None:
+            result = api.train_folds(bundle, budget_minutes=minutes, restart=restart, source=source, patience=patience)
+            wrote = f"{len(result.weights)} files of weights beside {result.weights[0]}, and {result.scores}"
+        else:
+            wrote = str(
+                api.train(
+                    bundle, fold=number, budget_minutes=minutes, restart=restart, source=source, patience=patience
+                )
+            )
+    if not is_first_rank():
+        return
+    if number is None:
+        print(result.table)
+    print(f"wrote {wrote}; next: medunet evaluate {bundle}, or medunet predict {bundle} SCAN -o OUT")

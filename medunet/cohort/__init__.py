@@ -18,7 +18,7 @@ from medunet.cohort.check import check_path
 from medunet.cohort.discovery import find_cohort
 from medunet.cohort.export import export_cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts, gather_facts, measure_image
-from medunet.cohort.folds import find_folds, fold_cohort, read_folds, split_folds
+from medunet.cohort.folds import count_folds, find_folds, fold_cohort, read_folds, split_cases, split_folds
 from medunet.cohort.oddities import compare_cases
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "check_labelled",
     "check_path",
     "compare_cases",
+    "count_folds",
     "export_cohort",
     "find_cohort",
     "find_folds",
@@ -48,6 +49,7 @@ __all__ = [
     "read_cohort",
     "read_folds",
     "read_label",
+    "split_cases",
     "split_folds",
     "write_cohort",
 ]

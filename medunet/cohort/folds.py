@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from medunet.cohort.cases import Cohort, check_folds
-from medunet.errors import RecordError
+from medunet.cohort.cases import Case, Cohort, check_folds
+from medunet.errors import InputError, RecordError
 from medunet.records import read_json, suggest
 
 LOGGER = logging.getLogger(__name__)
@@ -122,3 +122,22 @@ def _read_fold(path: Path, number: int, fold: Any, patient_of: dict[str, str]) -
                 path, f"fold {number} holds out '{name}', a patient of no case", suggest(str(name), sorted(patient_of))
             )
     return tuple(sorted({patient_of[name] for name in names}))
+
+
+def count_folds(cohort: Cohort) -> int:
+    """Folds of a cohort, its own or those of `split_folds`."""
+    return len(cohort.folds or split_folds(cohort))
+
+
+def split_cases(cohort: Cohort, fold: int) -> tuple[list[Case], list[Case]]:
+    """Training and held-out cases of a fold, by patient.
+
+    Raises:
+        InputError: there is no such fold.
+    """
+    folds = cohort.folds or split_folds(cohort)
+    if not 0 <= fold < len(folds):
+        raise InputError("--fold", f"there is no fold {fold}", f"choose one from 0 to {len(folds) - 1}")
+    held_out = set(folds[fold])
+    training = [case for case in cohort.cases if case.patient not in held_out]
+    return training, [case for case in cohort.cases if case.patient in held_out]

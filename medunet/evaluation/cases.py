@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from medunet.bundle import Bundle
 from medunet.cohort import Case, Cohort, read_channel, read_label
+from medunet.evaluation.choice import Choice
 from medunet.evaluation.floors import (
     EllipsoidFit,
     EllipsoidFloor,
@@ -17,11 +18,12 @@ from medunet.evaluation.floors import (
     ThresholdFloor,
     take_intensities,
 )
-from medunet.evaluation.pictures import CasePicture, draw_case
+from medunet.evaluation.pictures import CasePicture, draw_case, part_objects
 from medunet.evaluation.scores import CaseScore, Scores, score_case
 from medunet.evaluation.voxels import Voxels
 from medunet.geometry import Affine, Grid, Shape, spread_row
 from medunet.labels import Mask
+from medunet.preparation import number_parts
 from medunet.progress import track
 from medunet.reading import Volume
 from medunet.records import Record, read_record, write_record
@@ -39,7 +41,7 @@ class Floor(Record):
     """What predicts each label or region, by its name."""
 
     def predict(self, images: dict[str, Image], truth: Mask) -> Mask:
-        """Predict a case; where labels overlap the later one stays.
+        """Predict a case; where labels overlap the later one stays, and of objects each connected part is one.
 
         Args:
             images: of each channel, (I, J, K) on the grid of `truth`.
@@ -48,14 +50,15 @@ class Floor(Record):
         voxels = np.zeros(truth.grid.shape, dtype=np.uint16)
         for region in truth.table.structures:
             voxels[self.by_label[region.name].predict(images[self.channel], truth.grid)] = region.value
-        return replace(truth, voxels=voxels)
+        mask = replace(truth, voxels=voxels)
+        return _number_parts(mask) if truth.kind == "instances" else mask
 
 
 class Floors(Record):
     """All floors of a fold; a bundle keeps them, since they can't be fitted again where its cohort isn't."""
 
     version: Literal[1] = 1
-    fold: int
+    fold: int | Literal["all"]
     """On whose training cases they were fitted."""
     methods: dict[str, Floor]
     """By name of the method: "ellipsoid", and "threshold", or "threshold <channel>" where there are several."""
@@ -99,25 +102,25 @@ def _lies_within(shape: Shape, matrix: Affine, own: Shape) -> Voxels:
     return inside
 
 
-def find_floors(bundle: Bundle, own: Cohort | None, training: Sequence[Case]) -> Floors:
+def find_floors(bundle: Bundle, choice: Choice) -> Floors:
     """Floors that a bundle keeps, or fitted now and kept from now on.
 
     Args:
         bundle: a trained one.
-        own: its cohort, read if it isn't given.
-        training: the cases that it was trained on.
+        choice: of the cases that are scored, and of those that floors are fitted on.
     """
-    path = bundle.folder / "docs" / "floors.json"
-    fold = bundle.metadata["training"]["fold"]
+    fold = choice.fold
+    own = fold == bundle.metadata["training"]["fold"]
+    path = bundle.folder / "docs" / ("floors.json" if own else f"floors_fold{fold}.json")
     if path.is_file() and (kept := read_record(path, Floors)).fold == fold:
         return kept
-    floors = fit_floors(own or bundle.cohort(), training, fold)
+    floors = fit_floors(choice.own or bundle.cohort(), choice.training, fold)
     write_record(path, floors)
     return floors
 
 
-def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int) -> Floors:
-    """Fit the ellipsoid, and a threshold on each channel, on the training cases of a fold."""
+def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int | Literal["all"]) -> Floors:
+    """Fit the ellipsoid, and a threshold on each channel, on the training cases of a fold, or on those of all."""
     regions = cohort.labels.structures
     several = len(cohort.channels) > 1
     ellipsoids = {region.name: EllipsoidFit() for region in regions}
@@ -126,6 +129,7 @@ def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int) -> Floors:
     }
     for case in track(training, "fitting floors", len(training)):
         _, images, truth = read_case(cohort, case)
+        truth = truth.join_objects()
         known = truth.is_known()
         for region in regions:
             inside = np.isin(truth.voxels, region.values)
@@ -155,18 +159,27 @@ def score_cases(
         predict: gives the mask of a case, on the grid of its truth.
 
     Returns:
-        Scores by method, "medunet" first; a picture a case.
+        Scores by method, "medunet" first, and of objects second "components", the connected parts of its foreground;
+        a picture a case.
     """
-    methods: dict[str, list[CaseScore]] = {name: [] for name in ("medunet", *floors.methods)}
+    objects = cohort.labels.objects
+    names = ("medunet", *(("components",) if objects else ()), *floors.methods)
+    methods: dict[str, list[CaseScore]] = {name: [] for name in names}
     pictures = []
     window = SOFT_TISSUE if cohort.modalities[cohort.channels[0]] == "CT" else None
     for case in track(cases, "scoring cases", len(cases)):
         volume, images, truth = read_case(cohort, case)
         mask = predict(case, truth)
         methods["medunet"] += score_case(mask, truth, case.id)
+        if objects:
+            methods["components"] += score_case(_number_parts(mask), truth, case.id)
         for name, floor in floors.methods.items():
             methods[name] += score_case(floor.predict(images, truth), truth, case.id)
-        image = draw_case(volume.voxels, truth.is_labelled(), mask.is_labelled(), truth.grid, window, case.id)
+        image = draw_case(volume.voxels, part_objects(truth), part_objects(mask), truth.grid, window, case.id)
         pictures.append(CasePicture(caption=case.id, image=image))
     by_method = {name: tuple(scores) for name, scores in methods.items()}
-    return Scores(unit=volume.grid.unit, methods=by_method), pictures
+    return Scores(unit=volume.grid.unit, objects=objects, methods=by_method), pictures
+
+
+def _number_parts(mask: Mask) -> Mask:
+    return replace(mask, kind="instances", voxels=number_parts(mask.voxels))

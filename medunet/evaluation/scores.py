@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 from scipy import ndimage
 
 from medunet.errors import LabelError
+from medunet.evaluation.instances import match_objects
 from medunet.evaluation.lesions import count_lesions
 from medunet.evaluation.voxels import TOLERANCE_MM, Box, Outcome, Voxels, measure_voxels, widen_box
-from medunet.geometry import Grid, check_same_grid
+from medunet.geometry import check_same_grid
 from medunet.labels import Mask
 from medunet.records import Record
 
@@ -36,6 +37,11 @@ class CaseScore(Record):
     """Predicted components that overlap no lesion of the truth."""
     false_ml: float
     """Volume of these components; the whole prediction where the truth lacks the label."""
+    precision: float | None = None
+    """Average precision of objects over IoU 0.50 to 0.95, where labels number them and there are any; found, missed
+    and falsely found then count objects matched above an IoU of 0.5."""
+    precision_50: float | None = None
+    """The same at an IoU of 0.5 alone."""
 
     @property
     def outcome(self) -> Outcome:
@@ -53,6 +59,8 @@ class Scores(Record):
     """Of the surface distance."""
     unit: Literal["mm", "px"] = "mm"
     """"px" where the images have no physical size, so that volumes are in voxels and the tolerance in pixels."""
+    objects: bool = False
+    """Labels number objects, so methods are compared by their average precision."""
     methods: dict[str, tuple[CaseScore, ...]] = Field(min_length=1)
     """By name of the method, for example "medunet" and "ellipsoid"."""
 
@@ -64,6 +72,11 @@ class Scores(Record):
         if any(pairs != held[0] for pairs in held[1:]):
             raise ValueError("the methods are scored on different cases or labels, so they can't be compared")
         return self
+
+    @property
+    def measure(self) -> str:
+        """What methods are compared by."""
+        return "AP" if self.objects else "Dice"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -100,28 +113,34 @@ class SummaryRow(Record):
     """Cases that lack the label and in which it was predicted."""
     correct_absent_cases: int
     """Cases that lack the label and in which nothing was predicted."""
+    precision: float | None = None
+    """Mean of the average precision of objects, over the cases in which truth or prediction holds any."""
+    precision_50: float | None = None
 
 
 class PairedRow(Record):
-    """The first method against another one, case by case: differences in Dice over the cases that hold the label."""
+    """The first method against another one, case by case: differences in Dice over the cases that hold the label.
+
+    Where labels number objects it is the average precision in place of Dice.
+    """
 
     method: str
     """The other method."""
     label: str
     cases: int
     better: int
-    """Cases in which the first method has the higher Dice."""
+    """Cases in which the first method has the higher one."""
     mean: float
-    """Mean of Dice of the first minus Dice of the other."""
+    """Mean of that of the first minus that of the other."""
     lowest: float
     highest: float
 
 
 def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float = TOLERANCE_MM) -> tuple[CaseScore, ...]:
-    """Score each label of a case, or each region where there are some.
+    """Score each label of a case, or each region where there are some; of instances all objects together.
 
     Args:
-        predicted: on the grid of `truth`; its table names the same labels or regions, in any order.
+        predicted: on the grid of `truth` and of its kind; its table names the same labels or regions, in any order.
         truth: the reference; voxels that it ignores don't count.
         case_id: name of the case.
         tolerance_mm: of the surface distance.
@@ -142,6 +161,9 @@ def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float =
             "predict with a bundle that was made for these labels, or name them alike",
             expected=", ".join(region.name for region in truth.table.structures),
         )
+    if truth.kind == "instances":
+        (score,) = score_case(predicted.join_objects(), truth.join_objects(), case_id, tolerance_mm)
+        return (_score_objects(score, predicted, truth),)
     boxes = [ndimage.find_objects(m.voxels, max_label=len(m.table.labels)) for m in (predicted, truth)]
     known = truth.is_known()
     scores = []
@@ -152,8 +174,21 @@ def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float =
             box = widen_box(box)
         masks = np.isin(predicted.voxels[box], theirs[region.name]), np.isin(truth.voxels[box], region.values)
         seen = None if known is None else known[box]
-        scores.append(_score_label(*masks, seen, truth.grid, (case_id, region.name, tolerance_mm)))
+        scores.append(_score_label(*masks, seen, truth, (case_id, region.name, tolerance_mm)))
     return tuple(scores)
+
+
+def _score_objects(score: CaseScore, predicted: Mask, truth: Mask) -> CaseScore:
+    objects = match_objects(predicted.voxels, truth.voxels)
+    counts = {
+        "found": objects.found,
+        "missed": objects.missed,
+        "false_found": objects.false_found,
+        "false_ml": objects.false_voxels * truth.voxel_volume,
+        "precision": objects.precision,
+        "precision_50": objects.precisions[0] if objects.precisions else None,
+    }
+    return score.model_copy(update=counts)
 
 
 def _join(found: Sequence[Box | None]) -> Box:
@@ -164,12 +199,11 @@ def _join(found: Sequence[Box | None]) -> Box:
 
 
 def _score_label(
-    predicted: Voxels, truth: Voxels, known: Voxels | None, grid: Grid, named: tuple[str, str, float]
+    predicted: Voxels, truth: Voxels, known: Voxels | None, whole: Mask, named: tuple[str, str, float]
 ) -> CaseScore:
     """Score a label; `named` are the case, the label and the tolerance."""
-    voxels = measure_voxels(predicted, truth, grid, named[2], known)
+    voxels = measure_voxels(predicted, truth, whole.grid, named[2], known)
     lesions = count_lesions(predicted if known is None else predicted & known, truth)
-    factor = grid.voxel_volume / 1000 if grid.unit == "mm" else 1.0
     return CaseScore(
         case=named[0],
         label=named[1],
@@ -180,8 +214,15 @@ def _score_label(
         found=lesions.found,
         missed=lesions.missed,
         false_found=lesions.false_found,
-        false_ml=lesions.false_voxels * factor,
+        false_ml=lesions.false_voxels * whole.voxel_volume,
     )
+
+
+def join_scores(parts: Sequence[Scores]) -> Scores:
+    """Scores of the same methods on different cases, such as those of several folds."""
+    first = parts[0]
+    methods = {name: tuple(score for part in parts for score in part.methods[name]) for name in first.methods}
+    return first.model_copy(update={"methods": methods})
 
 
 def summarize(scores: Scores) -> list[SummaryRow]:
@@ -211,6 +252,8 @@ def _summarize_one(method: str, label: str, cases: Sequence[CaseScore]) -> Summa
         missed_cases=outcomes.count("missed"),
         falsely_found_cases=outcomes.count("falsely_found"),
         correct_absent_cases=outcomes.count("correct_absent"),
+        precision=_mean([case.precision for case in cases]),
+        precision_50=_mean([case.precision_50 for case in cases]),
     )
 
 
@@ -228,10 +271,12 @@ def compare_methods(scores: Scores) -> list[PairedRow]:
     first, *others = scores.methods
     rows = []
     for label in scores.labels:
-        ours = _dice_by_case(scores, first, label)
+        ours = rank_cases(scores, first, label)
         for other in others if ours else []:
-            theirs = _dice_by_case(scores, other, label)
-            gains = [dice - theirs[case] for case, dice in ours.items()]
+            theirs = rank_cases(scores, other, label)
+            gains = [value - theirs[case] for case, value in ours.items() if case in theirs]
+            if not gains:
+                continue
             rows.append(
                 PairedRow(
                     method=other,
@@ -246,5 +291,7 @@ def compare_methods(scores: Scores) -> list[PairedRow]:
     return rows
 
 
-def _dice_by_case(scores: Scores, method: str, label: str) -> dict[str, float]:
-    return {s.case: s.dice for s in scores.methods[method] if s.label == label and s.dice is not None}
+def rank_cases(scores: Scores, method: str, label: str) -> dict[str, float]:
+    """What methods are compared by, for each case that has it: Dice, or the average precision of objects."""
+    values = {s.case: s.precision if scores.objects else s.dice for s in scores.methods[method] if s.label == label}
+    return {case: value for case, value in values.items() if value is not None}

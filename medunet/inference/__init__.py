@@ -2,8 +2,9 @@
 
 from medunet.inference.assemble import assemble_logits
 from medunet.inference.box import Box, parse_box
+from medunet.inference.cases import find_prediction, predict_case, predict_cases
 from medunet.inference.outputs import Outputs, name_mask, plan_outputs, write_outputs
-from medunet.inference.predict import Predictor, open_predictor, predict_scan
+from medunet.inference.predict import Predictor, load_predictor, open_predictor, predict_scan
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan, find_scan, find_scans, name_scan
 
@@ -13,13 +14,17 @@ __all__ = [
     "Predictor",
     "Scan",
     "assemble_logits",
+    "find_prediction",
     "find_scan",
     "find_scans",
+    "load_predictor",
     "name_mask",
     "name_scan",
     "open_predictor",
     "parse_box",
     "plan_outputs",
+    "predict_case",
+    "predict_cases",
     "predict_scan",
     "restore_mask",
     "write_outputs",

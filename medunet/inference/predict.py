@@ -1,17 +1,19 @@
 """The path of one volume: read and prepare, patches, network, back to the source grid, labels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from medunet.bundle import Bundle, load_weights
+from medunet.bundle import Bundle, find_weights, join_hashes, load_weights
 from medunet.inference.assemble import assemble_logits
 from medunet.inference.backends import Backend, TorchBackend
 from medunet.inference.box import Box, warn_if_larger
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
-from medunet.networks import build_network, choose_device
+from medunet.networks import MeanNetwork, build_network, choose_device
 from medunet.preparation import find_source_grid, run_chain
 
 
@@ -21,24 +23,43 @@ class Predictor:
 
     Attributes:
         bundle: where chain and plan come from.
-        backend: runs its network.
-        weights_sha256: of the loaded weights.
+        backend: runs its network, or those of all folds.
+        weights: SHA-256 of the loaded files, by name.
     """
 
     bundle: Bundle
     backend: Backend
-    weights_sha256: str
+    weights: dict[str, str]
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the loaded weights, one hash for all files."""
+        return join_hashes(self.weights)
 
 
-def open_predictor(bundle: Bundle) -> Predictor:
-    """Load a bundle's network and weights, on a GPU where there is one.
+def open_predictor(bundle: Bundle, fold: int | None = None) -> Predictor:
+    """Load a bundle's network and weights, on a GPU where there is one; of an ensemble all, which stay in memory.
+
+    Args:
+        bundle: a trained one.
+        fold: load the network of this fold alone.
 
     Raises:
         BundleError: weights are missing or don't fit.
+        InputError: the bundle has no network of this fold.
     """
-    network = build_network(bundle.inference["network_def"])
-    digest = load_weights(bundle.folder, network, bundle.metadata)
-    return Predictor(bundle, TorchBackend(network, choose_device(), bundle.plan.dims), digest)
+    return load_predictor(bundle, find_weights(bundle.folder, bundle.metadata, fold))
+
+
+def load_predictor(bundle: Bundle, files: Mapping[Path, str | None]) -> Predictor:
+    """As `open_predictor`, from files of weights and the SHA-256 that each must have."""
+    networks = [build_network(bundle.inference["network_def"]) for _ in files]
+    weights = {
+        path.name: load_weights(path, network, wanted)
+        for network, (path, wanted) in zip(networks, files.items(), strict=True)
+    }
+    network = networks[0] if len(networks) == 1 else MeanNetwork(networks)
+    return Predictor(bundle, TorchBackend(network, choose_device(), bundle.plan.dims), weights)
 
 
 def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Mask:
@@ -64,5 +85,5 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Ma
     else:
         voxels, affine = box.crop(voxels, affine, scan.id)
     logits = assemble_logits(voxels, predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
-    mask = replace(restore_mask(logits, affine, grid, plan.labels), notes=image.meta["notes"])
+    mask = replace(restore_mask(logits, affine, grid, plan.labels, plan.objects), notes=image.meta["notes"])
     return mask if box is None else box.clear_outside(mask)

@@ -1,6 +1,7 @@
 """From a plan to a 2D or 3D U-Net of MONAI's parts, and what it costs."""
 
 from medunet.networks.cost import describe_speed, measure_step
+from medunet.networks.ensemble import MeanNetwork
 from medunet.networks.layout import is_channels_last, lay_out
 from medunet.networks.loss import LabelLoss
 from medunet.networks.optimizer import Muon
@@ -11,6 +12,7 @@ __all__ = [
     "AutocastInferer",
     "DeepSupervision",
     "LabelLoss",
+    "MeanNetwork",
     "Muon",
     "build_network",
     "choose_device",

@@ -11,10 +11,17 @@ from medunet.preparation.chain import (
     make_restoring,
     run_chain,
 )
+from medunet.preparation.objects import make_border_target, number_parts, separate_objects
 from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
-from medunet.preparation.resample import paint_regions, resample_image, resample_labels, take_largest
+from medunet.preparation.resample import (
+    paint_regions,
+    resample_image,
+    resample_labels,
+    resample_numbers,
+    take_largest,
+)
 
 __all__ = [
     "PatchDataset",
@@ -27,15 +34,19 @@ __all__ = [
     "instantiate",
     "locate_images",
     "make_augmentation",
+    "make_border_target",
     "make_decision",
     "make_preprocessing",
     "make_restoring",
+    "number_parts",
     "paint_regions",
     "place_patches",
     "prepare_case",
     "prepare_cases",
     "resample_image",
     "resample_labels",
+    "resample_numbers",
     "run_chain",
+    "separate_objects",
     "take_largest",
 ]

@@ -13,9 +13,10 @@ import torch
 
 from medunet.cohort import Case, Cohort, read_label
 from medunet.geometry import Grid
-from medunet.labels import LabelTable, Mask
+from medunet.labels import Mask
 from medunet.preparation.chain import find_source_grid, locate_images, run_chain
-from medunet.preparation.resample import resample_labels
+from medunet.preparation.objects import BORDER, make_border_target
+from medunet.preparation.resample import resample_labels, resample_numbers
 from medunet.progress import track
 from medunet.records import whole_folder
 
@@ -40,7 +41,7 @@ class PreparedCase:
         return np.load(self.folder / "image.npy", mmap_mode="r")
 
     def label(self) -> npt.NDArray[np.uint8]:
-        """(I, J, K), memory-mapped."""
+        """(I, J, K), memory-mapped: what the network learns, label values or interior and border of objects."""
         return np.load(self.folder / "label.npy", mmap_mode="r")
 
     def centres(self) -> npt.NDArray[np.int32]:
@@ -52,7 +53,7 @@ class PreparedCase:
 
 
 def prepare_cases(
-    cohort: Cohort, cases: Sequence[Case], steps: Sequence[dict[str, Any]], cache: Path
+    cohort: Cohort, cases: Sequence[Case], steps: Sequence[dict[str, Any]], cache: Path, border: int = 0
 ) -> list[PreparedCase]:
     """Prepare cases, those that are in the cache already for free.
 
@@ -60,32 +61,41 @@ def prepare_cases(
         cohort: the labels.
         cases: which cases.
         steps: the preprocessing chain of the bundle.
-        cache: folder of the cache; an entry's name depends on the case, its files' sizes and dates, and the chain.
+        cache: folder of the cache; an entry's name depends on the case, its files' sizes and dates, the chain and
+            the border.
+        border: of objects, in voxels of the network's grid; 0 where the network learns the labels themselves.
     """
-    return [prepare_case(cohort, case, steps, cache) for case in track(cases, "preparing cases", len(cases))]
+    return [prepare_case(cohort, case, steps, cache, border) for case in track(cases, "preparing cases", len(cases))]
 
 
-def prepare_case(cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], cache: Path) -> PreparedCase:
-    """Prepare one case, unless the cache holds it.
+def prepare_case(
+    cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], cache: Path, border: int = 0
+) -> PreparedCase:
+    """Prepare one case, unless the cache holds it; arguments as of `prepare_cases`.
 
     Raises:
         MedunetError: the case can't be read.
     """
-    prepared = PreparedCase(case.id, cache / _name_entry(case, steps))
+    prepared = PreparedCase(case.id, cache / _name_entry(case, steps, border))
     if prepared.folder.is_dir():
         return prepared
     image = run_chain(steps, *locate_images(case, cohort.channels))
     source = find_source_grid(image)
     grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine), source.unit)
-    label = _resample_mask(read_label(cohort, case, source), grid)
+    mask = read_label(cohort, case, source)
+    if border:
+        label = make_border_target(resample_numbers(mask.voxels, source.affine, grid), border)
+    else:
+        label = _resample_classes(mask.join_objects(), grid)
     with whole_folder(prepared.folder) as part:
         np.save(part / "image.npy", np.ascontiguousarray(image.as_tensor().numpy(), dtype=np.float32))
         np.save(part / "label.npy", label)
-        np.save(part / "centres.npy", _find_centres(label, cohort.labels))
+        count = BORDER if border else len(cohort.labels.labels)
+        np.save(part / "centres.npy", _find_centres(label, count, cohort.labels.ignore))
     return prepared
 
 
-def _resample_mask(mask: Mask, grid: Grid) -> npt.NDArray[np.uint8]:
+def _resample_classes(mask: Mask, grid: Grid) -> npt.NDArray[np.uint8]:
     """Label values on another grid, (I, J, K); what nobody looked at competes like a label."""
     values = np.array([0, *(label.value for label in mask.table.labels)], dtype=np.uint8)
     if mask.table.ignore is not None:
@@ -94,9 +104,9 @@ def _resample_mask(mask: Mask, grid: Grid) -> npt.NDArray[np.uint8]:
     return values[resample_labels(one_hot, mask.grid.affine, grid)]
 
 
-def _find_centres(label: npt.NDArray[np.uint8], table: LabelTable) -> npt.NDArray[np.int32]:
-    wanted = {value: label == value for value in range(1, len(table.labels) + 1)}
-    if table.ignore is not None and (unseen := label == table.ignore).any():
+def _find_centres(label: npt.NDArray[np.uint8], count: int, ignore: int | None) -> npt.NDArray[np.int32]:
+    wanted = {value: label == value for value in range(1, count + 1)}
+    if ignore is not None and (unseen := label == ignore).any():
         wanted[0] = ~unseen
     found = []
     for value, where in wanted.items():
@@ -107,11 +117,12 @@ def _find_centres(label: npt.NDArray[np.uint8], table: LabelTable) -> npt.NDArra
     return np.concatenate(found).astype(np.int32)
 
 
-def _name_entry(case: Case, steps: Sequence[dict[str, Any]]) -> str:
+def _name_entry(case: Case, steps: Sequence[dict[str, Any]], border: int) -> str:
     files = [channel.path for channel in case.channels.values()]
     files += [case.label.path] if case.label else []
     stamps = [[path, *_stamp(Path(path))] for path in files]
-    content = json.dumps([case.model_dump(mode="json"), list(steps), stamps], sort_keys=True)
+    what = [case.model_dump(mode="json"), list(steps), stamps, *([border] if border else [])]
+    content = json.dumps(what, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 

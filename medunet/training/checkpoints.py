@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from ignite.engine import Engine, Events
@@ -18,6 +18,16 @@ from medunet.training.ranks import is_first, on_first
 LOGGER = logging.getLogger(__name__)
 NAME = "checkpoint-{:05d}.pt"
 GENERATIONS = 2
+
+
+class Counter(Protocol):
+    """What has a state beside weights and schedule, of plain numbers and tensors."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
 
 
 class RunCheckpoint:
@@ -48,6 +58,7 @@ class RunCheckpoint:
         self._average = average.network
         self._optimizer = optimizer
         self._lr_scheduler = lr_scheduler
+        self._counters: dict[str, Counter] = {}
         self._best: dict[str, torch.Tensor] = {}
         self._resumed_at = time.monotonic()
         self._spent = 0.0
@@ -63,6 +74,10 @@ class RunCheckpoint:
         """Attach to the trainer."""
         engine.add_event_handler(Events.STARTED, self._resume)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+
+    def keep_counter(self, name: str, counter: Counter) -> None:
+        """Save and restore the state of another handler, too; of the trainer's, before it starts."""
+        self._counters[name] = counter
 
     def keep_best(self, metric: float) -> None:
         """Remember the present mean weights if their metric is the best; NaN never is, unless it is the only one."""
@@ -93,6 +108,7 @@ class RunCheckpoint:
             "best": self._best,
             "best_metric": self.best_metric,
             "seconds": self.seconds,
+            "counters": {name: counter.state_dict() for name, counter in self._counters.items()},
         }
         path = self._folder / NAME.format(self.epoch)
         # The sum is there before the checkpoint has its name: a process killed at any moment leaves whole pairs.
@@ -114,6 +130,9 @@ class RunCheckpoint:
         self._optimizer.load_state_dict(state["optimizer"])
         self._lr_scheduler.load_state_dict(state["lr_scheduler"])
         self._best, self.best_metric = state["best"], state["best_metric"]
+        for name, counter in self._counters.items():
+            if name in state.get("counters", {}):
+                counter.load_state_dict(state["counters"][name])
         self._spent, self.epoch = state["seconds"], state["epoch"]
         engine.state.epoch = self.epoch
         engine.state.iteration = self.epoch * engine.state.epoch_length

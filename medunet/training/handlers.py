@@ -167,7 +167,11 @@ class Deadline:
 
     def _check(self, engine: Engine) -> None:
         late = time.monotonic() - self._session.started > self._limit
-        if idist.all_reduce(int(self._signalled or late), "MAX"):
+        # A signal of any rank is one to all, and says more than that time is up.
+        reason = int(idist.all_reduce(2 if self._signalled else int(late), "MAX"))
+        if reason:
+            if reason == 2 or self._session.ended == "schedule":
+                self._session.ended = "signal" if reason == 2 else "time"
             LOGGER.info("stops after epoch %d of %d", engine.state.epoch, engine.state.max_epochs)
             engine.terminate()
 

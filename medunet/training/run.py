@@ -1,16 +1,27 @@
 """Run a bundle's train.json: the same wiring and loop as `python -m monai.bundle run`, on one process or many."""
 
 from pathlib import Path
+from typing import Any
 
 from monai.bundle import ConfigWorkflow
 
 from medunet.bundle import open_bundle
 from medunet.errors import BundleError, OutputExistsError, raise_ours
 from medunet.training.ranks import is_launched, join_ranks, on_first
+from medunet.training.result import FINISHED
 from medunet.training.session import default_workers, lock_run
+from medunet.training.transfer import prepare_start
 
 
-def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, restart: bool) -> Path:
+def train_bundle(
+    folder: Path,
+    *,
+    fold: int,
+    budget_minutes: float | None,
+    restart: bool,
+    source: Path | None = None,
+    patience: int = 0,
+) -> Path:
     """Train a bundle, or go on with a run that was interrupted; on all processes where torchrun started them.
 
     Args:
@@ -18,6 +29,8 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
         fold: whose patients are held out.
         budget_minutes: None takes the plan's.
         restart: keep an older run of this fold under another name and begin anew.
+        source: bundle from whose weights the run starts.
+        patience: validations without a gain after which the run ends; 0 never ends it. It counts at its first start.
 
     Returns:
         The file of weights.
@@ -32,9 +45,21 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
     if is_launched():
         join_ranks()
     on_first(lambda: _make_way(run, restart))
-    overrides = {"fold": fold, "workers": default_workers(), "bundle_root": str(folder)}
+    if source is not None:
+        on_first(lambda: prepare_start(bundle, fold, open_bundle(source)))
+    overrides: dict[str, Any] = {
+        "fold": fold,
+        "workers": default_workers(),
+        "bundle_root": str(folder),
+        "patience": patience,
+    }
     if budget_minutes is not None:
         overrides["budget"] = budget_minutes
+    _run(folder, configs, overrides)
+    return folder / "models" / "model.pt"
+
+
+def _run(folder: Path, configs: list[str], overrides: dict[str, Any]) -> None:
     workflow = ConfigWorkflow(
         config_file=configs,
         meta_file=str(folder / "configs" / "metadata.json"),
@@ -48,7 +73,6 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
         workflow.finalize()
     except Exception as error:
         raise_ours(error)
-    return folder / "models" / "model.pt"
 
 
 def _choose_configs(folder: Path) -> list[str]:
@@ -64,7 +88,7 @@ def _make_way(run: Path, restart: bool) -> None:
     if restart and run.exists():
         with lock_run(run):
             run.rename(_free_name(run))
-    if (run / "finished").exists():
+    if (run / FINISHED).exists():
         fold = run.name.removeprefix("fold")
         raise OutputExistsError(run, f"fold {fold} is trained already", "add --restart to train it anew")
 

@@ -26,6 +26,8 @@ class Schedule(Record):
     """The loader alone, one process."""
     network_patches_per_second: float
     """What the network consumes."""
+    patience: int = 0
+    """Validations without a better Dice after which the run ends; 0 is never."""
 
 
 def make_schedule(

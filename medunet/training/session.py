@@ -4,18 +4,20 @@ import fcntl
 import logging
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import ignite.distributed as idist
+from torch import nn
 
-from medunet.bundle import Bundle, open_bundle, publish_weights
-from medunet.cohort import Case, Cohort, split_folds
+from medunet.bundle import Bundle, open_bundle, publish_weights, write_weights
+from medunet.cohort import split_cases
 from medunet.errors import InputError
 from medunet.networks import measure_peak_vram, measure_step
 from medunet.planning import Plan, compare_peak
 from medunet.preparation import PatchDataset, PreparedCase, instantiate, make_augmentation, place_patches, prepare_cases
-from medunet.records import measure_peak_memory, read_record, write_record
+from medunet.records import hash_file, measure_peak_memory, read_record, write_record
 from medunet.training.ranks import (
     check_joined,
     count_here,
@@ -25,7 +27,9 @@ from medunet.training.ranks import (
     share_batch,
     share_cases,
 )
+from medunet.training.result import FINISHED, RECORD, WEIGHTS, Ending, FoldResult
 from medunet.training.schedule import Schedule, make_schedule
+from medunet.training.transfer import load_start, read_start
 
 if TYPE_CHECKING:
     from medunet.training.checkpoints import RunCheckpoint
@@ -47,11 +51,14 @@ class TrainingSession:
         validation: prepared cases of the held-out patients.
         schedule: epochs and steps, fixed when the run first started.
         started: `time.monotonic()` when this process opened the run.
+        ended: why its steps ended, once they have.
+        learning_rate: the plan's, or that of a run which starts from the weights of another bundle.
         peak_gib: what each stage took at most, as far as it ran in this process.
     """
 
-    def __init__(self, bundle: Bundle, fold: int, budget_minutes: float) -> None:
+    def __init__(self, bundle: Bundle, fold: int, budget_minutes: float, patience: int = 0) -> None:
         self.started = time.monotonic()
+        self.ended: Ending = "schedule"
         self.bundle = bundle
         self.plan: Plan = bundle.plan
         self.peak_gib: dict[str, float] = {}
@@ -60,12 +67,15 @@ class TrainingSession:
         cohort = bundle.cohort()
         share_batch(self.plan.batch)
         on_first(self._hold)
+        start = on_first(lambda: read_start(self.folder))
+        self.learning_rate = self.plan.learning_rate if start is None else start.learning_rate
         training, validation = split_cases(cohort, fold)
-        cache = bundle.work / "cache"
-        self.training = in_turn(lambda: prepare_cases(cohort, training, bundle.preprocessing, cache))
-        self.validation = in_turn(lambda: prepare_cases(cohort, validation, bundle.preprocessing, cache))
+        border = self.plan.objects.border if self.plan.objects else 0
+        prepare = partial(prepare_cases, cohort, steps=bundle.preprocessing, cache=bundle.work / "cache", border=border)
+        self.training = in_turn(lambda: prepare(cases=training))
+        self.validation = in_turn(lambda: prepare(cases=validation))
         self._note_peak("prepare", measure_peak_memory() / 2**30)
-        self.schedule = self._open_schedule(budget_minutes * 60)
+        self.schedule = self._open_schedule(budget_minutes * 60, patience)
 
     def _hold(self) -> None:
         self._lock = lock_run(self.folder)
@@ -74,11 +84,11 @@ class TrainingSession:
         self.peak_gib[stage] = round(gib, 2)
         compare_peak(stage, self.plan.peak_gib.get(stage), gib)
 
-    def _open_schedule(self, budget_seconds: float) -> Schedule:
+    def _open_schedule(self, budget_seconds: float, patience: int) -> Schedule:
         path = self.folder / "schedule.json"
         schedule = on_first(lambda: read_record(path, Schedule) if path.is_file() else None)
         if schedule is None:
-            measured = self._probe(budget_seconds)
+            measured = self._probe(budget_seconds).model_copy(update={"patience": patience})
             on_first(lambda: write_record(path, measured))
             schedule = on_first(lambda: measured)
         return schedule
@@ -104,40 +114,46 @@ class TrainingSession:
         )
         return schedule
 
+    def load_start(self, network: nn.Module) -> None:
+        """Load the weights that the run starts from, if it doesn't start from random ones."""
+        load_start(self.folder, network)
+
     def finish(self, checkpoint: "RunCheckpoint") -> None:
-        """Write the best weights into the bundle, and what they scored into its metadata."""
+        """Write the best weights into the run and the bundle, and what they scored into its metadata."""
         self._note_peak("train", measure_peak_memory() / 2**30)
         if (vram := measure_peak_vram()) is not None:
             self._note_peak("train_vram", vram)
         on_first(lambda: self._publish(checkpoint))
 
     def _publish(self, checkpoint: "RunCheckpoint") -> None:
-        facts = {
-            "training": {
-                "fold": self.fold,
-                "epochs": checkpoint.epoch,
-                "steps": checkpoint.epoch * self.schedule.steps_per_epoch,
-                "minutes": round(checkpoint.seconds / 60, 2),
-                "validation_dice": checkpoint.best_metric,
-                "cases": len(self.training),
-                "held_out_cases": len(self.validation),
-                "peak_memory_gib": self.peak_gib,
-            }
+        training = {
+            "fold": self.fold,
+            "epochs": checkpoint.epoch,
+            "steps": checkpoint.epoch * self.schedule.steps_per_epoch,
+            "minutes": round(checkpoint.seconds / 60, 2),
+            "validation_dice": checkpoint.best_metric,
+            "cases": len(self.training),
+            "held_out_cases": len(self.validation),
+            "peak_memory_gib": self.peak_gib,
         }
-        publish_weights(self.bundle.folder, checkpoint.best_state(), facts)
-        if checkpoint.epoch >= self.schedule.epochs:
-            (self.folder / "finished").touch()
+        state = checkpoint.best_state()
+        write_weights(self.folder / WEIGHTS, state)
+        digest = hash_file(self.folder / WEIGHTS)
+        write_record(self.folder / RECORD, FoldResult(weights_sha256=digest, ended=self.ended, training=training))
+        publish_weights(self.bundle.folder, state, {"training": training})
+        if checkpoint.epoch >= self.schedule.epochs or self.ended == "patience":
+            (self.folder / FINISHED).touch()
         LOGGER.info("wrote %s", self.bundle.folder / "models" / "model.pt")
 
 
-def open_session(bundle_root: str, fold: int, budget_minutes: float) -> TrainingSession:
+def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: int = 0) -> TrainingSession:
     """Open a run of a bundle: prepare its cases, and probe this machine unless the run has a schedule.
 
     Raises:
         MedunetError: the bundle, the fold or a case can't be used.
     """
     check_joined()
-    return TrainingSession(open_bundle(Path(bundle_root)), fold, budget_minutes)
+    return TrainingSession(open_bundle(Path(bundle_root)), fold, budget_minutes, patience)
 
 
 def lock_run(folder: Path) -> IO[bytes]:
@@ -155,20 +171,6 @@ def lock_run(folder: Path) -> IO[bytes]:
         lock.close()
         raise InputError(folder, "another process trains this fold", "wait for it, or stop it") from None
     return lock
-
-
-def split_cases(cohort: Cohort, fold: int) -> tuple[list[Case], list[Case]]:
-    """Training and held-out cases of a fold, by patient.
-
-    Raises:
-        InputError: there is no such fold.
-    """
-    folds = cohort.folds or split_folds(cohort)
-    if not 0 <= fold < len(folds):
-        raise InputError("--fold", f"there is no fold {fold}", f"choose one from 0 to {len(folds) - 1}")
-    held_out = set(folds[fold])
-    training = [case for case in cohort.cases if case.patient not in held_out]
-    return training, [case for case in cohort.cases if case.patient in held_out]
 
 
 def warn_if_slower(step: float, planned: float | None) -> None:

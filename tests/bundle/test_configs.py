@@ -3,8 +3,15 @@ import json
 import pytest
 from plans import make_test_plan
 
-from medunet.bundle import make_evaluate_config, make_inference_config, make_multi_gpu_config, make_train_config
-from medunet.bundle.configs import INFERENCE_KEYS, find_root, make_inferer
+from medunet.bundle import (
+    make_evaluate_config,
+    make_inference_config,
+    make_metadata,
+    make_multi_gpu_config,
+    make_train_config,
+)
+from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, find_root, make_inferer
+from medunet.planning import ObjectsPlan
 
 
 @pytest.mark.parametrize("channels", [("ct",), ("ct", "pet")])
@@ -24,7 +31,20 @@ def test_training_infers_with_the_same_network_and_window() -> None:
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_the_keys_that_are_checked_are_those_that_are_written(dims: int) -> None:
-    assert tuple(make_inference_config(make_test_plan(dims=dims))) == INFERENCE_KEYS
+    plan = make_test_plan(dims=dims)
+    assert tuple(make_inference_config(plan)) == INFERENCE_KEYS
+    assert tuple(make_inference_config(plan, ("a.pt", "b.pt"))) == ENSEMBLE_KEYS
+
+
+def test_an_ensemble_has_a_network_a_file_and_averages_before_all_else() -> None:
+    files = ("a.pt", "b.pt")
+    for make in (make_inference_config, make_evaluate_config):
+        config = make(make_test_plan(), files)
+        assert len(config["networks"]) == len(config["network_defs"]) == 2
+        assert [handler["load_dict"]["model"] for handler in config["handlers"][:2]] == ["@networks#0", "@networks#1"]
+        assert "/models/b.pt" in config["handlers"][1]["load_path"]
+        assert config["postprocessing"]["transforms"][0]["_target_"] == "MeanEnsembled"
+        assert "medunet" not in json.dumps(config)
 
 
 def test_slices_are_inferred_slice_by_slice() -> None:
@@ -72,4 +92,16 @@ def test_pictures_are_png_of_two_axes_to_monai_and_numbered_objects_are_joined()
     for config in (inference, evaluate):
         assert ".nii.gz" not in json.dumps(config)
     assert evaluate["preprocessing"]["transforms"][-1]["threshold"] == 0.5
+    assert evaluate["postprocessing"]["transforms"][-1]["to_onehot"] == [2, 2]
     assert make_train_config(plan)["validate"]["inferer"]["inferer"]["_target_"] == "SliceInferer"
+
+
+def test_interior_and_border_of_objects_are_classes_of_the_network() -> None:
+    plan = make_test_plan(dims=2)
+    labels = plan.labels.model_copy(update={"objects": True})
+    plan = plan.model_copy(update={"labels": labels, "objects": ObjectsPlan(border=2, smallest=20)})
+    train = make_train_config(plan)
+    assert train["network_def"]["out_channels"] == 3
+    assert train["validate"]["postprocessing"]["transforms"][0]["to_onehot"] == [3, 3]
+    outputs = make_metadata(plan, "nuclei")["network_data_format"]["outputs"]["pred"]
+    assert outputs["channel_def"] == {"0": "background", "1": "interior", "2": "border"}

@@ -1,13 +1,22 @@
+import hashlib
 from pathlib import Path
 
 import pytest
 import torch
 from plans import make_test_plan
 
-from medunet.bundle import load_weights, publish_weights
-from medunet.errors import BundleError
+from medunet.bundle import (
+    find_weights,
+    join_hashes,
+    load_weights,
+    open_bundle,
+    publish_folds,
+    publish_weights,
+    write_weights,
+)
+from medunet.errors import BundleError, InputError
 from medunet.networks import build_network, make_network
-from medunet.records import read_json, write_json
+from medunet.records import hash_file, read_json, write_json
 
 
 @pytest.fixture
@@ -21,7 +30,9 @@ def test_weights_come_back_by_their_hash(folder: Path) -> None:
     publish_weights(folder, first.state_dict(), {"training": {"fold": 0}})
     metadata = read_json(folder / "configs" / "metadata.json")
     assert metadata["training"] == {"fold": 0}
-    assert load_weights(folder, second, metadata) == metadata["weights_sha256"]
+    assert (
+        load_weights(folder / "models" / "model.pt", second, metadata["weights_sha256"]) == metadata["weights_sha256"]
+    )
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
 
@@ -34,11 +45,46 @@ def test_what_does_not_fit_is_counted(folder: Path) -> None:
     state[name] = torch.zeros(1)
     publish_weights(folder, state, {})
     with pytest.raises(BundleError, match="0 tensors are missing, 1 unknown and 1 of another shape"):
-        load_weights(folder, network, {})
+        load_weights(folder / "models" / "model.pt", network, None)
 
 
 def test_a_pickle_of_objects_is_refused(folder: Path) -> None:
     (folder / "models").mkdir()
     torch.save({"a": Path("x")}, folder / "models" / "model.pt")
     with pytest.raises(BundleError, match="read safely"):
-        load_weights(folder, torch.nn.Identity(), {})
+        load_weights(folder / "models" / "model.pt", torch.nn.Identity(), None)
+
+
+def test_folds_are_published_and_left_again(untrained: Path, tmp_path: Path) -> None:
+    files = {}
+    for fold in range(2):
+        files[fold] = tmp_path / f"{fold}.pt"
+        write_weights(files[fold], {"a": torch.full((2,), float(fold))})
+    publish_folds(untrained, files, {"training": {"fold": "all"}})
+    bundle = open_bundle(untrained)
+    assert find_weights(untrained, bundle.metadata) == {
+        untrained / "models" / f"model_fold{fold}.pt": hash_file(path) for fold, path in files.items()
+    }
+    assert list(find_weights(untrained, bundle.metadata, 1)) == [untrained / "models" / "model_fold1.pt"]
+    assert bundle.metadata["weights_sha256"] == join_hashes(bundle.metadata["fold_weights"])
+    assert len(bundle.inference["networks"]) == 2
+    with pytest.raises(InputError, match="no network of fold 7; choose one of 0, 1"):
+        find_weights(untrained, bundle.metadata, 7)
+    publish_weights(untrained, {"a": torch.ones(2)}, {"training": {"fold": 1}})
+    bundle = open_bundle(untrained)
+    assert list(find_weights(untrained, bundle.metadata, 1)) == [untrained / "models" / "model.pt"]
+    assert "networks" not in bundle.inference
+    assert [path.name for path in (untrained / "models").iterdir()] == ["model.pt"]
+    with pytest.raises(InputError, match="of fold 1 alone"):
+        find_weights(untrained, bundle.metadata, 0)
+
+
+def test_the_hash_of_several_is_that_of_sha256sum() -> None:
+    assert join_hashes({"a": "1"}) == "1"
+    wanted = hashlib.sha256(b"1  a\n2  b\n").hexdigest()
+    assert join_hashes({"a": "1", "b": "2"}) == wanted
+
+
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="lists other names"):
+        find_weights(tmp_path, {"fold_weights": {"../../model_fold0.pt": "1"}})

@@ -1,6 +1,6 @@
 import pytest
 
-from medunet.cli.arguments import parse_gib, parse_minutes
+from medunet.cli.arguments import parse_fold, parse_gib, parse_minutes
 from medunet.errors import InputError
 
 
@@ -15,6 +15,13 @@ def test_minutes(text: str, minutes: float) -> None:
 )
 def test_gib(text: str, gib: float) -> None:
     assert parse_gib(text) == pytest.approx(gib)
+
+
+def test_folds() -> None:
+    assert (parse_fold("3"), parse_fold("all")) == (3, None)
+    for text in ("", "-1", "one", "²"):
+        with pytest.raises(InputError, match="or all"):
+            parse_fold(text)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1m", "0", "nan", "infm", "8Q", "m", "1mm"])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medunet.cohort import Case, Channel, Cohort, fold_cohort, read_folds, split_folds
-from medunet.errors import RecordError
+from medunet.cohort import Case, Channel, Cohort, fold_cohort, read_folds, split_cases, split_folds
+from medunet.errors import InputError, RecordError
 from medunet.labels import LabelTable
 from medunet.records import write_json
 
@@ -111,3 +111,11 @@ def test_folds_beside_a_cohort_are_taken(tmp_path: Path) -> None:
     assert fold_cohort(cohort, tmp_path, volumes).folds == (("a",),)
     elsewhere = tmp_path / "other" / "cohort.json"
     assert fold_cohort(cohort, elsewhere, volumes).folds == split_folds(cohort, volumes=volumes)
+
+
+def test_a_fold_parts_cases_by_patient_and_others_are_refused() -> None:
+    cohort = make(["a", "b", "a", "c"]).model_copy(update={"folds": (("a",), ("b", "c"))})
+    training, held_out = split_cases(cohort, 0)
+    assert ([case.id for case in training], [case.id for case in held_out]) == (["1", "3"], ["0", "2"])
+    with pytest.raises(InputError, match="choose one from 0 to 1"):
+        split_cases(cohort, 2)

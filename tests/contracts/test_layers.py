@@ -19,10 +19,11 @@ LAYERS = {
     "evaluation": 6,
     "training": 6,
     "planner": 6,
-    "api": 7,
-    "deploy": 8,
-    "node": 8,
-    "cli": 9,
+    "cross_validation": 7,
+    "api": 8,
+    "deploy": 9,
+    "node": 9,
+    "cli": 10,
 }
 # What the architecture lets a layer load beside numpy and the standard library.
 FORBIDDEN = {

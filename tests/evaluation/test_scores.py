@@ -138,3 +138,17 @@ def test_regions_are_scored_as_unions_of_their_labels() -> None:
     )
     with pytest.raises(LabelError, match="its labels are rim, core"):
         score_case(make_mask(["rim", "core"], {}), truth, "one")
+
+
+def test_objects_are_scored_and_compared_one_by_one() -> None:
+    numbers = np.zeros(GRID.shape, np.uint16)
+    numbers[2:6, 2:6, 2:6], numbers[6:10, 2:6, 2:6] = 4, 9
+    truth = Mask("instances", numbers, GRID, LabelTable.from_names(["cell"], objects=True))
+    joined = replace(truth, voxels=(numbers > 0).astype(np.uint16))
+    right, one = (score_case(mask, truth, "one")[0] for mask in (truth, joined))
+    assert (right.dice, right.precision, right.found, right.missed, right.false_ml) == (1, 1, 2, 0, 0)
+    assert (one.dice, one.precision, one.precision_50, one.found) == (1, 0, 0, 0)
+    scores = Scores(objects=True, methods={"medunet": (right,), "components": (one,)})
+    (pair,) = compare_methods(scores)
+    assert pair.mean == 1
+    assert [row.precision for row in summarize(scores)] == [1, 0]

@@ -11,7 +11,7 @@ from plans import make_test_plan
 from medunet.geometry import Grid
 from medunet.inference import restore_mask
 from medunet.labels import LabelTable, Region
-from medunet.planning import Normalization
+from medunet.planning import Normalization, ObjectsPlan
 from medunet.preparation import make_decision, make_preprocessing, run_chain
 from medunet.reading import read_volume
 
@@ -75,3 +75,16 @@ def test_the_last_region_above_one_half_counts() -> None:
     theirs = parser.get_parsed_content("steps")({"pred": logits.reshape(3, 6, 1, 1)})["pred"]
     assert theirs.shape == (1, 6, 1, 1)
     assert theirs.ravel().tolist() == mask.voxels.ravel().tolist()
+
+
+def test_objects_are_numbered_on_the_source_grid() -> None:
+    grid = Grid((9, 6, 1), np.diag([1.0, 1, 2, 1]), "px")
+    classes = np.zeros(grid.shape, int)
+    classes[1:4, 1:5], classes[4, 1:5], classes[5:8, 1:5], classes[8, 5] = 1, 2, 1, 1
+    logits = torch.from_numpy(np.stack([classes == value for value in range(3)])).float()
+    table = LabelTable.from_names(["nucleus"], objects=True)
+    mask = restore_mask(logits, grid.affine, grid, table, ObjectsPlan(border=1, smallest=2))
+    assert (mask.kind, len(mask.find_sizes()), mask.find_sizes().sum()) == ("instances", 2, 28)
+    # A bundle without a border class has its connected parts.
+    parts = restore_mask(logits[:2], grid.affine, grid, table)
+    assert (parts.kind, sorted(parts.find_sizes())) == ("instances", [1, 12, 12])

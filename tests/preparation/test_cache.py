@@ -3,9 +3,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from discs import draw_discs
 
 from medunet.bundle import open_bundle
-from medunet.cohort import LabelSource, read_channel, read_label
+from medunet.cohort import LabelSource, find_cohort, read_channel, read_label
 from medunet.preparation import PatchDataset, prepare_case, prepare_cases
 
 
@@ -42,7 +43,8 @@ def test_what_is_ignored_stays_so_and_is_no_foreground(untrained: Path, tmp_path
     case = next(case for case in cohort.cases if read_label(cohort, case, read_channel(case, "ct").grid).voxels.any())
     mask = read_label(cohort, case, read_channel(case, "ct").grid)
     voxels = mask.voxels.astype(np.uint8)
-    voxels[: len(voxels) // 2] = 255
+    lower = slice(None, len(voxels) // 2)
+    voxels[lower if not voxels[lower].any() else slice(len(voxels) // 2, None)] = 255
     image = nib.Nifti1Image(voxels, mask.grid.affine)
     image.set_sform(mask.grid.affine, 1)
     image.set_qform(None, 0)
@@ -61,3 +63,15 @@ def test_what_is_ignored_stays_so_and_is_no_foreground(untrained: Path, tmp_path
     dataset = PatchDataset([prepared], (8, 8, 8), 2, 20, 0.5, [], 0)
     assert all((dataset[index]["label"] != 255).any() for index in range(len(dataset)))
     assert all((dataset[index]["label"] == 1).any() for index in range(0, len(dataset), 2))
+
+
+def test_objects_are_prepared_as_interior_and_border(tmp_path: Path) -> None:
+    draw_discs(tmp_path / "in", 2)
+    cohort = find_cohort(tmp_path / "in", objects=True)
+    steps = [{"_target_": name, "keys": ["image"]} for name in ("LoadImaged", "EnsureChannelFirstd", "EnsureTyped")]
+    joined, parted = (prepare_case(cohort, cohort.cases[1], steps, tmp_path, border) for border in (0, 2))
+    assert joined.folder != parted.folder
+    assert np.unique(joined.label()).tolist() == [0, 1]
+    assert np.unique(parted.label()).tolist() == [0, 1, 2]
+    assert np.array_equal(parted.label() > 0, joined.label() > 0)
+    assert set(parted.centres()[:, 0]) == {1, 2}

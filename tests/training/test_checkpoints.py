@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
+from ignite.handlers import EarlyStopping
 from plans import make_test_plan
 
 from medunet.errors import ResourceError
@@ -67,14 +68,18 @@ def test_a_damaged_checkpoint_is_left_for_the_one_before(tmp_path: Path, caplog:
 
 def test_the_best_weights_are_those_of_the_best_number(tmp_path: Path) -> None:
     checkpoint, engine, _ = make(tmp_path, 0)
+    metrics = iter((float("nan"), 0.3, 0.2, float("nan")))
     kept = []
-    for epoch, metric in enumerate((float("nan"), 0.3, 0.2, float("nan")), start=1):
-        engine.run([1], max_epochs=epoch)
+
+    def validate(_: Engine) -> None:
         kept.append(checkpoint.present_state())
-        checkpoint.keep_best(metric)
+        checkpoint.keep_best(next(metrics))
+
+    engine.add_event_handler(Events.EPOCH_COMPLETED, validate)
+    engine.run([1], max_epochs=4)
     name = next(iter(kept[0]))
+    assert torch.equal(checkpoint.best_state()[name], kept[1][name])
     assert not torch.equal(kept[1][name], kept[2][name])
-    assert torch.equal(checkpoint.best_state()[name], kept[1])
     assert checkpoint.best_metric == 0.3
 
 
@@ -86,3 +91,14 @@ def test_the_validator_hands_its_metric_over(tmp_path: Path) -> None:
     validator.add_event_handler("EPOCH_COMPLETED", lambda engine: engine.state.metrics.update(dice=0.7))
     validator.run([0])
     assert checkpoint.best_metric == 0.7
+
+
+def test_a_counter_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    counters = []
+    for _ in range(2):
+        checkpoint, engine, _ = make(tmp_path, 0)
+        counters.append(EarlyStopping(3, lambda _: 0.0, engine))
+        checkpoint.keep_counter("early_stop", counters[-1])
+        engine.add_event_handler("EPOCH_STARTED", lambda trainer, stop=counters[-1]: stop(trainer))
+        engine.run([1], max_epochs=len(counters))
+    assert (counters[0].counter, counters[1].counter) == (0, 1)

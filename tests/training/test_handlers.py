@@ -17,7 +17,8 @@ def make_session(budget: float = 1000.0, started: float | None = None) -> Simple
     import time
 
     schedule = SimpleNamespace(epochs=3, steps_per_epoch=2, loader_patches_per_second=50.0, budget_seconds=budget)
-    return SimpleNamespace(schedule=schedule, started=time.monotonic() if started is None else started)
+    started = time.monotonic() if started is None else started
+    return SimpleNamespace(schedule=schedule, started=started, ended="schedule")
 
 
 def test_randomness_follows_from_seed_and_epoch() -> None:
@@ -68,16 +69,18 @@ def test_progress_tells_loss_and_both_rates() -> None:
 
 def test_the_deadline_ends_a_run_after_its_epoch() -> None:
     engine = Engine(lambda *_: None)
-    Deadline(make_session(budget=1.0, started=-1e9)).attach(engine)  # type: ignore[arg-type]
+    session = make_session(budget=1.0, started=-1e9)
+    Deadline(session).attach(engine)  # type: ignore[arg-type]
     engine.run([0, 1], max_epochs=9)
-    assert (engine.state.epoch, engine.state.iteration) == (1, 2)
+    assert (engine.state.epoch, engine.state.iteration, session.ended) == (1, 2, "time")
 
 
 def test_sigterm_ends_a_run_after_its_epoch() -> None:
     engine = Engine(lambda *_: os.kill(os.getpid(), signal.SIGTERM) if engine.state.iteration == 1 else None)
-    Deadline(make_session()).attach(engine)  # type: ignore[arg-type]
+    session = make_session()
+    Deadline(session).attach(engine)  # type: ignore[arg-type]
     engine.run([0, 1], max_epochs=9)
-    assert (engine.state.epoch, engine.state.iteration) == (1, 2)
+    assert (engine.state.epoch, engine.state.iteration, session.ended) == (1, 2, "signal")
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from medunet.bundle import open_bundle
 from medunet.errors import InputError
-from medunet.training import open_session, split_cases
+from medunet.training import open_session
 from medunet.training.session import count_patches, default_workers, lock_run, warn_if_slower
 
 
@@ -18,15 +17,6 @@ def test_patients_are_held_out_and_the_schedule_stays(untrained: Path) -> None:
     assert open_session(str(untrained), 0, 5.0).schedule == first.schedule
     assert count_patches(first.validation[0], first.plan) >= 1
     assert 0.1 < first.peak_gib["prepare"] < 64
-
-
-def test_folds_cover_all_patients_and_others_are_refused(untrained: Path) -> None:
-    cohort = open_bundle(untrained).cohort()
-    assert cohort.folds is not None
-    held_out = [case.id for fold in range(len(cohort.folds)) for case in split_cases(cohort, fold)[1]]
-    assert sorted(held_out) == sorted(case.id for case in cohort.cases)
-    with pytest.raises(InputError, match="choose one from 0 to 4"):
-        split_cases(cohort, 5)
 
 
 def test_one_process_trains_a_fold(tmp_path: Path) -> None:

@@ -1,0 +1,191 @@
+"""Train all folds, predict each patient by the network that never saw it, and make one ensemble of all networks."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from medunet.bundle import Bundle, find_weights, open_bundle, publish_folds
+from medunet.cohort import Case, count_folds, split_cases
+from medunet.errors import InputError, ResourceError
+from medunet.evaluation import (
+    CasePicture,
+    Choice,
+    CrossValidation,
+    Scores,
+    check_held_out,
+    find_floors,
+    join_scores,
+    score_cases,
+    score_masks,
+    write_spread,
+)
+from medunet.inference import find_prediction, load_predictor, open_predictor, predict_case, predict_cases
+from medunet.labels import Mask
+from medunet.records import write_record
+from medunet.training import FoldResult, is_done, is_launched, read_result, train_bundle
+
+LOGGER = logging.getLogger(__name__)
+HELD_OUT = "held_out"
+"""Folder of a run for the masks of its held-out cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedFolds:
+    """What training of all folds came to.
+
+    Attributes:
+        weights: the files of the ensemble.
+        validation: scores of all held-out patients.
+        table: their summary, as lines of text.
+        scores: the file that holds them.
+    """
+
+    weights: tuple[Path, ...]
+    validation: CrossValidation
+    table: str
+    scores: Path
+
+
+def train_folds(
+    folder: Path, *, budget_minutes: float | None, restart: bool, source: Path | None = None, patience: int = 0
+) -> TrainedFolds:
+    """Train every fold of a bundle, one after the other, and make the ensemble of all.
+
+    What is there already is taken over: finished folds, folds whose minutes were gone, masks of the same weights.
+
+    Args:
+        folder: the bundle.
+        budget_minutes: for each fold; None takes the plan's.
+        restart: keep older runs under other names and begin all anew.
+        source: bundle from whose weights each fold starts.
+        patience: validations without a gain after which a fold ends; 0 never ends it.
+
+    Raises:
+        InputError: there is one fold only, two hold out the same patient, or torchrun started this process.
+        ResourceError: a signal stopped a fold; its state is kept.
+        MedunetError: whatever stopped it.
+    """
+    if is_launched():
+        remedy = "train each with --fold K, then run medunet train --fold all without torchrun, which takes them over"
+        raise InputError("--fold all", "torchrun trains single folds", remedy)
+    bundle = open_bundle(folder)
+    cohort = bundle.cohort()
+    held_out = [split_cases(cohort, fold)[1] for fold in range(count_folds(cohort))]
+    check_held_out(held_out, str(folder))
+    if len(held_out) < 2:
+        raise InputError("--fold all", "the cohort has one fold only", "train it with --fold 0")
+    train = partial(
+        train_bundle, folder, budget_minutes=budget_minutes, restart=restart, source=source, patience=patience
+    )
+    results = []
+    for fold, cases in enumerate(held_out):
+        run = bundle.work / f"fold{fold}"
+        trained = not restart and is_done(run)
+        LOGGER.info("fold %d%s", fold, " is trained already" if trained else ":")
+        if not trained:
+            train(fold=fold)
+        results.append(_check_result(run, trained))
+        predictor = load_predictor(bundle, {run / "model.pt": results[-1].weights_sha256})
+        predict_cases(predictor, cases, run / HELD_OUT)
+    return _finish(bundle, held_out, results)
+
+
+def _check_result(run: Path, trained: bool) -> FoldResult:
+    """What a fold came to, unless it was stopped just now, or `trained` before and damaged since."""
+    result = read_result(run)
+    if result is None:
+        raise ResourceError(run, "its weights aren't those of its result.json", "train it anew with --restart")
+    if not trained and result.ended == "signal":
+        epochs = result.training["epochs"]
+        raise ResourceError(run, f"it was stopped after {epochs} epochs", "go on with the same command")
+    return result
+
+
+def _finish(bundle: Bundle, held_out: Sequence[Sequence[Case]], results: Sequence[FoldResult]) -> TrainedFolds:
+    cohort = bundle.cohort()
+    validation = score_masks(
+        cohort, held_out, lambda fold, case, truth: find_prediction(bundle.work / f"fold{fold}" / HELD_OUT, case, truth)
+    )
+    scores = bundle.work / "cross_validation" / "scores.json"
+    write_record(scores, validation)
+    files = {fold: bundle.work / f"fold{fold}" / "model.pt" for fold in range(len(results))}
+    publish_folds(bundle.folder, files, {"training": _join_facts(results, len(cohort.cases))})
+    published = open_bundle(bundle.folder)
+    weights = tuple(find_weights(published.folder, published.metadata))
+    return TrainedFolds(weights, validation, write_spread(validation), scores)
+
+
+def _join_facts(results: Sequence[FoldResult], cases: int) -> dict[str, Any]:
+    """Of all folds what metadata.json holds of one: minutes and held-out cases in total, the rest fold by fold."""
+    each = [result.training for result in results]
+    return {
+        "fold": "all",
+        "epochs": [facts["epochs"] for facts in each],
+        "steps": [facts["steps"] for facts in each],
+        "minutes": round(sum(facts["minutes"] for facts in each), 2),
+        "validation_dice": [facts["validation_dice"] for facts in each],
+        "cases": cases,
+        "held_out_cases": sum(facts["held_out_cases"] for facts in each),
+    }
+
+
+def predict_held_out(bundle: Bundle, choice: Choice) -> Path:
+    """Predict the held-out cases of a fold by its own network, unless that was done when it was trained.
+
+    Args:
+        bundle: an ensemble.
+        choice: of one of its folds.
+
+    Returns:
+        The folder of the masks.
+    """
+    if choice.fold == "all":
+        raise ValueError("an ensemble has seen every patient")
+    folder = bundle.work / f"fold{choice.fold}" / HELD_OUT
+    predict_cases(open_predictor(bundle, choice.fold), choice.cases, folder)
+    return folder
+
+
+def score_choices(
+    bundle: Bundle, choices: Sequence[Choice], predictions: Path | None
+) -> tuple[Scores, list[CasePicture]]:
+    """Score a bundle on chosen cases beside floors, with a picture of each.
+
+    Args:
+        bundle: a trained one.
+        choices: of `choose_cases`; several are the folds of an ensemble.
+        predictions: folder of masks; None predicts.
+
+    Raises:
+        InputError: masks of an ensemble are given for patients that it has seen.
+    """
+    held_out = len(choices) > 1
+    if predictions and held_out:
+        raise InputError(
+            predictions,
+            "the ensemble that made these masks has seen the held-out patients of each fold",
+            "leave --predictions out, or name other patients with --cohort",
+        )
+    parts, pictures = [], []
+    for choice in choices:
+        floors = find_floors(bundle, choice)
+        find_mask = _choose_masks(bundle, choice, predictions, held_out=held_out)
+        scores, drawn = score_cases(choice.cohort, choice.cases, floors, find_mask)
+        parts.append(scores)
+        pictures += drawn
+    return join_scores(parts), pictures
+
+
+def _choose_masks(
+    bundle: Bundle, choice: Choice, predictions: Path | None, *, held_out: bool
+) -> Callable[[Case, Mask], Mask]:
+    """Where the masks that are scored come from: given, kept of held-out cases, or predicted now."""
+    if predictions:
+        return partial(find_prediction, predictions)
+    if held_out:
+        return partial(find_prediction, predict_held_out(bundle, choice))
+    predictor = open_predictor(bundle)
+    return lambda case, _: predict_case(predictor, case)

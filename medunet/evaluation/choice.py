@@ -1,0 +1,68 @@
+"""Choose whom a bundle is scored on: patients that it wasn't trained on."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from medunet.bundle import Bundle
+from medunet.cohort import Case, Cohort, check_labelled, count_folds, find_cohort, split_cases
+from medunet.errors import InputError
+from medunet.planning import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Whom a bundle is scored on, and on whom its floors are fitted.
+
+    Attributes:
+        fold: whose network is scored: of an ensemble "all", or each fold for its own held-out patients.
+        own: the cohort of its training, None where it didn't come along.
+        training: the cases of `own` that it was trained on.
+        cohort: the one that is scored.
+        cases: of it.
+    """
+
+    fold: int | Literal["all"]
+    own: Cohort | None
+    training: Sequence[Case]
+    cohort: Cohort
+    cases: Sequence[Case]
+
+
+def choose_cases(bundle: Bundle, path: Path | None) -> list[Choice]:
+    """Choose the held-out patients of the trained fold, those of each fold of an ensemble, or all of another cohort.
+
+    Args:
+        bundle: a trained one.
+        path: of the other cohort.
+
+    Raises:
+        BundleError: the bundle came without its cohort, and no other is given.
+        InputError: the other cohort has other labels, or a patient of training.
+    """
+    fold = bundle.metadata["training"]["fold"]
+    if path is None:
+        own = bundle.cohort()
+        folds = range(count_folds(own)) if fold == "all" else [fold]
+        return [Choice(number, own, training, own, cases) for number, (training, cases) in _split(own, folds)]
+    known = bundle.cohort() if bundle.has_cohort else None
+    training = [] if known is None else list(known.cases) if fold == "all" else split_cases(known, fold)[0]
+    others = _open_others(path, bundle.plan, training)
+    return [Choice(fold, known, training, others, others.cases)]
+
+
+def _split(cohort: Cohort, folds: Iterable[int]) -> Iterator[tuple[int, tuple[list[Case], list[Case]]]]:
+    return ((fold, split_cases(cohort, fold)) for fold in folds)
+
+
+def _open_others(path: Path, plan: Plan, training: Sequence[Case]) -> Cohort:
+    """A cohort that the bundle wasn't trained on, with the same labels."""
+    others = check_labelled(find_cohort(path, channels=plan.channels, objects=plan.labels.objects), str(path))
+    if [region.name for region in others.labels.structures] != [region.name for region in plan.labels.structures]:
+        raise InputError(path, f"its labels are {others.labels.describe()}", "name them alike", plan.labels.describe())
+    known = {case.patient for case in training}
+    for case in others.cases:
+        if case.patient in known:
+            raise InputError(path, f"patient {case.patient} was in training", "score patients that were not")
+    return others

@@ -1,0 +1,40 @@
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medunet.bundle import open_bundle
+from medunet.errors import MissingInputError
+from medunet.inference import find_prediction, open_predictor, predict_case, predict_cases
+from medunet.records import read_json, write_json
+
+
+def test_masks_of_the_same_weights_stay_and_others_are_made_anew(trained: Path, tmp_path: Path) -> None:
+    bundle = open_bundle(trained)
+    case = bundle.cohort().cases[0]
+    predictor = open_predictor(bundle)
+    predict_cases(predictor, [case], tmp_path)
+    mask, record = tmp_path / f"{case.id}.nii.gz", tmp_path / f"{case.id}.json"
+    content = mask.read_bytes()
+    for spoil in (record.unlink, partial(record.write_text, "{"), mask.unlink):
+        spoil()
+        predict_cases(predictor, [case], tmp_path)
+        assert mask.is_file()
+        assert set(read_json(record)["inputs"].values()) == {predictor.weights_sha256}
+    before = mask.stat().st_mtime_ns
+    predict_cases(predictor, [case], tmp_path)
+    assert mask.stat().st_mtime_ns == before
+    write_json(record, {**read_json(record), "inputs": {"model.pt": "of others"}})
+    mask.write_bytes(content[:100])
+    predict_cases(predictor, [case], tmp_path)
+    truth = predict_case(predictor, case)
+    assert np.array_equal(find_prediction(tmp_path, case, truth).voxels, truth.voxels)
+
+
+def test_a_mask_that_is_not_there_is_named(trained: Path, tmp_path: Path) -> None:
+    bundle = open_bundle(trained)
+    first, second = bundle.cohort().cases[:2]
+    truth = predict_case(open_predictor(bundle), first)
+    with pytest.raises(MissingInputError, match=f"there is no prediction of case {second.id}"):
+        find_prediction(tmp_path, second, truth)
