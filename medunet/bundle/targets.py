@@ -27,8 +27,7 @@ def make_scoring(plan: Plan) -> list[Config]:
     """Transforms from the logits `pred` and the label map `label` to the channels that `make_metric` takes.
 
     Channels are background and labels, or interior and border of objects. Where voxels are ignored or regions overlap
-    they are background, the labels or
-    regions of both label maps, and last what is ignored.
+    they are background, the labels or regions of both label maps, and last what is ignored.
     """
     table = plan.labels
     if table.is_plain:

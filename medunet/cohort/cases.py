@@ -25,10 +25,12 @@ NO_LINES: Mapping[str, int] = {}
 def _make_table(value: Any) -> Any:
     if isinstance(value, list):
         value = {"labels": value}
-    names = value.get("labels") if isinstance(value, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(value, dict) or not isinstance(value.get("labels"), list):
         return value
-    labels = [{"value": n, "name": name, "colour": COLOURS[(n - 1) % len(COLOURS)]} for n, name in enumerate(names, 1)]
+    labels = [
+        label if isinstance(label, dict) else {"value": n, "name": label, "colour": COLOURS[(n - 1) % len(COLOURS)]}
+        for n, label in enumerate(value["labels"], 1)
+    ]
     return {**value, "labels": labels}
 
 

@@ -176,7 +176,7 @@ def test_labels_may_be_names_beside_what_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "cohort.json").write_text(json.dumps(content))
     table = read_cohort(tmp_path / "cohort.json").labels
     assert (table.names, table.ignore, table.describe()) == (("tumor", "node"), 255, "both, node (255 ignored)")
-    content["labels"]["ignore"] = 1
+    content["labels"]["ignore"] = 2
     (tmp_path / "cohort.json").write_text(json.dumps(content))
     with pytest.raises(RecordError, match="the value to ignore must be above"):
         read_cohort(tmp_path / "cohort.json")
