@@ -20,6 +20,8 @@ from medunet.records import read_json, write_json
 SIDE = Path(__file__).parent / "nnunet_side.py"
 DATASET = "Dataset001_cohort"
 STOCK = "nnUNetPlans"
+SAME = "samePatch"
+"""Name of the stock plan with medunet's patch and batch."""
 TARGETS_GB = (4.0, 2.0, 1.0, 0.5, 0.25, 0.125)
 """GPU memory targets of the small plan, the largest first; nnU-Net's own is 8."""
 STEPS = 2000
@@ -146,6 +148,26 @@ class Peer:
         done = self._ask(f"train-{key}", job)
         what = self.read_plan(plans)[configuration]
         return Run(name, plans, configuration, what, done["minutes"], done["steps"], prepared["seconds"])
+
+    def load(self, patch: Sequence[int], batch: int, seconds: float, again: int) -> float:
+        """Patches a second of nnU-Net's loader and augmentation, of its stock plan with another patch and batch.
+
+        Args:
+            patch: voxels along x, y, z.
+            batch: patches of a step.
+            seconds: to measure.
+            again: number of the measurement.
+        """
+        self._ask(f"preprocess-{STOCK}", {"do": "preprocess", "plans": STOCK, "configuration": "3d_fullres"})
+        folder = self._folder / "preprocessed" / DATASET
+        plans = read_json(folder / f"{STOCK}.json")
+        plans["plans_name"] = SAME
+        plans["configurations"]["3d_fullres"] |= {"patch_size": list(reversed(patch)), "batch_size": batch}
+        write_json(folder / f"{SAME}.json", plans)
+        self._place(f"load-{again}").unlink(missing_ok=True)  # speeds of an earlier run are none of this one
+        job = {"do": "load", "plans": SAME, "configuration": "3d_fullres", "seconds": seconds}
+        answer: dict[str, float] = self._ask(f"load-{again}", job, apart=True)
+        return answer["patches"]
 
     def predict(self, run: Run, cases: Sequence[str], *, mirror: bool) -> tuple[Path, dict[str, float]]:
         """Predict cases from nnU-Net's files.

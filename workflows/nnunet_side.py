@@ -20,6 +20,8 @@ Job = dict[str, Any]
 TRAINER = "nnUNetTrainer"
 MOST_SECONDS = 20.0
 """Of steps that are timed with the loader."""
+WAITING = 10
+"""Batches that nnU-Net's loader makes beforehand, at most."""
 PREPROCESSED, RESULTS = "nnUNet_preprocessed", "nnUNet_results"
 """Variables that nnU-Net takes its folders from."""
 
@@ -161,6 +163,18 @@ def train(job: Job) -> Job:
     return {"minutes": seconds / 60, "steps": job["epochs"] * job["iterations"]}
 
 
+def load(job: Job) -> Job:
+    """Patches a second of nnU-Net's training loader, for `seconds` after those that waited."""
+    trainer = _open_trainer(job)
+    loader, other = trainer.get_dataloaders()
+    for _ in range(WAITING):
+        next(loader)
+    times = _time(lambda: next(loader), 2, 1_000_000, job["seconds"])
+    for started in (loader, other):
+        started._finish()
+    return {"patches": trainer.batch_size * len(times) / sum(times)}
+
+
 def predict(job: Job) -> Job:
     """Predict cases by nnU-Net's predictor, one after the other in this process.
 
@@ -204,6 +218,7 @@ JOBS: dict[str, Callable[[Job], Job]] = {
     "time": time_step,
     "probe": probe,
     "train": train,
+    "load": load,
     "predict": predict,
 }
 

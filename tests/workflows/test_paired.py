@@ -21,7 +21,7 @@ def test_differences_are_taken_case_by_case() -> None:
 
 def test_the_test_is_exact_and_sees_no_difference_where_there_is_none() -> None:
     names = "abcdefg"
-    base = {name: 0.5 for name in names}
+    base = dict.fromkeys(names, 0.5)
     gained = compare_values({name: 0.5 + n / 100 for n, name in enumerate(names, start=1)}, base)
     assert gained.p == pytest.approx(2 / 2**7)
     assert compare_values(base, base).p == 1.0
