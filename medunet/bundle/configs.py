@@ -11,6 +11,8 @@ from medunet.preparation import make_augmentation, make_postprocessing, make_pre
 
 Config = dict[str, Any]
 DEVICE = "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
+KERNELS_FASTER = 10
+"""Learning rate of kernels over that of all else: Jordan's (`medunet.networks.Muon`) 0.02 beside 0.002."""
 INFERENCE_KEYS = (
     *("imports", "bundle_root", "output_dir", "dataset_dir", "device", "network_def", "network", "inferer"),
     *("datalist", "preprocessing", "dataset", "dataloader", "postprocessing", "handlers", "evaluator"),
@@ -249,10 +251,10 @@ def _make_optimization(plan: Plan) -> Config:
             },
         },
         "optimizer": {
-            "_target_": "torch.optim.AdamW",
-            "params": "$@network.parameters()",
+            "_target_": "medunet.networks.Muon",
+            "parameters": "$@network.parameters()",
             "lr": plan.learning_rate,
-            "weight_decay": 0.0003,
+            "kernel_lr": KERNELS_FASTER * plan.learning_rate,
         },
         "lr_scheduler": {
             "_target_": "torch.optim.lr_scheduler.PolynomialLR",

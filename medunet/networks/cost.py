@@ -5,8 +5,10 @@ import time
 import torch
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 
+from medunet.networks.layout import lay_out
+from medunet.networks.optimizer import Muon
 from medunet.networks.precision import AutocastInferer, choose_device
-from medunet.networks.unet import DeepSupervision, build_network, lay_out, make_network
+from medunet.networks.unet import DeepSupervision, build_network, make_network
 from medunet.planning import Plan
 
 PROBE_SECONDS = 6.0
@@ -21,7 +23,7 @@ def measure_step(plan: Plan) -> float:
     device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
     loss = DeepSupervisionLoss(DiceCELoss(include_background=False, to_onehot_y=True, softmax=True))
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-6)
+    optimizer = Muon(network.parameters(), lr=1e-6, kernel_lr=1e-6)
     size = plan.patch[: plan.dims] if plan.patch[2] == 1 else plan.patch
     generator = torch.Generator().manual_seed(0)
     image = torch.randn((plan.batch, plan.count_inputs(), *size), generator=generator).to(device)

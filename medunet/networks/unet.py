@@ -81,16 +81,3 @@ class DeepSupervision(nn.Module):
             decoded.insert(0, features)
         coarser = zip(self.heads, decoded[1:], strict=False)
         return [self.network.output_block(decoded[0]), *(head(level) for head, level in coarser)]
-
-
-CHANNELS_LAST_UP_TO = 16
-"""Features of the first level up to which training is faster with channels last: 1.3 to 1.6 times at 8."""
-
-
-def lay_out(network: DeepSupervision) -> DeepSupervision:
-    """Choose the memory layout for training on a CPU; the weights and their names stay the same."""
-    plain = network.network
-    on_cpu = next(network.parameters()).device.type == "cpu"
-    if plain.spatial_dims == 3 and on_cpu and plain.filters[0] <= CHANNELS_LAST_UP_TO:
-        return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    return network
