@@ -30,6 +30,8 @@ from medunet.bundle import Bundle, open_bundle
 from medunet.cohort import Case, Cohort, read_channel, read_label, write_cohort
 from medunet.errors import InputError, OutputExistsError
 from medunet.evaluation import CaseScore, Scores, score_case
+from medunet.geometry import Unit
+from medunet.inference import name_mask
 from medunet.progress import format_seconds, track
 from medunet.reading import ReadOptions, read_mask
 from medunet.records import read_json, write_json
@@ -83,8 +85,10 @@ def compare(arguments: argparse.Namespace) -> None:
         run = peer.train(name, plan, configuration)
         for mirror in (True, False):
             title = f"nnU-Net {name}{', mirrored' if mirror else ''}"
-            methods[title] = _predict_theirs(peer, run, held_out, mirror=mirror)
-    scores = _score(cohort, held_out, methods)
+            folder, seconds = peer.predict(run, [case.id for case in held_out], mirror=mirror)
+            files = {case.id: folder / name_mask(case.id, bundle.plan.unit) for case in held_out}
+            methods[title] = Masks(files, seconds, _describe(run))
+    scores = _score(cohort, held_out, methods, bundle.plan.unit)
     text = "\n".join([tabulate_cases(scores), "", tabulate_runs(scores, methods), "", *tell_headline(scores)])
     (arguments.out / "comparison.md").write_text(text + "\n", encoding="utf-8")
     write_json(arguments.out / "scores.json", scores.model_dump(mode="json"))
@@ -125,33 +129,28 @@ def _predict_ours(bundle: Bundle, cases: list[Case], folder: Path) -> Masks:
             for left in out.iterdir():
                 left.unlink()  # of a run that was interrupted
             (done,) = medunet.predict(bundle.folder, images=images, options=options, output=out)
-            found[case.id] = {"file": str(done.path), "seconds": done.seconds}
+            found[case.id] = {"file": next(iter(done.files.values())).name, "seconds": done.seconds}
         write_json(listed, found)
     content = read_json(listed)
     training, plan = bundle.metadata["training"], bundle.plan
     patch = f"{' × '.join(map(str, plan.patch))}, {plan.batch}, {plan.network.filters[0]}"
-    row = (patch, str(training["steps"]), f"{training['minutes']:.1f}", "-")
-    files = {case: Path(entry["file"]) for case, entry in content.items()}
+    row = (patch, str(training["steps"]), f"{training['minutes']:.1f}", "in the budget")
+    files = {case: folder / "masks" / case / entry["file"] for case, entry in content.items()}
     return Masks(files, {case: entry["seconds"] for case, entry in content.items()}, row)
 
 
-def _predict_theirs(peer: Peer, run: Run, cases: list[Case], *, mirror: bool) -> Masks:
-    folder, seconds = peer.predict(run, [case.id for case in cases], mirror=mirror)
-    files = {path.name.split(".")[0]: path for path in folder.iterdir() if path.suffix in (".gz", ".png")}
+def _describe(run: Run) -> tuple[str, ...]:
     what = run.what
     # nnU-Net lists axes as z, y, x.
     patch = f"{' × '.join(map(str, reversed(what['patch'])))}, {what['batch']}, {what['features'][0]}"
-    row = (patch, str(run.steps), f"{run.minutes:.1f}", format_seconds(run.prepared))
-    return Masks({case.id: files[case.id] for case in cases}, seconds, row)
+    return patch, str(run.steps), f"{run.minutes:.1f}", format_seconds(run.prepared)
 
 
-def _score(cohort: Cohort, cases: list[Case], methods: Mapping[str, Masks]) -> Scores:
+def _score(cohort: Cohort, cases: list[Case], methods: Mapping[str, Masks], unit: Unit) -> Scores:
     found: dict[str, list[CaseScore]] = {name: [] for name in methods}
-    unit = "mm"
     for case in track(cases, "scoring", len(cases)):
         volume = read_channel(case, cohort.channels[0])
         truth = read_label(cohort, case, volume.grid, volume.source.frame_of_reference_uid)
-        unit = volume.grid.unit
         for name, masks in methods.items():
             found[name] += score_case(read_mask(masks.files[case.id], truth.grid, truth.table), truth, case.id)
     return Scores(unit=unit, methods={name: tuple(scores) for name, scores in found.items()})

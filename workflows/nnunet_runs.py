@@ -3,6 +3,7 @@
 Preparation, planning and probes are outside nnU-Net's minutes, its steps, validation and checkpoints inside.
 """
 
+import glob
 import os
 import subprocess
 import time
@@ -179,7 +180,8 @@ class Peer:
         images = self._folder / "raw" / DATASET / "imagesTr"
         out = self._folder / key
         out.mkdir(exist_ok=True)
-        files = {case: [str(path) for path in sorted(images.glob(f"{case}_[0-9][0-9][0-9][0-9].*"))] for case in cases}
+        channels = f"_{'[0-9]' * 4}.*"
+        files = {case: [str(path) for path in sorted(images.glob(glob.escape(case) + channels))] for case in cases}
         job = {"do": "predict", "plans": run.plans, "configuration": run.configuration, "mirror": mirror}
         return out, self._ask(key, {**job, "out": str(out), "cases": files})
 

@@ -148,7 +148,7 @@ def train(job: Job) -> Job:
     from nnunetv2.run.run_training import maybe_load_checkpoint
 
     folder = Path(os.environ[RESULTS]) / job["dataset"] / _name_model(job) / f"fold_{job['fold']}"
-    resume = (folder / "checkpoint_latest.pth").is_file()
+    resume = any((folder / f"checkpoint_{name}.pth").is_file() for name in ("latest", "final"))
     trainer = _open_trainer(job, resume=resume)
     trainer.num_epochs = job["epochs"]
     trainer.num_iterations_per_epoch = job["iterations"]
