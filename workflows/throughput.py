@@ -135,7 +135,9 @@ def _cache(plan: Plan, cases: list[PreparedCase]) -> CacheDataset:
 
 def _open_stock(data: CacheDataset, workers: int) -> DataLoader[Any]:
     # Drawn without an end, so that no epoch restarts the workers, as it would do every few cases.
-    return StockLoader(data, batch_size=1, sampler=RandomSampler(data, True, ENDLESS), num_workers=workers)
+    sampler = RandomSampler(data, replacement=True, num_samples=ENDLESS)
+    loader: DataLoader[Any] = StockLoader(data, batch_size=1, sampler=sampler, num_workers=workers)
+    return loader
 
 
 def time_loader(loader: DataLoader[Any], batch: int, seconds: float) -> float:

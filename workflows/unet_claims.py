@@ -118,7 +118,8 @@ def _train(
     if not (run / "finished").exists():
         write_record(run / "schedule.json", make_fixed_schedule(arguments.steps))
         _run_training(bundle, arguments.fold, options or {})
-    return medunet.evaluate(bundle, output=evaluation).scores
+    scores: Scores = medunet.evaluate(bundle, output=evaluation).scores
+    return scores
 
 
 def make_fixed_schedule(steps: int) -> Schedule:
