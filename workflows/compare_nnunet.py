@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from command import finish
-from nnunet_runs import Peer, Run, choose_configuration
+from nnunet_runs import STOCK, Peer, Run, choose_configuration, choose_stock
 from one_fold import make_parser, tabulate_cases
 from paired import compare_values, mean_dice, take_values
 
@@ -76,11 +76,10 @@ def compare(arguments: argparse.Namespace) -> None:
     write_cohort(listed, cohort)
     peer = Peer(arguments.python.absolute(), (arguments.out / "nnunet").absolute(), arguments.fold, arguments.budget)
     peer.export(listed)
-    stock = peer.plan()
-    small = peer.plan_small()
-    plans = {"stock": ("nnUNetPlans", "3d_fullres" if "3d_fullres" in stock else "2d")}
-    if small != "nnUNetPlans":
-        plans["small"] = (small, choose_configuration(peer.read_plan(small)))
+    planned, small = peer.plan(), peer.choose_small()
+    plans = {"stock": (STOCK, choose_stock(planned[STOCK]))}
+    if small != STOCK:
+        plans["small"] = (small, choose_configuration(planned[small]))
     for name, (plan, configuration) in plans.items():
         run = peer.train(name, plan, configuration)
         for mirror in (True, False):

@@ -101,54 +101,62 @@ class Peer:
         self._ask("fingerprint", {})
 
     def plan(self) -> dict[str, Any]:
-        """nnU-Net's stock plan, and the folds: what each configuration of it holds."""
-        planned: dict[str, Any] = self._ask(f"plan-{STOCK}", {"do": "plan", "plans": STOCK, "gigabytes": None})
+        """Plan for all memory targets; the folds are those of the cohort.
+
+        Returns:
+            What each configuration of each plan holds, the stock plan first.
+        """
+        targets = {STOCK: None} | {f"small_{gigabytes:g}GB": gigabytes for gigabytes in TARGETS_GB}
+        planned: dict[str, Any] = self._ask("plan", {"targets": targets})
         splits = self._folder / "raw" / DATASET / "splits_final.json"
         write_json(self._folder / "preprocessed" / DATASET / splits.name, read_json(splits))
         return planned
 
-    def plan_small(self) -> str:
+    def choose_small(self) -> str:
         """The plan for the largest memory target of which `STEPS` fit the minutes, or for the least.
 
-        A target whose patch and batch are those of a larger one, or of the stock plan, is passed over.
+        A target whose patch, batch and spacing are those of a larger one, or of the stock plan, is passed over.
         """
-        seen = [_shape(self.plan())]
+        planned = self.plan()
+        stock = choose_stock(planned[STOCK])
+        self._preprocess(STOCK, stock)
+        seen = [_shape(planned[STOCK][stock])]
         name = STOCK
-        for gigabytes in TARGETS_GB:
-            plans = f"small_{gigabytes:g}GB"
-            planned = self._ask(f"plan-{plans}", {"do": "plan", "plans": plans, "gigabytes": gigabytes})
-            if _shape(planned) in seen:
+        for plans in list(planned)[1:]:
+            configuration = choose_configuration(planned[plans])
+            if (shape := _shape(planned[plans][configuration])) in seen:
                 continue
-            seen.append(_shape(planned))
+            seen.append(shape)
             name = plans
-            job = {"do": "time", "plans": plans, "configuration": choose_configuration(planned)}
+            job = {"do": "time", "plans": plans, "configuration": configuration, "data": f"{STOCK}_{stock}"}
             if self._ask(f"time-{plans}", job, apart=True)["seconds"] * STEPS <= self._seconds:
                 break
         return name
 
-    def read_plan(self, plans: str) -> dict[str, Any]:
-        """What each configuration of a plan holds that was made before."""
-        planned: dict[str, Any] = read_json(self._place(f"plan-{plans}"))
-        return planned
+    def _preprocess(self, plans: str, configuration: str) -> float:
+        """Seconds that it took."""
+        job = {"do": "preprocess", "plans": plans, "configuration": configuration}
+        answer: dict[str, float] = self._ask(f"preprocess-{plans}-{configuration}", job)
+        return answer["seconds"]
 
     def train(self, name: str, plans: str, configuration: str) -> Run:
         """Preprocess, probe and train.
 
         Args:
             name: for tables.
-            plans: from `plan` or `plan_small`.
+            plans: one of `plan`.
             configuration: of it.
         """
         common = {"plans": plans, "configuration": configuration}
         key = f"{plans}-{configuration}"
-        prepared = self._ask(f"preprocess-{key}", {"do": "preprocess", **common})
+        prepared = self._preprocess(plans, configuration)
         speed = self._ask(f"probe-{key}", {"do": "probe", **common}, apart=True)
         epochs, iterations = fit_schedule(self._seconds, speed["step"], speed["check"], speed["epoch"])
         job = {"do": "train", "epochs": epochs, "iterations": iterations, **common}
         report(f"nnU-Net, {name}: {epochs} × {iterations} steps, {format_seconds(self._seconds)}", 0, 1)
         done = self._ask(f"train-{key}", job)
-        what = self.read_plan(plans)[configuration]
-        return Run(name, plans, configuration, what, done["minutes"], done["steps"], prepared["seconds"])
+        what = self.plan()[plans][configuration]
+        return Run(name, plans, configuration, what, done["minutes"], done["steps"], prepared)
 
     def load(self, patch: Sequence[int], batch: int, seconds: float, again: int) -> float:
         """Patches a second of nnU-Net's loader and augmentation, of its stock plan with another patch and batch.
@@ -159,7 +167,7 @@ class Peer:
             seconds: to measure.
             again: number of the measurement.
         """
-        self._ask(f"preprocess-{STOCK}", {"do": "preprocess", "plans": STOCK, "configuration": "3d_fullres"})
+        self._preprocess(STOCK, "3d_fullres")
         folder = self._folder / "preprocessed" / DATASET
         plans = read_json(folder / f"{STOCK}.json")
         plans["plans_name"] = SAME
@@ -231,9 +239,13 @@ class Peer:
             raise ResourceError(f"nnU-Net's {key}", lines[-1] if lines else "it ended", f"look into {log}")
 
 
-def _shape(planned: Job) -> Any:
-    what = planned[choose_configuration(planned)]
+def _shape(what: Job) -> tuple[Any, ...]:
     return what["patch"], what["batch"], what["spacing"]
+
+
+def choose_stock(planned: Job) -> str:
+    """The configuration of the stock plan: volumes at their own spacing, or pictures."""
+    return "3d_fullres" if "3d_fullres" in planned else "2d"
 
 
 def choose_configuration(planned: Job) -> str:

@@ -46,18 +46,21 @@ def fingerprint(job: Job) -> Job:
 
 
 def plan(job: Job) -> Job:
-    """Plan: nnU-Net's stock plan, or one for `gigabytes` of GPU memory under the name `plans`.
+    """Plan: nnU-Net's stock plan, and one for each memory target.
 
     Returns:
-        Patch, batch and features of each configuration.
+        For each plan, patch, batch, spacing and features of each of its configurations.
     """
     from nnunetv2.experiment_planning.plan_and_preprocess_api import plan_experiments
 
-    extra = {"gpu_memory_target_in_gb": job["gigabytes"], "overwrite_plans_name": job["plans"]}
-    plan_experiments([job["id"]], **(extra if job["gigabytes"] else {}))
-    path = Path(os.environ[PREPROCESSED]) / job["dataset"] / f"{job['plans']}.json"
-    plans = json.loads(path.read_text(encoding="utf-8"))
-    return {name: _describe(plans["configurations"], name) for name in plans["configurations"]}
+    found = {}
+    for name, gigabytes in job["targets"].items():
+        extra = {"gpu_memory_target_in_gb": gigabytes, "overwrite_plans_name": name} if gigabytes else {}
+        plan_experiments([job["id"]], **extra)
+        path = Path(os.environ[PREPROCESSED]) / job["dataset"] / f"{name}.json"
+        configurations = json.loads(path.read_text(encoding="utf-8"))["configurations"]
+        found[name] = {key: _describe(configurations, key) for key in configurations}
+    return found
 
 
 def _describe(configurations: Job, name: str) -> Job:
@@ -87,6 +90,8 @@ def time_step(job: Job) -> Job:
     import torch
 
     trainer = _open_trainer(job)
+    # It looks for data when it builds the network; that of another plan will do where none is read.
+    trainer.preprocessed_dataset_folder = str(Path(os.environ[PREPROCESSED]) / job["dataset"] / job["data"])
     trainer.initialize()
     trainer.network.train()
     size, batch = trainer.configuration_manager.patch_size, trainer.configuration_manager.batch_size
