@@ -7,6 +7,11 @@ import compare_nnunet
 import pytest
 from nnunet_runs import CHECKS, choose_configuration, fit_schedule
 
+import medunet
+from medunet.bundle import open_bundle
+from medunet.cohort import write_cohort
+from medunet.training import split_cases
+
 
 @pytest.mark.parametrize("step", [0.05, 0.3, 2.0, 30.0])
 def test_steps_fill_the_minutes(step: float) -> None:
@@ -52,3 +57,26 @@ def test_an_environment_without_nnunet_is_told(
     assert "make nnunet-env" in capsys.readouterr().err
     raw = tmp_path / "out" / "nnunet" / "raw" / "Dataset001_cohort"
     assert (raw / "splits_final.json").is_file()
+
+
+def test_masks_of_both_are_scored_on_the_grid_of_the_scan(trained: Path, tmp_path: Path) -> None:
+    """The labels as nnU-Net gets them stand for its masks: they are right in every voxel."""
+    bundle = open_bundle(trained)
+    cohort = bundle.cohort()
+    cases = split_cases(cohort, 0)[1]
+    ours = compare_nnunet._predict_ours(bundle, cases, tmp_path / "ours")
+    assert compare_nnunet._predict_ours(bundle, cases, tmp_path / "ours") == ours
+    write_cohort(tmp_path / "cohort.json", cohort)
+    medunet.export_cohort(tmp_path / "cohort.json", tmp_path / "raw", "nnunet")
+    truth = {case.id: tmp_path / "raw" / "labelsTr" / f"{case.id}.nii.gz" for case in cases}
+    theirs = compare_nnunet.Masks(truth, dict.fromkeys(truth, 2.0), ("8 × 8 × 8, 2, 32", "7", "1.0", "3 s"))
+    methods = {"medunet": ours, "nnU-Net stock": ours, "nnU-Net small": theirs}
+    scores = compare_nnunet._score(cohort, cases, methods, bundle.plan.unit)
+    held = [score for score in scores.methods["nnU-Net small"] if score.truth_ml > 0]
+    assert held
+    assert all(score.dice == score.nsd == 1 for score in held)
+    rows = compare_nnunet.tabulate_runs(scores, methods).splitlines()
+    assert rows[-1] == "| nnU-Net small | 8 × 8 × 8, 2, 32 | 7 | 1.0 | 3 s | 2.0 | 1.000 |"
+    headline = compare_nnunet.tell_headline(scores)
+    assert headline[0] == "against the best of them, nnU-Net small:"
+    assert f"better in 0 of {len(held)} cases" in headline[1]
