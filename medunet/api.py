@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from medunet.evaluation import Scores
     from medunet.inference import Box, Outputs, Predictor, Scan
     from medunet.labels import Mask
-    from medunet.planning import Plan
+    from medunet.planning import Memory, Plan
     from medunet.reading import Finding, ReadOptions, Volume
 
 __all__ = [
@@ -131,14 +131,13 @@ def init(
     *,
     dims: Literal[2, 3] | None = None,
     budget_minutes: float = 45.0,
-    memory_gib: float | None = None,
+    memory: "Memory | None" = None,
     channels: Sequence[str] | None = None,
     objects: bool = False,
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
-    Folds are those of the `cohort.json`, of a `folds.json` or nnU-Net's `splits_final.json` beside it, or five by
-    chance.
+    Folds are the `cohort.json`'s, those of a `folds.json` or `splits_final.json` beside it, or five by lesion volume.
 
     Args:
         cohort: a tree of DICOM studies with RTSTRUCT, a Decathlon or nnU-Net folder, a folder of `images/` and
@@ -146,7 +145,7 @@ def init(
         bundle: folder that is made.
         dims: 3, or 2 for slices; 2 where every image is one slice, if not given.
         budget_minutes: training time that the network is chosen for.
-        memory_gib: what training may take; half of this machine's memory, at most 8 GiB, if not given.
+        memory: what training may take; half of this machine's (at most 8 GiB without a GPU) where it doesn't say.
         channels: limits the cohort to these, in this order.
         objects: label maps number the objects of one label.
 
@@ -154,42 +153,41 @@ def init(
         OutputExistsError: the bundle exists.
         MedunetError: the cohort can't be used.
     """
-    from medunet.bundle import write_bundle
-    from medunet.cohort import check_cohort, find_cohort, fold_cohort
-    from medunet.networks import measure_step
-    from medunet.planning import make_plan, measure_cohort
-    from medunet.records import check_free
+    from medunet.planner import Wishes, make_bundle
 
-    check_free(Path(bundle))
-    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=objects)
-    found = fold_cohort(check_cohort(found, str(cohort)), Path(cohort))
-    fingerprint = measure_cohort(found)
-    planned = make_plan(
-        found,
-        fingerprint,
-        measure_step,
-        dims=dims,
-        memory_gib=memory_gib or _default_memory(),
-        budget_minutes=budget_minutes,
-    )
-    write_bundle(Path(bundle), planned, fingerprint, found)
-    return planned
+    wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
+    return make_bundle(Path(cohort), Path(bundle), wishes, channels, objects)
 
 
-def _default_memory() -> float:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return min(8.0, total / 2)
+def plan(
+    path: PathLike,
+    *,
+    dims: Literal[2, 3] | None = None,
+    budget_minutes: float | None = None,
+    memory: "Memory | None" = None,
+    channels: Sequence[str] | None = None,
+    objects: bool = False,
+    write: bool = False,
+) -> "Plan":
+    """Read the plan of a bundle, say what it would be otherwise, or measure a cohort and plan without a bundle.
 
-
-def plan(bundle: PathLike) -> "Plan":
-    """Read the plan of a bundle.
+    Args:
+        path: of a bundle, or a cohort as of `init`.
+        dims: as of `init`, like the next two; a bundle's own where not given.
+        budget_minutes: see there.
+        memory: see there.
+        channels: as of `init`, for a cohort.
+        objects: as of `init`, for a cohort.
+        write: give the bundle this plan, or without other arguments its edited plan.json, in all configurations.
 
     Raises:
-        BundleError: it is no bundle.
+        BundleError: `write`, and the training of the bundle has begun.
+        MedunetError: the bundle or cohort can't be used, or not so.
     """
-    from medunet.bundle import open_bundle
+    from medunet.planner import Wishes, plan_path
 
-    return open_bundle(Path(bundle)).plan
+    wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
+    return plan_path(Path(path), wishes, channels, objects, write)
 
 
 def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = None, restart: bool = False) -> Path:
@@ -207,8 +205,10 @@ def train(bundle: PathLike, *, fold: int = 0, budget_minutes: float | None = Non
     Raises:
         MedunetError: whatever stopped it.
     """
+    from medunet.planner import warn_if_stale
     from medunet.training import train_bundle
 
+    warn_if_stale(Path(bundle))
     return train_bundle(Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart)
 
 

@@ -198,11 +198,19 @@ class RunRecord(Record):
     """Path of each input (relative to where it was named), and its SHA-256."""
     seconds: float
     peak_memory_gib: float
+    predicted_memory_gib: float | None = None
+    """What the plan foresaw, with the largest case of training."""
     notes: tuple[str, ...] = ()
     """What was repaired, computed or odd in the inputs, in words."""
 
 
-def record_run(command: str, inputs: dict[str, str], started: float, notes: tuple[str, ...] = ()) -> RunRecord:
+def record_run(
+    command: str,
+    inputs: dict[str, str],
+    started: float,
+    notes: tuple[str, ...] = (),
+    predicted_gib: float | None = None,
+) -> RunRecord:
     """Describe the run that ends now.
 
     Args:
@@ -210,6 +218,7 @@ def record_run(command: str, inputs: dict[str, str], started: float, notes: tupl
         inputs: SHA-256 by name.
         started: `time.monotonic()` at its start.
         notes: what is to be said of the inputs.
+        predicted_gib: peak memory that was foreseen.
     """
     packages = ("medunet", "torch", "monai", "pytorch-ignite", "numpy", "nibabel", "pydicom")
     installed = {dist: metadata.version(dist) for dist in packages if _is_installed(dist)}
@@ -220,14 +229,21 @@ def record_run(command: str, inputs: dict[str, str], started: float, notes: tupl
         inputs=inputs,
         seconds=round(time.monotonic() - started, 1),
         peak_memory_gib=round(measure_peak_memory() / 2**30, 2),
+        predicted_memory_gib=None if predicted_gib is None else round(predicted_gib, 2),
         notes=notes,
     )
 
 
 def measure_peak_memory() -> int:
     """Largest memory that this process has held, in bytes (resident set)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # getrusage also counts what the process that started this one held then.
+        peak = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), "")
+        if peak:
+            return int(peak.split()[1]) * 1024
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak_kib if sys.platform == "darwin" else peak_kib * 1024
 
 
 def _is_installed(package: str) -> bool:

@@ -1,5 +1,6 @@
 """A small cohort of phantoms, and bundles made from it, for all tests."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -14,6 +15,12 @@ import medunet
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 SIZE = PhantomSize((48, 40, 20), (7.0, 7.0, 10.0))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what tests measure out of the user's cache."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +79,12 @@ def sts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hippocampus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Real MR of the hippocampus as a Decathlon folder; don't change it."""
     return unpack("hippocampus", tmp_path_factory.mktemp("hippocampus"))
+
+
+@pytest.fixture(scope="session")
+def nuclei(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real microscopy of nuclei with a number for each; don't change it."""
+    return unpack("nuclei", tmp_path_factory.mktemp("nuclei"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 import json
 import os
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,7 +116,16 @@ def test_a_run_says_what_it_was_on(tmp_path: Path) -> None:
     record = record_run("predict", {"f": hash_file(path)}, time.monotonic() - 2)
     assert record.seconds == pytest.approx(2, abs=0.2)
     assert record.versions["torch"]
+    assert record.predicted_memory_gib is None
+    assert record_run("predict", {}, time.monotonic(), (), 1.234).predicted_memory_gib == 1.23
     assert 2**20 < measure_peak_memory() < 2**40
+
+
+def test_memory_of_a_child_is_not_that_of_who_started_it() -> None:
+    held = b"x" * (300 * 2**20)
+    code = "from medunet.records import measure_peak_memory; print(measure_peak_memory())"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(child.stdout) < len(held) < measure_peak_memory()
 
 
 @contextmanager

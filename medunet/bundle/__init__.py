@@ -1,18 +1,27 @@
 """A MONAI bundle as a record: written from a plan, opened, checked, its weights loaded strictly."""
 
-from medunet.bundle.configs import make_evaluate_config, make_inference_config, make_train_config
-from medunet.bundle.folder import Bundle, open_bundle, write_bundle
+from medunet.bundle.configs import (
+    make_evaluate_config,
+    make_inference_config,
+    make_multi_gpu_config,
+    make_train_config,
+)
+from medunet.bundle.folder import Bundle, find_stale, find_training, open_bundle, rewrite_bundle, write_bundle
 from medunet.bundle.metadata import make_metadata
 from medunet.bundle.weights import load_weights, publish_weights
 
 __all__ = [
     "Bundle",
+    "find_stale",
+    "find_training",
     "load_weights",
     "make_evaluate_config",
     "make_inference_config",
     "make_metadata",
+    "make_multi_gpu_config",
     "make_train_config",
     "open_bundle",
     "publish_weights",
+    "rewrite_bundle",
     "write_bundle",
 ]

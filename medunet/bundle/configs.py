@@ -1,6 +1,6 @@
-"""From a plan to the three JSON files that `monai.bundle run` takes.
+"""From a plan to the four JSON files that `monai.bundle run` takes.
 
-`inference.json` and `evaluate.json` name MONAI, Ignite and torch only; `train.json` needs medunet.
+`inference.json` and `evaluate.json` name MONAI, Ignite and torch only; the two for training need medunet.
 """
 
 from typing import Any
@@ -91,6 +91,7 @@ LOAD_WEIGHTS: Config = {
 
 
 JOIN_OBJECTS: Config = {"_target_": "AsDiscreted", "keys": ["label"], "threshold": 0.5}
+JOIN_CLASSES: Config = {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True, "threshold": 0.5}
 
 
 def make_inference_config(plan: Plan) -> Config:
@@ -144,9 +145,10 @@ def _make_evaluator() -> Config:
 def make_evaluate_config(plan: Plan) -> Config:
     """`evaluate.json`: Dice of `dataset_dir`/images against `dataset_dir`/labels on the images' own grids.
 
-    A label map has the name of its image (of the case, without the channel, where there are several).
+    A label map has the name of its image (of the case, without the channel, where there are several). Of objects
+    the Dice is that of the foreground.
     """
-    keys, ending = plan.image_keys(), _find_ending(plan)
+    keys, ending, classes = plan.image_keys(), _find_ending(plan), len(plan.name_classes())
     tail = f"'_{keys[0]}{ending}'" if len(keys) > 1 else f"'{ending}'"
     label = f"@dataset_dir + '/labels/' + os.path.basename(c['{keys[0]}']).replace({tail}, '{ending}')"
     return {
@@ -165,7 +167,10 @@ def make_evaluate_config(plan: Plan) -> Config:
         "dataloader": _make_loader("@dataset"),
         "postprocessing": {
             "_target_": "Compose",
-            "transforms": [*make_postprocessing(plan)[:-1], _make_one_hot(plan)],
+            "transforms": [
+                *make_postprocessing(plan)[:-1],
+                *([JOIN_CLASSES, _make_one_hot(2, False)] if plan.labels.objects else [_make_one_hot(classes)]),
+            ],
         },
         "key_metric": {"val_mean_dice": _make_dice()},
         "handlers": [
@@ -185,12 +190,11 @@ def make_evaluate_config(plan: Plan) -> Config:
     }
 
 
-def _make_one_hot(plan: Plan) -> Config:
-    classes = len(plan.labels.labels) + 1
+def _make_one_hot(classes: int, argmax: bool = True) -> Config:
     return {
         "_target_": "AsDiscreted",
         "keys": ["pred", "label"],
-        "argmax": [True, False],
+        "argmax": [argmax, False],
         "to_onehot": [classes, classes],
     }
 
@@ -222,12 +226,47 @@ def make_train_config(plan: Plan) -> Config:
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
         **_make_optimization(plan),
-        "checkpoint": "@train#handlers#5",
+        "average": {"_target_": "medunet.training.WeightAverage", "network": "@network"},
+        "checkpoint": {
+            "_target_": "medunet.training.RunCheckpoint",
+            "folder": "$@session.folder",
+            "network": "@network",
+            "average": "@average",
+            "optimizer": "@optimizer",
+            "lr_scheduler": "@lr_scheduler",
+        },
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
         "initialize": ["$torch.manual_seed(@session.plan.seed)"],
         "run": ["$@train#trainer.run()"],
         "finalize": ["$@session.finish(@checkpoint)"],
+    }
+
+
+def make_multi_gpu_config(plan: Plan) -> Config:
+    """`multi_gpu_train.json`: what `train.json` has otherwise on the processes that torchrun starts.
+
+    `@network` stays the plain one, so that weights keep their names; only the trainer gets it wrapped.
+    """
+    single = make_train_config(plan)
+    return {
+        # The two files are one argument, a list in quotes of either kind.
+        "bundle_root": "$next((os.path.dirname(os.path.dirname(os.path.abspath(p))) for a in sys.argv "
+        "for p in a.replace(chr(34), chr(39)).split(chr(39)) if p.endswith('multi_gpu_train.json')), '.')",
+        "device": {"_target_": "medunet.training.join_ranks"},
+        "train#sampler": {"_target_": "DistributedSampler", "dataset": "@train#dataset", "shuffle": False},
+        "train#dataloader#sampler": "@train#sampler",
+        "train#dataloader#batch_size": {"_target_": "medunet.training.share_batch", "batch": "@train#dataset#batch"},
+        "train#trainer#network": {
+            "_target_": "torch.nn.parallel.DistributedDataParallel",
+            "module": "@network",
+            # Else gradients are summed in another order from the second step on, and again after a resume.
+            "find_unused_parameters": True,
+        },
+        "train#trainer#loss_function": {"_target_": "medunet.training.GatheredLoss", "loss": "@loss"},
+        "validate#dataset#cases": {"_target_": "medunet.training.share_cases", "cases": "$@session.validation"},
+        "initialize": ["$@device", *single["initialize"]],
+        "finalize": [*single["finalize"], {"_target_": "ignite.distributed.finalize"}],
     }
 
 
@@ -302,11 +341,12 @@ def _make_train_group(plan: Plan) -> Config:
     }
 
 
-def _make_train_handlers(plan: Plan) -> list[Config]:
-    """The order counts: validate, note it, step the learning rate, then save; "checkpoint" names the sixth."""
+def _make_train_handlers(plan: Plan) -> list[Config | str]:
+    """The order counts: average the weights, validate them, note it, step the learning rate, then save."""
     return [
         {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
         {"_target_": "medunet.training.NanStop", "dataset": "@train#dataset"},
+        "@average",
         {
             "_target_": "ValidationHandler",
             "validator": "@validate#evaluator",
@@ -320,13 +360,7 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
             "validator": "@validate#evaluator",
         },
         {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
-        {
-            "_target_": "medunet.training.RunCheckpoint",
-            "folder": "$@session.folder",
-            "network": "@network",
-            "optimizer": "@optimizer",
-            "lr_scheduler": "@lr_scheduler",
-        },
+        "@checkpoint",
         {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
         {"_target_": "medunet.training.Deadline", "session": "@session"},
     ]
@@ -337,14 +371,14 @@ def _make_validate_group(plan: Plan) -> Config:
         "dataset": {"_target_": "medunet.preparation.WholeDataset", "cases": "$@session.validation"},
         "dataloader": _make_loader("@validate#dataset"),
         "inferer": {"_target_": "medunet.networks.AutocastInferer", "inferer": make_inferer(plan)},
-        "postprocessing": {"_target_": "Compose", "transforms": [_make_one_hot(plan)]},
+        "postprocessing": {"_target_": "Compose", "transforms": [_make_one_hot(len(plan.name_classes()))]},
         "key_metric": {"val_mean_dice": _make_dice()},
         "handlers": [{"_target_": "medunet.training.KeepBest", "checkpoint": "@checkpoint"}],
         "evaluator": {
             "_target_": "SupervisedEvaluator",
             "device": "@device",
             "val_data_loader": "@validate#dataloader",
-            "network": "@network",
+            "network": "$@average.network",
             "inferer": "@validate#inferer",
             "postprocessing": "@validate#postprocessing",
             "key_val_metric": "@validate#key_metric",

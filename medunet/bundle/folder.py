@@ -1,26 +1,43 @@
 """The bundle's folder: write it from a plan, open and check it."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medunet.bundle.configs import INFERENCE_KEYS, make_evaluate_config, make_inference_config, make_train_config
+from medunet.bundle.configs import (
+    INFERENCE_KEYS,
+    make_evaluate_config,
+    make_inference_config,
+    make_multi_gpu_config,
+    make_train_config,
+)
 from medunet.bundle.metadata import make_metadata
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
 from medunet.planning import Fingerprint, Plan
-from medunet.records import read_json, read_record, suggest, whole_folder, write_json, write_record
+from medunet.records import read_json, read_record, suggest, whole_file, whole_folder, write_json, write_record
 
 LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
+CONFIGS = {
+    "inference.json": make_inference_config,
+    "evaluate.json": make_evaluate_config,
+    "train.json": make_train_config,
+    "multi_gpu_train.json": make_multi_gpu_config,
+}
 CARD = """# {name}
 A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a medical device.
 
 Predict: `medunet predict BUNDLE SCAN -o OUT`, or with MONAI alone
 `python -m monai.bundle run --config_file BUNDLE/configs/inference.json --dataset_dir FOLDER`.
 
-`work/` holds paths and patient ids of the training cohort: leave it out when you hand this bundle on.
+{objects}`work/` holds paths and patient ids of the training cohort: leave it out when you hand this bundle on.
 
 {details}
+"""
+OBJECTS = """`medunet predict` numbers the objects, 16 bits a pixel. MONAI alone writes what the network knows: 1 is the
+interior of an object, 2 its border with another one. `medunet.preparation.separate_objects` makes numbers of it.
+
 """
 
 
@@ -77,16 +94,50 @@ def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Coh
     with whole_folder(folder) as part:
         for place in ("configs", "docs", "models", "work"):
             (part / place).mkdir()
-        write_record(part / "configs" / "plan.json", plan)
+        _write_plan(part, plan, name)
         write_record(part / "configs" / "fingerprint.json", _without_names(fingerprint))
-        write_json(part / "configs" / "inference.json", make_inference_config(plan))
-        write_json(part / "configs" / "evaluate.json", make_evaluate_config(plan))
-        write_json(part / "configs" / "train.json", make_train_config(plan))
-        write_json(part / "configs" / "metadata.json", make_metadata(plan, name))
         write_cohort(part / "work" / "cohort.json", cohort)
         (part / "LICENSE").write_text(LICENSE, encoding="utf-8")
-        (part / "docs" / "README.md").write_text(_make_card(name, plan), encoding="utf-8")
     return open_bundle(folder)
+
+
+def rewrite_bundle(bundle: Bundle, plan: Plan) -> Bundle:
+    """Give a bundle that wasn't trained yet another plan: plan, configurations, metadata and card.
+
+    Raises:
+        BundleError: it was trained, or its training has begun.
+    """
+    if begun := find_training(bundle):
+        raise BundleError(
+            bundle.folder, f"its training has begun ({begun.name})", "make another bundle with medunet init"
+        )
+    _write_plan(bundle.folder, plan, bundle.metadata.get("name", bundle.folder.resolve().name))
+    return open_bundle(bundle.folder)
+
+
+def find_training(bundle: Bundle) -> Path | None:
+    """A run or the weights of a bundle whose training has begun."""
+    traces = [*sorted(bundle.work.glob("fold*")), bundle.folder / "models" / "model.pt"]
+    return next((path for path in traces if path.exists()), None)
+
+
+def find_stale(bundle: Bundle) -> list[str]:
+    """Names of configurations that aren't what the plan makes, since it or they were edited."""
+    # Through JSON, which knows no tuples.
+    made = {
+        bundle.folder / "configs" / name: json.loads(json.dumps(make(bundle.plan))) for name, make in CONFIGS.items()
+    }
+    return [path.name for path, config in made.items() if path.is_file() and read_json(path) != config]
+
+
+def _write_plan(folder: Path, plan: Plan, name: str) -> None:
+    configs = folder / "configs"
+    write_record(configs / "plan.json", plan)
+    for config, make in CONFIGS.items():
+        write_json(configs / config, make(plan))
+    write_json(configs / "metadata.json", make_metadata(plan, name))
+    with whole_file(folder / "docs" / "README.md") as part:
+        part.write_text(_make_card(name, plan), encoding="utf-8")
 
 
 def _without_names(fingerprint: Fingerprint) -> Fingerprint:
@@ -103,6 +154,7 @@ def _make_card(name: str, plan: Plan) -> str:
         labels=", ".join(plan.labels.names),
         modalities=", ".join(plan.modalities.values()),
         details=details,
+        objects=OBJECTS if plan.objects else "",
     )
 
 

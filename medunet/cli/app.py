@@ -1,6 +1,7 @@
 """The entry point: commands, errors as one sentence with exit code 2, progress."""
 
 import sys
+import time
 
 import typer
 
@@ -10,6 +11,7 @@ from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
 from medunet.cli.plan import plan
 from medunet.cli.predict import predict
+from medunet.cli.screen import is_first_rank
 from medunet.cli.train import train
 from medunet.errors import MedunetError
 
@@ -35,5 +37,7 @@ def main() -> None:
     try:
         app()
     except MedunetError as error:
+        if not is_first_rank():
+            time.sleep(5)  # where the first rank says the same, torchrun ends this one before it repeats it
         print(f"medunet: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -22,30 +22,36 @@ ObjectsOption = Annotated[bool, typer.Option("--objects", help="Label maps numbe
 FoldOption = Annotated[int, typer.Option("--fold", min=0, help="Fold whose patients are held out.")]
 
 
+BYTES = {"M": 2.0**20, "MI": 2.0**20, "MIB": 2.0**20, "MB": 1e6, "G": 2.0**30, "GI": 2.0**30, "GIB": 2.0**30}
+BYTES |= {"GB": 1e9, "T": 2.0**40, "TI": 2.0**40, "TIB": 2.0**40, "TB": 1e12}
+"""Of a unit of memory."""
+
+
 def parse_minutes(text: str) -> float:
     """Minutes from 45, 45m, 1.5h or 90s.
 
     Raises:
         InputError: it is none of these, or not above zero.
     """
-    return _parse_amount(text, "--budget", {"s": 1 / 60, "m": 1.0, "h": 60.0}, "45m, 1.5h or 90s")
+    return _parse_amount(text, "--budget", {"S": 1 / 60, "M": 1.0, "H": 60.0}, "45m, 1.5h or 90s")
 
 
-def parse_gib(text: str) -> float:
-    """GiB from 16, 16G or 512M.
+def parse_gib(text: str, option: str = "--ram") -> float:
+    """GiB from 16, 16G, 16GiB, 16GB (decimal) or 512M.
 
     Raises:
         InputError: it is none of these, or not above zero.
     """
-    return _parse_amount(text, "--ram", {"G": 1.0, "M": 1 / 1024}, "8G or 512M")
+    return _parse_amount(text, option, {unit: size / 2**30 for unit, size in BYTES.items()}, "16G, 8GiB or 512M")
 
 
 def _parse_amount(text: str, option: str, factors: dict[str, float], example: str) -> float:
-    number, factor = (text[:-1], factors[text[-1]]) if text[-1:] in factors else (text, 1.0)
+    number = text.strip().rstrip("".join(factors) + "".join(factors).lower() + " ")
+    unit = text.strip()[len(number) :].strip().upper()
     try:
-        value = float(number)
-    except ValueError:
+        value = float(number) * factors[unit] if unit else float(number)
+    except (ValueError, KeyError):
         value = 0.0
     if not 0 < value < float("inf"):
         raise InputError(f"{option} {text}", "it is no positive amount", f"write it like {example}")
-    return value * factor
+    return value

@@ -1,39 +1,27 @@
 """`medunet init`: find cases, measure, plan, write the bundle."""
 
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any
 
 import typer
 
 from medunet import api
-from medunet.cli.arguments import ChannelsOption, CohortArgument, ObjectsOption, parse_gib, parse_minutes
+from medunet.cli.arguments import CohortArgument
 from medunet.cli.plan import describe_plan
 from medunet.cli.screen import screen
+from medunet.cli.wishes import take_wishes
 
 
+@take_wishes
 def init(
     cohort: CohortArgument,
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to make.", show_default=False)],
-    budget: Annotated[str, typer.Option(help="Training time to plan for, like 45m or 2h.")] = "45m",
-    dims: Annotated[
-        int | None, typer.Option(help="3, or 2 for slices.", min=2, max=3, show_default="2 if every image is one slice")
-    ] = None,
-    ram: Annotated[str, typer.Option(help="Memory for training, like 8G.", show_default="half, at most 8G")] = "",
-    channels: ChannelsOption = "",
-    objects: ObjectsOption = False,
+    wishes: dict[str, Any],
 ) -> None:
     """Find cases, measure them, plan, and write a bundle."""
     from medunet.reading import unpack_beside  # brings pydantic, which --help doesn't need
 
     with screen(), unpack_beside(cohort, bundle) as place:
-        planned = api.init(
-            place,
-            bundle,
-            dims=cast(Literal[2, 3] | None, dims),
-            budget_minutes=parse_minutes(budget),
-            memory_gib=parse_gib(ram) if ram else None,
-            channels=channels.split(",") if channels else None,
-            objects=objects,
-        )
+        planned = api.init(place, bundle, **wishes)
     describe_plan(planned)
-    print(f"wrote {bundle}; next: medunet train {bundle}")
+    print(f"wrote {bundle}; why: medunet plan {bundle} --explain; next: medunet train {bundle}")

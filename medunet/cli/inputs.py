@@ -77,14 +77,25 @@ def _split(item: str) -> tuple[str, Path]:
 
 def take_inputs(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `make_inputs`; it gets what they say as its argument `inputs`."""
+    return share_options(command, make_inputs, "inputs")
+
+
+def share_options(command: Callable[..., None], make: Callable[..., Any], argument: str) -> Callable[..., None]:
+    """Give a command the options of another function, whose result it gets as an argument.
+
+    Args:
+        command: of typer.
+        make: takes the options, annotated for typer.
+        argument: name in `command` of what it makes.
+    """
     own = inspect.signature(command, eval_str=True).parameters
-    shared = inspect.signature(make_inputs, eval_str=True).parameters
+    shared = inspect.signature(make, eval_str=True).parameters
 
     def run(**given: Any) -> None:
-        inputs = make_inputs(**{name: given.pop(name) for name in shared})
-        command(**given, inputs=inputs)
+        made = make(**{name: given.pop(name) for name in shared})
+        command(**given, **{argument: made})
 
-    kept = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, item in own.items() if name != "inputs"]
+    kept = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, item in own.items() if name != argument]
     added = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in shared.values()]
     run.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
     run.__doc__ = command.__doc__

@@ -1,21 +1,46 @@
-"""`medunet plan`: the numbers of a bundle, and why."""
+"""`medunet plan`: the numbers of a bundle or for a cohort, and why."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument
+from medunet.cli.screen import screen
+from medunet.cli.wishes import take_wishes
 
 if TYPE_CHECKING:
     from medunet.planning import Plan
 
 
-def plan(bundle: BundleArgument) -> None:
-    """Show the plan of a bundle: every number and its reason."""
-    describe_plan(api.plan(bundle))
+@take_wishes
+def plan(
+    path: Annotated[
+        Path, typer.Argument(metavar="BUNDLE_OR_COHORT", help="Bundle, or COHORT as of init.", show_default=False)
+    ],
+    wishes: dict[str, Any],
+    explain: Annotated[bool, typer.Option("--explain", help="Give each number's reason and source.")] = False,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Write the plan, or the edited plan.json, into an untrained bundle's configs."),
+    ] = False,
+) -> None:
+    """Show the plan of a bundle, what it would be with other options, or what it would be for a cohort."""
+    from medunet.reading import unpack_archives  # brings pydantic, which --help doesn't need
+
+    with screen(), unpack_archives([path]) as (place,):
+        planned = api.plan(place, write=write, **wishes)
+    describe_plan(planned, explain)
+    if write:
+        print(f"wrote {path}; next: medunet train {path}")
+    elif not (path / "configs").is_dir():
+        print(f"nothing is written; next: medunet init {path} BUNDLE with the same options")
+    elif wishes:
+        print(f"{path} is as it was; with --write it gets this plan")
 
 
-def describe_plan(planned: "Plan") -> None:
-    """Print a plan as lines of name, value and reason."""
+def describe_plan(planned: "Plan", explain: bool = False) -> None:
+    """Print a plan as lines of name and value; each with its reason and source, if asked for."""
     scales = ", ".join(f"{name} {how.kind}" for name, how in planned.normalization.items())
     channels = [
         f"{name} of {count} components" if (count := planned.components.get(name, 1)) > 1 else name
@@ -28,10 +53,27 @@ def describe_plan(planned: "Plan") -> None:
         "patch": " × ".join(map(str, planned.patch)),
         "batch": str(planned.batch),
         "network": f"{planned.dims}D, features {'-'.join(map(str, planned.network.filters))}",
+        **_describe_objects(planned),
         "learning_rate": f"{planned.learning_rate:g}",
         "overlap": f"{planned.overlap:g}",
         "foreground_share": f"{planned.foreground_share:g}",
+        "budget_minutes": f"{planned.budget_minutes:g}",
     }
+    if planned.peak_gib:
+        rows["peak_gib"] = ", ".join(f"{stage} {gib:.1f}" for stage, gib in planned.peak_gib.items())
+    if planned.memory is not None:
+        rows["memory"] = planned.memory.describe()
+    if (speed := planned.speed) is not None:
+        layout = "channels last" if speed.channels_last else "channels first"
+        rows["speed"] = f"{speed.steps_per_second:g} steps/s on {speed.device}, {speed.threads} threads, "
+        rows["speed"] += f"{speed.precision}, {layout}"
     for name, value in rows.items():
-        reason = planned.reasons.get(name)
+        reason = planned.reasons.get(name) if explain else None
         print(f"{name:17} {value}" + (f"\n{'':17}   because: {reason}" if reason else ""))
+
+
+def _describe_objects(planned: "Plan") -> dict[str, str]:
+    if planned.objects is None:
+        return {}
+    unit = "mL" if planned.unit == "mm" else "px"
+    return {"objects": f"border {planned.objects.border}, smallest {planned.objects.smallest:g} {unit}"}

@@ -1,6 +1,7 @@
 """Progress and the package's log on the screen: a bar on a terminal, plain lines elsewhere."""
 
 import logging
+import os
 import sys
 import time
 import warnings
@@ -39,6 +40,11 @@ class _Lines(logging.Handler):
         print(f"{prefix}{warning}{record.getMessage()}", file=sys.stderr, flush=True)
 
 
+def is_first_rank() -> bool:
+    """Whether this process speaks: alone, or first of those that torchrun started."""
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"
+
+
 @contextmanager
 def screen() -> Iterator[None]:
     """Show progress and log lines of medunet while the block runs, and silence those of libraries."""
@@ -52,7 +58,7 @@ def screen() -> Iterator[None]:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        with showing(BarSink() if sys.stderr.isatty() else LogSink()):
+        with showing(BarSink() if sys.stderr.isatty() and is_first_rank() else LogSink()):
             yield
     finally:
         logger.removeHandler(handler)

@@ -6,7 +6,7 @@ import typer
 
 from medunet import api
 from medunet.cli.arguments import BundleArgument, FoldOption, parse_minutes
-from medunet.cli.screen import screen
+from medunet.cli.screen import is_first_rank, screen
 
 
 def train(
@@ -20,4 +20,5 @@ def train(
         weights = api.train(
             bundle, fold=fold, budget_minutes=parse_minutes(budget) if budget else None, restart=restart
         )
-    print(f"wrote {weights}; next: medunet evaluate {bundle}, or medunet predict {bundle} SCAN -o OUT")
+    if is_first_rank():
+        print(f"wrote {weights}; next: medunet evaluate {bundle}, or medunet predict {bundle} SCAN -o OUT")

@@ -8,6 +8,7 @@ from medunet.cohort.cases import (
     LabelSource,
     check_cohort,
     check_labelled,
+    make_absolute,
     read_channel,
     read_cohort,
     read_label,
@@ -16,7 +17,7 @@ from medunet.cohort.cases import (
 from medunet.cohort.check import check_path
 from medunet.cohort.discovery import find_cohort
 from medunet.cohort.export import export_cohort
-from medunet.cohort.facts import CaseFacts, ImageFacts, gather_facts, measure_image
+from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts, gather_facts, measure_image
 from medunet.cohort.folds import find_folds, fold_cohort, read_folds, split_folds
 from medunet.cohort.oddities import compare_cases
 
@@ -26,6 +27,7 @@ __all__ = [
     "Channel",
     "Cohort",
     "ImageFacts",
+    "LabelFacts",
     "LabelSource",
     "agree_on_components",
     "agree_on_labels",
@@ -40,6 +42,7 @@ __all__ = [
     "find_folds",
     "fold_cohort",
     "gather_facts",
+    "make_absolute",
     "measure_image",
     "read_channel",
     "read_cohort",

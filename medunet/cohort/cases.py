@@ -4,10 +4,13 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, Field
+from scipy import ndimage
 
 from medunet.errors import InputError, LabelError, MissingInputError, RecordError, independent
 from medunet.geometry import Grid
@@ -166,6 +169,15 @@ def write_cohort(path: Path, cohort: Cohort) -> None:
     Raises:
         InputError: the path of a case is no text, so that it couldn't be read again.
     """
+    write_record(path, make_absolute(cohort))
+
+
+def make_absolute(cohort: Cohort) -> Cohort:
+    """The cohort with absolute paths.
+
+    Raises:
+        InputError: the path of a case is no text, so that no record can hold it.
+    """
     cases = []
     for case in cohort.cases:
         channels = {
@@ -174,7 +186,7 @@ def write_cohort(path: Path, cohort: Cohort) -> None:
         }
         label = case.label and case.label.model_copy(update={"path": _make_absolute(case.label.path)})
         cases.append(case.model_copy(update={"channels": channels, "label": label}))
-    write_record(path, cohort.model_copy(update={"cases": tuple(cases)}))
+    return cohort.model_copy(update={"cases": tuple(cases)})
 
 
 def _make_absolute(path: str) -> str:
@@ -278,10 +290,16 @@ def read_label(cohort: Cohort, case: Case, grid: Grid, frame_of_reference_uid: s
     A structure that is declared but not drawn gives a mask without its voxels; a case of which nobody said where
     its labels are is refused, since an empty mask would be scored and learnt from as a healthy patient.
 
+    Where labels are objects and the file numbers none (contours, DICOM SEG), each connected part is one.
+
     Raises:
         LabelError: the case has no label.
         MedunetError: as `read_mask`.
     """
     if case.label is None:
         raise LabelError(f"case {case.id}", "it has no label", "add one or leave the case out")
-    return read_mask(case.label.path, grid, cohort.labels, case.label.rois, frame_of_reference_uid)
+    mask = read_mask(case.label.path, grid, cohort.labels, case.label.rois, frame_of_reference_uid)
+    if not cohort.labels.objects or mask.kind == "instances":
+        return mask
+    parts, _ = ndimage.label(mask.voxels)
+    return replace(mask, kind="instances", voxels=parts.astype(np.uint32))

@@ -72,6 +72,7 @@ class LabelFacts:
         specks: pieces of at most 3 voxels beside a far larger one.
         holes: enclosed places without any label.
         hole_voxels: voxels of them.
+        pieces: connected components, of voxels that share a corner.
     """
 
     voxels: int
@@ -81,6 +82,7 @@ class LabelFacts:
     specks: int
     holes: int
     hole_voxels: int
+    pieces: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +158,10 @@ def _shrink(voxels: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
 
 
 def gather_facts(case: Case, images: dict[str, ImageFacts], mask: Mask | None) -> CaseFacts:
-    """What was measured of a case, with its labels if they could be read."""
+    """What was measured of a case, with its labels if they could be read; objects are joined."""
     if mask is None:
         return CaseFacts(case.id, case.patient, images)
-    labels = measure_labels(mask)
+    labels = measure_labels(mask.join_objects())
     sides = np.array([facts.margins for facts in labels.values()])
     margins = tuple((int(low), int(high)) for low, high in sides.min(axis=0)) if labels else ()
     return CaseFacts(case.id, case.patient, images, labels, margins)
@@ -192,6 +194,7 @@ def _measure_label(voxels: npt.NDArray[np.generic], value: int, box: tuple[slice
         specks=int((sizes <= SPECK).sum()) if sizes.max() >= BODY else 0,
         holes=len(holes),
         hole_voxels=sum(holes),
+        pieces=len(sizes),
     )
 
 

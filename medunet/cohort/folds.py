@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +16,63 @@ GIVEN = ("folds.json", "splits_final.json")
 """Files beside a cohort that hold its folds; the second is nnU-Net's."""
 
 
-def split_folds(cohort: Cohort, count: int = FOLDS, seed: int = 0) -> tuple[tuple[str, ...], ...]:
+def split_folds(
+    cohort: Cohort, count: int = FOLDS, seed: int = 0, volumes: Mapping[str, float] | None = None
+) -> tuple[tuple[str, ...], ...]:
     """Split patients into folds of nearly equal size, shuffled by a seed.
+
+    With volumes, each fold gets one of the `count` patients with the largest, one of the `count` next, and so on; who
+    of them decides the least total so far. So folds hold out small and large lesions alike, also where a few patients
+    have most of the volume, and as many patients without any label each.
 
     Args:
         cohort: at least two patients.
         count: folds; no more than there are patients.
-        seed: of the shuffling.
+        seed: of the shuffling; with volumes it orders equal ones, and the folds.
+        volumes: of all labels of each patient, in any unit.
 
     Returns:
         The held-out patients of each fold, sorted; each patient is held out once.
     """
     patients = sorted({case.patient for case in cohort.cases})
-    random.Random(seed).shuffle(patients)  # noqa: S311 (not for secrets)
+    chance = random.Random(seed)  # noqa: S311 (not for secrets)
+    chance.shuffle(patients)
     count = min(count, len(patients))
-    return tuple(tuple(sorted(patients[fold::count])) for fold in range(count))
+    folds: list[list[str]] = [patients[fold::count] for fold in range(count)]
+    if volumes is not None:
+        folds = _balance(sorted(patients, key=lambda name: -volumes[name]), volumes, count)
+        chance.shuffle(folds)
+    return tuple(tuple(sorted(fold)) for fold in folds)
 
 
-def fold_cohort(cohort: Cohort, path: Path) -> Cohort:
-    """A cohort with folds: its own, those of a `folds.json` or `splits_final.json` beside it, or five by chance.
+def _balance(patients: list[str], volumes: Mapping[str, float], count: int) -> list[list[str]]:
+    """Deal out patients, largest first, to the fold of the fewest patients, of these to that of the least volume."""
+    folds: list[list[str]] = [[] for _ in range(count)]
+
+    def rank(fold: list[str], healthy: bool) -> tuple[int, int, float]:
+        without = sum(volumes[name] == 0 for name in fold) if healthy else 0
+        return len(fold), without, sum(volumes[name] for name in fold)
+
+    for name in patients:
+        min(folds, key=lambda fold: rank(fold, volumes[name] == 0)).append(name)
+    return folds
+
+
+def fold_cohort(cohort: Cohort, path: Path, volumes: Mapping[str, float] | None = None) -> Cohort:
+    """A cohort with folds: its own, those of a `folds.json` or `splits_final.json` beside it, or five that are made.
 
     Args:
         cohort: at least two patients.
         path: where it was found.
+        volumes: of all labels of each patient, where they are known: each fold then holds out small and large ones.
 
     Raises:
         RecordError: the file beside it can't be used.
     """
     given = find_folds(cohort, path)
-    return given if given.folds is not None else given.model_copy(update={"folds": split_folds(cohort)})
+    if given.folds is not None:
+        return given
+    return given.model_copy(update={"folds": split_folds(cohort, volumes=volumes)})
 
 
 def find_folds(cohort: Cohort, path: Path) -> Cohort:

@@ -10,8 +10,9 @@ from medunet.evaluation.floors import (
     keep_largest,
     take_intensities,
 )
+from medunet.evaluation.instances import InstanceScore, match_objects
 from medunet.evaluation.lesions import LesionScore, count_lesions
-from medunet.evaluation.pictures import CasePicture, draw_case, draw_overview
+from medunet.evaluation.pictures import CasePicture, draw_case, draw_overview, part_objects
 from medunet.evaluation.report import make_page, write_pages, write_report
 from medunet.evaluation.scores import (
     CaseScore,
@@ -19,6 +20,7 @@ from medunet.evaluation.scores import (
     Scores,
     SummaryRow,
     compare_methods,
+    rank_cases,
     score_case,
     summarize,
 )
@@ -32,6 +34,7 @@ __all__ = [
     "EllipsoidFloor",
     "Floor",
     "Floors",
+    "InstanceScore",
     "LesionScore",
     "PairedRow",
     "Scores",
@@ -48,9 +51,12 @@ __all__ = [
     "fit_floors",
     "keep_largest",
     "make_page",
+    "match_objects",
     "measure_dice",
     "measure_nsd",
     "measure_voxels",
+    "part_objects",
+    "rank_cases",
     "read_case",
     "score_case",
     "score_cases",

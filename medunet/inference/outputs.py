@@ -126,16 +126,17 @@ def write_outputs(outputs: Outputs, mask: Mask, predictor: Predictor, started: f
         if "seg" in parts:
             _write_seg(mask, parts["seg"], outputs, predictor)
         if outputs.files:
-            record = record_run("predict", {"model.pt": predictor.weights_sha256}, started, mask.notes)
+            foreseen = predictor.bundle.plan.peak_gib.get("predict")
+            record = record_run("predict", {"model.pt": predictor.weights_sha256}, started, mask.notes, foreseen)
             write_record(stack.enter_context(whole_file(outputs.record)), record)
     return files
 
 
 def _write_seg(mask: Mask, path: Path, outputs: Outputs, predictor: Predictor) -> None:
     write_segmentation(
-        mask,
+        mask.join_objects(),
         path,
         outputs.slices,
         _name_algorithm(predictor.bundle, predictor.weights_sha256),
-        lambda part, _: read_segmentation(part, mask.grid, mask.table),
+        lambda part, _: read_segmentation(part, mask.grid, mask.join_objects().table),
     )

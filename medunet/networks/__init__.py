@@ -1,9 +1,9 @@
 """From a plan to a 2D or 3D U-Net of MONAI's parts, and what it costs."""
 
-from medunet.networks.cost import measure_step
-from medunet.networks.layout import lay_out
+from medunet.networks.cost import describe_speed, measure_step
+from medunet.networks.layout import is_channels_last, lay_out
 from medunet.networks.optimizer import Muon
-from medunet.networks.precision import AutocastInferer, choose_device, choose_precision
+from medunet.networks.precision import AutocastInferer, choose_device, choose_precision, find_vram, measure_peak_vram
 from medunet.networks.unet import DeepSupervision, build_network, make_network
 
 __all__ = [
@@ -13,7 +13,11 @@ __all__ = [
     "build_network",
     "choose_device",
     "choose_precision",
+    "describe_speed",
+    "find_vram",
+    "is_channels_last",
     "lay_out",
     "make_network",
+    "measure_peak_vram",
     "measure_step",
 ]

@@ -5,11 +5,11 @@ import time
 import torch
 from monai.losses import DeepSupervisionLoss, DiceCELoss
 
-from medunet.networks.layout import lay_out
+from medunet.networks.layout import is_channels_last, lay_out
 from medunet.networks.optimizer import Muon
-from medunet.networks.precision import AutocastInferer, choose_device
+from medunet.networks.precision import AutocastInferer, choose_device, choose_precision
 from medunet.networks.unet import DeepSupervision, build_network, make_network
-from medunet.planning import Plan
+from medunet.planning import Plan, Speed
 
 PROBE_SECONDS = 6.0
 
@@ -40,3 +40,15 @@ def measure_step(plan: Plan) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return min(times[1:])
+
+
+def describe_speed(step_seconds: float) -> Speed:
+    """How this machine trains a network whose steps take so many seconds."""
+    device = choose_device()
+    return Speed(
+        device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        steps_per_second=float(f"{1 / step_seconds:.3g}"),
+        precision=str(choose_precision(device)).removeprefix("torch."),
+        channels_last=is_channels_last(device),
+        threads=torch.get_num_threads(),
+    )

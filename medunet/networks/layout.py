@@ -76,8 +76,7 @@ def lay_out(network: DeepSupervision) -> DeepSupervision:
 
     A network on a GPU, and one that computes in bfloat16, is left as it is.
     """
-    device = next(network.parameters()).device
-    if device.type != "cpu" or choose_precision(device) != torch.float32:
+    if not is_channels_last(next(network.parameters()).device):
         return network
     for block in network.modules():
         if isinstance(block, UnetBasicBlock):
@@ -86,3 +85,8 @@ def lay_out(network: DeepSupervision) -> DeepSupervision:
             block.lrelu = nn.Identity()
     layout = torch.channels_last if network.network.spatial_dims == 2 else torch.channels_last_3d
     return network.to(memory_format=layout)  # type: ignore[call-overload]
+
+
+def is_channels_last(device: torch.device) -> bool:
+    """Whether networks are trained with channels last on a device: in float32 on a CPU."""
+    return device.type == "cpu" and choose_precision(device) == torch.float32

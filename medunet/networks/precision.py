@@ -11,6 +11,16 @@ def choose_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def find_vram() -> float | None:
+    """GiB of the GPU that other programs leave free, None without a GPU."""
+    return torch.cuda.mem_get_info()[0] / 2**30 if torch.cuda.is_available() else None
+
+
+def measure_peak_vram() -> float | None:
+    """GiB of the GPU that this process has held at most, None without a GPU."""
+    return torch.cuda.max_memory_reserved() / 2**30 if torch.cuda.is_available() else None
+
+
 def choose_precision(device: torch.device) -> torch.dtype:
     """bfloat16 where the hardware computes in it, else float32; emulated bf16 is over 30 times slower."""
     if device.type == "cuda":

@@ -11,13 +11,15 @@ from medunet.cohort import Cohort
 from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.labels import LabelTable
-from medunet.planning.fingerprint import ChannelStatistics, Fingerprint
+from medunet.planning.fingerprint import Fingerprint
+from medunet.planning.measures import ChannelStatistics
+from medunet.planning.memory import Memory
+from medunet.planning.peaks import predict_peaks
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
     Spacing,
     Triple,
-    allowed_voxels,
     choose_dims,
     choose_topology,
     coarsen_spacing,
@@ -50,20 +52,28 @@ TRAINING_SHARE = 0.8
 ENOUGH_STEPS = 900
 """In six minutes: with fewer steps a wider network learnt less than a narrow one in the demo. Of more time steps and
 width get the same share, so steps grow with the square root of the minutes."""
+EIGHT_GIB = Memory(ram_gib=8.0)
 
 REASONS = {
     "normalization": "CT and PET carry units, so one fixed scale from the 0.5 and 99.5 percentiles, mean and "
     "sd inside the labels; every other channel, each of its components, by its own mean and sd (Isensee 2021)",
     "overlap": "half a patch, weighted by a Gaussian (Isensee 2021)",
     "foreground_share": "half of a batch, as with the third that Isensee 2021 forces, rounded up",
-    "learning_rate": "AdamW at 2e-3: converges in the few thousand steps that a CPU has; Isensee's SGD at "
-    "0.01 is meant for 250,000",
+    "learning_rate": "of all but kernels, whose is ten times that, by orthogonalized momentum (Jordan 2024): after as "
+    "many steps the loss on sarcomas was that of AdamW after three times as many",
 }
 """Reasons that are the same for every plan."""
 WHY_BATCH = {
     2: "8: in 2D memory and time allow both whole slices and more than the 2 that are the least (Isensee 2021)",
     3: "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
 }
+
+BORDER = 2
+"""Voxels of the border of objects."""
+WHY_OBJECTS = (
+    "labels number objects, and objects that touch are one to a network that knows only foreground: it learns interior "
+    "and border, as the winners of the 2018 Data Science Bowl; smallest is the 0.5 percentile of the cohort's objects"
+)
 
 
 class Normalization(Record):
@@ -85,6 +95,29 @@ class NetworkPlan(Record):
     kernels: tuple[Triple, ...]
     heads: int
     """Deep-supervision heads below the full resolution, in training only."""
+
+
+class ObjectsPlan(Record):
+    """How objects that touch are kept apart: the network learns interior and border in place of the label."""
+
+    border: int = Field(ge=1)
+    """Voxels within which another object makes border."""
+    smallest: float = Field(ge=0.0)
+    """Size below which what is found is no object; in mL, or in voxels where the images have no physical size."""
+
+
+class Speed(Record):
+    """How fast a machine trains, and how."""
+
+    device: str
+    """cpu, or the name of the GPU."""
+    steps_per_second: float = Field(gt=0.0)
+    precision: str
+    """Of the network: bfloat16 where the hardware computes in it, else float32."""
+    channels_last: bool
+    """Memory layout of features."""
+    threads: int
+    """Of torch."""
 
 
 def name_keys(channels: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,6 +157,15 @@ class Plan(Record):
     """Largest extents of the training cases along x, y, z; a scan far beyond them holds what training never saw."""
     step_seconds: float | None = Field(default=None, gt=0.0)
     """Of one training step on the machine that planned."""
+    memory: Memory | None = None
+    """What it may take."""
+    peak_gib: dict[str, float] = Field(default_factory=dict)
+    """Predicted peak memory of each stage with the largest case: of the RAM in `measure`, `prepare`, `train`, `predict`
+    (loader's processes not counted), of a GPU in `train_vram`, `predict_vram`."""
+    speed: Speed | None = None
+    """Measured where it was planned."""
+    objects: ObjectsPlan | None = None
+    """Where labels number objects; without it connected parts of the label are the objects."""
     seed: int = 0
     reasons: dict[str, str]
     """Why each number is what it is, with its source."""
@@ -136,6 +178,10 @@ class Plan(Record):
         """Inputs of the network: the components of all channels."""
         return sum(self.components.get(name, 1) for name in self.channels)
 
+    def name_classes(self) -> tuple[str, ...]:
+        """What the outputs of the network are: the background, and the labels, or interior and border of objects."""
+        return ("background", *(("interior", "border") if self.objects else self.labels.names))
+
 
 def make_plan(
     cohort: Cohort,
@@ -143,7 +189,7 @@ def make_plan(
     measure_step: Callable[["Plan"], float],
     *,
     dims: Literal[2, 3] | None = None,
-    memory_gib: float = 8.0,
+    memory: Memory = EIGHT_GIB,
     budget_minutes: float = 45.0,
 ) -> Plan:
     """Plan by Isensee's rules, with the widest network that still gets enough steps in the time.
@@ -153,7 +199,7 @@ def make_plan(
         fingerprint: what was measured of it.
         measure_step: seconds of one training step of a plan on this machine.
         dims: 3, or 2 for slices; None takes 2 where every image is one slice.
-        memory_gib: what training may take.
+        memory: what training may take.
         budget_minutes: time for training.
 
     Returns:
@@ -164,29 +210,33 @@ def make_plan(
     """
     axes = _check_dims(dims, fingerprint)
     spacing, why_spacing = _plan_grid(axes, fingerprint)
-    components = fingerprint.components
     base = Plan(
         dims=axes,
         channels=cohort.channels,
         modalities=cohort.modalities,
         labels=code_labels(cohort.labels),
         unit=fingerprint.unit,
-        components=components,
+        components=fingerprint.components,
         units=fingerprint.units,
         spacing_mm=spacing,
-        normalization={
-            name: plan_normalization(cohort.modalities[name], fingerprint.channels[name], components.get(name, 1))
-            for name in cohort.channels
-        },
+        normalization=_plan_normalizations(cohort, fingerprint),
         patch=(1, 1, 1),
         batch=BATCH[axes],
         network=NetworkPlan(filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
         learning_rate=2e-3,
         budget_minutes=budget_minutes,
         extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
+        memory=memory,
         reasons={"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
     )
-    return _choose_network(base, fingerprint, measure_step, memory_gib)
+    return _choose_network(_plan_objects(base, fingerprint), fingerprint, measure_step)
+
+
+def _plan_objects(base: Plan, fingerprint: Fingerprint) -> Plan:
+    if fingerprint.objects is None:
+        return base
+    objects = ObjectsPlan(border=BORDER, smallest=fingerprint.objects.smallest)
+    return base.model_copy(update={"objects": objects, "reasons": {**base.reasons, "objects": WHY_OBJECTS}})
 
 
 def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal[2, 3]:
@@ -228,10 +278,16 @@ def plan_normalization(modality: str, statistics: ChannelStatistics, components:
     return Normalization(kind="each")
 
 
-def _choose_network(
-    base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float], memory_gib: float
-) -> Plan:
-    candidates = _list_candidates(base, fingerprint, memory_gib)
+def _plan_normalizations(cohort: Cohort, fingerprint: Fingerprint) -> dict[str, Normalization]:
+    found, components = fingerprint.channels, fingerprint.components
+    return {
+        name: plan_normalization(cohort.modalities[name], found[name], components.get(name, 1))
+        for name in cohort.channels
+    }
+
+
+def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float]) -> Plan:
+    candidates = _list_candidates(base, fingerprint)
     cheapest = candidates[-1]
     what = "timing networks"
     report(what, 0, len(candidates))
@@ -244,20 +300,21 @@ def _choose_network(
             continue
         seconds = measure_step(plan)
         if seconds <= longest:
-            return _with_reasons(plan, seconds, memory_gib)
-    return _with_reasons(cheapest, fastest, memory_gib)
+            return _with_reasons(plan, seconds)
+    return _with_reasons(cheapest, fastest)
 
 
-def _list_candidates(base: Plan, fingerprint: Fingerprint, memory_gib: float) -> list[Plan]:
+def _list_candidates(base: Plan, fingerprint: Fingerprint) -> list[Plan]:
     """Plans that fit the memory, widest first and for each width the largest patch first; the last is the cheapest."""
     found: list[Plan] = []
     edges = SLICE_EDGES if base.dims == 2 else PATCH_EDGES
+    memory = base.memory or EIGHT_GIB
     for width in WIDTHS:
         for edge in edges:
             narrow = width == WIDTHS[-1]
             last = narrow and edge == edges[-1]
-            fits = edge**base.dims <= allowed_voxels(memory_gib, width, base.batch)
             plan = _with_network(base, fingerprint, width, edge**base.dims)
+            fits = memory.holds(plan.peak_gib)
             case = np.prod(fingerprint.median_shape_at(plan.spacing_mm)[: base.dims])
             worth = narrow or edge >= WIDE_EDGE[base.dims] or np.prod(plan.patch) >= CONTEXT * case
             if (last or (fits and worth)) and plan not in found:
@@ -295,24 +352,26 @@ def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int)
         own = " × ".join(f"{size:g}" for size in base.spacing_mm)
         why = f"coarser than the cases' {own} mm, so that a patch sees half of the median case (Isensee 2021, low "
         update["reasons"] = {**base.reasons, "spacing_mm": why + "resolution), and a small label keeps 8 voxels across"}
-    return base.model_copy(update=update)
+    plan = base.model_copy(update=update)
+    return plan.model_copy(update={"peak_gib": predict_peaks(plan, fingerprint)})
 
 
 def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
     if base.dims == 2:
         return base.spacing_mm
     x, y, z = (n * s for n, s in zip(fingerprint.median_shape_at(base.spacing_mm), base.spacing_mm, strict=True))
-    smallest = smallest_diameter([volume for case in fingerprint.cases for volume in case.label_ml.values()])
+    volumes = [volume for case in fingerprint.cases for volume in case.label_ml.values()]
+    smallest = smallest_diameter([fingerprint.objects.smallest] if fingerprint.objects else volumes)
     return coarsen_spacing(base.spacing_mm, (x, y, z), voxels, smallest / LABEL_VOXELS)
 
 
-def _with_reasons(plan: Plan, seconds: float, memory_gib: float) -> Plan:
+def _with_reasons(plan: Plan, seconds: float) -> Plan:
     steps = int(plan.budget_minutes * 60 * TRAINING_SHARE / seconds)
     wanted = count_enough_steps(plan.budget_minutes)
     reasons = {
         **plan.reasons,
-        "patch": f"largest within {memory_gib:g} GiB and the minutes, aspect of the median case, divisible by the "
-        "poolings (Isensee 2021)",
+        "patch": f"largest within {(plan.memory or EIGHT_GIB).describe()} and the minutes, aspect of the median case, "
+        "divisible by the poolings (Isensee 2021)",
         "network": f"widest that gets at least {wanted} steps: {seconds:.2f} s a step measured here, so about "
         f"{steps} steps in {plan.budget_minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
     }

@@ -21,7 +21,7 @@ CONTEXT = 0.5
 sarcomas half was better (docs/decisions/0005)."""
 LABEL_VOXELS = 8
 """So many voxels across stay of a small label, however coarse the grid."""
-BYTES_PER_FEATURE = 60
+BYTES_PER_FEATURE = 90
 """Training memory for one feature of one voxel at full resolution, all levels, gradients and workspace
 included; fitted to measured peaks of DynUNet in fp32 (64³, batch 2: 1.4 GB at 8, 1.9 at 16 and 2.6 at 32
 features)."""
@@ -163,11 +163,6 @@ def plan_patch(median_shape: Triple, spacing_mm: Spacing, voxels: int, dims: int
     size = np.where(free, np.clip(low / spacing, 2 * SMALLEST_EDGE, np.maximum(shape, 2 * SMALLEST_EDGE)), 1)
     x, y, z = (max(1, round(float(n))) for n in size)
     return x, y, z
-
-
-def allowed_voxels(memory_gib: float, width: int, batch: int) -> int:
-    """Voxels of a patch whose training fits a memory budget beside about 1 GiB of program."""
-    return int(max(memory_gib - 1.0, 0.25) * 2**30 / (BYTES_PER_FEATURE * 1.5 * width * batch))
 
 
 def plan_filters(width: int, levels: int, dims: int) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ from ignite.engine import Engine, Events
 from medunet.errors import ResourceError
 from medunet.networks import DeepSupervision
 from medunet.records import hash_file, whole_file
+from medunet.training.averaging import WeightAverage
+from medunet.training.ranks import is_first, on_first
 
 LOGGER = logging.getLogger(__name__)
 NAME = "checkpoint-{:05d}.pt"
@@ -21,22 +23,29 @@ GENERATIONS = 2
 class RunCheckpoint:
     """Handler that resumes a run when training starts and saves it after every epoch.
 
-    Saved are weights, optimizer, learning-rate schedule, epoch, best weights and their metric, and the seconds
-    spent; randomness needs no saving, since it comes from (seed, epoch, index). Two generations are kept, each
-    with a SHA-256 beside it; one that doesn't match is left for the previous.
+    Saved are weights and their mean, optimizer, learning-rate schedule, epoch, best weights and their metric, and
+    the seconds spent; randomness needs no saving, since it comes from (seed, epoch, index). Two generations are
+    kept, each with a SHA-256 beside it; one that doesn't match is left for the previous.
 
     Args:
         folder: of the run.
         network: `DeepSupervision` around the network of the bundle.
+        average: the mean of its weights, which is what is kept as best.
         optimizer: its optimizer.
         lr_scheduler: its learning-rate schedule.
     """
 
     def __init__(
-        self, folder: Path, network: DeepSupervision, optimizer: torch.optim.Optimizer, lr_scheduler: Any
+        self,
+        folder: Path,
+        network: DeepSupervision,
+        average: WeightAverage,
+        optimizer: torch.optim.Optimizer,
+        lr_scheduler: Any,
     ) -> None:
         self._folder = Path(folder)
         self._network = network
+        self._average = average.network
         self._optimizer = optimizer
         self._lr_scheduler = lr_scheduler
         self._best: dict[str, torch.Tensor] = {}
@@ -56,22 +65,28 @@ class RunCheckpoint:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
 
     def keep_best(self, metric: float) -> None:
-        """Remember the present weights if their metric is the best so far; NaN never is, unless it is the only one."""
+        """Remember the present mean weights if their metric is the best; NaN never is, unless it is the only one."""
         if self.best_metric is None or metric > self.best_metric:
             self.best_metric = None if math.isnan(metric) else metric
-            self._best = self._copy_weights()
+            self._best = self.present_state()
 
     def best_state(self) -> dict[str, torch.Tensor]:
         """The best validated weights of the plain network, or the present ones before any validation."""
-        return self._best or self._copy_weights()
+        return self._best or self.present_state()
 
-    def _copy_weights(self) -> dict[str, torch.Tensor]:
-        return {key: value.detach().cpu().clone() for key, value in self._network.network.state_dict().items()}
+    def present_state(self) -> dict[str, torch.Tensor]:
+        """A copy of the mean weights of the plain network."""
+        return {key: value.detach().cpu().clone() for key, value in self._average.network.state_dict().items()}
 
     def _save(self, engine: Engine) -> None:
         self.epoch = engine.state.epoch
+        if is_first():
+            self._write()
+
+    def _write(self) -> None:
         state = {
             "network": self._network.state_dict(),
+            "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "lr_scheduler": self._lr_scheduler.state_dict(),
             "epoch": self.epoch,
@@ -91,12 +106,11 @@ class RunCheckpoint:
 
     def _resume(self, engine: Engine) -> None:
         self._resumed_at = time.monotonic()
-        for left in self._folder.glob(".part-*"):
-            left.unlink()  # of a process that was killed while it wrote
-        state = self._load()
+        state = on_first(self._load)
         if state is None:
             return
         self._network.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._lr_scheduler.load_state_dict(state["lr_scheduler"])
         self._best, self.best_metric = state["best"], state["best_metric"]
@@ -110,6 +124,8 @@ class RunCheckpoint:
         return sorted(self._folder.glob(NAME.replace("{:05d}", "*")), reverse=True)
 
     def _load(self) -> dict[str, Any] | None:
+        for left in self._folder.glob(".part-*"):
+            left.unlink()  # of a process that was killed while it wrote
         paths = self._list()
         for path in paths:
             mark = _hash_path(path)

@@ -7,13 +7,16 @@ import time
 from types import FrameType
 from typing import Any
 
+import ignite.distributed as idist
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
+from monai.engines import IterationEvents
 
 from medunet.errors import ResourceError
 from medunet.preparation import PatchDataset
 from medunet.progress import report
+from medunet.training.ranks import gather_batch
 from medunet.training.session import TrainingSession
 
 LOGGER = logging.getLogger(__name__)
@@ -43,6 +46,8 @@ class EpochSeed:
 class NanStop:
     """Stops within an iteration when the loss is no number, and names the cases; the last checkpoint stays.
 
+    The loss is that of the batch of all ranks, so they stop together.
+
     Args:
         dataset: where the batches come from.
     """
@@ -59,9 +64,10 @@ class NanStop:
         if math.isfinite(loss):
             return
         names = self._dataset.name_batch((engine.state.iteration - 1) % engine.state.epoch_length)
-        finite = [bool(torch.isfinite(image).all()) for image in engine.state.batch["image"]]
-        if not all(finite):
-            broken = names[finite.index(False)]
+        finite = torch.isfinite(engine.state.batch["image"]).flatten(1).all(dim=1)
+        whole = gather_batch(finite.int()).tolist()
+        if not all(whole):
+            broken = names[whole.index(0)]
             raise ResourceError(broken, "its patch holds values that are no numbers", "check the case")
         raise ResourceError(
             f"epoch {engine.state.epoch}",
@@ -123,6 +129,8 @@ class TrainingProgress:
 class Deadline:
     """Ends the run after its epoch when time is up or a SIGTERM or Ctrl-C came, so that a usable model stays.
 
+    What ends one rank ends all, after the same epoch.
+
     Args:
         session: the run.
         grace: share of the budget that a run may take longer.
@@ -159,6 +167,26 @@ class Deadline:
 
     def _check(self, engine: Engine) -> None:
         late = time.monotonic() - self._session.started > self._limit
-        if self._signalled or late:
+        if idist.all_reduce(int(self._signalled or late), "MAX"):
             LOGGER.info("stops after epoch %d of %d", engine.state.epoch, engine.state.max_epochs)
             engine.terminate()
+
+
+class GradientClip:
+    """Shortens the gradient of all weights together where it is longer than a limit.
+
+    Args:
+        network: whose gradient.
+        longest: its largest Euclidean length (12 in Isensee 2021).
+    """
+
+    def __init__(self, network: torch.nn.Module, longest: float) -> None:
+        self._network = network
+        self._longest = longest
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self._clip)
+
+    def _clip(self, _: Engine) -> None:
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), self._longest)

@@ -5,6 +5,7 @@ import logging
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import ignite.distributed as idist
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
@@ -12,6 +13,7 @@ from ignite.engine import Engine, Events
 from medunet.records import whole_file
 from medunet.training.curves import draw_curves
 from medunet.training.handlers import read_loss
+from medunet.training.ranks import is_first
 from medunet.training.session import TrainingSession
 
 LOGGER = logging.getLogger(__name__)
@@ -79,19 +81,23 @@ class History:
         self._seen.append((read_loss(engine), float(shares[0]), float(shares[1])))
 
     def _close_epoch(self, engine: Engine) -> None:
+        means = idist.all_reduce(torch.tensor(np.mean(self._seen, axis=0))) / idist.get_world_size()
+        if is_first():
+            self._note_epoch(engine, *means.tolist())
+        self._dice, self._seen = None, []
+
+    def _note_epoch(self, engine: Engine, loss: float, with_label: float, foreground: float) -> None:
         path = self._session.folder / "history.csv"
-        loss, with_label, foreground = np.mean(self._seen, axis=0)
         row = Epoch(
             epoch=engine.state.epoch,
             steps=engine.state.iteration,
-            loss=round(float(loss), 5),
+            loss=round(loss, 5),
             learning_rate=float(f"{self._optimizer.param_groups[0]['lr']:.4g}"),
-            with_label=round(float(with_label), 4),
-            foreground=round(float(foreground), 6),
+            with_label=round(with_label, 4),
+            foreground=round(foreground, 6),
             dice=None if self._dice is None else round(self._dice, 4),
         )
         rows = [*(item for item in read_history(path) if item.epoch < row.epoch), row]
-        self._dice, self._seen = None, []
         _write_history(path, rows)
         self._draw(rows)
         if advice := diagnose(rows, self._session.schedule.epochs):

@@ -1,16 +1,17 @@
-"""Run a bundle's train.json: the same wiring and loop as `python -m monai.bundle run`."""
+"""Run a bundle's train.json: the same wiring and loop as `python -m monai.bundle run`, on one process or many."""
 
 from pathlib import Path
 
 from monai.bundle import ConfigWorkflow
 
 from medunet.bundle import open_bundle
-from medunet.errors import OutputExistsError, raise_ours
+from medunet.errors import BundleError, OutputExistsError, raise_ours
+from medunet.training.ranks import is_launched, join_ranks, on_first
 from medunet.training.session import default_workers, lock_run
 
 
 def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, restart: bool) -> Path:
-    """Train a bundle, or go on with a run that was interrupted.
+    """Train a bundle, or go on with a run that was interrupted; on all processes where torchrun started them.
 
     Args:
         folder: the bundle.
@@ -27,18 +28,16 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
     """
     bundle = open_bundle(folder)
     run = bundle.work / f"fold{fold}"
-    if restart and run.exists():
-        with lock_run(run):
-            run.rename(_free_name(run))
-    if (run / "finished").exists():
-        raise OutputExistsError(run, f"fold {fold} is trained already", "add --restart to train it anew")
+    configs = _choose_configs(folder)
+    if is_launched():
+        join_ranks()
+    on_first(lambda: _make_way(run, restart))
     overrides = {"fold": fold, "workers": default_workers(), "bundle_root": str(folder)}
     if budget_minutes is not None:
         overrides["budget"] = budget_minutes
-    configs = folder / "configs"
     workflow = ConfigWorkflow(
-        config_file=str(configs / "train.json"),
-        meta_file=str(configs / "metadata.json"),
+        config_file=configs,
+        meta_file=str(folder / "configs" / "metadata.json"),
         logging_file=False,
         workflow_type="train",
         **overrides,
@@ -50,6 +49,24 @@ def train_bundle(folder: Path, *, fold: int, budget_minutes: float | None, resta
     except Exception as error:
         raise_ours(error)
     return folder / "models" / "model.pt"
+
+
+def _choose_configs(folder: Path) -> list[str]:
+    names = ["train.json", "multi_gpu_train.json"] if is_launched() else ["train.json"]
+    for path in (paths := [folder / "configs" / name for name in names]):
+        if not path.is_file():
+            raise BundleError(path, "it is missing", "restore it, or make the bundle again with medunet init")
+    return [str(path) for path in paths]
+
+
+def _make_way(run: Path, restart: bool) -> None:
+    """Put an older run aside if that is asked for; refuse one that is finished."""
+    if restart and run.exists():
+        with lock_run(run):
+            run.rename(_free_name(run))
+    if (run / "finished").exists():
+        fold = run.name.removeprefix("fold")
+        raise OutputExistsError(run, f"fold {fold} is trained already", "add --restart to train it anew")
 
 
 def _free_name(run: Path) -> Path:

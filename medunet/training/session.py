@@ -4,16 +4,28 @@ import fcntl
 import logging
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+import ignite.distributed as idist
 
 from medunet.bundle import Bundle, open_bundle, publish_weights
 from medunet.cohort import Case, Cohort, split_folds
 from medunet.errors import InputError
-from medunet.networks import measure_step
-from medunet.planning import Plan
+from medunet.networks import measure_peak_vram, measure_step
+from medunet.planning import Plan, compare_peak
 from medunet.preparation import PatchDataset, PreparedCase, instantiate, make_augmentation, place_patches, prepare_cases
-from medunet.records import read_record, write_record
+from medunet.records import measure_peak_memory, read_record, write_record
+from medunet.training.ranks import (
+    check_joined,
+    count_here,
+    in_turn,
+    measure_exchange,
+    on_first,
+    share_batch,
+    share_cases,
+)
 from medunet.training.schedule import Schedule, make_schedule
 
 if TYPE_CHECKING:
@@ -36,48 +48,59 @@ class TrainingSession:
         validation: prepared cases of the held-out patients.
         schedule: epochs and steps, fixed when the run first started.
         started: `time.monotonic()` when this process opened the run.
+        peak_gib: what each stage took at most, as far as it ran in this process.
     """
 
     def __init__(self, bundle: Bundle, fold: int, budget_minutes: float) -> None:
         self.started = time.monotonic()
         self.bundle = bundle
         self.plan: Plan = bundle.plan
+        self.peak_gib: dict[str, float] = {}
         self.fold = fold
         self.folder = bundle.work / f"fold{fold}"
         cohort = bundle.cohort()
-        self._lock = lock_run(self.folder)
+        share_batch(self.plan.batch)
+        on_first(self._hold)
         training, validation = split_cases(cohort, fold)
-        cache = bundle.work / "cache"
-        self.training = prepare_cases(cohort, training, bundle.preprocessing, cache)
-        self.validation = prepare_cases(cohort, validation, bundle.preprocessing, cache)
+        border = self.plan.objects.border if self.plan.objects else 0
+        prepare = partial(prepare_cases, cohort, steps=bundle.preprocessing, cache=bundle.work / "cache", border=border)
+        self.training = in_turn(lambda: prepare(cases=training))
+        self.validation = in_turn(lambda: prepare(cases=validation))
+        self._note_peak("prepare", measure_peak_memory() / 2**30)
         self.schedule = self._open_schedule(budget_minutes * 60)
+
+    def _hold(self) -> None:
+        self._lock = lock_run(self.folder)
+
+    def _note_peak(self, stage: str, gib: float) -> None:
+        self.peak_gib[stage] = round(gib, 2)
+        compare_peak(stage, self.plan.peak_gib.get(stage), gib)
 
     def _open_schedule(self, budget_seconds: float) -> Schedule:
         path = self.folder / "schedule.json"
-        if path.is_file():
-            return read_record(path, Schedule)
-        schedule = self._probe(budget_seconds)
-        write_record(path, schedule)
+        schedule = on_first(lambda: read_record(path, Schedule) if path.is_file() else None)
+        if schedule is None:
+            measured = self._probe(budget_seconds)
+            on_first(lambda: write_record(path, measured))
+            schedule = on_first(lambda: measured)
         return schedule
 
     def _probe(self, budget_seconds: float) -> Schedule:
-        step = measure_step(self.plan)
+        """Measure on all ranks at once, which may share cores; the slowest counts."""
+        batch = share_batch(self.plan.batch)
+        own = measure_step(self.plan.model_copy(update={"batch": batch})) + measure_exchange(self.plan)
+        step = float(idist.all_reduce(own, "MAX"))
         warn_if_slower(step, self.plan.step_seconds)
-        loader = measure_loader(self.plan, self.training)
-        patches = [count_patches(case, self.plan) for case in self.validation]
+        loader = float(idist.all_reduce(measure_loader(self.plan, self.training), "MIN"))
+        patches = sum(count_patches(case, self.plan) for case in share_cases(self.validation))
         # A forward pass is about a third of a training step of `batch` patches.
-        validation = sum(patches) * step / (3 * self.plan.batch)
-        schedule = make_schedule(
-            budget_seconds,
-            time.monotonic() - self.started,
-            max(step, self.plan.batch / loader),
-            validation,
-            (loader, self.plan.batch / step),
-        )
+        validation = int(idist.all_reduce(patches, "MAX")) * step / (3 * batch)
+        rates = loader * idist.get_world_size(), self.plan.batch / step
+        spent = time.monotonic() - self.started
+        schedule = make_schedule(budget_seconds, spent, max(step, batch / loader), validation, rates)
         LOGGER.info(
             "loader %.1f patches/s, network %.1f patches/s: %d steps in %.1f minutes",
-            loader,
-            self.plan.batch / step,
+            *rates,
             schedule.epochs * schedule.steps_per_epoch,
             budget_seconds / 60,
         )
@@ -85,6 +108,12 @@ class TrainingSession:
 
     def finish(self, checkpoint: "RunCheckpoint") -> None:
         """Write the best weights into the bundle, and what they scored into its metadata."""
+        self._note_peak("train", measure_peak_memory() / 2**30)
+        if (vram := measure_peak_vram()) is not None:
+            self._note_peak("train_vram", vram)
+        on_first(lambda: self._publish(checkpoint))
+
+    def _publish(self, checkpoint: "RunCheckpoint") -> None:
         facts = {
             "training": {
                 "fold": self.fold,
@@ -94,6 +123,7 @@ class TrainingSession:
                 "validation_dice": checkpoint.best_metric,
                 "cases": len(self.training),
                 "held_out_cases": len(self.validation),
+                "peak_memory_gib": self.peak_gib,
             }
         }
         publish_weights(self.bundle.folder, checkpoint.best_state(), facts)
@@ -108,6 +138,7 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float) -> Training
     Raises:
         MedunetError: the bundle, the fold or a case can't be used.
     """
+    check_joined()
     return TrainingSession(open_bundle(Path(bundle_root)), fold, budget_minutes)
 
 
@@ -171,5 +202,5 @@ def count_patches(case: PreparedCase, plan: Plan) -> int:
 
 
 def default_workers() -> int:
-    """Loader processes: one core's worth on two cores, at most four."""
-    return max(1, min(4, (os.cpu_count() or 2) - 1))
+    """Loader processes of a rank: one core's worth on two cores, at most four."""
+    return max(1, min(4, (os.cpu_count() or 2) // count_here() - 1))

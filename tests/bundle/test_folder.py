@@ -2,14 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from medunet.bundle import open_bundle
+from medunet.bundle import find_stale, find_training, open_bundle, rewrite_bundle
 from medunet.errors import BundleError
 from medunet.records import read_json, write_json
 
 
 def test_a_bundle_has_the_parts_of_monais_layout_and_no_patient(untrained: Path) -> None:
     bundle = open_bundle(untrained)
-    for place in ("LICENSE", "configs/metadata.json", "configs/inference.json", "configs/train.json", "docs/README.md"):
+    names = ("evaluate", "fingerprint", "inference", "metadata", "multi_gpu_train", "plan", "train")
+    assert sorted(path.name for path in (untrained / "configs").iterdir()) == [f"{name}.json" for name in names]
+    for place in ("LICENSE", "docs/README.md"):
         assert (untrained / place).is_file()
     assert bundle.preprocessing[0]["_target_"] == "LoadImaged"
     shared = "".join(path.read_text() for path in untrained.glob("*/*") if path.parent.name in ("configs", "docs"))
@@ -30,3 +32,27 @@ def test_a_bundle_without_its_cohort_says_so(untrained: Path) -> None:
     (untrained / "work" / "cohort.json").unlink()
     with pytest.raises(BundleError, match="without its training cohort"):
         open_bundle(untrained).cohort()
+
+
+def test_a_bundle_that_is_not_trained_takes_another_plan(untrained: Path) -> None:
+    bundle = open_bundle(untrained)
+    assert find_training(bundle) is None
+    changed = bundle.plan.model_copy(update={"batch": 3, "reasons": {"batch": "three is enough"}})
+    rewritten = rewrite_bundle(bundle, changed)
+    assert rewritten.plan == changed
+    assert find_stale(rewritten) == []
+    assert read_json(untrained / "configs" / "train.json")["train"]["dataset"]["batch"] == 3
+    assert "three is enough" in (untrained / "docs" / "README.md").read_text()
+    assert rewritten.metadata["name"] == bundle.metadata["name"]
+    (untrained / "models" / "model.pt").touch()
+    with pytest.raises(BundleError, match=r"its training has begun \(model\.pt\)"):
+        rewrite_bundle(rewritten, bundle.plan)
+    assert open_bundle(untrained).plan == changed
+
+
+def test_configurations_that_were_edited_are_found_and_those_that_are_missing_are_not(untrained: Path) -> None:
+    path = untrained / "configs" / "train.json"
+    write_json(path, read_json(path) | {"budget": 1.5})
+    assert find_stale(open_bundle(untrained)) == ["train.json"]
+    path.unlink()
+    assert find_stale(open_bundle(untrained)) == []

@@ -9,12 +9,15 @@ def test_minutes(text: str, minutes: float) -> None:
     assert parse_minutes(text) == minutes
 
 
-@pytest.mark.parametrize(("text", "gib"), [("8G", 8), ("8", 8), ("512M", 0.5)])
+@pytest.mark.parametrize(
+    ("text", "gib"),
+    [("8G", 8), ("8", 8), ("512M", 0.5), ("16GiB", 16), ("2 gib", 2), ("1T", 1024), ("4GB", 4e9 / 2**30)],
+)
 def test_gib(text: str, gib: float) -> None:
-    assert parse_gib(text) == gib
+    assert parse_gib(text) == pytest.approx(gib)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-1m", "0", "nan", "infm"])
+@pytest.mark.parametrize("text", ["", "soon", "-1m", "0", "nan", "infm", "8Q", "m", "1mm"])
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--budget"):
         parse_minutes(text)

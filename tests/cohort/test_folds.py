@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,6 +32,39 @@ def test_each_patient_is_held_out_once(patients: list[str], seed: int) -> None:
 def test_a_seed_repeats_its_folds(count: int, tmp_path: Path) -> None:
     cohort = make([str(n) for n in range(20)])
     assert split_folds(cohort, count, 1) == split_folds(cohort, count, 1) != split_folds(cohort, count, 2)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.5, 3.0, 900.0]), min_size=2, max_size=40), st.integers(0, 5))
+def test_folds_by_volume_are_as_large_and_hold_as_many_healthy_patients(volumes: list[float], seed: int) -> None:
+    of_patient = {str(n): volume for n, volume in enumerate(volumes)}
+    folds = split_folds(make(list(of_patient)), seed=seed, volumes=of_patient)
+    assert sorted(name for fold in folds for name in fold) == sorted(of_patient)
+    for counts in (list(map(len, folds)), [sum(of_patient[name] == 0 for name in fold) for fold in folds]):
+        assert max(counts) - min(counts) <= 1
+    assert split_folds(make(list(of_patient)), seed=seed, volumes=of_patient) == folds
+
+
+def test_folds_by_volume_have_closer_means_than_chance_gives() -> None:
+    spread: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(40):
+        drawn = np.random.default_rng(seed).lognormal(3, 1.0, 38)
+        volumes = {f"p{n:02}": float(volume) for n, volume in enumerate(drawn)}
+        for by_volume, found in spread.items():
+            folds = split_folds(make(list(volumes)), seed=seed, volumes=volumes if by_volume else None)
+            means = [np.mean([volumes[name] for name in fold]) for fold in folds]
+            found.append(float(np.std(means) / np.mean(means)))
+    assert np.mean(spread[True]) < 0.5 * np.mean(spread[False])
+    closer = [ours < chance for ours, chance in zip(spread[True], spread[False], strict=True)]
+    assert sum(closer) >= 36
+
+
+def test_the_seed_decides_which_fold_holds_out_the_largest() -> None:
+    volumes = {str(n): float(n) for n in range(10)}
+    places = {
+        next(k for k, fold in enumerate(split_folds(make(list(volumes)), seed=seed, volumes=volumes)) if "9" in fold)
+        for seed in range(20)
+    }
+    assert len(places) > 2
 
 
 @pytest.mark.parametrize(
@@ -73,3 +107,7 @@ def test_folds_beside_a_cohort_are_taken(tmp_path: Path) -> None:
     own = cohort.model_copy(update={"folds": (("c",),)})
     assert fold_cohort(own, tmp_path).folds == (("c",),)
     assert len(fold_cohort(cohort, tmp_path / "other" / "cohort.json").folds or ()) == 3
+    volumes = {"a": 1.0, "b": 2.0, "c": 0.0}
+    assert fold_cohort(cohort, tmp_path, volumes).folds == (("a",),)
+    elsewhere = tmp_path / "other" / "cohort.json"
+    assert fold_cohort(cohort, elsewhere, volumes).folds == split_folds(cohort, volumes=volumes)

@@ -18,6 +18,7 @@ LAYERS = {
     "inference": 6,
     "evaluation": 6,
     "training": 6,
+    "planner": 6,
     "api": 7,
     "deploy": 8,
     "node": 8,

@@ -1,6 +1,7 @@
+import torch
 from plans import make_test_plan
 
-from medunet.networks import measure_step
+from medunet.networks import choose_device, choose_precision, describe_speed, is_channels_last, measure_step
 
 
 def test_a_larger_patch_costs_more() -> None:
@@ -11,3 +12,11 @@ def test_a_larger_patch_costs_more() -> None:
 
 def test_slices_are_measured_too() -> None:
     assert measure_step(make_test_plan(dims=2)) > 0
+
+
+def test_how_a_machine_trains_is_told() -> None:
+    speed = describe_speed(0.125)
+    assert speed.steps_per_second == 8
+    assert speed.threads == torch.get_num_threads()
+    assert speed.precision == str(choose_precision(choose_device())).removeprefix("torch.")
+    assert speed.channels_last == is_channels_last(choose_device())

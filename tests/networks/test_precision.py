@@ -1,6 +1,6 @@
 import torch
 
-from medunet.networks import AutocastInferer, choose_precision
+from medunet.networks import AutocastInferer, choose_precision, find_vram
 
 
 def test_precision_follows_the_flags_of_the_processor() -> None:
@@ -27,3 +27,9 @@ def test_an_inner_inferer_runs_the_network() -> None:
 
     AutocastInferer(inner)(torch.zeros(1, 1, 4, 4, 4), torch.nn.Identity())  # type: ignore[arg-type]
     assert seen == [(1, 1, 4, 4, 4)]
+
+
+def test_memory_of_a_gpu_is_known_where_there_is_one() -> None:
+    vram = find_vram()
+    assert (vram is not None) == torch.cuda.is_available()
+    assert vram is None or vram > 0

@@ -9,7 +9,12 @@ from one_fold import tabulate_cases
 
 import medunet
 from medunet.bundle import open_bundle
-from medunet.bundle.configs import make_evaluate_config, make_inference_config, make_train_config
+from medunet.bundle.configs import (
+    make_evaluate_config,
+    make_inference_config,
+    make_multi_gpu_config,
+    make_train_config,
+)
 from medunet.bundle.metadata import make_metadata
 from medunet.cohort import find_cohort, write_cohort
 from medunet.evaluation import Scores
@@ -23,6 +28,7 @@ CONFIGS = {
     "inference.json": make_inference_config,
     "evaluate.json": make_evaluate_config,
     "train.json": make_train_config,
+    "multi_gpu_train.json": make_multi_gpu_config,
 }
 
 

@@ -12,6 +12,8 @@ from medunet.cohort import Case, Channel, Cohort, LabelSource, find_cohort, read
 from medunet.errors import GeometryError, InputError, LabelError
 from medunet.labels import LabelTable
 from medunet.planning import measure_cohort
+from medunet.planning.fingerprint import summarize_cohort
+from medunet.planning.measures import measure_case
 
 
 def test_measures_are_those_of_the_voxels_inside_the_labels(cohort_folder: Path) -> None:
@@ -32,6 +34,9 @@ def test_measures_are_those_of_the_voxels_inside_the_labels(cohort_folder: Path)
     assert statistics.high == pytest.approx(np.percentile(inside, 99.5), abs=5)
     assert fingerprint.median_shape_at(fingerprint.cases[0].spacing_mm)[0] > 30
     longest = max(case.shape[2] * case.spacing_mm[2] for case in fingerprint.cases)
+    volumes = fingerprint.sum_volumes(cohort)
+    assert set(volumes) == {case.patient for case in cohort.cases}
+    assert sum(volumes.values()) == pytest.approx(sum(case.label_ml["lesion"] for case in fingerprint.cases))
     assert fingerprint.largest_extent()[2] == pytest.approx(longest, abs=0.05)
 
 
@@ -133,3 +138,20 @@ def test_what_is_odd_about_cases_beside_each_other_is_warned_of(
     measure_cohort(cohort.model_copy(update={"cases": (first, second, twin)}))
     assert f"{second.id} ct: it has the same values as twin ct; leave one of them out" in caplog.text
     assert f"{second.id}: its patient is also that of twin" in caplog.text
+
+
+def test_neither_processes_nor_what_is_kept_change_the_fingerprint(
+    cohort_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cohort = find_cohort(cohort_folder)
+    alone = summarize_cohort(cohort, [measure_case(cohort, case) for case in cohort.cases])
+    said = [record.getMessage() for record in caplog.records]
+    for ram_gib in (0.001, 64.0):
+        folder = tmp_path / str(ram_gib)
+        for _ in range(2):
+            caplog.clear()
+            assert measure_cohort(cohort, ram_gib, folder) == alone
+            told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+            assert [line for line in told if "memory of stage" not in line] == said
+    backwards = cohort.model_copy(update={"cases": cohort.cases[::-1]})
+    assert measure_cohort(backwards, folder=folder).cases == alone.cases[::-1]

@@ -3,7 +3,7 @@ import pytest
 from medunet.cohort import Case, Channel, Cohort
 from medunet.errors import InputError
 from medunet.labels import LabelTable
-from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Plan, make_plan
+from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Memory, ObjectStatistics, Plan, make_plan
 from medunet.planning.plan import estimate_work, plan_normalization
 
 COHORT = Cohort(
@@ -26,7 +26,7 @@ def at_speed(rate: float) -> "object":
 
 
 def test_a_faster_machine_gets_a_wider_network_or_a_larger_patch() -> None:
-    plans = [make_plan(COHORT, FINGERPRINT, at_speed(rate), memory_gib=24) for rate in (1e8, 3e10, 3e12)]
+    plans = [make_plan(COHORT, FINGERPRINT, at_speed(rate), memory=Memory(ram_gib=24)) for rate in (1e8, 3e10, 3e12)]
     work = [estimate_work(plan) for plan in plans]
     assert work == sorted(work)
     assert plans[0].network.filters[0] == 8
@@ -35,7 +35,7 @@ def test_a_faster_machine_gets_a_wider_network_or_a_larger_patch() -> None:
 
 
 def test_memory_limits_the_patch() -> None:
-    small, large = (make_plan(COHORT, FINGERPRINT, at_speed(1e13), memory_gib=gib) for gib in (2, 16))
+    small, large = (make_plan(COHORT, FINGERPRINT, at_speed(1e13), memory=Memory(ram_gib=gib)) for gib in (2, 16))
     assert estimate_work(small) < estimate_work(large)
 
 
@@ -90,3 +90,27 @@ def test_ct_and_pet_keep_their_scale_and_mr_is_normalised_by_itself() -> None:
 def test_keys_of_monai(channels: tuple[str, ...], keys: tuple[str, ...]) -> None:
     plan: Plan = make_plan(COHORT, FINGERPRINT, at_speed(1e11)).model_copy(update={"channels": channels})
     assert plan.image_keys() == keys
+
+
+def test_objects_are_learnt_with_a_border() -> None:
+    labels = LabelTable.from_names(["nucleus"], objects=True)
+    objects = ObjectStatistics(count=40, smallest=0.2, median=3)
+    fingerprint = FINGERPRINT.model_copy(update={"objects": objects})
+    plan = make_plan(COHORT.model_copy(update={"labels": labels}), fingerprint, at_speed(1e11))
+    assert plan.objects is not None
+    assert plan.objects.smallest == 0.2
+    assert plan.name_classes() == ("background", "interior", "border")
+    assert "border" in plan.reasons["objects"]
+    without = make_plan(COHORT, FINGERPRINT, at_speed(1e11))
+    assert (without.objects, without.name_classes()) == (None, ("background", "a", "b"))
+    assert "objects" not in without.reasons
+
+
+def test_memory_of_a_gpu_limits_the_patch_too() -> None:
+    free, tight = (
+        make_plan(COHORT, FINGERPRINT, at_speed(1e13), memory=Memory(ram_gib=32, vram_gib=gib)) for gib in (32, 3)
+    )
+    assert estimate_work(tight) < estimate_work(free)
+    assert tight.peak_gib["train_vram"] <= 3 < free.peak_gib["train_vram"]
+    assert "3 GiB of a GPU" in tight.reasons["patch"]
+    assert set(tight.peak_gib) == {"measure", "prepare", "train", "predict", "train_vram", "predict_vram"}

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from medunet.planning.rules import (
-    allowed_voxels,
     choose_dims,
     choose_topology,
     coarsen_spacing,
@@ -58,11 +57,6 @@ def test_patch_is_no_longer_than_the_median_case() -> None:
 
 def test_patch_of_slices() -> None:
     assert plan_patch((300, 200, 60), (1, 1, 4), 512**2, 2)[2] == 1
-
-
-def test_more_memory_allows_more_voxels_and_wider_networks_fewer() -> None:
-    assert allowed_voxels(8, 32, 2) < allowed_voxels(16, 32, 2)
-    assert allowed_voxels(8, 32, 2) < allowed_voxels(8, 16, 2)
 
 
 def test_filters_double_up_to_the_cap() -> None:

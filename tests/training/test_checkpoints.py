@@ -7,7 +7,7 @@ from plans import make_test_plan
 
 from medunet.errors import ResourceError
 from medunet.networks import DeepSupervision, build_network, make_network
-from medunet.training import KeepBest, RunCheckpoint
+from medunet.training import KeepBest, RunCheckpoint, WeightAverage
 
 
 def make(folder: Path, seed: int) -> tuple[RunCheckpoint, Engine, DeepSupervision]:
@@ -25,13 +25,15 @@ def make(folder: Path, seed: int) -> tuple[RunCheckpoint, Engine, DeepSupervisio
         return {"loss": float(loss.detach())}
 
     engine = Engine(step)
-    checkpoint = RunCheckpoint(folder, network, optimizer, scheduler)
+    average = WeightAverage(network)
+    average.attach(engine)
+    checkpoint = RunCheckpoint(folder, network, average, optimizer, scheduler)
     checkpoint.attach(engine)
     return checkpoint, engine, network
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    _, straight, first = make(tmp_path / "a", 0)
+    whole, straight, first = make(tmp_path / "a", 0)
     straight.run([1, 2, 3], max_epochs=4)
     _, engine, _ = make(tmp_path / "b", 0)
     engine.run([1, 2, 3], max_epochs=2)
@@ -42,6 +44,8 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     assert checkpoint.seconds > 0
+    assert all(torch.equal(mean, checkpoint.present_state()[name]) for name, mean in whole.present_state().items())
+    assert any(not torch.equal(mean, first.network.state_dict()[name]) for name, mean in whole.present_state().items())
 
 
 def test_a_damaged_checkpoint_is_left_for_the_one_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -62,14 +66,14 @@ def test_a_damaged_checkpoint_is_left_for_the_one_before(tmp_path: Path, caplog:
 
 
 def test_the_best_weights_are_those_of_the_best_number(tmp_path: Path) -> None:
-    checkpoint, _, network = make(tmp_path, 0)
-    name = next(iter(network.network.state_dict()))
+    checkpoint, engine, _ = make(tmp_path, 0)
     kept = []
-    for metric in (float("nan"), 0.3, 0.2, float("nan")):
-        with torch.no_grad():
-            network.network.state_dict()[name].add_(1)
-        kept.append(network.network.state_dict()[name].clone())
+    for epoch, metric in enumerate((float("nan"), 0.3, 0.2, float("nan")), start=1):
+        engine.run([1], max_epochs=epoch)
+        kept.append(checkpoint.present_state())
         checkpoint.keep_best(metric)
+    name = next(iter(kept[0]))
+    assert not torch.equal(kept[1][name], kept[2][name])
     assert torch.equal(checkpoint.best_state()[name], kept[1])
     assert checkpoint.best_metric == 0.3
 

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ignite.engine import Engine
+from monai.engines import IterationEvents
 
 from medunet import progress
 from medunet.errors import ResourceError
-from medunet.training import Deadline, EpochSeed, NanStop, TrainingProgress
+from medunet.training import Deadline, EpochSeed, GradientClip, NanStop, TrainingProgress
 
 
 def make_session(budget: float = 1000.0, started: float | None = None) -> SimpleNamespace:
@@ -92,3 +93,20 @@ def test_signals_are_given_back_when_the_run_ends(fails: bool) -> None:
     with pytest.raises(ZeroDivisionError) if fails else nullcontext():
         engine.run([0], max_epochs=1)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(("longest", "expected"), [(1.0, 1.0), (100.0, 5.0)])
+def test_long_gradients_are_shortened(longest: float, expected: float) -> None:
+    network = torch.nn.Linear(2, 1, bias=False)
+
+    def step(engine: Engine, _: object) -> None:
+        network.zero_grad()
+        (network.weight * torch.tensor([[3.0, 4.0]])).sum().backward()
+        engine.fire_event(IterationEvents.BACKWARD_COMPLETED)
+
+    engine = Engine(step)
+    engine.register_events(*IterationEvents)
+    GradientClip(network, longest).attach(engine)
+    engine.run([0], max_epochs=1)
+    assert network.weight.grad is not None
+    assert float(network.weight.grad.norm()) == pytest.approx(expected, rel=1e-4)

@@ -19,6 +19,7 @@ from medunet.records import read_json, write_json
 def test_a_trained_bundle_says_how_it_was_trained(trained: Path) -> None:
     metadata = read_json(trained / "configs" / "metadata.json")
     assert metadata["training"]["steps"] > 10
+    assert metadata["training"]["peak_memory_gib"]["train"] >= metadata["training"]["peak_memory_gib"]["prepare"] > 0.1
     assert len(metadata["weights_sha256"]) == 64
     state = torch.load(trained / "models" / "model.pt", weights_only=True)
     assert not any("head" in key for key in state)

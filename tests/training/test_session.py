@@ -17,6 +17,7 @@ def test_patients_are_held_out_and_the_schedule_stays(untrained: Path) -> None:
     assert not held_out & {case.id for case in first.training}
     assert open_session(str(untrained), 0, 5.0).schedule == first.schedule
     assert count_patches(first.validation[0], first.plan) >= 1
+    assert 0.1 < first.peak_gib["prepare"] < 64
 
 
 def test_folds_cover_all_patients_and_others_are_refused(untrained: Path) -> None:

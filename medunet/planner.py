@@ -1,0 +1,143 @@
+"""Measure and plan: a cohort, with or without a bundle for it, or again for a bundle that is there."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from medunet.bundle import Bundle, find_stale, find_training, open_bundle, rewrite_bundle, write_bundle
+from medunet.cohort import Cohort, check_cohort, find_cohort, find_folds, fold_cohort
+from medunet.errors import InputError
+from medunet.networks import describe_speed, find_vram, measure_step
+from medunet.planning import Fingerprint, Memory, Plan, make_plan, measure_cohort
+from medunet.records import Record, check_free, read_record
+
+LOGGER = logging.getLogger(__name__)
+MINUTES = 45.0
+MOST_RAM = 8.0
+"""GiB that a plan takes without being told: more has gained nothing on a CPU's minutes."""
+
+
+class Wishes(Record):
+    """What the user asked of a plan; None where nothing was said."""
+
+    dims: Literal[2, 3] | None = None
+    budget_minutes: float | None = None
+    memory: Memory | None = None
+
+
+def make_bundle(
+    path: Path, folder: Path, wishes: Wishes, channels: Sequence[str] | None = None, objects: bool = False
+) -> Plan:
+    """Find cases, measure them, plan, and write a bundle; see `medunet.init`."""
+    check_free(folder)
+    cohort, fingerprint = _measure(path, channels, objects, wishes)
+    cohort = fold_cohort(cohort, path, fingerprint.sum_volumes(cohort))
+    planned = _plan(cohort, fingerprint, wishes)
+    write_bundle(folder, planned, fingerprint, cohort)
+    return planned
+
+
+def plan_path(
+    path: Path, wishes: Wishes, channels: Sequence[str] | None = None, objects: bool = False, write: bool = False
+) -> Plan:
+    """Plan for a bundle or a cohort; see `medunet.plan`.
+
+    Raises:
+        InputError: `write` and a cohort, or `channels` or `objects` and a bundle.
+    """
+    if (path / "configs" / "plan.json").is_file():
+        if channels or objects:
+            raise InputError(path, "it is a bundle, whose channels and labels are settled", "give the cohort instead")
+        return plan_bundle(path, wishes, write)
+    if write:
+        raise InputError(path, "it is no bundle that a plan could be written into", "make one with medunet init")
+    return plan_cohort(path, wishes, channels, objects)
+
+
+def plan_cohort(path: Path, wishes: Wishes, channels: Sequence[str] | None = None, objects: bool = False) -> Plan:
+    """Find cases, measure them and plan."""
+    return _plan(*_measure(path, channels, objects, wishes), wishes)
+
+
+def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
+    """The plan of a bundle, or what it would be otherwise.
+
+    Args:
+        folder: the bundle.
+        wishes: none shows its own plan; what they leave open stays as that has it.
+        write: give the bundle that plan, and configurations that agree with it, unless its training has begun.
+
+    Raises:
+        BundleError: it is no bundle, or training has begun.
+    """
+    bundle = open_bundle(folder)
+    planned = bundle.plan if wishes == Wishes() else _plan_again(bundle, wishes)
+    if write:
+        rewrite_bundle(bundle, planned)
+        LOGGER.info("wrote plan.json and the configurations of %s", folder)
+    else:
+        warn_if_stale(folder)
+    return planned
+
+
+def warn_if_stale(folder: Path) -> None:
+    """Warn where configurations of a bundle that isn't trained yet aren't what its plan.json makes.
+
+    Raises:
+        BundleError: it is no bundle.
+    """
+    bundle = open_bundle(folder)
+    stale = find_stale(bundle)
+    if stale and not find_training(bundle):
+        LOGGER.warning(
+            "%s: %s is not what plan.json makes; if that was edited, bring both in line with medunet plan %s --write",
+            folder,
+            ", ".join(stale),
+            folder,
+        )
+
+
+def _measure(path: Path, channels: Sequence[str] | None, objects: bool, wishes: Wishes) -> tuple[Cohort, Fingerprint]:
+    found = find_cohort(path, channels=tuple(channels) if channels else None, objects=objects)
+    cohort = find_folds(check_cohort(found, str(path)), path)
+    return cohort, measure_cohort(cohort, wishes.memory.ram_gib if wishes.memory else None)
+
+
+def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
+    memory = (wishes.memory or Memory()).fill(find_memory())
+    planned = make_plan(
+        cohort,
+        fingerprint,
+        measure_step,
+        dims=wishes.dims,
+        memory=memory,
+        budget_minutes=wishes.budget_minutes or MINUTES,
+    )
+    for stage, gib in planned.peak_gib.items():
+        limit = memory.vram_gib if stage.endswith("_vram") else memory.ram_gib
+        if limit is not None and gib > limit:
+            LOGGER.warning("%s will take %.1f GiB at most, more than the %.1f that it may", stage, gib, limit)
+    speed = describe_speed(planned.step_seconds) if planned.step_seconds else None
+    return planned.model_copy(update={"speed": speed})
+
+
+def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:
+    """Plan from what was measured for a bundle; its cohort need not have come along."""
+    former = bundle.plan
+    fingerprint = read_record(bundle.folder / "configs" / "fingerprint.json", Fingerprint)
+    cohort = Cohort(channels=former.channels, modalities=former.modalities, labels=former.labels, cases=())
+    filled = Wishes(
+        dims=wishes.dims or former.dims,
+        budget_minutes=wishes.budget_minutes or former.budget_minutes,
+        memory=(wishes.memory or Memory()).fill(former.memory or Memory()),
+    )
+    return _plan(cohort, fingerprint, filled)
+
+
+def find_memory() -> Memory:
+    """What this machine has to give: half of its RAM, at most 8 GiB without a GPU, and nearly all of a GPU."""
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**31
+    vram = find_vram()
+    return Memory(ram_gib=half if vram else min(MOST_RAM, half), vram_gib=vram, gpu=vram is not None)

@@ -1,0 +1,205 @@
+"""Measure one case: what plans, checks and folds need to know of it when its voxels are gone."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from scipy import ndimage
+
+from medunet.cohort import Case, CaseFacts, Cohort, gather_facts, measure_image, read_channel, read_label
+from medunet.geometry import Grid, Points, check_same_pixels
+from medunet.reading import Volume
+from medunet.records import Record
+
+SAMPLES = 10_000
+"""Foreground voxels taken of one case, so that a large tumor counts no more than a small one."""
+BODY = {("CT", "HU"): -300.0, ("CT", ""): -300.0, ("PT", "SUVbw"): 0.1}
+"""Above this, a voxel is of a body rather than of air or of the noise in it."""
+BODY_STEP_MM = 4.0
+"""Steps in which the largest piece above it is looked for."""
+Said = tuple[int, str, str]
+"""Level, logger and message of what was logged."""
+
+
+class ChannelStatistics(Record):
+    """Intensities of one channel (of its first component) inside the labels."""
+
+    mean: float
+    sd: float
+    low: float
+    """0.5th percentile."""
+    high: float
+    """99.5th percentile."""
+
+
+class CaseMeasure(Record):
+    """What was measured of one case, on the grid of its first channel."""
+
+    id: str
+    shape: tuple[int, int, int]
+    """Voxels along the axes nearest to x, y, z."""
+    spacing_mm: tuple[float, float, float]
+    """Along the same axes; 1 where the images have no physical size."""
+    label_ml: dict[str, float]
+    """In voxels where the images have no physical size."""
+    body_shape: tuple[int, int, int] | None = None
+    """Of the box around the body, along the same axes: the largest piece of a CT above -300 HU or of a PET above 0.1
+    SUV, to within 4 mm; of other images what isn't 0, as Isensee 2021 crops."""
+    intensities: dict[str, ChannelStatistics] = Field(default_factory=dict)
+    """Inside the labels, by channel; none without any label."""
+    pieces: dict[str, int] = Field(default_factory=dict)
+    """Connected components of each label, of voxels that share a corner."""
+    at_border: dict[str, bool] = Field(default_factory=dict)
+    """Whether a label touches the border of the image (of a picture, in its plane)."""
+    voxel_bytes: int = 0
+    """Bytes of all channels as they are read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Everything that is kept of a case.
+
+    Attributes:
+        measure: for the fingerprint.
+        facts: for comparing it with other cases.
+        samples: by channel, (N,) intensities of at most `SAMPLES` voxels inside the labels.
+        said: what was logged while it was measured.
+        objects: (N,) sizes of the objects that labels number, in mL, or in voxels of pictures; none of classes.
+    """
+
+    measure: CaseMeasure
+    facts: CaseFacts
+    samples: dict[str, npt.NDArray[np.float32]]
+    said: tuple[Said, ...]
+    objects: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+
+def measure_case(cohort: Cohort, case: Case) -> Measured:
+    """Read every image of a case once, one in memory beside its labels, and measure it.
+
+    Raises:
+        MedunetError: an image or the labels can't be read, or pictures of the case differ in size.
+    """
+    images, samples, size, body = {}, {}, 0, (0, 0, 0)
+    with _listening() as said:
+        reference = read_channel(case, cohort.channels[0])
+        mask = read_label(cohort, case, reference.grid, reference.source.frame_of_reference_uid)
+        points = _sample_foreground(mask.voxels, reference.grid)
+        body = find_body(reference, cohort.modalities[cohort.channels[0]])
+        volumes = _open_volumes(cohort, case, reference)
+        del reference
+        for name, volume in volumes:
+            images[name] = measure_image(volume)
+            samples[name] = _take_intensities(volume, points)
+            size += volume.voxels.nbytes
+            del volume
+        facts = gather_facts(case, images, mask)
+        voxel_ml = mask.voxel_volume
+        objects = mask.find_sizes().astype(np.float64) * voxel_ml if mask.kind == "instances" else np.empty(0)
+    first, labels = images[cohort.channels[0]], facts.labels or {}
+    axes = range(2 if first.unit == "px" else 3)
+    measure = CaseMeasure(
+        id=case.id,
+        shape=first.shape,
+        spacing_mm=first.spacing,
+        label_ml={
+            name: round(labels[name].voxels * voxel_ml, 4) if name in labels else 0.0 for name in cohort.labels.names
+        },
+        body_shape=body,
+        intensities={name: summarize(values) for name, values in samples.items() if len(values)},
+        pieces={name: label.pieces for name, label in labels.items()},
+        at_border={name: any(0 in label.margins[axis] for axis in axes) for name, label in labels.items()},
+        voxel_bytes=size,
+    )
+    return Measured(measure, facts, samples, tuple(said), objects)
+
+
+@contextmanager
+def _listening() -> Iterator[list[Said]]:
+    """Keep what medunet logs instead of showing it, so that it can be shown in the order of the cases."""
+    logger, said = logging.getLogger("medunet"), []
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: said.append((record.levelno, record.name, record.getMessage()))  # type: ignore[method-assign]
+    before = logger.handlers, logger.level, logger.propagate
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO)
+    try:
+        yield said
+    finally:
+        logger.handlers, logger.propagate = before[0], before[2]
+        logger.setLevel(before[1])
+
+
+def _open_volumes(cohort: Cohort, case: Case, reference: Volume) -> Iterator[tuple[str, Volume]]:
+    grid = reference.grid
+    yield cohort.channels[0], reference
+    del reference
+    for name in cohort.channels[1:]:
+        volume = read_channel(case, name)
+        check_same_pixels(volume.grid, grid, volume.source.path, f"the {cohort.channels[0]} of its case")
+        yield name, volume
+        del volume
+
+
+def _sample_foreground(voxels: npt.NDArray[np.unsignedinteger], grid: Grid) -> Points:
+    """World positions of some voxels of labels, found plane by plane, since labels of a whole body hold millions."""
+    ends = np.cumsum([np.count_nonzero(plane) for plane in voxels])
+    chosen = np.arange(ends[-1])
+    if len(chosen) > SAMPLES:
+        chosen = np.sort(np.random.default_rng(1).choice(ends[-1], SAMPLES, replace=False))
+    found = []
+    for plane, end in enumerate(ends):
+        start = ends[plane - 1] if plane else 0
+        here = chosen[(chosen >= start) & (chosen < end)] - start
+        if len(here):
+            inside = np.argwhere(voxels[plane])[here]
+            found.append(np.column_stack([np.full(len(inside), plane), inside]))
+    return grid.to_world(np.concatenate(found) if found else np.empty((0, 3)))
+
+
+def _take_intensities(volume: Volume, points: Points) -> npt.NDArray[np.float32]:
+    nearest = np.rint(volume.grid.to_voxel(points)).astype(int)
+    inside = np.all((nearest >= 0) & (nearest < volume.grid.shape), axis=1)
+    i, j, k = nearest[inside].T
+    values: npt.NDArray[np.float32] = volume.voxels[0, i, j, k].astype(np.float32)
+    return values
+
+
+def summarize(values: npt.NDArray[np.float32]) -> ChannelStatistics:
+    """Statistics of intensities, at least one."""
+    low, high = np.percentile(values, [0.5, 99.5])
+    return ChannelStatistics(
+        mean=round(float(values.mean()), 4),
+        sd=round(max(float(values.std()), 1e-6), 4),
+        low=round(float(low), 4),
+        high=round(float(high), 4),
+    )
+
+
+def find_body(volume: Volume, modality: str) -> tuple[int, int, int]:
+    """Voxels along x, y, z of the box around the body; of the whole image where there is none.
+
+    Args:
+        volume: an image.
+        modality: DICOM modality; of CT in HU and PET in SUV the largest piece above a threshold is the body, of
+            others what isn't 0.
+    """
+    grid, threshold = volume.grid, BODY.get((modality, volume.source.units))
+    step = (1, 1, 1)
+    if threshold is None:
+        inside = (volume.voxels != 0).any(axis=0)
+    else:
+        x, y, z = (max(1, int(BODY_STEP_MM / size)) for size in grid.spacing)
+        step = (x, y, z)
+        pieces, count = ndimage.label(np.greater(volume.voxels[0, ::x, ::y, ::z], threshold))
+        inside = pieces == np.bincount(pieces.ravel(), minlength=2)[1:].argmax() + 1 if count else pieces > 0
+    sizes = []
+    for axis, whole in enumerate(grid.shape):
+        planes = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
+        sizes.append(min(whole, int(planes[-1] - planes[0] + 1) * step[axis]) if len(planes) else whole)
+    i, j, k = grid.nearest_axes()
+    return sizes[i], sizes[j], sizes[k]

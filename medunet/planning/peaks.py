@@ -1,0 +1,145 @@
+"""Peak memory of each stage, predicted from a plan and what was measured of its cohort.
+
+Each formula counts the arrays that exist together where a stage is at its highest; its constants are fitted to peaks
+that were measured in processes of their own (docs/concepts/memory.md).
+"""
+
+from typing import Literal, Protocol
+
+import numpy as np
+
+from medunet.geometry import Unit
+from medunet.planning.crew import predict_measuring
+from medunet.planning.fingerprint import Fingerprint
+from medunet.planning.measures import CaseMeasure
+from medunet.planning.memory import Memory
+from medunet.planning.rules import BYTES_PER_FEATURE, Spacing, Triple
+
+PROGRAM_GIB = 0.41
+"""Of a process that has loaded torch and MONAI."""
+KERNELS_GIB = 0.08
+"""What torch takes beside its arrays once a network computes."""
+SOURCE_BYTES = 24
+"""For a voxel of an image as it is read: its own value, one in float32 and two in float64, in which MONAI resamples."""
+PREPARED_BYTES = 16
+"""For a voxel of a prepared image: two copies in float64, or four in float32."""
+LABEL_BYTES = 5
+"""For a voxel and class of labels that are resampled: a truth value and a float32."""
+OPTIMIZER_BYTES = 16
+"""For a weight: itself, its gradient and two moments of AdamW."""
+FORWARD_BYTES = 40
+"""For a voxel and feature at full resolution in a forward pass without gradients."""
+
+
+class NetworkShape(Protocol):
+    """What counts of a network, as in `NetworkPlan`."""
+
+    filters: tuple[int, ...]
+    strides: tuple[Triple, ...]
+    kernels: tuple[Triple, ...]
+
+
+class PlanShape(Protocol):
+    """What counts of a `Plan`, which imports this module."""
+
+    dims: Literal[2, 3]
+    unit: Unit
+    spacing_mm: Spacing
+    patch: Triple
+    batch: int
+    memory: Memory | None
+
+    @property
+    def network(self) -> NetworkShape:
+        """Its network."""
+
+    def count_inputs(self) -> int:
+        """Inputs of the network."""
+
+    def name_classes(self) -> tuple[str, ...]:
+        """Outputs of the network."""
+
+
+def predict_peaks(plan: PlanShape, fingerprint: Fingerprint) -> dict[str, float]:
+    """GiB that each stage takes of the RAM at most, and of a GPU where training runs on one or shall fit one.
+
+    Args:
+        plan: complete but for this.
+        fingerprint: its cohort's; the largest case counts.
+
+    Returns:
+        By stage: `measure` (each of its processes), `prepare`, `train` and `predict`, without the loader's processes;
+        with a GPU `train_vram` and `predict_vram`, too.
+    """
+    prepared = max(count_prepared(plan, case) for case in fingerprint.cases)
+    source = max(int(np.prod(case.shape)) for case in fingerprint.cases)
+    most_bytes = max(case.voxel_bytes or 4 * int(np.prod(case.shape)) for case in fingerprint.cases)
+    network, preparing = predict_network(plan), predict_preparing(plan, source, prepared)
+    peaks = {
+        "measure": predict_measuring(most_bytes),
+        "prepare": preparing,
+        "train": max(preparing, PROGRAM_GIB + network, predict_validation(plan, prepared)),
+        "predict": predict_prediction(plan, source, prepared),
+    }
+    memory = plan.memory
+    if memory is not None and memory.gpu:
+        peaks["train"] = max(preparing, predict_validation(plan, prepared))
+    if memory is not None and memory.vram_gib is not None:
+        peaks |= {"train_vram": network, "predict_vram": KERNELS_GIB + _count_forward(plan) / 2**30}
+    return {stage: round(gib, 2) for stage, gib in peaks.items()}
+
+
+def count_prepared(plan: PlanShape, case: CaseMeasure) -> int:
+    """Voxels of a case on the grid of the network; slices of a 2D network stay where they are."""
+    sizes = np.array(case.shape, dtype=float)
+    if plan.unit == "mm":
+        sizes[: plan.dims] *= np.array(case.spacing_mm)[: plan.dims] / np.array(plan.spacing_mm)[: plan.dims]
+    return int(np.prod(np.maximum(1, np.round(sizes))))
+
+
+def count_weights(plan: PlanShape) -> int:
+    """Weights of the network: two convolutions a level on the way down, a transposed one and two on the way up."""
+    shape, inputs, weights = plan.network, plan.count_inputs(), 0
+    for features, kernel in zip(shape.filters, shape.kernels, strict=True):
+        weights += int(np.prod(kernel)) * features * (inputs + features)
+        inputs = features
+    pairs = zip(shape.filters[:-1], shape.filters[1:], shape.kernels[:-1], shape.strides[1:], strict=True)
+    for features, below, kernel, stride in pairs:
+        weights += int(np.prod(stride)) * below * features + 3 * int(np.prod(kernel)) * features**2
+    return weights
+
+
+def predict_network(plan: PlanShape) -> float:
+    """GiB of one training step: features of the batch with their gradients, and weights with their optimizer."""
+    voxels = int(np.prod(plan.patch)) * plan.batch
+    step = BYTES_PER_FEATURE * plan.network.filters[0] * voxels
+    return KERNELS_GIB + (step + OPTIMIZER_BYTES * count_weights(plan)) / 2**30
+
+
+def predict_preparing(plan: PlanShape, source: int, prepared: int) -> float:
+    """GiB of preparing a case of so many voxels as it is read and as it is prepared."""
+    inputs, classes = plan.count_inputs(), len(plan.name_classes())
+    image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
+    label = LABEL_BYTES * source * classes + 4 * prepared * inputs
+    return PROGRAM_GIB + max(image, label) / 2**30
+
+
+def predict_validation(plan: PlanShape, prepared: int) -> float:
+    """GiB of validating a prepared case within training: image, labels, logits, both as one channel a class."""
+    inputs, classes = plan.count_inputs(), len(plan.name_classes())
+    weights = OPTIMIZER_BYTES * count_weights(plan)
+    arrays = 4 * prepared * (inputs + 2 + 3 * classes)
+    return PROGRAM_GIB + KERNELS_GIB + (arrays + weights + _count_forward(plan)) / 2**30
+
+
+def predict_prediction(plan: PlanShape, source: int, prepared: int) -> float:
+    """GiB of predicting a scan of so many voxels as it is read and as it is prepared."""
+    inputs, classes = plan.count_inputs(), len(plan.name_classes())
+    image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
+    logits = 4 * prepared * (inputs + classes + 1) + _count_forward(plan) + 4 * source
+    return PROGRAM_GIB + max(image / 2**30, KERNELS_GIB + logits / 2**30)
+
+
+def _count_forward(plan: PlanShape) -> float:
+    """Bytes of a forward pass of the sliding window, two patches at once, and of the weights."""
+    return FORWARD_BYTES * plan.network.filters[0] * int(np.prod(plan.patch)) * 2 + 4 * count_weights(plan)

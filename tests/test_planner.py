@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from medunet.bundle import open_bundle, rewrite_bundle
+from medunet.errors import BundleError, MissingInputError, OutputExistsError
+from medunet.planner import Wishes, find_memory, make_bundle, plan_bundle, plan_path, warn_if_stale
+from medunet.planning import Memory
+from medunet.records import read_json, write_json
+
+
+def test_a_machine_gives_half_of_its_memory() -> None:
+    memory = find_memory()
+    assert memory.ram_gib is not None
+    assert 0 < memory.ram_gib
+    assert (memory.vram_gib is not None) == memory.gpu
+    assert memory.gpu or memory.ram_gib <= 8
+
+
+def test_what_wishes_leave_open_stays_as_the_bundle_has_it(untrained: Path) -> None:
+    own = open_bundle(untrained).plan
+    assert plan_bundle(untrained, Wishes()) == own
+    again = plan_bundle(untrained, Wishes(memory=Memory(vram_gib=2)))
+    assert (again.dims, again.budget_minutes, again.channels, again.labels) == (
+        own.dims,
+        own.budget_minutes,
+        own.channels,
+        own.labels,
+    )
+    assert own.memory is not None
+    assert again.memory == own.memory.model_copy(update={"vram_gib": 2})
+    assert "2 GiB of a GPU" in again.reasons["patch"]
+
+
+def test_a_bundle_without_its_cohort_can_be_planned_again_but_not_without_its_fingerprint(untrained: Path) -> None:
+    (untrained / "work" / "cohort.json").unlink()
+    assert plan_bundle(untrained, Wishes(budget_minutes=1)).budget_minutes == 1
+    (untrained / "configs" / "fingerprint.json").unlink()
+    with pytest.raises(MissingInputError, match=r"fingerprint\.json"):
+        plan_bundle(untrained, Wishes(budget_minutes=1))
+
+
+def test_a_cohort_gives_the_plan_of_its_bundle(cohort_folder: Path, tmp_path: Path) -> None:
+    wishes = Wishes(budget_minutes=0.1, memory=Memory(ram_gib=1.2))
+    alone = plan_path(cohort_folder, wishes, ["ct"])
+    made = make_bundle(cohort_folder, tmp_path / "b", wishes, ["ct"])
+    assert plan_path(tmp_path / "b", Wishes()) == made
+    assert (alone.spacing_mm, alone.normalization, alone.memory) == (made.spacing_mm, made.normalization, made.memory)
+    assert made.speed is not None
+    assert made.step_seconds is not None
+    assert made.speed.steps_per_second == pytest.approx(1 / made.step_seconds, rel=0.02)
+    with pytest.raises(OutputExistsError):
+        make_bundle(cohort_folder, tmp_path / "b", wishes)
+
+
+def test_configurations_that_are_not_of_the_plan_are_warned_of_until_training(
+    untrained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_if_stale(untrained)
+    assert not caplog.records
+    path = untrained / "configs" / "train.json"
+    write_json(path, read_json(path) | {"budget": 3.0})
+    warn_if_stale(untrained)
+    assert "train.json is not what plan.json makes" in caplog.text
+    (untrained / "work" / "fold0").mkdir()
+    caplog.clear()
+    warn_if_stale(untrained)
+    assert not caplog.records
+    with pytest.raises(BundleError, match=r"its training has begun \(fold0\)"):
+        rewrite_bundle(open_bundle(untrained), open_bundle(untrained).plan)
+
+
+def test_what_would_take_more_than_it_may_is_warned_of(untrained: Path, caplog: pytest.LogCaptureFixture) -> None:
+    planned = plan_bundle(untrained, Wishes(memory=Memory(ram_gib=0.1)))
+    assert planned.peak_gib["train"] > 0.1
+    assert "train will take" in caplog.text
+    assert "more than the 0.1 that it may" in caplog.text
