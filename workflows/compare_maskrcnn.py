@@ -123,8 +123,8 @@ def _run_unet(bundle: Path, cases: Sequence[Case]) -> Result:
         picture, label = _locate(case)
         (done,) = medunet.predict(bundle, picture)
         numbers = done.mask.voxels
-        # A mask of classes has no numbers: each connected part is an object.
-        numbers = ndimage.label(numbers > 0)[0] if numbers.max(initial=0) <= 1 else numbers
+        if done.mask.kind == "classes":
+            numbers, _ = ndimage.label(numbers)
         precision[case.id] = _score(numbers[..., 0].T, _read_numbers(label))
         seconds += done.seconds
     return Result(

@@ -42,7 +42,8 @@ def read_picture(path: Path) -> Picture:
     pixels = np.asarray(Image.open(path)).astype(np.float32)
     pixels = np.stack([pixels] * 3) if pixels.ndim == 2 else pixels[..., :3].transpose(2, 0, 1)
     low, high = np.percentile(pixels, (0.5, 99.5))
-    return np.clip((pixels - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+    scaled: Picture = np.clip((pixels - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+    return scaled
 
 
 def read_numbers(path: Path) -> Numbers:
@@ -82,12 +83,12 @@ def train(pictures: Sequence[tuple[Picture, Numbers]], minutes: float, seed: int
     while (share := (time.monotonic() - started) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (share + 1e-3) / WARM_UP) * (1 - share) ** 0.9
-        crops = [cut_crop(*pictures[draw.integers(len(pictures))], draw) for _ in range(BATCH)]
+        crops = [cut_crop(*pictures[int(draw.integers(len(pictures)))], draw) for _ in range(BATCH)]
         losses = network([image for image, _ in crops], [target for _, target in crops])
         optimizer.zero_grad(set_to_none=True)
         loss = torch.stack(list(losses.values())).sum()
         if torch.isfinite(loss):
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
             optimizer.step()
         steps += 1
