@@ -9,12 +9,14 @@ READY := $(VENV)/.ready
 JUDGES := .venv-judges
 DEPLOY := .venv-deploy
 READERS := .venv-readers
+NNUNET := .venv-nnunet
+MASKRCNN := .venv-maskrcnn
 # Programs and SDK of others exist for Linux; elsewhere the tests that need them are skipped.
 OTHERS := $(if $(filter Linux,$(shell uname -s)),$(JUDGES)/.ready $(DEPLOY)/.ready)
 PIP_TORCH = pip install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
 
 .DEFAULT_GOAL := help
-.PHONY: help setup judges deploy-env readers demo test test-slow check format
+.PHONY: help setup judges deploy-env readers nnunet-env maskrcnn-env demo test test-slow check format
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -52,6 +54,24 @@ $(READERS)/.ready: $(READY)
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
 		$$($(READERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/medunet.pth
 	$(READERS)/bin/pip install -c constraints.txt dicom2nifti dcm2niix
+	touch $@
+
+nnunet-env: $(NNUNET)/.ready ## an environment with nnU-Net, for workflows/compare_nnunet.py and throughput.py
+
+$(NNUNET)/.ready: constraints.txt
+	test -x $(NNUNET)/bin/python || $(PYTHON) -m venv $(NNUNET)
+	$(NNUNET)/bin/python -c 'import torch' 2>/dev/null || $(NNUNET)/bin/$(PIP_TORCH)
+	$(NNUNET)/bin/pip install -c constraints.txt nnunetv2
+	touch $@
+
+maskrcnn-env: $(MASKRCNN)/.ready ## an environment with torchvision, for workflows/compare_maskrcnn.py
+
+# The torch that torchvision is built for is another than ours; all else is taken from our environment.
+$(MASKRCNN)/.ready: $(READY)
+	test -x $(MASKRCNN)/bin/python || $(PYTHON) -m venv $(MASKRCNN)
+	$(MASKRCNN)/bin/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.14.1 torchvision==0.29.1
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+		$$($(MASKRCNN)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/medunet.pth
 	touch $@
 
 demo: $(READY) ## the whole path on made-up CT patients, in under 10 minutes on 2 cores

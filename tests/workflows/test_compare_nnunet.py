@@ -1,0 +1,82 @@
+"""What needs nnU-Net itself runs where `make nnunet-env` made its environment."""
+
+import sys
+from pathlib import Path
+
+import compare_nnunet
+import pytest
+from nnunet_runs import CHECKS, choose_configuration, fit_schedule
+
+import medunet
+from medunet.bundle import open_bundle
+from medunet.cohort import write_cohort
+from medunet.training import split_cases
+
+
+@pytest.mark.parametrize("step", [0.05, 0.3, 2.0, 30.0])
+def test_steps_fill_the_minutes(step: float) -> None:
+    epochs, iterations = fit_schedule(2400, step, step / 3, 1.0)
+    taken = epochs * (iterations * (step + CHECKS * step / 3) + 1.0)
+    assert 2400 - epochs * 1.1 * step <= taken <= 2400 or epochs == 1
+    assert 5 <= epochs <= 40
+
+
+def test_a_single_step_is_run_where_none_fits() -> None:
+    assert fit_schedule(10, 60.0, 20.0, 1.0) == (1, 1)
+
+
+def test_ends_of_epochs_stay_a_small_share() -> None:
+    assert fit_schedule(2400, 0.3, 0.1, 4.0)[0] == 12
+
+
+def test_the_coarser_grid_is_chosen_where_nnunet_plans_one() -> None:
+    assert choose_configuration({"2d": {}, "3d_fullres": {}, "3d_lowres": {}}) == "3d_lowres"
+    assert choose_configuration({"2d": {}, "3d_fullres": {}}) == "3d_fullres"
+    assert choose_configuration({"2d": {}}) == "2d"
+
+
+def test_a_run_of_another_fold_is_refused(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "bundle").symlink_to(trained)
+    options = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--ours", str(tmp_path / "ours")]
+    monkeypatch.setattr(sys, "argv", ["compare_nnunet.py", *options, "--fold", "1"])
+    assert compare_nnunet.main() == 2
+    assert "it was trained on fold 0" in capsys.readouterr().err
+
+
+def test_an_environment_without_nnunet_is_told(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "bundle").symlink_to(trained)
+    options = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--ours", str(tmp_path / "ours")]
+    monkeypatch.setattr(sys, "argv", ["compare_nnunet.py", *options, "--python", str(tmp_path / "none" / "python")])
+    assert compare_nnunet.main() == 2
+    assert "make nnunet-env" in capsys.readouterr().err
+    raw = tmp_path / "out" / "nnunet" / "raw" / "Dataset001_cohort"
+    assert (raw / "splits_final.json").is_file()
+
+
+def test_masks_of_both_are_scored_on_the_grid_of_the_scan(trained: Path, tmp_path: Path) -> None:
+    """The labels as nnU-Net gets them stand for its masks: they are right in every voxel."""
+    bundle = open_bundle(trained)
+    cohort = bundle.cohort()
+    cases = split_cases(cohort, 0)[1]
+    ours = compare_nnunet._predict_ours(bundle, cases, tmp_path / "ours")
+    assert compare_nnunet._predict_ours(bundle, cases, tmp_path / "ours") == ours
+    write_cohort(tmp_path / "cohort.json", cohort)
+    medunet.export_cohort(tmp_path / "cohort.json", tmp_path / "raw", "nnunet")
+    truth = {case.id: tmp_path / "raw" / "labelsTr" / f"{case.id}.nii.gz" for case in cases}
+    theirs = compare_nnunet.Masks(truth, dict.fromkeys(truth, 2.0), ("8 × 8 × 8, 2, 32", "7", "1.0", "3 s"))
+    methods = {"medunet": ours, "nnU-Net stock": ours, "nnU-Net small": theirs}
+    scores = compare_nnunet._score(cohort, cases, methods, bundle.plan.unit)
+    held = [score for score in scores.methods["nnU-Net small"] if score.truth_ml > 0]
+    assert held
+    assert all(score.dice == score.nsd == 1 for score in held)
+    rows = compare_nnunet.tabulate_runs(scores, methods).splitlines()
+    assert rows[-1] == "| nnU-Net small | 8 × 8 × 8, 2, 32 | 7 | 1.0 | 3 s | 2.0 | 1.000 |"
+    headline = compare_nnunet.tell_headline(scores)
+    assert headline[0] == "against the best of them, nnU-Net small:"
+    assert f"better in 0 of {len(held)} cases" in headline[1]
