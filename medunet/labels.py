@@ -1,6 +1,6 @@
 """What the numbers of a mask mean: the label table, and the mask itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -76,15 +76,15 @@ class Mask:
     """Labelled voxels on a grid.
 
     Attributes:
-        kind: "classes": one label value a voxel, 0 is background. (Overlapping regions and instances are
-            further kinds of the architecture, made where they are needed.)
+        kind: "classes": one label value a voxel, 0 is background; "instances": one number an object of the only
+            label, in no order. (Overlapping regions are a further kind of the architecture.)
         voxels: (I, J, K) unsigned integers.
         grid: where the voxels lie.
         table: what the values mean.
         notes: what was repaired, computed or odd in what it was made of, in words.
     """
 
-    kind: Literal["classes"]
+    kind: Literal["classes", "instances"]
     voxels: npt.NDArray[np.unsignedinteger]
     grid: Grid
     table: LabelTable
@@ -92,21 +92,46 @@ class Mask:
 
     def volumes_ml(self) -> dict[str, float]:
         """Volume of each label in millilitres (in voxels where the grid has no physical size)."""
-        counts = np.bincount(self.voxels.ravel(), minlength=len(self.table.labels) + 1)
-        factor = self.grid.voxel_volume / 1000 if self.grid.unit == "mm" else 1.0
-        return {label.name: float(counts[label.value]) * factor for label in self.table.labels}
+        voxels = self.join_objects().voxels
+        counts = np.bincount(voxels.ravel(), minlength=len(self.table.labels) + 1)
+        return {label.name: float(counts[label.value]) * self.voxel_volume for label in self.table.labels}
+
+    @property
+    def voxel_volume(self) -> float:
+        """Of one voxel in millilitres, 1 where the grid has no physical size."""
+        return self.grid.voxel_volume / 1000 if self.grid.unit == "mm" else 1.0
+
+    def join_objects(self) -> "Mask":
+        """The same as classes: what its numbers tell apart becomes one label; classes stay as they are."""
+        if self.kind == "classes":
+            return self
+        joined = (self.voxels > 0).astype(np.uint8)
+        return replace(self, kind="classes", voxels=joined, table=self.table.model_copy(update={"objects": False}))
+
+    def pack_voxels(self) -> npt.NDArray[np.unsignedinteger]:
+        """The voxels as a file holds them: 8 bits where all label values fit, 16 for objects, 32 if these are many."""
+        if self.kind == "classes":
+            return self.voxels.astype(np.uint8 if len(self.table.labels) < 256 else np.uint16)
+        return self.voxels.astype(np.uint16 if self.voxels.max(initial=0) < 2**16 else np.uint32)
+
+    def find_sizes(self) -> npt.NDArray[np.int64]:
+        """Voxels of each object of a mask of instances, (N,)."""
+        counts = np.unique(self.voxels, return_counts=True)
+        return np.asarray(counts[1][counts[0] > 0], dtype=np.int64)
 
 
-def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subject: str) -> npt.NDArray[np.uint16]:
+def check_label_values(
+    voxels: npt.NDArray[np.generic], table: LabelTable, subject: str
+) -> npt.NDArray[np.unsignedinteger]:
     """Turn stored label values into integers, after checking that the table knows them all.
 
     Args:
         voxels: (I, J, K) of any numeric type.
-        table: the labels that may occur; objects of its only label are joined.
+        table: the labels that may occur; where it says so, values number the objects of its only label.
         subject: the file, for the message.
 
     Returns:
-        (I, J, K) uint16.
+        (I, J, K) uint16, or uint32 where numbers of objects need it.
 
     Raises:
         LabelError: a value is not an integer (within 1e-3) or not in the table.
@@ -119,8 +144,11 @@ def check_label_values(voxels: npt.NDArray[np.generic], table: LabelTable, subje
             f"it holds values that are no integers, such as {values[values != rounded][0]:g}",
             "store it as a label map",
         )
-    if table.objects and rounded[0] >= 0:
-        return np.asarray(np.rint(voxels) != 0, dtype=np.uint16)
+    if table.objects and rounded[0] >= 0 and rounded[-1] < 2**32:
+        numbers: npt.NDArray[np.unsignedinteger] = np.rint(voxels).astype(
+            np.uint16 if rounded[-1] < 2**16 else np.uint32
+        )
+        return numbers
     unknown = sorted(set(rounded.astype(int).tolist()) - set(range(len(table.labels) + 1)))
     if unknown:
         declared = ", ".join(f"{label.value} {label.name}" for label in table.labels)

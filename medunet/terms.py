@@ -65,7 +65,7 @@ def code_labels(table: LabelTable) -> LabelTable:
         found = _look_up(label.name) if label.code is None else None
         update = {"category": label.category or found[0], "code": found[1]} if found else {}
         coded.append(label.model_copy(update=update))
-    return LabelTable(labels=tuple(coded))
+    return table.model_copy(update={"labels": tuple(coded)})
 
 
 def find_terms(label: Label) -> tuple[CodedTerm, CodedTerm]:

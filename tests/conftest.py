@@ -82,6 +82,12 @@ def hippocampus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def nuclei(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real microscopy of nuclei with a number for each; don't change it."""
+    return unpack("nuclei", tmp_path_factory.mktemp("nuclei"))
+
+
+@pytest.fixture(scope="session")
 def pet_seg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real whole-body PET in Bq/ml with a DICOM SEG of it; don't change it."""
     return unpack("pet_seg", tmp_path_factory.mktemp("pet_seg"))

@@ -34,11 +34,19 @@ def test_other_values_are_refused(value: float, words: str) -> None:
         check_label_values(np.array([[[0.0, value]]]), TABLE, "f")
 
 
-def test_numbered_objects_are_one_label() -> None:
+def test_objects_keep_their_numbers_until_they_are_joined() -> None:
     table = LabelTable.from_names(["nucleus"], objects=True)
     numbers = np.array([[[0, 1, 375]]], np.uint16)
-    assert check_label_values(numbers, table, "f").tolist() == [[[0, 1, 1]]]
+    assert check_label_values(numbers, table, "f").tolist() == [[[0, 1, 375]]]
+    assert check_label_values(np.array([[[0.0, 70_000.0]]]), table, "f").dtype == np.uint32
     with pytest.raises(LabelError, match="label values -1"):
         check_label_values(np.array([[[0, -1]]]), table, "f")
+    mask = Mask("instances", numbers, Grid(numbers.shape, np.diag([10.0, 10, 10, 1])), table)
+    assert mask.find_sizes().tolist() == [1, 1]
+    assert mask.volumes_ml() == {"nucleus": pytest.approx(2.0)}
+    joined = mask.join_objects()
+    assert (joined.kind, joined.voxels.tolist(), joined.table.objects) == ("classes", [[[0, 1, 1]]], False)
+    assert joined.join_objects() is joined
+    assert (joined.pack_voxels().dtype, mask.pack_voxels().dtype) == (np.uint8, np.uint16)
     with pytest.raises(ValidationError, match="one label only"):
         LabelTable.from_names(["a", "b"], objects=True)

@@ -44,3 +44,4 @@ def test_a_table_is_coded_where_names_are_known() -> None:
     assert table.labels[0].category == terms.ANATOMICAL
     assert table.labels[1].code is None
     assert code_labels(table) == table
+    assert code_labels(LabelTable.from_names(["liver"], objects=True)).objects

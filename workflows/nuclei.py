@@ -4,7 +4,9 @@ python workflows/nuclei.py --data FOLDER [--fold 0] [--budget 15m]
 
 FOLDER holds images/*.png, labels/*.png of the same names (16 bit, one number a nucleus) and folds.json, which lists
 the names that each fold holds out. Public source: BBBC038 of the Broad Bioimage Benchmark Collection (CC0), labels
-as corrected by K. Lopuhin; folds of your own will do as well.
+as corrected by K. Lopuhin; folds of your own will do as well. Printed of each held-out picture are the average
+precision of its nuclei at IoU 0.50 to 0.95, Dice and NSD, beside the connected parts of the same foreground
+("components") and the floors.
 """
 
 import sys

@@ -8,7 +8,7 @@ from pathlib import Path
 import medunet
 from medunet.cli.arguments import parse_minutes
 from medunet.errors import OutputExistsError
-from medunet.evaluation import Scores, compare_methods, summarize
+from medunet.evaluation import CaseScore, Scores, SummaryRow, compare_methods, summarize
 from medunet.progress import format_seconds
 
 
@@ -53,21 +53,31 @@ def run_fold(arguments: argparse.Namespace, channels: Sequence[str] | None = Non
 
 
 def tabulate_cases(scores: Scores) -> str:
-    """Dice and NSD of every method in every case and their means, as a Markdown table for each label."""
+    """Dice and NSD of every method in every case and their means, as a Markdown table for each label.
+
+    Of objects the average precision at IoU 0.50 to 0.95 comes first.
+    """
     lines = []
+    measures = f"Dice, NSD {scores.tolerance_mm:g} {scores.unit}"
+    measures = f"AP, {measures}" if scores.objects else measures
     for label in scores.labels:
         columns = [[score for score in cases if score.label == label] for cases in scores.methods.values()]
-        titles = [f"{method}: Dice, NSD {scores.tolerance_mm:g} {scores.unit}" for method in scores.methods]
+        titles = [f"{method}: {measures}" for method in scores.methods]
         lines += [f"| {label} | {' | '.join(titles)} |", "|---" * (1 + len(titles)) + "|"]
         for row in zip(*columns, strict=True):
-            cells = ("-" if s.dice is None else f"{s.dice:.3f}, {s.nsd:.3f}" for s in row)
-            lines.append(f"| {row[0].case} | {' | '.join(cells)} |")
+            lines.append(f"| {row[0].case} | {' | '.join(_write_cell(score, scores) for score in row)} |")
         means = [row for row in summarize(scores) if row.label == label]
-        cells = ("-" if row.dice is None else f"{row.dice:.3f}, {row.nsd:.3f}" for row in means)
-        lines.append(f"| mean | {' | '.join(cells)} |\n")
+        lines.append(f"| mean | {' | '.join(_write_cell(row, scores) for row in means)} |\n")
     lines += [
-        f"{row.label}: better than {row.method} in {row.better} of {row.cases} cases, by {row.mean:+.3f} Dice "
-        f"({row.lowest:+.3f} to {row.highest:+.3f})"
+        f"{row.label}: better than {row.method} in {row.better} of {row.cases} cases, "
+        f"by {row.mean:+.3f} {scores.measure} ({row.lowest:+.3f} to {row.highest:+.3f})"
         for row in compare_methods(scores)
     ]
     return "\n".join(lines)
+
+
+def _write_cell(row: CaseScore | SummaryRow, scores: Scores) -> str:
+    values = [row.precision, row.dice, row.nsd] if scores.objects else [row.dice, row.nsd]
+    if all(value is None for value in values):
+        return "-"
+    return ", ".join("-" if value is None else f"{value:.3f}" for value in values)

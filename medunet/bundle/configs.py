@@ -87,6 +87,7 @@ def _make_loader(dataset: str) -> Config:
 
 
 JOIN_OBJECTS: Config = {"_target_": "AsDiscreted", "keys": ["label"], "threshold": 0.5}
+JOIN_CLASSES: Config = {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True, "threshold": 0.5}
 
 
 def make_inference_config(plan: Plan, files: Files = ()) -> Config:
@@ -143,9 +144,10 @@ def _make_evaluator(files: Files) -> Config:
 def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
     """`evaluate.json`: Dice of `dataset_dir`/images against `dataset_dir`/labels on the images' own grids.
 
-    A label map has the name of its image (of the case, without the channel, where there are several).
+    A label map has the name of its image (of the case, without the channel, where there are several). Of objects
+    the Dice is that of the foreground.
     """
-    keys, ending = plan.image_keys(), _find_ending(plan)
+    keys, ending, classes = plan.image_keys(), _find_ending(plan), len(plan.name_classes())
     tail = f"'_{keys[0]}{ending}'" if len(keys) > 1 else f"'{ending}'"
     label = f"@dataset_dir + '/labels/' + os.path.basename(c['{keys[0]}']).replace({tail}, '{ending}')"
     return {
@@ -164,7 +166,11 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
         "dataloader": _make_loader("@dataset"),
         "postprocessing": {
             "_target_": "Compose",
-            "transforms": [*average_logits(files), *make_postprocessing(plan)[:-1], _make_one_hot(plan)],
+            "transforms": [
+                *average_logits(files),
+                *make_postprocessing(plan)[:-1],
+                *([JOIN_CLASSES, _make_one_hot(2, False)] if plan.labels.objects else [_make_one_hot(classes)]),
+            ],
         },
         "key_metric": {"val_mean_dice": _make_dice()},
         "handlers": [
@@ -184,12 +190,11 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
     }
 
 
-def _make_one_hot(plan: Plan) -> Config:
-    classes = len(plan.labels.labels) + 1
+def _make_one_hot(classes: int, argmax: bool = True) -> Config:
     return {
         "_target_": "AsDiscreted",
         "keys": ["pred", "label"],
-        "argmax": [True, False],
+        "argmax": [argmax, False],
         "to_onehot": [classes, classes],
     }
 
@@ -375,7 +380,7 @@ def _make_validate_group(plan: Plan) -> Config:
         "dataset": {"_target_": "medunet.preparation.WholeDataset", "cases": "$@session.validation"},
         "dataloader": _make_loader("@validate#dataset"),
         "inferer": {"_target_": "medunet.networks.AutocastInferer", "inferer": make_inferer(plan)},
-        "postprocessing": {"_target_": "Compose", "transforms": [_make_one_hot(plan)]},
+        "postprocessing": {"_target_": "Compose", "transforms": [_make_one_hot(len(plan.name_classes()))]},
         "key_metric": {"val_mean_dice": _make_dice()},
         "handlers": [{"_target_": "medunet.training.KeepBest", "checkpoint": "@checkpoint"}],
         "evaluator": {

@@ -37,9 +37,13 @@ A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a m
 Predict: `medunet predict BUNDLE SCAN -o OUT`, or with MONAI alone
 `python -m monai.bundle run --config_file BUNDLE/configs/inference.json --dataset_dir FOLDER`.
 
-`work/` holds paths and patient ids of the training cohort: leave it out when you hand this bundle on.
+{objects}`work/` holds paths and patient ids of the training cohort: leave it out when you hand this bundle on.
 
 {details}
+"""
+OBJECTS = """`medunet predict` numbers the objects, 16 bits a pixel. MONAI alone writes what the network knows: 1 is the
+interior of an object, 2 its border with another one. `medunet.preparation.separate_objects` makes numbers of it.
+
 """
 
 
@@ -160,6 +164,7 @@ def _make_card(name: str, plan: Plan) -> str:
         labels=", ".join(plan.labels.names),
         modalities=", ".join(plan.modalities.values()),
         details=details,
+        objects=OBJECTS if plan.objects else "",
     )
 
 

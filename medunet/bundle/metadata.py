@@ -38,7 +38,6 @@ def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
 
 
 def _describe_data(plan: Plan) -> dict[str, Any]:
-    classes = ["background", *plan.labels.names]
     common = {
         "type": "image",
         "spatial_shape": list(plan.patch[: plan.dims]),
@@ -53,7 +52,7 @@ def _describe_data(plan: Plan) -> dict[str, Any]:
     }
     return {
         "inputs": {"image": {**common, **image}},
-        "outputs": {"pred": {**common, "format": "segmentation", **_number(classes)}},
+        "outputs": {"pred": {**common, "format": "segmentation", **_number(plan.name_classes())}},
     }
 
 

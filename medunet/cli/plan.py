@@ -53,6 +53,7 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
         "patch": " × ".join(map(str, planned.patch)),
         "batch": str(planned.batch),
         "network": f"{planned.dims}D, features {'-'.join(map(str, planned.network.filters))}",
+        **_describe_objects(planned),
         "learning_rate": f"{planned.learning_rate:g}",
         "overlap": f"{planned.overlap:g}",
         "foreground_share": f"{planned.foreground_share:g}",
@@ -69,3 +70,10 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
     for name, value in rows.items():
         reason = planned.reasons.get(name) if explain else None
         print(f"{name:17} {value}" + (f"\n{'':17}   because: {reason}" if reason else ""))
+
+
+def _describe_objects(planned: "Plan") -> dict[str, str]:
+    if planned.objects is None:
+        return {}
+    unit = "mL" if planned.unit == "mm" else "px"
+    return {"objects": f"border {planned.objects.border}, smallest {planned.objects.smallest:g} {unit}"}

@@ -53,6 +53,8 @@ def predict(
     for item in predictions:
         unit, digits = ("mL", 1) if item.mask.grid.unit == "mm" else ("px", 0)
         volumes = ", ".join(f"{name} {volume:.{digits}f} {unit}" for name, volume in item.mask.volumes_ml().items())
+        if item.mask.kind == "instances":
+            volumes += f", {len(item.mask.find_sizes())} objects"
         files = ", ".join(map(str, item.files.values())) or item.id
         print(f"{files}: {volumes} ({item.seconds:.1f} s)")
         if "seg" in formats and not item.mask.voxels.any():

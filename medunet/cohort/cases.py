@@ -4,10 +4,13 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, Field
+from scipy import ndimage
 
 from medunet.errors import InputError, LabelError, MissingInputError, RecordError, independent
 from medunet.geometry import Grid
@@ -287,10 +290,16 @@ def read_label(cohort: Cohort, case: Case, grid: Grid, frame_of_reference_uid: s
     A structure that is declared but not drawn gives a mask without its voxels; a case of which nobody said where
     its labels are is refused, since an empty mask would be scored and learnt from as a healthy patient.
 
+    Where labels are objects and the file numbers none (contours, DICOM SEG), each connected part is one.
+
     Raises:
         LabelError: the case has no label.
         MedunetError: as `read_mask`.
     """
     if case.label is None:
         raise LabelError(f"case {case.id}", "it has no label", "add one or leave the case out")
-    return read_mask(case.label.path, grid, cohort.labels, case.label.rois, frame_of_reference_uid)
+    mask = read_mask(case.label.path, grid, cohort.labels, case.label.rois, frame_of_reference_uid)
+    if not cohort.labels.objects or mask.kind == "instances":
+        return mask
+    parts, _ = ndimage.label(mask.voxels)
+    return replace(mask, kind="instances", voxels=parts.astype(np.uint32))

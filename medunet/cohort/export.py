@@ -162,7 +162,7 @@ def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: R
         _write_voxels(voxels, grid, part / name)
     label = f"labelsTr/{case.id}{ending}" if case.label else ""
     if label:
-        mask = read_label(cohort, case, grid, reference.source.frame_of_reference_uid)
+        mask = read_label(cohort, case, grid, reference.source.frame_of_reference_uid).join_objects()
         write = write_nifti if ending == ".nii.gz" else write_picture
         write(mask, part / label, lambda path, _: read_mask(path, grid, mask.table))
     else:

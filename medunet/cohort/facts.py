@@ -158,10 +158,10 @@ def _shrink(voxels: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
 
 
 def gather_facts(case: Case, images: dict[str, ImageFacts], mask: Mask | None) -> CaseFacts:
-    """What was measured of a case, with its labels if they could be read."""
+    """What was measured of a case, with its labels if they could be read; objects are joined."""
     if mask is None:
         return CaseFacts(case.id, case.patient, images)
-    labels = measure_labels(mask)
+    labels = measure_labels(mask.join_objects())
     sides = np.array([facts.margins for facts in labels.values()])
     margins = tuple((int(low), int(high)) for low, high in sides.min(axis=0)) if labels else ()
     return CaseFacts(case.id, case.patient, images, labels, margins)

@@ -11,8 +11,9 @@ from medunet.evaluation.floors import (
     keep_largest,
     take_intensities,
 )
+from medunet.evaluation.instances import InstanceScore, match_objects
 from medunet.evaluation.lesions import LesionScore, count_lesions
-from medunet.evaluation.pictures import CasePicture, draw_case, draw_overview
+from medunet.evaluation.pictures import CasePicture, draw_case, draw_overview, part_objects
 from medunet.evaluation.report import make_page, write_pages, write_report
 from medunet.evaluation.scores import (
     CaseScore,
@@ -21,6 +22,7 @@ from medunet.evaluation.scores import (
     SummaryRow,
     compare_methods,
     join_scores,
+    rank_cases,
     score_case,
     summarize,
 )
@@ -37,6 +39,7 @@ __all__ = [
     "EllipsoidFloor",
     "Floor",
     "Floors",
+    "InstanceScore",
     "LesionScore",
     "PairedRow",
     "Scores",
@@ -57,9 +60,12 @@ __all__ = [
     "join_scores",
     "keep_largest",
     "make_page",
+    "match_objects",
     "measure_dice",
     "measure_nsd",
     "measure_voxels",
+    "part_objects",
+    "rank_cases",
     "read_case",
     "score_case",
     "score_cases",

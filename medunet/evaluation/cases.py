@@ -18,11 +18,12 @@ from medunet.evaluation.floors import (
     ThresholdFloor,
     take_intensities,
 )
-from medunet.evaluation.pictures import CasePicture, draw_case
+from medunet.evaluation.pictures import CasePicture, draw_case, part_objects
 from medunet.evaluation.scores import CaseScore, Scores, score_case
 from medunet.evaluation.voxels import Voxels
 from medunet.geometry import Affine, Grid, Shape, spread_row
 from medunet.labels import Mask
+from medunet.preparation import number_parts
 from medunet.progress import track
 from medunet.reading import Volume
 from medunet.records import Record, read_record, write_record
@@ -40,7 +41,7 @@ class Floor(Record):
     """What predicts each label, by its name."""
 
     def predict(self, images: dict[str, Image], truth: Mask) -> Mask:
-        """Predict a case; where labels overlap the later one stays.
+        """Predict a case; where labels overlap the later one stays, and of objects each connected part is one.
 
         Args:
             images: of each channel, (I, J, K) on the grid of `truth`.
@@ -49,7 +50,8 @@ class Floor(Record):
         voxels = np.zeros(truth.grid.shape, dtype=np.uint16)
         for label in truth.table.labels:
             voxels[self.by_label[label.name].predict(images[self.channel], truth.grid)] = label.value
-        return replace(truth, voxels=voxels)
+        mask = replace(truth, voxels=voxels)
+        return _number_parts(mask) if truth.kind == "instances" else mask
 
 
 class Floors(Record):
@@ -127,6 +129,7 @@ def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int | Literal["al
     }
     for case in track(training, "fitting floors", len(training)):
         _, images, truth = read_case(cohort, case)
+        truth = truth.join_objects()
         for label in labels:
             inside = truth.voxels == label.value
             ellipsoids[label.name].add(inside, truth.grid)
@@ -155,18 +158,27 @@ def score_cases(
         predict: gives the mask of a case, on the grid of its truth.
 
     Returns:
-        Scores by method, "medunet" first; a picture a case.
+        Scores by method, "medunet" first, and of objects second "components", the connected parts of its foreground;
+        a picture a case.
     """
-    methods: dict[str, list[CaseScore]] = {name: [] for name in ("medunet", *floors.methods)}
+    objects = cohort.labels.objects
+    names = ("medunet", *(("components",) if objects else ()), *floors.methods)
+    methods: dict[str, list[CaseScore]] = {name: [] for name in names}
     pictures = []
     window = SOFT_TISSUE if cohort.modalities[cohort.channels[0]] == "CT" else None
     for case in track(cases, "scoring cases", len(cases)):
         volume, images, truth = read_case(cohort, case)
         mask = predict(case, truth)
         methods["medunet"] += score_case(mask, truth, case.id)
+        if objects:
+            methods["components"] += score_case(_number_parts(mask), truth, case.id)
         for name, floor in floors.methods.items():
             methods[name] += score_case(floor.predict(images, truth), truth, case.id)
-        image = draw_case(volume.voxels, truth.voxels > 0, mask.voxels > 0, truth.grid, window, case.id)
+        image = draw_case(volume.voxels, part_objects(truth), part_objects(mask), truth.grid, window, case.id)
         pictures.append(CasePicture(caption=case.id, image=image))
     by_method = {name: tuple(scores) for name, scores in methods.items()}
-    return Scores(unit=volume.grid.unit, methods=by_method), pictures
+    return Scores(unit=volume.grid.unit, objects=objects, methods=by_method), pictures
+
+
+def _number_parts(mask: Mask) -> Mask:
+    return replace(mask, kind="instances", voxels=number_parts(mask.voxels))

@@ -8,16 +8,31 @@ from pathlib import Path
 from typing import Any
 
 from medunet.evaluation.pictures import CasePicture, draw_overview
-from medunet.evaluation.scores import CaseScore, PairedRow, Scores, SummaryRow, compare_methods, summarize
+from medunet.evaluation.scores import CaseScore, PairedRow, Scores, SummaryRow, compare_methods, rank_cases, summarize
 from medunet.evaluation.sheet import STYLE, draw_dots
 from medunet.records import whole_file
 
+PRECISIONS = {False: (), True: ("AP", "AP 0.5")}
+"""Columns that only labels that number objects have."""
 OUTCOMES = {
     "both": "",
     "missed": "missed entirely",
     "falsely_found": "not there, but found",
     "correct_absent": "not there, not found",
 }
+
+PARTS = (
+    "<li><b>{}</b>: what is connected by {} neighbours, so objects that touch are one. "
+    "One of the truth is found when the prediction covers at least a tenth of its voxels. A predicted one that "
+    "touches none of the truth is falsely found; none is too small to count.</li>"
+)
+PRECISION = (
+    "<li><b>AP</b>: objects match where their intersection over union (IoU) is above a threshold; the precision is "
+    "TP / (TP + FP + FN), averaged over the thresholds 0.50, 0.55, … 0.95 and then over the cases (2018 Data Science "
+    "Bowl). Objects are found, missed and falsely found at 0.50.</li>"
+    "<li><b>components</b>: the connected parts of the foreground that the same network found; of floors, too, each "
+    "connected part is an object.</li>"
+)
 
 
 def write_report(
@@ -92,20 +107,19 @@ def _write_intro(scores: Scores) -> str:
 
 
 def _write_label(label: str, rows: Sequence[SummaryRow], paired: Sequence[PairedRow], scores: Scores) -> str:
-    first = rows[0]
-    if first.dice is None:
-        plot = "<p>No case holds this label, so there is no Dice; what was falsely found stands in the tables.</p>"
+    first, measure = rows[0], scores.measure
+    values = {method: rank_cases(scores, method, label) for method in scores.methods}
+    if not values[first.method]:
+        plot = (
+            f"<p>No case holds this label, so there is no {measure}; what was falsely found stands in the tables.</p>"
+        )
     else:
-        dice = {
-            method: {s.case: s.dice for s in cases if s.label == label and s.dice is not None}
-            for method, cases in scores.methods.items()
-        }
-        plot = f"<h3>Dice case by case</h3>{draw_dots(dice)}"
+        plot = f"<h3>{measure} case by case</h3>{draw_dots(values, measure)}"
     return "\n".join(
         [
             f"<section><h2>{escape(label)}</h2>",
             _write_headline(rows, scores),
-            "".join(f"<p>{_describe_pair(row, first.method)}</p>" for row in paired),
+            "".join(f"<p>{_describe_pair(row, first.method, measure)}</p>" for row in paired),
             _write_summary(rows, scores),
             plot,
             "<h3>Each case</h3>",
@@ -118,7 +132,8 @@ def _write_label(label: str, rows: Sequence[SummaryRow], paired: Sequence[Paired
 def _write_headline(rows: Sequence[SummaryRow], scores: Scores) -> str:
     first, *floors = rows
     tiles = []
-    for name, key in (("Dice", "dice"), (_name_nsd(scores), "nsd")):
+    shown = [("Dice", "dice"), (_name_nsd(scores), "nsd")]
+    for name, key in [("AP of objects", "precision"), *shown] if scores.objects else shown:
         beside = "".join(f"<li>{escape(row.method)} <b>{_share(getattr(row, key))}</b></li>" for row in floors)
         mean = f"mean over {_count(first.holding, 'case')}"
         tiles.append(
@@ -133,22 +148,23 @@ def _write_headline(rows: Sequence[SummaryRow], scores: Scores) -> str:
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
 
-def _describe_pair(row: PairedRow, first: str) -> str:
+def _describe_pair(row: PairedRow, first: str, measure: str) -> str:
     spread = f" ({row.lowest:+.3f} to {row.highest:+.3f})" if row.cases > 1 else ""
     return escape(
-        f"{first} has a higher Dice than {row.method} in {row.better} of {_count(row.cases, 'case')}; "
+        f"{first} has a higher {measure} than {row.method} in {row.better} of {_count(row.cases, 'case')}; "
         f"the difference is {row.mean:+.3f} on average{spread}."
     )
 
 
 def _write_summary(rows: Sequence[SummaryRow], scores: Scores) -> str:
     volume = _name_volume(scores)
-    head = ["method", "Dice", _name_nsd(scores), f"{volume} truth", f"{volume} predicted"]
+    head = ["method", *PRECISIONS[scores.objects], "Dice", _name_nsd(scores), f"{volume} truth", f"{volume} predicted"]
     head += [f"{_name_parts(scores)} found", "missed"]
     head += ["falsely found", f"{volume} falsely found", "cases missed", "cases falsely found", "cases rightly empty"]
     cells = [
         [
             row.method,
+            *([_share(row.precision), _share(row.precision_50)] if scores.objects else []),
             _share(row.dice),
             _share(row.nsd),
             _volume(row.truth_ml),
@@ -165,23 +181,24 @@ def _write_summary(rows: Sequence[SummaryRow], scores: Scores) -> str:
 def _write_cases(label: str, scores: Scores) -> str:
     first, *floors = scores.methods
     volume = _name_volume(scores)
-    head = ["case", "Dice", *(f"Dice {floor}" for floor in floors), _name_nsd(scores), f"{volume} truth"]
+    measure = scores.measure
+    head = ["case", measure, *(f"{measure} {floor}" for floor in floors), *(["Dice"] if scores.objects else [])]
+    head += [_name_nsd(scores), f"{volume} truth"]
     head += [f"{volume} predicted", f"{_name_parts(scores)} found", "missed", "falsely found"]
     head += [f"{volume} falsely found", "note"]
-    beside = [{s.case: s.dice for s in scores.methods[floor] if s.label == label} for floor in floors]
+    values = [rank_cases(scores, method, label) for method in scores.methods]
     cells = [
-        _write_case(score, [floor[score.case] for floor in beside])
+        _write_case(score, [*(method.get(score.case) for method in values), *([score.dice] if scores.objects else [])])
         for score in scores.methods[first]
         if score.label == label
     ]
     return _write_table(f"Scores of {first}", head, cells)
 
 
-def _write_case(score: CaseScore, floors: Sequence[float | None]) -> list[str]:
+def _write_case(score: CaseScore, overlaps: Sequence[float | None]) -> list[str]:
     return [
         score.case,
-        _share(score.dice),
-        *map(_share, floors),
+        *map(_share, overlaps),
         _share(score.nsd),
         _volume(score.truth_ml),
         _volume(score.predicted_ml),
@@ -229,9 +246,7 @@ def _write_method(scores: Scores) -> str:
         "<li><b>Empty masks</b>: where the truth is there and nothing was predicted, Dice and NSD are 0. Where the "
         "truth is empty there is no Dice: what was falsely found is given as a volume, and a case that is rightly "
         "empty is counted apart. Means are over the cases that hold the label.</li>"
-        f"<li><b>{parts.capitalize()}</b>: what is connected by {around} neighbours, so objects that touch are one. "
-        "One of the truth is found when the prediction covers at least a tenth of its voxels. A predicted one that "
-        "touches none of the truth is falsely found; none is too small to count.</li>"
+        f"{PRECISION if scores.objects else PARTS.format(parts.capitalize(), around)}"
         "<li><b>Floors</b> need no network: an ellipsoid of the mean place and size, which looks at no image, and "
         "the best threshold, both fitted on training cases. A network that doesn't beat them has learnt little.</li>"
         "</ul></section>"
@@ -243,6 +258,8 @@ def _name_nsd(scores: Scores) -> str:
 
 
 def _name_parts(scores: Scores) -> str:
+    if scores.objects:
+        return "objects"
     return "lesions" if scores.unit == "mm" else "parts"
 
 

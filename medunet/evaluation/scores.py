@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from scipy import ndimage
 
 from medunet.errors import LabelError
+from medunet.evaluation.instances import match_objects
 from medunet.evaluation.lesions import count_lesions
 from medunet.evaluation.voxels import TOLERANCE_MM, Box, Outcome, Voxels, measure_voxels
 from medunet.geometry import check_same_grid
@@ -33,6 +34,11 @@ class CaseScore(Record):
     """Predicted components that overlap no lesion of the truth."""
     false_ml: float
     """Volume of these components; the whole prediction where the truth lacks the label."""
+    precision: float | None = None
+    """Average precision of objects over IoU 0.50 to 0.95, where labels number them and there are any; found, missed
+    and falsely found then count objects matched above an IoU of 0.5."""
+    precision_50: float | None = None
+    """The same at an IoU of 0.5 alone."""
 
     @property
     def outcome(self) -> Outcome:
@@ -50,6 +56,8 @@ class Scores(Record):
     """Of the surface distance."""
     unit: Literal["mm", "px"] = "mm"
     """"px" where the images have no physical size, so that volumes are in voxels and the tolerance in pixels."""
+    objects: bool = False
+    """Labels number objects, so methods are compared by their average precision."""
     methods: dict[str, tuple[CaseScore, ...]] = Field(min_length=1)
     """By name of the method, for example "medunet" and "ellipsoid"."""
 
@@ -61,6 +69,11 @@ class Scores(Record):
         if any(pairs != held[0] for pairs in held[1:]):
             raise ValueError("the methods are scored on different cases or labels, so they can't be compared")
         return self
+
+    @property
+    def measure(self) -> str:
+        """What methods are compared by."""
+        return "AP" if self.objects else "Dice"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -97,28 +110,34 @@ class SummaryRow(Record):
     """Cases that lack the label and in which it was predicted."""
     correct_absent_cases: int
     """Cases that lack the label and in which nothing was predicted."""
+    precision: float | None = None
+    """Mean of the average precision of objects, over the cases in which truth or prediction holds any."""
+    precision_50: float | None = None
 
 
 class PairedRow(Record):
-    """The first method against another one, case by case: differences in Dice over the cases that hold the label."""
+    """The first method against another one, case by case: differences in Dice over the cases that hold the label.
+
+    Where labels number objects it is the average precision in place of Dice.
+    """
 
     method: str
     """The other method."""
     label: str
     cases: int
     better: int
-    """Cases in which the first method has the higher Dice."""
+    """Cases in which the first method has the higher one."""
     mean: float
-    """Mean of Dice of the first minus Dice of the other."""
+    """Mean of that of the first minus that of the other."""
     lowest: float
     highest: float
 
 
 def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float = TOLERANCE_MM) -> tuple[CaseScore, ...]:
-    """Score each label of a case.
+    """Score each label of a case; of instances the voxels are those of all objects together.
 
     Args:
-        predicted: on the grid of `truth`; its table names the same labels, in any order.
+        predicted: on the grid of `truth` and of its kind; its table names the same labels, in any order.
         truth: the reference.
         case_id: name of the case.
         tolerance_mm: of the surface distance.
@@ -138,6 +157,9 @@ def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float =
             "predict with a bundle that was made for these labels, or name them alike",
             expected=", ".join(truth.table.names),
         )
+    if truth.kind == "instances":
+        (score,) = score_case(predicted.join_objects(), truth.join_objects(), case_id, tolerance_mm)
+        return (_score_objects(score, predicted, truth),)
     pairs = [(predicted.table.names.index(name) + 1, value) for value, name in enumerate(truth.table.names, start=1)]
     boxes = [ndimage.find_objects(mask.voxels, max_label=len(pairs)) for mask in (predicted, truth)]
     scores = []
@@ -146,6 +168,19 @@ def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float =
         masks = predicted.voxels[box] == theirs, truth.voxels[box] == ours
         scores.append(_score_label(*masks, truth, (case_id, name), tolerance_mm))
     return tuple(scores)
+
+
+def _score_objects(score: CaseScore, predicted: Mask, truth: Mask) -> CaseScore:
+    objects = match_objects(predicted.voxels, truth.voxels)
+    counts = {
+        "found": objects.found,
+        "missed": objects.missed,
+        "false_found": objects.false_found,
+        "false_ml": objects.false_voxels * truth.voxel_volume,
+        "precision": objects.precision,
+        "precision_50": objects.precisions[0] if objects.precisions else None,
+    }
+    return score.model_copy(update=counts)
 
 
 def _join(first: Box | None, second: Box | None) -> Box:
@@ -160,7 +195,6 @@ def _score_label(
 ) -> CaseScore:
     voxels = measure_voxels(predicted, truth, whole.grid, tolerance_mm)
     lesions = count_lesions(predicted, truth)
-    factor = whole.grid.voxel_volume / 1000 if whole.grid.unit == "mm" else 1.0
     return CaseScore(
         case=names[0],
         label=names[1],
@@ -171,7 +205,7 @@ def _score_label(
         found=lesions.found,
         missed=lesions.missed,
         false_found=lesions.false_found,
-        false_ml=lesions.false_voxels * factor,
+        false_ml=lesions.false_voxels * whole.voxel_volume,
     )
 
 
@@ -209,6 +243,8 @@ def _summarize_one(method: str, label: str, cases: Sequence[CaseScore]) -> Summa
         missed_cases=outcomes.count("missed"),
         falsely_found_cases=outcomes.count("falsely_found"),
         correct_absent_cases=outcomes.count("correct_absent"),
+        precision=_mean([case.precision for case in cases]),
+        precision_50=_mean([case.precision_50 for case in cases]),
     )
 
 
@@ -226,10 +262,12 @@ def compare_methods(scores: Scores) -> list[PairedRow]:
     first, *others = scores.methods
     rows = []
     for label in scores.labels:
-        ours = _dice_by_case(scores, first, label)
+        ours = rank_cases(scores, first, label)
         for other in others if ours else []:
-            theirs = _dice_by_case(scores, other, label)
-            gains = [dice - theirs[case] for case, dice in ours.items()]
+            theirs = rank_cases(scores, other, label)
+            gains = [value - theirs[case] for case, value in ours.items() if case in theirs]
+            if not gains:
+                continue
             rows.append(
                 PairedRow(
                     method=other,
@@ -244,5 +282,7 @@ def compare_methods(scores: Scores) -> list[PairedRow]:
     return rows
 
 
-def _dice_by_case(scores: Scores, method: str, label: str) -> dict[str, float]:
-    return {s.case: s.dice for s in scores.methods[method] if s.label == label and s.dice is not None}
+def rank_cases(scores: Scores, method: str, label: str) -> dict[str, float]:
+    """What methods are compared by, for each case that has it: Dice, or the average precision of objects."""
+    values = {s.case: s.precision if scores.objects else s.dice for s in scores.methods[method] if s.label == label}
+    return {case: value for case, value in values.items() if value is not None}

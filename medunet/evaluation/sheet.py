@@ -62,19 +62,20 @@ AXIS = 22
 """Pixels below the lines for the numbers."""
 
 
-def draw_dots(dice: Mapping[str, Mapping[str, float]]) -> str:
+def draw_dots(values: Mapping[str, Mapping[str, float]], measure: str = "Dice") -> str:
     """Draw a line a case from 0 to 1 with a dot a method, the best case of the first method on top.
 
     Places are in percent of the width, so that text and dots keep their size on a narrow screen.
 
     Args:
-        dice: Dice by case, by method; the first method has filled dots, the others have hollow ones.
+        values: 0 to 1 by case, by method; the first method has filled dots, the others have hollow ones.
+        measure: what the values are.
 
     Returns:
         HTML with inline SVG; names are escaped.
     """
-    first, *others = dice
-    cases = sorted(dice[first], key=lambda case: -dice[first][case])
+    first, *others = values
+    cases = sorted(values[first], key=lambda case: -values[first][case])
     high = HIGH if len(cases) <= NAMED else LOW
     bottom = high * len(cases)
     parts = [
@@ -83,7 +84,9 @@ def draw_dots(dice: Mapping[str, Mapping[str, float]]) -> str:
         for tick, anchor in ((0, "start"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end"))
     ]
     for row, case in enumerate(cases):
-        parts.append(_draw_line({method: dice[method][case] for method in dice if case in dice[method]}, row, high))
+        parts.append(
+            _draw_line({method: values[method][case] for method in values if case in values[method]}, row, high)
+        )
     key = "".join(
         f'<li><svg aria-hidden="true">{_draw_mark(number, "50%", 7, "")}</svg>{escape(method)}</li>'
         for number, method in enumerate([first, *others])
@@ -91,7 +94,7 @@ def draw_dots(dice: Mapping[str, Mapping[str, float]]) -> str:
     names = "".join(f'<li title="{escape(case)}">{escape(case)}</li>' for case in cases) if high == HIGH else ""
     return (
         f'<ul class="key">{key}</ul><div class="plot"><ol>{names}</ol>'
-        f'<svg height="{bottom + AXIS}" role="img" aria-label="Dice of {len(cases)} cases, from 0 to 1">'
+        f'<svg height="{bottom + AXIS}" role="img" aria-label="{measure} of {len(cases)} cases, from 0 to 1">'
         + "".join(parts)
         + "</svg></div>"
     )

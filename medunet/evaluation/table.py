@@ -25,17 +25,28 @@ def write_table(scores: Scores) -> str:
         scores: lengths and volumes are named in mm and mL, or in pixels where the images have no physical size.
     """
     parts, volume, digits = ("lesions", "mL", 1) if scores.unit == "mm" else ("parts", "px", 0)
+    parts = "objects" if scores.objects else parts
+    precise = f" {'AP':>6} {'AP 0.5':>7}" if scores.objects else ""
     nsd, false = f"NSD {scores.tolerance_mm:g}{scores.unit}", f"false {volume}"
-    lines = [f"{'label':12} {'method':10} {'Dice':>6} {nsd:>8} {'found':>6} {'missed':>7} {'false':>6} {false:>9}"]
+    lines = [
+        f"{'label':12} {'method':10}{precise} {'Dice':>6} {nsd:>8} {'found':>6} {'missed':>7} {'false':>6} {false:>9}"
+    ]
     rows = summarize(scores)
     for row in rows:
-        dice, surface = ("-" if value is None else f"{value:.3f}" for value in (row.dice, row.nsd))
+        values = (row.precision, row.precision_50, row.dice, row.nsd)
+        average, first_step, dice, surface = ("-" if value is None else f"{value:.3f}" for value in values)
+        precise = f" {average:>6} {first_step:>7}" if scores.objects else ""
         lines.append(
-            f"{row.label:12} {row.method:10} {dice:>6} {surface:>8} {row.found:>6} {row.missed:>7} "
+            f"{row.label:12} {row.method:10}{precise} {dice:>6} {surface:>8} {row.found:>6} {row.missed:>7} "
             f"{row.false_found:>6} {row.false_ml:>9.{digits}f}"
         )
     first = rows[0]
     lines.append(
         f"means over the {first.holding} of {first.cases} cases that hold the label; {parts} and {volume} over all"
     )
+    if scores.objects:
+        lines.append(
+            "AP: precision TP / (TP + FP + FN) of objects, averaged over IoU 0.50 to 0.95; found and false at 0.50; "
+            "components: connected parts of the same foreground"
+        )
     return "\n".join(lines)

@@ -134,9 +134,9 @@ def write_outputs(outputs: Outputs, mask: Mask, predictor: Predictor, started: f
 
 def _write_seg(mask: Mask, path: Path, outputs: Outputs, predictor: Predictor) -> None:
     write_segmentation(
-        mask,
+        mask.join_objects(),
         path,
         outputs.slices,
         _name_algorithm(predictor.bundle, predictor.weights_sha256),
-        lambda part, _: read_segmentation(part, mask.grid, mask.table),
+        lambda part, _: read_segmentation(part, mask.grid, mask.join_objects().table),
     )

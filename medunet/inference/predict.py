@@ -85,5 +85,5 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Ma
     else:
         voxels, affine = box.crop(voxels, affine, scan.id)
     logits = assemble_logits(voxels, predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
-    mask = replace(restore_mask(logits, affine, grid, plan.labels), notes=image.meta["notes"])
+    mask = replace(restore_mask(logits, affine, grid, plan.labels, plan.objects), notes=image.meta["notes"])
     return mask if box is None else box.clear_outside(mask)

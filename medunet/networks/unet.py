@@ -21,7 +21,7 @@ def make_network(plan: Plan) -> dict[str, Any]:
         "_target_": "DynUNet",
         "spatial_dims": dims,
         "in_channels": plan.count_inputs(),
-        "out_channels": len(plan.labels.labels) + 1,
+        "out_channels": len(plan.name_classes()),
         "kernel_size": kernels,
         "strides": strides,
         "upsample_kernel_size": strides[1:],

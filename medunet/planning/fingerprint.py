@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from medunet.cohort import (
@@ -27,6 +28,15 @@ from medunet.records import Record
 LOGGER = logging.getLogger(__name__)
 
 
+class ObjectStatistics(Record):
+    """Sizes of the objects of all cases, in mL, or in voxels where the images have no physical size."""
+
+    count: int
+    smallest: float
+    """0.5th percentile."""
+    median: float
+
+
 class Fingerprint(Record):
     """What a plan is made from."""
 
@@ -39,6 +49,8 @@ class Fingerprint(Record):
     """Of the values of each channel: HU, SUVbw, …; not named where no file says."""
     channels: dict[str, ChannelStatistics]
     cases: tuple[CaseMeasure, ...]
+    objects: ObjectStatistics | None = None
+    """Where labels number objects."""
 
     def median_shape_at(self, spacing_mm: tuple[float, float, float]) -> tuple[int, int, int]:
         """Median over cases of the shape (x, y, z) after resampling to a spacing."""
@@ -111,4 +123,10 @@ def summarize_cohort(cohort: Cohort, cases: list[Measured]) -> Fingerprint:
         if odd.severity == "warning":
             LOGGER.warning("%s: %s; %s", odd.subject, odd.found, odd.remedy)
     measures = tuple(case.measure for case in cases)
-    return Fingerprint(unit=unit, components=most, units=values, channels=statistics, cases=measures)
+    objects = _summarize_objects(np.concatenate([case.objects for case in cases])) if cohort.labels.objects else None
+    return Fingerprint(unit=unit, components=most, units=values, channels=statistics, cases=measures, objects=objects)
+
+
+def _summarize_objects(sizes: npt.NDArray[np.float64]) -> ObjectStatistics:
+    smallest, median = np.percentile(sizes, [0.5, 50])
+    return ObjectStatistics(count=len(sizes), smallest=float(f"{smallest:.4g}"), median=float(f"{median:.4g}"))

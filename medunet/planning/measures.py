@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -68,12 +68,14 @@ class Measured:
         facts: for comparing it with other cases.
         samples: by channel, (N,) intensities of at most `SAMPLES` voxels inside the labels.
         said: what was logged while it was measured.
+        objects: (N,) sizes of the objects that labels number, in mL, or in voxels of pictures; none of classes.
     """
 
     measure: CaseMeasure
     facts: CaseFacts
     samples: dict[str, npt.NDArray[np.float32]]
     said: tuple[Said, ...]
+    objects: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
 
 def measure_case(cohort: Cohort, case: Case) -> Measured:
@@ -96,7 +98,8 @@ def measure_case(cohort: Cohort, case: Case) -> Measured:
             size += volume.voxels.nbytes
             del volume
         facts = gather_facts(case, images, mask)
-        voxel_ml = mask.grid.voxel_volume / 1000 if mask.grid.unit == "mm" else 1.0
+        voxel_ml = mask.voxel_volume
+        objects = mask.find_sizes().astype(np.float64) * voxel_ml if mask.kind == "instances" else np.empty(0)
     first, labels = images[cohort.channels[0]], facts.labels or {}
     axes = range(2 if first.unit == "px" else 3)
     measure = CaseMeasure(
@@ -112,7 +115,7 @@ def measure_case(cohort: Cohort, case: Case) -> Measured:
         at_border={name: any(0 in label.margins[axis] for axis in axes) for name, label in labels.items()},
         voxel_bytes=size,
     )
-    return Measured(measure, facts, samples, tuple(said))
+    return Measured(measure, facts, samples, tuple(said), objects)
 
 
 @contextmanager

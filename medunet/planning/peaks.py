@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 import numpy as np
 
 from medunet.geometry import Unit
-from medunet.labels import LabelTable
 from medunet.planning.crew import predict_measuring
 from medunet.planning.fingerprint import Fingerprint
 from medunet.planning.measures import CaseMeasure
@@ -45,7 +44,6 @@ class PlanShape(Protocol):
 
     dims: Literal[2, 3]
     unit: Unit
-    labels: LabelTable
     spacing_mm: Spacing
     patch: Triple
     batch: int
@@ -57,6 +55,9 @@ class PlanShape(Protocol):
 
     def count_inputs(self) -> int:
         """Inputs of the network."""
+
+    def name_classes(self) -> tuple[str, ...]:
+        """Outputs of the network."""
 
 
 def predict_peaks(plan: PlanShape, fingerprint: Fingerprint) -> dict[str, float]:
@@ -117,7 +118,7 @@ def predict_network(plan: PlanShape) -> float:
 
 def predict_preparing(plan: PlanShape, source: int, prepared: int) -> float:
     """GiB of preparing a case of so many voxels as it is read and as it is prepared."""
-    inputs, classes = plan.count_inputs(), len(plan.labels.labels) + 1
+    inputs, classes = plan.count_inputs(), len(plan.name_classes())
     image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
     label = LABEL_BYTES * source * classes + 4 * prepared * inputs
     return PROGRAM_GIB + max(image, label) / 2**30
@@ -125,7 +126,7 @@ def predict_preparing(plan: PlanShape, source: int, prepared: int) -> float:
 
 def predict_validation(plan: PlanShape, prepared: int) -> float:
     """GiB of validating a prepared case within training: image, labels, logits, both as one channel a class."""
-    inputs, classes = plan.count_inputs(), len(plan.labels.labels) + 1
+    inputs, classes = plan.count_inputs(), len(plan.name_classes())
     weights = OPTIMIZER_BYTES * count_weights(plan)
     arrays = 4 * prepared * (inputs + 2 + 3 * classes)
     return PROGRAM_GIB + KERNELS_GIB + (arrays + weights + _count_forward(plan)) / 2**30
@@ -133,7 +134,7 @@ def predict_validation(plan: PlanShape, prepared: int) -> float:
 
 def predict_prediction(plan: PlanShape, source: int, prepared: int) -> float:
     """GiB of predicting a scan of so many voxels as it is read and as it is prepared."""
-    inputs, classes = plan.count_inputs(), len(plan.labels.labels) + 1
+    inputs, classes = plan.count_inputs(), len(plan.name_classes())
     image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
     logits = 4 * prepared * (inputs + classes + 1) + _count_forward(plan) + 4 * source
     return PROGRAM_GIB + max(image / 2**30, KERNELS_GIB + logits / 2**30)

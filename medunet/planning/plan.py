@@ -68,6 +68,13 @@ WHY_BATCH = {
     3: "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
 }
 
+BORDER = 2
+"""Voxels of the border of objects."""
+WHY_OBJECTS = (
+    "labels number objects, and objects that touch are one to a network that knows only foreground: it learns interior "
+    "and border, as the winners of the 2018 Data Science Bowl; smallest is the 0.5 percentile of the cohort's objects"
+)
+
 
 class Normalization(Record):
     """How the intensities of one channel become numbers near 0 and 1."""
@@ -88,6 +95,15 @@ class NetworkPlan(Record):
     kernels: tuple[Triple, ...]
     heads: int
     """Deep-supervision heads below the full resolution, in training only."""
+
+
+class ObjectsPlan(Record):
+    """How objects that touch are kept apart: the network learns interior and border in place of the label."""
+
+    border: int = Field(ge=1)
+    """Voxels within which another object makes border."""
+    smallest: float = Field(ge=0.0)
+    """Size below which what is found is no object; in mL, or in voxels where the images have no physical size."""
 
 
 class Speed(Record):
@@ -148,6 +164,8 @@ class Plan(Record):
     (loader's processes not counted), of a GPU in `train_vram`, `predict_vram`."""
     speed: Speed | None = None
     """Measured where it was planned."""
+    objects: ObjectsPlan | None = None
+    """Where labels number objects; without it connected parts of the label are the objects."""
     seed: int = 0
     reasons: dict[str, str]
     """Why each number is what it is, with its source."""
@@ -159,6 +177,10 @@ class Plan(Record):
     def count_inputs(self) -> int:
         """Inputs of the network: the components of all channels."""
         return sum(self.components.get(name, 1) for name in self.channels)
+
+    def name_classes(self) -> tuple[str, ...]:
+        """What the outputs of the network are: the background, and the labels, or interior and border of objects."""
+        return ("background", *(("interior", "border") if self.objects else self.labels.names))
 
 
 def make_plan(
@@ -207,7 +229,14 @@ def make_plan(
         memory=memory,
         reasons={"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
     )
-    return _choose_network(base, fingerprint, measure_step)
+    return _choose_network(_plan_objects(base, fingerprint), fingerprint, measure_step)
+
+
+def _plan_objects(base: Plan, fingerprint: Fingerprint) -> Plan:
+    if fingerprint.objects is None:
+        return base
+    objects = ObjectsPlan(border=BORDER, smallest=fingerprint.objects.smallest)
+    return base.model_copy(update={"objects": objects, "reasons": {**base.reasons, "objects": WHY_OBJECTS}})
 
 
 def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal[2, 3]:
@@ -331,7 +360,8 @@ def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
     if base.dims == 2:
         return base.spacing_mm
     x, y, z = (n * s for n, s in zip(fingerprint.median_shape_at(base.spacing_mm), base.spacing_mm, strict=True))
-    smallest = smallest_diameter([volume for case in fingerprint.cases for volume in case.label_ml.values()])
+    volumes = [volume for case in fingerprint.cases for volume in case.label_ml.values()]
+    smallest = smallest_diameter([fingerprint.objects.smallest] if fingerprint.objects else volumes)
     return coarsen_spacing(base.spacing_mm, (x, y, z), voxels, smallest / LABEL_VOXELS)
 
 

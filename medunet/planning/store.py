@@ -26,7 +26,7 @@ from medunet.reading import Source
 from medunet.records import hash_file, whole_file
 
 LOGGER = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
 """Of what is measured: raised when an older entry lacks something."""
 MOST_BYTES = 512 * 2**20
 """Entries that weren't used for longest go first when there is more."""
@@ -155,6 +155,7 @@ def write_entry(path: Path, measured: Measured) -> None:
     for name, image in facts["images"].items():
         arrays[f"coarse {name}"] = image.pop("coarse")
     record = {"measure": measured.measure.model_dump(mode="json"), "facts": facts, "said": measured.said}
+    arrays["objects"] = measured.objects
     arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
     with whole_file(path) as part, part.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
@@ -164,6 +165,7 @@ def read_entry(path: Path) -> Measured:
     """Read an entry that `write_entry` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         record = json.loads(arrays["record"].tobytes())
+        objects = arrays["objects"]
         samples = {name[8:]: arrays[name] for name in arrays.files if name.startswith("samples ")}
         coarse = {name[7:]: arrays[name] for name in arrays.files if name.startswith("coarse ")}
     facts = _freeze(record["facts"])
@@ -175,9 +177,8 @@ def read_entry(path: Path) -> Measured:
     if labels is not None:
         labels = {name: LabelFacts(**label) for name, label in labels.items()}
     said = tuple((int(level), str(name), str(text)) for level, name, text in record["said"])
-    return Measured(
-        CaseMeasure.model_validate(record["measure"]), CaseFacts(**facts, images=images, labels=labels), samples, said
-    )
+    measure = CaseMeasure.model_validate(record["measure"])
+    return Measured(measure, CaseFacts(**facts, images=images, labels=labels), samples, said, objects)
 
 
 def _freeze(value: Any) -> Any:

@@ -10,10 +10,11 @@ from medunet.preparation.chain import (
     make_preprocessing,
     run_chain,
 )
+from medunet.preparation.objects import make_border_target, number_parts, separate_objects
 from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
-from medunet.preparation.resample import resample_image, resample_labels
+from medunet.preparation.resample import resample_image, resample_labels, resample_numbers
 
 __all__ = [
     "PatchDataset",
@@ -26,12 +27,16 @@ __all__ = [
     "instantiate",
     "locate_images",
     "make_augmentation",
+    "make_border_target",
     "make_postprocessing",
     "make_preprocessing",
+    "number_parts",
     "place_patches",
     "prepare_case",
     "prepare_cases",
     "resample_image",
     "resample_labels",
+    "resample_numbers",
     "run_chain",
+    "separate_objects",
 ]

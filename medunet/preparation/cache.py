@@ -12,9 +12,11 @@ import numpy.typing as npt
 import torch
 
 from medunet.cohort import Case, Cohort, read_label
-from medunet.geometry import Grid
+from medunet.geometry import Affine, Grid
+from medunet.labels import Mask
 from medunet.preparation.chain import find_source_grid, locate_images, run_chain
-from medunet.preparation.resample import resample_labels
+from medunet.preparation.objects import BORDER, make_border_target
+from medunet.preparation.resample import resample_labels, resample_numbers
 from medunet.progress import track
 from medunet.records import whole_folder
 
@@ -39,7 +41,7 @@ class PreparedCase:
         return np.load(self.folder / "image.npy", mmap_mode="r")
 
     def label(self) -> npt.NDArray[np.uint8]:
-        """(I, J, K), memory-mapped."""
+        """(I, J, K), memory-mapped: what the network learns, label values or interior and border of objects."""
         return np.load(self.folder / "label.npy", mmap_mode="r")
 
     def centres(self) -> npt.NDArray[np.int32]:
@@ -48,7 +50,7 @@ class PreparedCase:
 
 
 def prepare_cases(
-    cohort: Cohort, cases: Sequence[Case], steps: Sequence[dict[str, Any]], cache: Path
+    cohort: Cohort, cases: Sequence[Case], steps: Sequence[dict[str, Any]], cache: Path, border: int = 0
 ) -> list[PreparedCase]:
     """Prepare cases, those that are in the cache already for free.
 
@@ -56,33 +58,43 @@ def prepare_cases(
         cohort: the labels.
         cases: which cases.
         steps: the preprocessing chain of the bundle.
-        cache: folder of the cache; an entry's name depends on the case, its files' sizes and dates, and the chain.
+        cache: folder of the cache; an entry's name depends on the case, its files' sizes and dates, the chain and
+            the border.
+        border: of objects, in voxels of the network's grid; 0 where the network learns the labels themselves.
     """
-    return [prepare_case(cohort, case, steps, cache) for case in track(cases, "preparing cases", len(cases))]
+    return [prepare_case(cohort, case, steps, cache, border) for case in track(cases, "preparing cases", len(cases))]
 
 
-def prepare_case(cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], cache: Path) -> PreparedCase:
-    """Prepare one case, unless the cache holds it.
+def prepare_case(
+    cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], cache: Path, border: int = 0
+) -> PreparedCase:
+    """Prepare one case, unless the cache holds it; arguments as of `prepare_cases`.
 
     Raises:
         MedunetError: the case can't be read.
     """
-    prepared = PreparedCase(case.id, cache / _name_entry(case, steps))
+    prepared = PreparedCase(case.id, cache / _name_entry(case, steps, border))
     if prepared.folder.is_dir():
         return prepared
     image = run_chain(steps, *locate_images(case, cohort.channels))
     source = find_source_grid(image)
     grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine), source.unit)
     mask = read_label(cohort, case, source)
-    one_hot = torch.from_numpy(
-        np.stack([mask.voxels == value for value in range(len(cohort.labels.labels) + 1)]).astype(np.float32)
-    )
-    label = resample_labels(one_hot, source.affine, grid)
+    if border:
+        label = make_border_target(resample_numbers(mask.voxels, source.affine, grid), border)
+    else:
+        label = _resample_classes(mask.join_objects(), source.affine, grid)
     with whole_folder(prepared.folder) as part:
         np.save(part / "image.npy", np.ascontiguousarray(image.as_tensor().numpy(), dtype=np.float32))
         np.save(part / "label.npy", label)
-        np.save(part / "centres.npy", _find_centres(label, len(cohort.labels.labels)))
+        np.save(part / "centres.npy", _find_centres(label, BORDER if border else len(cohort.labels.labels)))
     return prepared
+
+
+def _resample_classes(mask: Mask, affine: Affine, grid: Grid) -> npt.NDArray[np.uint8]:
+    classes = range(len(mask.table.labels) + 1)
+    one_hot = torch.from_numpy(np.stack([mask.voxels == value for value in classes]).astype(np.float32))
+    return resample_labels(one_hot, affine, grid)
 
 
 def _find_centres(label: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int32]:
@@ -95,11 +107,12 @@ def _find_centres(label: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.in
     return np.concatenate(found).astype(np.int32)
 
 
-def _name_entry(case: Case, steps: Sequence[dict[str, Any]]) -> str:
+def _name_entry(case: Case, steps: Sequence[dict[str, Any]], border: int) -> str:
     files = [channel.path for channel in case.channels.values()]
     files += [case.label.path] if case.label else []
     stamps = [[path, *_stamp(Path(path))] for path in files]
-    content = json.dumps([case.model_dump(mode="json"), list(steps), stamps], sort_keys=True)
+    what = [case.model_dump(mode="json"), list(steps), stamps, *([border] if border else [])]
+    content = json.dumps(what, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 

@@ -53,14 +53,33 @@ def resample_image(voxels: npt.NDArray[np.generic], affine: Affine, grid: Grid) 
     return image
 
 
-def _sample_planes(values: torch.Tensor, affine: Affine, grid: Grid) -> Iterator[tuple[slice, torch.Tensor]]:
+def resample_numbers(numbers: npt.NDArray[np.unsignedinteger], affine: Affine, grid: Grid) -> npt.NDArray[np.int64]:
+    """Numbers of objects at every voxel of another grid: those of the nearest voxel, since they can't be mixed.
+
+    Args:
+        numbers: (I, J, K), below 2 ** 24.
+        affine: (4, 4) voxel index to RAS mm of `numbers`.
+        grid: where they are wanted.
+    """
+    if numbers.shape == grid.shape and np.array_equal(affine, grid.affine):
+        return numbers.astype(np.int64)
+    moved = np.empty(grid.shape, dtype=np.int64)
+    source = torch.from_numpy(numbers.astype(np.float32))[None]
+    for planes, sampled in _sample_planes(source, affine, grid, "nearest"):
+        moved[:, :, planes] = sampled[0].numpy()
+    return moved
+
+
+def _sample_planes(
+    values: torch.Tensor, affine: Affine, grid: Grid, mode: str = "bilinear"
+) -> Iterator[tuple[slice, torch.Tensor]]:
     """A few planes of the grid at a time, and the values (C, I, J, planes) there."""
     to_source = np.linalg.inv(affine) @ grid.affine
     step = max(1, PLANE_BUDGET // (grid.shape[0] * grid.shape[1]))
     for start in range(0, grid.shape[2], step):
         stop = min(start + step, grid.shape[2])
         positions = _source_positions(grid.shape, start, stop, to_source, values.shape[1:])
-        sampled = grid_sample(values[None], positions[None], mode="bilinear", padding_mode="border", align_corners=True)
+        sampled = grid_sample(values[None], positions[None], mode=mode, padding_mode="border", align_corners=True)
         yield slice(start, stop), sampled[0]
 
 

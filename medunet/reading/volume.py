@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -156,7 +157,7 @@ def read_mask(
     Args:
         path: a label map (NIfTI, NRRD, MHA, PNG) on that grid, an RTSTRUCT or a DICOM SEG.
         grid: of the image.
-        table: the labels that may occur.
+        table: the labels that may occur; where it says so, a label map numbers the objects of the only one.
         names: structure of an RTSTRUCT or segment of a SEG for each label; the label's own name where not given.
         frame_of_reference_uid: of the image, in which RTSTRUCT and SEG must lie; "" where it isn't known.
 
@@ -175,7 +176,8 @@ def read_mask(
         if len(voxels) > 1:
             raise LabelError(path, f"it holds {len(voxels)} components", "store one number a voxel", "a label map")
         check_same_grid(own, grid, str(path), "its image")
-        return Mask("classes", check_label_values(voxels[0], table, str(path)), grid, table)
+        kind: Literal["classes", "instances"] = "instances" if table.objects else "classes"
+        return Mask(kind, check_label_values(voxels[0], table, str(path)), grid, table)
     for name in names or {}:
         if name not in table.names:
             raise LabelError(

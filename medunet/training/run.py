@@ -1,6 +1,7 @@
 """Run a bundle's train.json: the same wiring and loop as `python -m monai.bundle run`, on one process or many."""
 
 from pathlib import Path
+from typing import Any
 
 from monai.bundle import ConfigWorkflow
 
@@ -47,8 +48,11 @@ def train_bundle(
     if source is not None:
         on_first(lambda: prepare_start(bundle, fold, open_bundle(source)))
     overrides = {"fold": fold, "workers": default_workers(), "bundle_root": str(folder), "patience": patience}
-    if budget_minutes is not None:
-        overrides["budget"] = budget_minutes
+    _run_configs(configs, folder, overrides | ({} if budget_minutes is None else {"budget": budget_minutes}))
+    return folder / "models" / "model.pt"
+
+
+def _run_configs(configs: list[str], folder: Path, overrides: dict[str, Any]) -> None:
     workflow = ConfigWorkflow(
         config_file=configs,
         meta_file=str(folder / "configs" / "metadata.json"),
@@ -62,7 +66,6 @@ def train_bundle(
         workflow.finalize()
     except Exception as error:
         raise_ours(error)
-    return folder / "models" / "model.pt"
 
 
 def _choose_configs(folder: Path) -> list[str]:

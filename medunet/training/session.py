@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -69,9 +70,10 @@ class TrainingSession:
         start = on_first(lambda: read_start(self.folder))
         self.learning_rate = self.plan.learning_rate if start is None else start.learning_rate
         training, validation = split_cases(cohort, fold)
-        cache = bundle.work / "cache"
-        self.training = in_turn(lambda: prepare_cases(cohort, training, bundle.preprocessing, cache))
-        self.validation = in_turn(lambda: prepare_cases(cohort, validation, bundle.preprocessing, cache))
+        border = self.plan.objects.border if self.plan.objects else 0
+        prepare = partial(prepare_cases, cohort, steps=bundle.preprocessing, cache=bundle.work / "cache", border=border)
+        self.training = in_turn(lambda: prepare(cases=training))
+        self.validation = in_turn(lambda: prepare(cases=validation))
         self._note_peak("prepare", measure_peak_memory() / 2**30)
         self.schedule = self._open_schedule(budget_minutes * 60, patience)
 

@@ -44,7 +44,7 @@ def write_image(
 
 
 def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask]) -> None:
-    """Write a mask as compressed NIfTI-1, uint8 or uint16, with its label table as a header extension.
+    """Write a mask as compressed NIfTI-1, uint8, uint16 or uint32, with its label table as a header extension.
 
     Args:
         mask: what to write.
@@ -54,8 +54,7 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask])
     Raises:
         ResourceError: the disk is full, or what was read back differs.
     """
-    dtype = np.uint8 if len(mask.table.labels) < 256 else np.uint16
-    image = _make_image(mask.voxels.astype(dtype), mask.grid)
+    image = _make_image(mask.pack_voxels(), mask.grid)
     table = mask.table.model_dump_json(exclude_none=True)
     image.header.extensions.append(nib.nifti1.Nifti1Extension(COMMENT, table.encode()))
     nib.save(image, path)

@@ -30,7 +30,7 @@ def write_grey(
 
 
 def write_picture(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask]) -> None:
-    """Write a mask of one slice as a grey PNG of its label values, 8 bit, or 16 where a value needs them.
+    """Write a mask of one slice as a grey PNG: its label values in 8 bits, or 16 where one needs them or for objects.
 
     Args:
         mask: what to write, (I, J, 1).
@@ -38,7 +38,9 @@ def write_picture(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask
         read_back: reads the written file, given the mask for its grid and table.
 
     Raises:
-        ResourceError: the disk is full, or what was read back differs.
+        ResourceError: the disk is full, what was read back differs, or the objects are more than PNG can number.
     """
-    dtype = np.uint8 if len(mask.table.labels) < 256 else np.uint16
-    write_grey(mask.voxels.astype(dtype), path, lambda part: read_back(part, mask).voxels)
+    pixels = mask.pack_voxels()
+    if pixels.dtype.itemsize > 2:
+        raise ResourceError(path, f"it would number {pixels.max()} objects", "predict parts of the picture", "65535")
+    write_grey(pixels, path, lambda part: read_back(part, mask).voxels)

@@ -3,8 +3,15 @@ import json
 import pytest
 from plans import make_test_plan
 
-from medunet.bundle import make_evaluate_config, make_inference_config, make_multi_gpu_config, make_train_config
+from medunet.bundle import (
+    make_evaluate_config,
+    make_inference_config,
+    make_metadata,
+    make_multi_gpu_config,
+    make_train_config,
+)
 from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, find_root, make_inferer
+from medunet.planning import ObjectsPlan
 
 
 @pytest.mark.parametrize("channels", [("ct",), ("ct", "pet")])
@@ -85,4 +92,16 @@ def test_pictures_are_png_of_two_axes_to_monai_and_numbered_objects_are_joined()
     for config in (inference, evaluate):
         assert ".nii.gz" not in json.dumps(config)
     assert evaluate["preprocessing"]["transforms"][-1]["threshold"] == 0.5
+    assert evaluate["postprocessing"]["transforms"][-1]["to_onehot"] == [2, 2]
     assert make_train_config(plan)["validate"]["inferer"]["inferer"]["_target_"] == "SliceInferer"
+
+
+def test_interior_and_border_of_objects_are_classes_of_the_network() -> None:
+    plan = make_test_plan(dims=2)
+    labels = plan.labels.model_copy(update={"objects": True})
+    plan = plan.model_copy(update={"labels": labels, "objects": ObjectsPlan(border=2, smallest=20)})
+    train = make_train_config(plan)
+    assert train["network_def"]["out_channels"] == 3
+    assert train["validate"]["postprocessing"]["transforms"][0]["to_onehot"] == [3, 3]
+    outputs = make_metadata(plan, "nuclei")["network_data_format"]["outputs"]["pred"]
+    assert outputs["channel_def"] == {"0": "background", "1": "interior", "2": "border"}

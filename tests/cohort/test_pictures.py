@@ -24,7 +24,8 @@ def test_pictures_and_label_maps_meet_by_name(folder: Path) -> None:
     volume = read_channel(cohort.cases[1], "image")
     assert volume.voxels.shape == (3, 128, 128, 1)
     assert (cohort.labels.names, cohort.labels.objects) == (("object",), True)
-    assert np.unique(read_label(cohort, cohort.cases[1], volume.grid).voxels).tolist() == [0, 1]
+    mask = read_label(cohort, cohort.cases[1], volume.grid)
+    assert (mask.kind, np.unique(mask.voxels).tolist()) == ("instances", [0, 1, 2, 3, 4, 5, 6])
 
 
 def test_few_values_are_classes_and_many_are_objects(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,8 +3,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from medunet.evaluation.pictures import PANEL, PREDICTION, TRUTH, draw_case, draw_overview
+from medunet.evaluation.pictures import PANEL, PREDICTION, TRUTH, draw_case, draw_overview, part_objects
 from medunet.geometry import Grid
+from medunet.labels import LabelTable, Mask
 
 Bools = npt.NDArray[np.bool_]
 
@@ -124,3 +125,14 @@ def test_overview_lays_cases_out() -> None:
     reds = np.asarray(sheet)[..., 0] == 200
     assert reds[:, : sheet.width // 2].sum() > reds[:, sheet.width // 2 :].sum() > 0
     assert draw_overview([], "nothing").height > 0
+
+
+def test_objects_that_touch_are_drawn_apart() -> None:
+    numbers = np.zeros((8, 6, 1), np.uint16)
+    numbers[1:4, 1:5], numbers[4:7, 1:5] = 3, 1
+    mask = Mask("instances", numbers, Grid(numbers.shape, np.eye(4), "px"), LabelTable.from_names(["a"], objects=True))
+    drawn = part_objects(mask)
+    assert not drawn[3].any()
+    assert drawn[1:3, 1:5].all()
+    assert drawn[4:7, 1:5].all()
+    assert np.array_equal(part_objects(mask.join_objects()), numbers > 0)

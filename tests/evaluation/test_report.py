@@ -145,3 +145,11 @@ def test_report_is_written_whole(tmp_path: Path, scores: Scores) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["report.html"]
     with pytest.raises(ResourceError, match="can't be written"):
         write_report(tmp_path / "new", "title", scores, [], {})
+
+
+def test_objects_are_told_by_their_precision() -> None:
+    score = make_score("one", 0.9, precision=0.612, precision_50=0.834)
+    methods = {"medunet": (score,), "components": (score.model_copy(update={"precision": 0.4}),)}
+    _, text = read(make_page("nuclei", Scores(unit="px", objects=True, methods=methods), [], {}))
+    for words in ("AP of objects", "0.612", "0.834", "AP case by case", "Objects found", "a higher AP than components"):
+        assert words in text

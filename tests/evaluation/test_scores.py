@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,17 @@ def test_scores_go_to_disk_and_back(tmp_path: Path) -> None:
     scores = Scores(methods={"medunet": (make_score("one", 0.8), make_score("two", None, truth_ml=0.0))})
     write_record(tmp_path / "scores.json", scores)
     assert read_record(tmp_path / "scores.json", Scores) == scores
+
+
+def test_objects_are_scored_and_compared_one_by_one() -> None:
+    numbers = np.zeros(GRID.shape, np.uint16)
+    numbers[2:6, 2:6, 2:6], numbers[6:10, 2:6, 2:6] = 4, 9
+    truth = Mask("instances", numbers, GRID, LabelTable.from_names(["cell"], objects=True))
+    joined = replace(truth, voxels=(numbers > 0).astype(np.uint16))
+    right, one = (score_case(mask, truth, "one")[0] for mask in (truth, joined))
+    assert (right.dice, right.precision, right.found, right.missed, right.false_ml) == (1, 1, 2, 0, 0)
+    assert (one.dice, one.precision, one.precision_50, one.found) == (1, 0, 0, 0)
+    scores = Scores(objects=True, methods={"medunet": (right,), "components": (one,)})
+    (pair,) = compare_methods(scores)
+    assert pair.mean == 1
+    assert [row.precision for row in summarize(scores)] == [1, 0]

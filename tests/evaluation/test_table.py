@@ -18,3 +18,12 @@ def test_pictures_are_measured_in_pixels_and_volumes_in_millimetres() -> None:
     volumes = write_table(Scores(methods=methods))
     assert "NSD 2mm" in volumes
     assert "lesions and mL over all" in volumes
+
+
+def test_objects_have_their_precision() -> None:
+    score = SCORE.model_copy(update={"precision": 0.61, "precision_50": 0.8})
+    lines = write_table(Scores(unit="px", objects=True, methods={"medunet": (score,)})).splitlines()
+    assert lines[0].split()[:5] == ["label", "method", "AP", "AP", "0.5"]
+    assert lines[1].split()[:5] == ["nucleus", "medunet", "0.610", "0.800", "0.900"]
+    assert "objects and px over all" in lines[2]
+    assert "TP / (TP + FP + FN)" in lines[3]

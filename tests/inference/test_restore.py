@@ -10,7 +10,7 @@ from plans import make_test_plan
 from medunet.geometry import Grid
 from medunet.inference import restore_mask
 from medunet.labels import LabelTable
-from medunet.planning import Normalization
+from medunet.planning import Normalization, ObjectsPlan
 from medunet.preparation import make_preprocessing, run_chain
 from medunet.reading import read_volume
 
@@ -55,3 +55,16 @@ def test_a_mask_comes_back_from_all_48_orientations(tmp_path: Path) -> None:
         assert scores.shape[1:] == tuple(2 * n - 1 for n in labels.shape)
         mask = restore_mask(scores, np.asarray(logits[0].affine), source, LabelTable.from_names(["one", "two"]))
         assert np.array_equal(mask.voxels, stored), orientation
+
+
+def test_objects_are_numbered_on_the_source_grid() -> None:
+    grid = Grid((9, 6, 1), np.diag([1.0, 1, 2, 1]), "px")
+    classes = np.zeros(grid.shape, int)
+    classes[1:4, 1:5], classes[4, 1:5], classes[5:8, 1:5], classes[8, 5] = 1, 2, 1, 1
+    logits = torch.from_numpy(np.stack([classes == value for value in range(3)])).float()
+    table = LabelTable.from_names(["nucleus"], objects=True)
+    mask = restore_mask(logits, grid.affine, grid, table, ObjectsPlan(border=1, smallest=2))
+    assert (mask.kind, len(mask.find_sizes()), mask.find_sizes().sum()) == ("instances", 2, 28)
+    # A bundle without a border class has its connected parts.
+    parts = restore_mask(logits[:2], grid.affine, grid, table)
+    assert (parts.kind, sorted(parts.find_sizes())) == ("instances", [1, 12, 12])

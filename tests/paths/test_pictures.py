@@ -13,9 +13,11 @@ from commands import run
 from discs import draw_discs
 from PIL import Image
 from plans import pin_schedule
+from scipy import ndimage
 from stock import run_monai
 
 import medunet
+from medunet.evaluation import summarize
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,8 @@ def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundle = tmp_path_factory.mktemp("flat") / "bundle"
     plan = medunet.init(folder, bundle, budget_minutes=0.3, objects=True)
     assert (plan.dims, plan.unit, plan.components) == (2, "px", {"image": 3})
+    assert plan.objects is not None
+    assert plan.name_classes() == ("background", "interior", "border")
     pin_schedule(bundle, epochs=3, steps_per_epoch=20)
     medunet.train(bundle)
     return bundle
@@ -51,12 +55,15 @@ def test_masks_lie_on_the_pictures(
 ) -> None:
     assert run(monkeypatch, "predict", bundle, folder / "images", "-o", tmp_path / "out") == 0
     out = capsys.readouterr().out
-    assert " px (" in out
+    assert " objects (" in out
     assert "mL" not in out
-    scores = []
+    scores: list[float] = []
     for path in sorted((folder / "labels").iterdir()):
         mask, label = read(tmp_path / "out" / path.name), read(path)
-        assert mask.dtype == np.uint8
+        assert mask.dtype == np.uint16
+        assert np.array_equal(np.unique(mask), np.arange(mask.max() + 1))
+        # Too few steps for the border, so discs that overlap may be one.
+        assert ndimage.label(label)[1] - 1 <= mask.max() <= len(np.unique(label))
         assert mask.shape == label.shape
         scores.append(measure_dice(mask, label))
     assert min(scores) > 0.8
@@ -74,7 +81,14 @@ def test_scores_stand_beside_floors_in_pixels(bundle: Path, folder: Path, tmp_pa
         label, mask = (read(place / f"{score.case}.png") for place in (folder / "labels", tmp_path / "masks"))
         assert score.dice == pytest.approx(measure_dice(mask, label))
         assert score.truth_ml == (label > 0).sum()
-    assert set(result.scores.methods) == {"medunet", "ellipsoid", "threshold"}
+    assert list(result.scores.methods) == ["medunet", "components", "ellipsoid", "threshold"]
+    assert result.scores.objects
+    dice = [[score.dice for score in result.scores.methods[name]] for name in ("medunet", "components")]
+    assert dice[0] == dice[1]
+    means = {row.method: row.precision_50 or 0 for row in summarize(result.scores)}
+    assert means["medunet"] > max(0.2, means["ellipsoid"])
+    assert "AP 0.5" in result.table
+    assert "AP of objects" in page
 
 
 def test_monai_alone_agrees(bundle: Path, folder: Path, tmp_path: Path) -> None:
@@ -90,6 +104,7 @@ def test_monai_alone_agrees(bundle: Path, folder: Path, tmp_path: Path) -> None:
     for path in images.iterdir():
         ours = read(tmp_path / "data" / "labels" / path.name)
         theirs = read(tmp_path / "out" / f"{path.stem}_mask.png")
+        assert set(np.unique(theirs)) <= {0, 1, 2}
         assert ours.any(), "agreement on nothing proves nothing"
         assert measure_dice(ours, theirs) >= 0.999
     options = ("--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "eval")

@@ -3,7 +3,7 @@ import pytest
 from medunet.cohort import Case, Channel, Cohort
 from medunet.errors import InputError
 from medunet.labels import LabelTable
-from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Memory, Plan, make_plan
+from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Memory, ObjectStatistics, Plan, make_plan
 from medunet.planning.plan import estimate_work, plan_normalization
 
 COHORT = Cohort(
@@ -90,6 +90,20 @@ def test_ct_and_pet_keep_their_scale_and_mr_is_normalised_by_itself() -> None:
 def test_keys_of_monai(channels: tuple[str, ...], keys: tuple[str, ...]) -> None:
     plan: Plan = make_plan(COHORT, FINGERPRINT, at_speed(1e11)).model_copy(update={"channels": channels})
     assert plan.image_keys() == keys
+
+
+def test_objects_are_learnt_with_a_border() -> None:
+    labels = LabelTable.from_names(["nucleus"], objects=True)
+    objects = ObjectStatistics(count=40, smallest=0.2, median=3)
+    fingerprint = FINGERPRINT.model_copy(update={"objects": objects})
+    plan = make_plan(COHORT.model_copy(update={"labels": labels}), fingerprint, at_speed(1e11))
+    assert plan.objects is not None
+    assert plan.objects.smallest == 0.2
+    assert plan.name_classes() == ("background", "interior", "border")
+    assert "border" in plan.reasons["objects"]
+    without = make_plan(COHORT, FINGERPRINT, at_speed(1e11))
+    assert (without.objects, without.name_classes()) == (None, ("background", "a", "b"))
+    assert "objects" not in without.reasons
 
 
 def test_memory_of_a_gpu_limits_the_patch_too() -> None:

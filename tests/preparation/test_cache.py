@@ -2,9 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from discs import draw_discs
 
 from medunet.bundle import open_bundle
-from medunet.cohort import read_channel, read_label
+from medunet.cohort import find_cohort, read_channel, read_label
 from medunet.preparation import prepare_case, prepare_cases
 
 
@@ -32,3 +33,15 @@ def test_the_cache_is_kept_until_the_case_changes(untrained: Path, tmp_path: Pat
     changed = [dict(step) for step in bundle.preprocessing]
     changed[-1]["dtype"] = "float16"
     assert prepare_case(cohort, cohort.cases[0], changed, tmp_path).folder != first.folder
+
+
+def test_objects_are_prepared_as_interior_and_border(tmp_path: Path) -> None:
+    draw_discs(tmp_path / "in", 2)
+    cohort = find_cohort(tmp_path / "in", objects=True)
+    steps = [{"_target_": name, "keys": ["image"]} for name in ("LoadImaged", "EnsureChannelFirstd", "EnsureTyped")]
+    joined, parted = (prepare_case(cohort, cohort.cases[1], steps, tmp_path, border) for border in (0, 2))
+    assert joined.folder != parted.folder
+    assert np.unique(joined.label()).tolist() == [0, 1]
+    assert np.unique(parted.label()).tolist() == [0, 1, 2]
+    assert np.array_equal(parted.label() > 0, joined.label() > 0)
+    assert set(parted.centres()[:, 0]) == {1, 2}

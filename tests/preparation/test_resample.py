@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from medunet.geometry import Grid
-from medunet.preparation import resample_image, resample_labels
+from medunet.preparation import resample_image, resample_labels, resample_numbers
 
 
 def ball(grid: Grid, centre: tuple[float, float, float], radius: float) -> np.ndarray:
@@ -49,3 +49,14 @@ def test_an_image_keeps_its_values_where_the_world_is_linear() -> None:
         return np.stack([world @ (1.0, -2.0, 0.5), world[..., 2]])
 
     assert np.abs(resample_image(ramp(source), source.affine, target) - ramp(target)).max() < 1e-3
+
+
+def test_numbers_of_objects_are_never_mixed() -> None:
+    source = Grid((10, 8, 6), np.diag([2.0, 2.0, 2.0, 1.0]))
+    numbers = np.zeros(source.shape, np.uint32)
+    numbers[:5], numbers[5:] = 70_001, 4
+    assert np.array_equal(resample_numbers(numbers, source.affine, source), numbers)
+    moved = resample_numbers(numbers, source.affine, Grid((19, 15, 11), np.diag([1.0, 1.0, 1.0, 1.0])))
+    assert np.unique(moved).tolist() == [4, 70_001]
+    assert (moved[:9] == 70_001).all()
+    assert (moved[10:] == 4).all()

@@ -17,7 +17,7 @@ def test_the_pictures_of_a_fold_are_scored(
     assert main() == 0
     out = capsys.readouterr().out
     assert all(f"| {name} | " in out for name in names[2:])
-    assert "NSD 2 px" in out
+    assert "| components: AP, Dice, NSD 2 px" in out
     monkeypatch.setattr(sys, "argv", ["nuclei.py", *options, "--fold", "7"])
     assert main() == 2
     assert "there is no fold 7" in capsys.readouterr().err

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,18 @@ def test_rows_and_columns_are_those_of_the_picture(tmp_path: Path, labels: int, 
         pixels = np.asarray(image)
     assert pixels.dtype == dtype
     assert np.array_equal(pixels, mask.voxels[..., 0].T)
+
+
+def test_objects_are_numbered_in_16_bits(tmp_path: Path) -> None:
+    mask = make(1)
+    table = LabelTable.from_names(["nucleus"], objects=True)
+    numbers = replace(mask, kind="instances", voxels=mask.voxels * 300, table=table)
+    write_picture(numbers, tmp_path / "m.png", read_back)
+    with Image.open(tmp_path / "m.png") as image:
+        assert np.array_equal(np.asarray(image), numbers.voxels[..., 0].T)
+    many = replace(numbers, voxels=mask.voxels.astype(np.uint32) * 70_000)
+    with pytest.raises(ResourceError, match="70000 objects"):
+        write_picture(many, tmp_path / "n.png", read_back)
 
 
 def test_what_reads_back_otherwise_is_told(tmp_path: Path) -> None:
