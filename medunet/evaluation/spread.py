@@ -58,7 +58,9 @@ def score_masks(
         first = read_channel(case, cohort.channels[0])
         truth = read_label(cohort, case, first.grid, first.source.frame_of_reference_uid)
         scores += score_case(find_mask(fold, case, truth), truth, case.id)
-    return summarize_folds(Scores(unit=first.grid.unit, methods={"medunet": tuple(scores)}), folds)
+    return summarize_folds(
+        Scores(unit=first.grid.unit, objects=cohort.labels.objects, methods={"medunet": tuple(scores)}), folds
+    )
 
 
 def summarize_folds(scores: Scores, folds: Sequence[Sequence[Case]]) -> CrossValidation:
