@@ -28,12 +28,11 @@ from scipy import ndimage
 
 import medunet
 from medunet.bundle import open_bundle
-from medunet.cohort import Case
+from medunet.cohort import Case, split_cases
 from medunet.errors import OutputExistsError
 from medunet.evaluation import match_objects
 from medunet.progress import track
 from medunet.records import read_json, whole_folder, write_json
-from medunet.training import split_cases
 
 Numbers = npt.NDArray[np.int64]
 OURS, PLAIN, PEER = "medunet", "foreground alone", "Mask R-CNN"

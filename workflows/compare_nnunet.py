@@ -27,7 +27,7 @@ from paired import compare_values, mean_dice, take_values
 
 import medunet
 from medunet.bundle import Bundle, open_bundle
-from medunet.cohort import Case, Cohort, read_channel, read_label, write_cohort
+from medunet.cohort import Case, Cohort, read_channel, read_label, split_cases, write_cohort
 from medunet.errors import InputError, OutputExistsError
 from medunet.evaluation import CaseScore, Scores, score_case
 from medunet.geometry import Unit
@@ -35,7 +35,6 @@ from medunet.inference import name_mask
 from medunet.progress import format_seconds, track
 from medunet.reading import ReadOptions, read_mask
 from medunet.records import read_json, write_json
-from medunet.training import split_cases
 
 PEER = Path(__file__).parents[1] / ".venv-nnunet" / "bin" / "python"
 OURS = "medunet"

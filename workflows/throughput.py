@@ -33,7 +33,7 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from medunet.bundle import Bundle, open_bundle
 from medunet.bundle.configs import make_train_config
-from medunet.cohort import write_cohort
+from medunet.cohort import split_cases, write_cohort
 from medunet.errors import InputError
 from medunet.planning import Plan
 from medunet.preparation import (
@@ -45,7 +45,6 @@ from medunet.preparation import (
     prepare_cases,
 )
 from medunet.progress import report
-from medunet.training import split_cases
 from medunet.training.session import default_workers
 
 PEER = Path(__file__).parents[1] / ".venv-nnunet" / "bin" / "python"

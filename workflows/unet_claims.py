@@ -24,11 +24,11 @@ from paired import compare_values, take_values
 
 import medunet
 from medunet.bundle import open_bundle
-from medunet.cohort import Cohort, write_cohort
+from medunet.cohort import Cohort, split_cases, write_cohort
 from medunet.errors import InputError
 from medunet.evaluation import Scores
 from medunet.records import read_record, write_record
-from medunet.training import Schedule, split_cases
+from medunet.training import Schedule
 from medunet.training.session import default_workers
 
 EPOCHS = 20
