@@ -9,8 +9,7 @@ from nnunet_runs import CHECKS, choose_configuration, fit_schedule
 
 import medunet
 from medunet.bundle import open_bundle
-from medunet.cohort import write_cohort
-from medunet.training import split_cases
+from medunet.cohort import split_cases, write_cohort
 
 
 @pytest.mark.parametrize("step", [0.05, 0.3, 2.0, 30.0])

@@ -8,8 +8,8 @@ from plans import make_test_plan
 from skipless import lay_out_without_skips
 
 from medunet.bundle import open_bundle
+from medunet.cohort import split_cases
 from medunet.networks import DeepSupervision, build_network, make_network
-from medunet.training import split_cases
 
 
 def test_nothing_passes_the_skips_before_or_after_a_step() -> None:
