@@ -56,13 +56,13 @@ def test_an_edited_plan_is_told_of_and_brought_into_the_configurations(
     untrained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = untrained / "configs" / "plan.json"
-    write_json(path, read_json(path) | {"learning_rate": 0.0007, "overlap": 0.25})
+    write_json(path, read_json(path) | {"foreground_share": 0.7, "overlap": 0.25})
     assert run(monkeypatch, "plan", untrained) == 0
     assert "is not what plan.json makes" in capsys.readouterr().err
     assert run(monkeypatch, "plan", untrained, "--write") == 0
-    assert read_json(untrained / "configs" / "train.json")["optimizer"]["lr"] == 0.0007
+    assert read_json(untrained / "configs" / "train.json")["train"]["dataset"]["foreground_share"] == 0.7
     assert read_json(untrained / "configs" / "inference.json")["inferer"]["overlap"] == 0.25
-    assert open_bundle(untrained).plan.learning_rate == 0.0007
+    assert open_bundle(untrained).plan.foreground_share == 0.7
 
 
 def test_a_bundle_whose_training_has_begun_keeps_its_plan(
