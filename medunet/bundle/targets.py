@@ -35,7 +35,7 @@ def make_scoring(plan: Plan) -> list[Config]:
     channels = [[0], *(list(region.values) for region in table.structures)]
     if table.ignore is not None:
         channels.append([table.ignore])
-    split = f"$lambda x: torch.cat([torch.isin(x, torch.tensor(values).to(x)) for values in {channels}])"
+    split = f"$lambda x: torch.cat([torch.isin(x, torch.tensor(values).to(x)) for values in {channels}]).to(x)"
     return [*make_decision(plan), {"_target_": "Lambdad", "keys": ["pred", "label"], "func": split}]
 
 

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from medunet.geometry import Unit
+from medunet.labels import LabelTable
 from medunet.planning.crew import predict_measuring
 from medunet.planning.fingerprint import Fingerprint
 from medunet.planning.measures import CaseMeasure
@@ -48,6 +49,7 @@ class PlanShape(Protocol):
     patch: Triple
     batch: int
     memory: Memory | None
+    labels: LabelTable
 
     @property
     def network(self) -> NetworkShape:
