@@ -213,15 +213,8 @@ def make_train_config(plan: Plan) -> Config:
         "dataset_dir": "$@session.folder",
         "val_interval": "$@session.schedule.validation_interval",
         **_make_optimization(plan),
-        "average": {"_target_": "medunet.training.WeightAverage", "network": "@network"},
-        "checkpoint": {
-            "_target_": "medunet.training.RunCheckpoint",
-            "folder": "$@session.folder",
-            "network": "@network",
-            "average": "@average",
-            "optimizer": "@optimizer",
-            "lr_scheduler": "@lr_scheduler",
-        },
+        "average": "@train#handlers#2",
+        "checkpoint": "@train#handlers#6",
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
         "initialize": ["$torch.manual_seed(@session.plan.seed)", "$@session.load_start(@network_def)"],
@@ -322,12 +315,15 @@ def _make_train_group(plan: Plan) -> Config:
     }
 
 
-def _make_train_handlers(plan: Plan) -> list[Config | str]:
-    """The order counts: average the weights, validate them, note it, step the learning rate, then save."""
+def _make_train_handlers(plan: Plan) -> list[Config]:
+    """The order counts: average the weights, validate them, note it, step the learning rate, then save.
+
+    "average" and "checkpoint" name the third and the seventh; MONAI's check of properties takes no references here.
+    """
     return [
         {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
         {"_target_": "medunet.training.NanStop", "dataset": "@train#dataset"},
-        "@average",
+        {"_target_": "medunet.training.WeightAverage", "network": "@network"},
         {
             "_target_": "ValidationHandler",
             "validator": "@validate#evaluator",
@@ -341,7 +337,14 @@ def _make_train_handlers(plan: Plan) -> list[Config | str]:
             "validator": "@validate#evaluator",
         },
         {"_target_": "LrScheduleHandler", "lr_scheduler": "@lr_scheduler", "print_lr": False},
-        "@checkpoint",
+        {
+            "_target_": "medunet.training.RunCheckpoint",
+            "folder": "$@session.folder",
+            "network": "@network",
+            "average": "@average",
+            "optimizer": "@optimizer",
+            "lr_scheduler": "@lr_scheduler",
+        },
         {
             "_target_": "medunet.training.EarlyStop",
             "session": "@session",

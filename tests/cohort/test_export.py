@@ -177,7 +177,7 @@ def test_pictures_keep_their_pixels(tmp_path: Path) -> None:
     for component, name in enumerate(found.channels):
         assert np.array_equal(read_channel(found.cases[1], name).voxels[0], volume.voxels[component])
     masks = read_label(own, own.cases[1], volume.grid), read_label(found, found.cases[1], volume.grid)
-    assert np.array_equal(masks[0].voxels, masks[1].voxels)
+    assert np.array_equal(masks[0].voxels > 0, masks[1].voxels > 0)
     with pytest.raises(InputError, match="it is a picture"):
         export_cohort(tmp_path / "own", tmp_path / "x", "msd")
     assert not (tmp_path / "x").exists()
