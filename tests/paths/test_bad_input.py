@@ -173,7 +173,8 @@ def test_outputs_that_exist(trained: Path, cohort_folder: Path) -> None:
 
 
 def test_not_a_bundle(tmp_path: Path) -> None:
-    assert "no bundle of medunet" in refuse("plan", tmp_path)
+    assert "no bundle of medunet" in refuse("train", tmp_path)
+    assert "it holds no DICOM image; give a DICOM tree" in refuse("plan", tmp_path)
 
 
 def test_a_scan_of_another_modality(trained: Path, patients: list[Path], tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_evaluate_scores_the_held_out_patients_beside_floors(trained: Path, tmp_
 
 
 def test_plan_gives_every_number_its_reason(trained: Path) -> None:
-    out = run("plan", trained)
+    out = run("plan", trained, "--explain")
     assert out.count("because:") >= 7
     assert "Isensee 2021" in out
 
