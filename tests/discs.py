@@ -30,3 +30,9 @@ def draw_discs(folder: Path, count: int = 8, seed: int = 0) -> list[Path]:
         Image.fromarray(label).save(folder / "labels" / path.name)
         written.append(path)
     return written
+
+
+def read(path: Path) -> np.ndarray:
+    """Values of a picture."""
+    with Image.open(path) as image:
+        return np.asarray(image)

@@ -1,5 +1,10 @@
 """Small plans and schedules for tests."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nibabel as nib
@@ -43,6 +48,29 @@ def pin_schedule(bundle: Path, epochs: int, steps_per_epoch: int, fold: int = 0)
     steps = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "validation_interval": epochs}
     rates = {"seconds_per_step": 1.0, "loader_patches_per_second": 1.0, "network_patches_per_second": 1.0}
     write_json(bundle / "work" / f"fold{fold}" / "schedule.json", {**steps, **rates, "budget_seconds": 6000.0})
+
+
+def stop_training(bundle: Path, *options: str, limit: float) -> tuple[int, str]:
+    """Exit code and output of `medunet train`, all of whose processes get a SIGTERM at the first checkpoint of fold 0.
+
+    Args:
+        bundle: whose training lasts longer.
+        options: of the command.
+        limit: seconds for the checkpoint to come, and for the command to end.
+    """
+    command = [sys.executable, "-m", "medunet", "train", str(bundle), *options]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        deadline = time.monotonic() + limit
+        while not any((bundle / "work" / "fold0").glob("checkpoint-*.pt")):
+            assert run.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGTERM)
+        output, _ = run.communicate(timeout=limit)
+    finally:
+        run.kill()
+    return run.returncode, output
 
 
 def make_tiny_bundle(folder: Path, patients: str) -> Path:

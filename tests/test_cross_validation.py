@@ -1,12 +1,7 @@
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from plans import make_tiny_bundle, pin_schedule
+from plans import make_tiny_bundle, pin_schedule, stop_training
 
 from medunet.bundle import open_bundle
 from medunet.cohort import write_cohort
@@ -29,19 +24,8 @@ def test_folds_that_make_no_cross_validation_are_refused(tmp_path: Path) -> None
 def test_a_signal_stops_all_folds_and_leaves_a_model(tmp_path: Path) -> None:
     untrained = make_tiny_bundle(tmp_path / "bundle", "abcd")
     pin_schedule(untrained, epochs=5000, steps_per_epoch=4)
-    command = [sys.executable, "-m", "medunet", "train", str(untrained), "--fold", "all"]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 240
-        while not any((untrained / "work" / "fold0").glob("checkpoint-*.pt")):
-            assert run.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        os.killpg(run.pid, signal.SIGTERM)
-        output, _ = run.communicate(timeout=240)
-    finally:
-        run.kill()
-    assert run.returncode == 2, output
+    code, output = stop_training(untrained, "--fold", "all", limit=240)
+    assert code == 2, output
     assert "fold0: it was stopped after" in output
     assert "go on with the same command" in output
     assert (untrained / "models" / "model.pt").is_file()

@@ -192,6 +192,10 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
     }
 
 
+OF_NETWORKS = {"inference.json": make_inference_config, "evaluate.json": make_evaluate_config}
+"""What is otherwise where the networks of several folds are averaged."""
+
+
 def make_train_config(plan: Plan) -> Config:
     """`train.json`: the one wiring of training, run by `medunet train` and by `monai.bundle run` alike."""
     return {

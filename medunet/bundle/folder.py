@@ -10,9 +10,8 @@ from typing import Any
 from medunet.bundle.configs import (
     ENSEMBLE_KEYS,
     INFERENCE_KEYS,
+    OF_NETWORKS,
     Config,
-    make_evaluate_config,
-    make_inference_config,
     make_multi_gpu_config,
     make_train_config,
 )
@@ -24,8 +23,6 @@ from medunet.planning import Fingerprint, Plan
 from medunet.records import read_json, read_record, suggest, whole_file, whole_folder, write_json, write_record
 
 LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
-OF_NETWORKS = {"inference.json": make_inference_config, "evaluate.json": make_evaluate_config}
-"""What is otherwise where the networks of several folds are averaged."""
 CONFIGS = {
     **OF_NETWORKS,
     "train.json": make_train_config,

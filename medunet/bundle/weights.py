@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from medunet.bundle.configs import make_evaluate_config, make_inference_config
+from medunet.bundle.configs import OF_NETWORKS
 from medunet.errors import BundleError, InputError
 from medunet.planning import Plan
 from medunet.records import hash_file, read_json, read_record, whole_file, write_json
@@ -75,8 +75,8 @@ def publish_folds(folder: Path, files: Mapping[int, Path], facts: dict[str, Any]
 
 def _write_configs(folder: Path, files: tuple[str, ...]) -> None:
     plan = read_record(folder / "configs" / "plan.json", Plan)
-    write_json(folder / "configs" / "inference.json", make_inference_config(plan, files))
-    write_json(folder / "configs" / "evaluate.json", make_evaluate_config(plan, files))
+    for name, make in OF_NETWORKS.items():
+        write_json(folder / "configs" / name, make(plan, files))
 
 
 def join_hashes(hashes: Mapping[str, str]) -> str:

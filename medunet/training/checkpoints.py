@@ -161,6 +161,11 @@ def _hash_path(path: Path) -> Path:
     return path.with_suffix(".sha256")
 
 
+def read_metric(validator: Engine) -> float:
+    """Key metric of the validation that ended."""
+    return float(validator.state.metrics[validator.state.key_metric_name])
+
+
 class KeepBest:
     """Handler of the validator that hands its key metric to the run's checkpoint.
 
@@ -176,6 +181,6 @@ class KeepBest:
         engine.add_event_handler(Events.COMPLETED, self._keep)
 
     def _keep(self, engine: Engine) -> None:
-        metric = float(engine.state.metrics[engine.state.key_metric_name])
+        metric = read_metric(engine)
         LOGGER.info("mean Dice of the held-out cases: %.3f", metric)
         self._checkpoint.keep_best(metric)

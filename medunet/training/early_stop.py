@@ -6,7 +6,7 @@ import math
 from ignite.engine import Engine, Events
 from ignite.handlers import EarlyStopping
 
-from medunet.training.checkpoints import RunCheckpoint
+from medunet.training.checkpoints import RunCheckpoint, read_metric
 from medunet.training.session import TrainingSession
 
 LOGGER = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class EarlyStop:
         """Attach to the trainer, after the checkpoint that restores the count."""
         if not self._session.schedule.patience:
             return
-        self._stopping = EarlyStopping(self._session.schedule.patience, _read_metric, engine)
+        self._stopping = EarlyStopping(self._session.schedule.patience, _read_number, engine)
         self._validator.add_event_handler(Events.COMPLETED, self._stopping)
         self._checkpoint.keep_counter("early_stop", self._stopping)
         engine.add_event_handler(Events.STARTED | Events.EPOCH_COMPLETED, self._check)
@@ -48,6 +48,6 @@ class EarlyStop:
         engine.terminate()
 
 
-def _read_metric(validator: Engine) -> float:
-    metric = float(validator.state.metrics[validator.state.key_metric_name])
+def _read_number(validator: Engine) -> float:
+    metric = read_metric(validator)
     return -1.0 if math.isnan(metric) else metric

@@ -11,6 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from medunet.records import whole_file
+from medunet.training.checkpoints import read_metric
 from medunet.training.curves import draw_curves
 from medunet.training.handlers import read_loss
 from medunet.training.ranks import is_first
@@ -74,7 +75,7 @@ class History:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._close_epoch)
 
     def _note_dice(self, validator: Engine) -> None:
-        self._dice = float(validator.state.metrics[validator.state.key_metric_name])
+        self._dice = read_metric(validator)
 
     def _note_step(self, engine: Engine) -> None:
         labels = engine.state.batch["label"].flatten(1)

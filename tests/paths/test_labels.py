@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from discs import read
 from PIL import Image
 from plans import pin_schedule
 from stock import run_monai
@@ -47,11 +48,6 @@ def train(folder: Path, bundle: Path, steps: int) -> LabelTable:
     pin_schedule(bundle, epochs=4, steps_per_epoch=steps // 4)
     medunet.train(bundle)
     return table
-
-
-def read(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image)
 
 
 def measure_dice(first: np.ndarray, second: np.ndarray) -> float:

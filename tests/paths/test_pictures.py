@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from commands import run
-from discs import draw_discs
+from discs import draw_discs, read
 from PIL import Image
 from plans import pin_schedule
 from scipy import ndimage
@@ -39,11 +39,6 @@ def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pin_schedule(bundle, epochs=3, steps_per_epoch=20)
     medunet.train(bundle)
     return bundle
-
-
-def read(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image)
 
 
 def measure_dice(first: np.ndarray, second: np.ndarray) -> float:

@@ -1,15 +1,10 @@
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
-from plans import pin_schedule
+from plans import pin_schedule, stop_training
 
 import medunet
 from medunet.errors import OutputExistsError
@@ -68,18 +63,7 @@ def test_restart_keeps_the_older_run(untrained: Path, tmp_path: Path) -> None:
 
 def test_a_signal_to_all_processes_leaves_a_model(untrained: Path) -> None:
     pin_schedule(untrained, epochs=500, steps_per_epoch=4)
-    command = [sys.executable, "-m", "medunet", "train", str(untrained)]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 120
-        while not (untrained / "work" / "fold0" / "checkpoint-00001.pt").exists():
-            assert run.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        os.killpg(run.pid, signal.SIGTERM)
-        output, _ = run.communicate(timeout=120)
-    finally:
-        run.kill()
-    assert run.returncode == 0, output
+    code, output = stop_training(untrained, limit=120)
+    assert code == 0, output
     assert "Traceback" not in output
     assert (untrained / "models" / "model.pt").is_file()

@@ -34,25 +34,26 @@ def test_the_coarser_grid_is_chosen_where_nnunet_plans_one() -> None:
     assert choose_configuration({"2d": {}}) == "2d"
 
 
+def compare_with(trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
+    """Exit code of the workflow for a bundle that was trained before."""
+    (folder / "ours").mkdir()
+    (folder / "ours" / "bundle").symlink_to(trained)
+    options = ["--data", str(folder), "--out", str(folder / "out"), "--ours", str(folder / "ours")]
+    monkeypatch.setattr(sys, "argv", ["compare_nnunet.py", *options, *more])
+    return int(compare_nnunet.main())
+
+
 def test_a_run_of_another_fold_is_refused(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "ours").mkdir()
-    (tmp_path / "ours" / "bundle").symlink_to(trained)
-    options = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--ours", str(tmp_path / "ours")]
-    monkeypatch.setattr(sys, "argv", ["compare_nnunet.py", *options, "--fold", "1"])
-    assert compare_nnunet.main() == 2
+    assert compare_with(trained, tmp_path, monkeypatch, "--fold", "1") == 2
     assert "it was trained on fold 0" in capsys.readouterr().err
 
 
 def test_an_environment_without_nnunet_is_told(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "ours").mkdir()
-    (tmp_path / "ours" / "bundle").symlink_to(trained)
-    options = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--ours", str(tmp_path / "ours")]
-    monkeypatch.setattr(sys, "argv", ["compare_nnunet.py", *options, "--python", str(tmp_path / "none" / "python")])
-    assert compare_nnunet.main() == 2
+    assert compare_with(trained, tmp_path, monkeypatch, "--python", str(tmp_path / "none" / "python")) == 2
     assert "make nnunet-env" in capsys.readouterr().err
     raw = tmp_path / "out" / "nnunet" / "raw" / "Dataset001_cohort"
     assert (raw / "splits_final.json").is_file()
