@@ -5,10 +5,11 @@
 
 BUNDLE is planned (`medunet init`); it needn't be trained. All have its patch and batch, one core's worth of loader
 processes, and the same few training cases. MONAI's recipe is CacheDataset with the prepared cases in memory,
-RandCropByPosNegLabeld, the same augmentation, DataLoader, and SupervisedTrainer with the same network, loss and
-optimizer; its crops of a batch share one case, which is the faster way. What medunet adds is its own: patches cut from
-a memory map, bf16 where the processor has it, channels last. nnU-Net runs its own loader with its default augmentation
-(elastic-free rotation and scaling, blur, low resolution and more, so more than ours) on its own preprocessed files.
+RandCropByPosNegLabeld, RandAffined in place of our warp, the rest of our augmentation, DataLoader, and
+SupervisedTrainer with the same network, loss and optimizer; its crops of a batch share one case, which is the faster
+way. What medunet adds is its own: patches cut from a memory map, bf16 where the processor has it, channels last.
+nnU-Net runs its own loader with its default augmentation
+(elastic-free rotation and scaling, blur, low resolution and more) on its own preprocessed files.
 """
 
 import argparse
@@ -27,7 +28,14 @@ from monai.bundle import ConfigParser
 from monai.data import CacheDataset
 from monai.data import DataLoader as StockLoader
 from monai.engines import SupervisedTrainer
-from monai.transforms import EnsureChannelFirstd, EnsureTyped, LoadImaged, RandCropByPosNegLabeld, SpatialPadd
+from monai.transforms import (
+    EnsureChannelFirstd,
+    EnsureTyped,
+    LoadImaged,
+    RandAffined,
+    RandCropByPosNegLabeld,
+    SpatialPadd,
+)
 from nnunet_runs import Peer
 from torch.utils.data import DataLoader, RandomSampler
 
@@ -40,8 +48,8 @@ from medunet.preparation import (
     PatchDataset,
     PatchLoader,
     PreparedCase,
-    instantiate,
-    make_augmentation,
+    build_augmentation,
+    make_warp,
     prepare_cases,
 )
 from medunet.progress import report
@@ -111,8 +119,8 @@ def _prepare(bundle: Bundle, arguments: argparse.Namespace) -> tuple[list[Prepar
 
 
 def _open_ours(plan: Plan, cases: list[PreparedCase], workers: int) -> DataLoader[Any]:
-    steps = instantiate(make_augmentation(plan))
-    data = PatchDataset(cases, plan.patch, plan.batch, ENDLESS, plan.foreground_share, steps, plan.seed)
+    warp, steps = build_augmentation(plan)
+    data = PatchDataset(cases, warp, plan.batch, ENDLESS, plan.foreground_share, steps, plan.seed)
     return PatchLoader(data, batch_size=plan.batch, shuffle=False, num_workers=workers)
 
 
@@ -127,9 +135,25 @@ def _cache(plan: Plan, cases: list[PreparedCase]) -> CacheDataset:
         EnsureTyped(KEYS, dtype=torch.float32),
         SpatialPadd(KEYS, plan.patch),
         crop,
-        *instantiate(make_augmentation(plan)),
+        _turn_and_scale(plan),
+        *build_augmentation(plan)[1],
     ]
     return CacheDataset(files, steps, progress=False)
+
+
+def _turn_and_scale(plan: Plan) -> RandAffined:
+    """As often as our warp turns or scales a patch; it doesn't bend and has no larger patch to take corners from."""
+    warp = make_warp(plan)
+    turn, size, *_ = warp["probabilities"]
+    smallest, largest = warp["scales"]
+    return RandAffined(
+        KEYS,
+        prob=1 - (1 - turn) * (1 - size),
+        rotate_range=warp["angles"],
+        scale_range=[(smallest - 1, largest - 1)] * 3,
+        mode=["bilinear", "nearest"],
+        padding_mode="border",
+    )
 
 
 def _open_stock(data: CacheDataset, workers: int) -> DataLoader[Any]:

@@ -6,15 +6,13 @@
 from typing import Any
 
 from medunet.bundle.ensemble import Files, average_logits, load_files, make_networks
-from medunet.bundle.targets import make_loss, make_metric, make_one_hot, make_scoring
-from medunet.networks import make_network
+from medunet.bundle.targets import make_metric, make_one_hot, make_scoring
+from medunet.networks import make_loss, make_network, make_optimizer
 from medunet.planning import Plan
-from medunet.preparation import make_augmentation, make_decision, make_preprocessing, make_restoring
+from medunet.preparation import make_augmentation, make_decision, make_preprocessing, make_restoring, make_warp
 
 Config = dict[str, Any]
 DEVICE = "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')"
-KERNELS_FASTER = 10
-"""Learning rate of kernels over that of all else: Jordan's (`medunet.networks.Muon`) 0.02 beside 0.002."""
 INFERENCE_KEYS = (
     *("imports", "bundle_root", "output_dir", "dataset_dir", "device", "network_def", "network", "inferer"),
     *("datalist", "preprocessing", "dataset", "dataloader", "postprocessing", "handlers", "evaluator"),
@@ -267,12 +265,7 @@ def _make_optimization(plan: Plan) -> Config:
             "_target_": "DeepSupervisionLoss",
             "loss": make_loss(plan),
         },
-        "optimizer": {
-            "_target_": "medunet.networks.Muon",
-            "parameters": "$@network.parameters()",
-            "lr": "$@session.learning_rate",
-            "kernel_lr": f"${KERNELS_FASTER} * @session.learning_rate",
-        },
+        "optimizer": make_optimizer(plan.optimizer, "$@network.parameters()", "$@session.learning_rate"),
         "lr_scheduler": {
             "_target_": "torch.optim.lr_scheduler.PolynomialLR",
             "optimizer": "@optimizer",
@@ -287,7 +280,7 @@ def _make_train_group(plan: Plan) -> Config:
         "dataset": {
             "_target_": "medunet.preparation.PatchDataset",
             "cases": "$@session.training",
-            "patch": list(plan.patch),
+            "warp": make_warp(plan),
             "batch": plan.batch,
             "steps": "$@session.schedule.steps_per_epoch",
             "foreground_share": plan.foreground_share,
@@ -324,6 +317,7 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
 
     "average" and "checkpoint" name the third and the seventh; MONAI's check of properties takes no references here.
     """
+    clip = {"_target_": "medunet.training.GradientClip", "network": "@network", "longest": plan.longest_gradient}
     return [
         {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
         {"_target_": "medunet.training.NanStop", "dataset": "@train#dataset"},
@@ -358,6 +352,7 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
         {"_target_": "medunet.training.TensorBoard", "session": "@session", "validator": "@validate#evaluator"},
         {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
         {"_target_": "medunet.training.Deadline", "session": "@session"},
+        *([clip] if plan.longest_gradient else []),
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a label table makes of loss, decision and metric: the parts of the configurations that depend on it."""
+"""What a label table makes of decision and metric: the parts of the configurations that depend on it."""
 
 from typing import Any
 
@@ -6,21 +6,6 @@ from medunet.planning import Plan
 from medunet.preparation import make_decision
 
 Config = dict[str, Any]
-
-
-def make_loss(plan: Plan) -> Config:
-    """Loss of one level of the network: MONAI's, or ours where voxels are ignored or regions overlap."""
-    table = plan.labels
-    if table.is_plain:
-        return {
-            "_target_": "DiceCELoss",
-            "include_background": False,
-            "to_onehot_y": True,
-            "softmax": True,
-            "batch": True,
-        }
-    regions = [list(region.values) for region in table.regions]
-    return {"_target_": "medunet.networks.LabelLoss", "regions": regions, "ignore": table.ignore}
 
 
 def make_scoring(plan: Plan) -> list[Config]:

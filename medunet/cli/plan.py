@@ -52,13 +52,18 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
         "normalization": scales,
         "patch": " × ".join(map(str, planned.patch)),
         "batch": str(planned.batch),
-        "network": f"{planned.dims}D, features {'-'.join(map(str, planned.network.filters))}",
+        "network": f"{planned.dims}D, features {'-'.join(map(str, planned.network.filters))}"
+        + (", residual" if planned.network.residual else ""),
         **_describe_objects(planned),
+        "loss": planned.loss,
+        "optimizer": planned.optimizer,
         "learning_rate": f"{planned.learning_rate:g}",
         "overlap": f"{planned.overlap:g}",
         "foreground_share": f"{planned.foreground_share:g}",
         "budget_minutes": f"{planned.budget_minutes:g}",
     }
+    if planned.longest_gradient is not None:
+        rows["longest_gradient"] = f"{planned.longest_gradient:g}"
     if planned.peak_gib:
         rows["peak_gib"] = ", ".join(f"{stage} {gib:.1f}" for stage, gib in planned.peak_gib.items())
     if planned.memory is not None:

@@ -3,8 +3,8 @@
 from medunet.networks.cost import describe_speed, measure_step
 from medunet.networks.ensemble import MeanNetwork
 from medunet.networks.layout import is_channels_last, lay_out
-from medunet.networks.loss import LabelLoss
-from medunet.networks.optimizer import Muon
+from medunet.networks.loss import LabelLoss, make_loss
+from medunet.networks.optimizer import Muon, make_optimizer
 from medunet.networks.precision import AutocastInferer, choose_device, choose_precision, find_vram, measure_peak_vram
 from medunet.networks.unet import DeepSupervision, build_network, make_network
 
@@ -21,7 +21,9 @@ __all__ = [
     "find_vram",
     "is_channels_last",
     "lay_out",
+    "make_loss",
     "make_network",
+    "make_optimizer",
     "measure_peak_vram",
     "measure_step",
 ]

@@ -3,12 +3,12 @@
 import time
 
 import torch
-from monai.losses import DeepSupervisionLoss, DiceCELoss
-from torch import nn
+from monai.bundle import ConfigComponent
+from monai.losses import DeepSupervisionLoss
 
 from medunet.networks.layout import is_channels_last, lay_out
-from medunet.networks.loss import LabelLoss
-from medunet.networks.optimizer import Muon
+from medunet.networks.loss import make_loss
+from medunet.networks.optimizer import make_optimizer
 from medunet.networks.precision import AutocastInferer, choose_device, choose_precision
 from medunet.networks.unet import DeepSupervision, build_network, make_network
 from medunet.planning import Plan, Speed
@@ -24,8 +24,8 @@ def measure_step(plan: Plan) -> float:
     """
     device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
-    loss = DeepSupervisionLoss(_choose_loss(plan))
-    optimizer = Muon(network.parameters(), lr=1e-6, kernel_lr=1e-6)
+    loss = DeepSupervisionLoss(ConfigComponent(config=make_loss(plan)).instantiate())
+    optimizer = ConfigComponent(config=make_optimizer(plan.optimizer, network.parameters(), 1e-6)).instantiate()
     size = plan.patch[: plan.dims] if plan.patch[2] == 1 else plan.patch
     generator = torch.Generator().manual_seed(0)
     image = torch.randn((plan.batch, plan.count_inputs(), *size), generator=generator).to(device)
@@ -42,12 +42,6 @@ def measure_step(plan: Plan) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return min(times[1:])
-
-
-def _choose_loss(plan: Plan) -> nn.Module:
-    if plan.labels.is_plain:
-        return DiceCELoss(include_background=False, to_onehot_y=True, softmax=True)
-    return LabelLoss([region.values for region in plan.labels.regions], plan.labels.ignore)
 
 
 def describe_speed(step_seconds: float) -> Speed:

@@ -1,7 +1,7 @@
 """The optimizer: kernels by orthogonalized momentum, what is left by AdamW."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -11,6 +11,25 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 FEWEST_INPUTS = 3
 """Kernels with fewer inputs or outputs (first and last layers) are left to AdamW, as Jordan 2024 advises."""
+KERNELS_FASTER = 10
+"""Learning rate of kernels over that of all else: Jordan's 0.02 beside 0.002."""
+
+
+def make_optimizer(kind: Literal["muon", "adamw", "sgd"], parameters: Any, lr: float | str) -> dict[str, Any]:
+    """`_target_` dictionary of an optimizer, with momenta and decays of Jordan 2024 or Isensee 2021.
+
+    Args:
+        kind: as in the plan.
+        parameters: of the network, or an expression for them.
+        lr: learning rate, or an expression for it.
+    """
+    if kind == "muon":
+        times = f"${KERNELS_FASTER} * {lr.removeprefix('$')}" if isinstance(lr, str) else KERNELS_FASTER * lr
+        return {"_target_": "medunet.networks.Muon", "parameters": parameters, "lr": lr, "kernel_lr": times}
+    if kind == "adamw":
+        return {"_target_": "torch.optim.AdamW", "params": parameters, "lr": lr, "weight_decay": 3e-4}
+    momentum = {"momentum": 0.99, "nesterov": True, "weight_decay": 3e-5}
+    return {"_target_": "torch.optim.SGD", "params": parameters, "lr": lr, **momentum}
 
 
 class Muon(torch.optim.AdamW):

@@ -27,6 +27,7 @@ def make_network(plan: Plan) -> dict[str, Any]:
         "upsample_kernel_size": strides[1:],
         "filters": list(shape.filters),
         "norm_name": ["INSTANCE", {"affine": True}],
+        **({"res_block": True} if shape.residual else {}),
     }
 
 

@@ -1,6 +1,6 @@
 """From a case on disk to what the network sees: one chain of MONAI transforms, made from the plan."""
 
-from medunet.preparation.augmentation import make_augmentation
+from medunet.preparation.augmentation import build_augmentation, make_augmentation, make_warp
 from medunet.preparation.cache import PreparedCase, prepare_case, prepare_cases
 from medunet.preparation.chain import (
     find_source_grid,
@@ -11,6 +11,7 @@ from medunet.preparation.chain import (
     make_restoring,
     run_chain,
 )
+from medunet.preparation.channel_dropout import RandDropChanneld
 from medunet.preparation.objects import make_border_target, number_parts, separate_objects
 from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
@@ -22,14 +23,18 @@ from medunet.preparation.resample import (
     resample_numbers,
     take_largest,
 )
+from medunet.preparation.warp import Warp
 
 __all__ = [
     "PatchDataset",
     "PatchLoader",
     "PreparedCase",
+    "RandDropChanneld",
     "Start",
     "VolumeReader",
+    "Warp",
     "WholeDataset",
+    "build_augmentation",
     "find_source_grid",
     "instantiate",
     "locate_images",
@@ -38,6 +43,7 @@ __all__ = [
     "make_decision",
     "make_preprocessing",
     "make_restoring",
+    "make_warp",
     "number_parts",
     "paint_regions",
     "place_patches",

@@ -1,47 +1,78 @@
-"""Random changes of training patches, as a list of MONAI `_target_` dictionaries."""
+"""Random changes of training patches: a `Warp`, and a list of MONAI `_target_` dictionaries."""
 
 import math
+from itertools import accumulate
 from typing import Any
 
+from monai.bundle import ConfigComponent
+
 from medunet.planning import Plan
+from medunet.preparation.warp import Warp
 
 PLANE_ONLY_FROM = 3.0
 """From this anisotropy of the patch's spacing on, patches are rotated within the fine plane only (Isensee 2021)."""
+SCALES = (0.7, 1.4)
+MISALIGNED_MM = 3.0
+"""Of two scanners' beds, or of a breath."""
+
+
+def make_warp(plan: Plan) -> dict[str, Any]:
+    """Size of patches and changes of their shape, with Isensee's probabilities and ranges."""
+    angle = math.radians(30)
+    angles = [angle] * 3
+    if plan.dims == 2:
+        angles = [0.0, 0.0, math.pi]
+    elif max(plan.spacing_mm) > PLANE_ONLY_FROM * min(plan.spacing_mm):
+        coarse = plan.spacing_mm.index(max(plan.spacing_mm))
+        angles = [math.pi if axis == coarse else 0.0 for axis in range(3)]
+    starts = _find_starts(plan)
+    several = len(starts) > 1 and plan.unit == "mm"
+    return {
+        "_target_": "medunet.preparation.Warp",
+        "patch": list(plan.patch),
+        "spacing_mm": list(plan.spacing_mm),
+        "angles": angles,
+        "scales": list(SCALES),
+        "probabilities": [0.2, 0.2, 0.2, 0.1 if several else 0.0],
+        "channels": starts,
+        "shift_mm": MISALIGNED_MM,
+    }
+
+
+def _find_starts(plan: Plan) -> list[int]:
+    """Input of the network at which each channel begins."""
+    return list(accumulate((plan.components.get(name, 1) for name in plan.channels[:-1]), initial=0))
 
 
 def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
-    """Augmentation with Isensee's probabilities and ranges, for `image` (C, …) and `label` (1, …) of a patch.
+    """What follows the warp, for `image` (C, …) and `label` (1, …) of a patch: flips and changes of intensity.
 
-    One resampling does rotation and scaling. Elastic deformation is left out: on a CPU it costs five times the
-    rest together. Pictures have no upright, so quarter turns come along, and their colours change one by one.
+    Isensee's probabilities and ranges. Pictures have no upright, so quarter turns come along.
     """
-    both = ["image", "label"]
-    angle = math.radians(30 if plan.dims == 3 else 180)
-    rotation = [angle] if plan.dims == 2 else [angle] * 3
-    if plan.dims == 3 and max(plan.spacing_mm) > PLANE_ONLY_FROM * min(plan.spacing_mm):
-        # MONAI's angles turn about the array's axes I, J, K: keep the turn about the coarse one.
-        coarse = plan.spacing_mm.index(max(plan.spacing_mm))
-        rotation = [math.pi if axis == coarse else 0.0 for axis in range(3)]
+    both, image = {"keys": ["image", "label"]}, {"keys": ["image"]}
     axes = range(2 if plan.dims == 2 else 3)
     steps: list[dict[str, Any]] = [
-        {
-            "_target_": "RandAffined",
-            "keys": both,
-            "prob": 0.35,
-            "rotate_range": rotation,
-            "scale_range": [[-0.3, 0.4]] * len(axes),
-            "mode": ["bilinear", "nearest"],
-            "padding_mode": "border",
-        }
+        {"_target_": "RandFlipd", **both, "prob": 0.5, "spatial_axis": axis} for axis in axes
     ]
-    steps += [{"_target_": "RandFlipd", "keys": both, "prob": 0.5, "spatial_axis": axis} for axis in axes]
     if plan.unit == "px" and plan.patch[0] == plan.patch[1]:
-        steps.append({"_target_": "RandRotate90d", "keys": both, "prob": 0.5, "max_k": 1})
-    colours = {"channel_wise": True} if max(plan.components.values(), default=1) > 1 else {}
+        steps.append({"_target_": "RandRotate90d", **both, "max_k": 1})
+    blur = {f"sigma_{axis}": [0.5, 1.0] for axis in "xyz"[: len(axes)]}
     steps += [
-        {"_target_": "RandGaussianNoised", "keys": ["image"], "prob": 0.1, "std": 0.3},
-        {"_target_": "RandScaleIntensityd", "keys": ["image"], "prob": 0.15, "factors": 0.25, **colours},
-        {"_target_": "RandShiftIntensityd", "keys": ["image"], "prob": 0.15, "offsets": 0.2, **colours},
-        {"_target_": "RandAdjustContrastd", "keys": ["image"], "prob": 0.15, "gamma": [0.7, 1.5], "retain_stats": True},
+        {"_target_": "RandGaussianNoised", **image, "prob": 0.1, "std": 0.3},
+        {"_target_": "RandGaussianSmoothd", **image, "prob": 0.2, **blur},
+        {"_target_": "RandScaleIntensityd", **image, "prob": 0.15, "factors": 0.25, "channel_wise": True},
+        {"_target_": "RandShiftIntensityd", **image, "prob": 0.15, "offsets": 0.2, "channel_wise": True},
+        {"_target_": "RandSimulateLowResolutiond", **image, "prob": 0.25, "zoom_range": [0.5, 1.0]},
+        {"_target_": "RandAdjustContrastd", **image, "prob": 0.15, "gamma": [0.7, 1.5], "retain_stats": True},
     ]
+    starts = _find_starts(plan)
+    if len(starts) > 1:
+        drop = "medunet.preparation.RandDropChanneld"
+        steps.append({"_target_": drop, **image, "channels": starts, "prob": 0.05})
     return steps
+
+
+def build_augmentation(plan: Plan) -> tuple[Warp, list[Any]]:
+    """Both parts, as a `PatchDataset` takes them."""
+    warp, *steps = (ConfigComponent(config=part).instantiate() for part in [make_warp(plan), *make_augmentation(plan)])
+    return warp, steps

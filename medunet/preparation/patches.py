@@ -11,28 +11,29 @@ from monai.transforms import Compose
 from torch.utils.data import DataLoader, Dataset
 
 from medunet.preparation.cache import PreparedCase
+from medunet.preparation.warp import Warp, find_box
 
 
 class PatchDataset(Dataset[dict[str, torch.Tensor]]):
     """Patches drawn from prepared cases; what is drawn depends on (seed, epoch, index) alone.
 
-    So a run that is resumed, or has another number of workers, sees the same patches (architecture, decision
-    4). Patches are cut before they are augmented. Each holds a voxel that somebody looked at, where the case has one.
+    So a run that is resumed, or has another number of workers, sees the same patches (architecture, decision 4).
+    No more of a case is read than its patch shows. Each holds a voxel that somebody looked at, where the case has one.
 
     Args:
         cases: where they come from; every case is drawn equally often.
-        patch: voxels (I, J, K); an axis of 1 gives 2D patches (C, I, J) of slices.
+        warp: size and changes of shape of a patch; an axis of 1 gives 2D patches (C, I, J) of slices.
         batch: patches in a batch.
         steps: batches in an epoch.
         foreground_share: share of each batch, rounded up, whose patches hold a voxel of a label.
-        augmentation: MONAI's random transforms for `image` and `label`.
+        augmentation: MONAI's random transforms for `image` and `label`, after the warp.
         seed: of everything random.
     """
 
     def __init__(
         self,
         cases: Sequence[PreparedCase],
-        patch: Sequence[int],
+        warp: Warp,
         batch: int,
         steps: int,
         foreground_share: float,
@@ -40,7 +41,8 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         seed: int,
     ) -> None:
         self._cases = list(cases)
-        self._patch = np.array(patch)
+        self._warp = warp
+        self._patch = warp.patch
         self._batch = batch
         self._length = batch * steps
         self._forced = int(np.ceil(batch * foreground_share))
@@ -63,17 +65,26 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         """One patch: `image` float32 (C, …) and `label` float32 (1, …)."""
         draw, number, forced = self._choose(index)
         case = self._cases[number]
-        image, label = case.image(), case.label()
-        start = self._place(draw, label.shape, self._centres[number] if forced else self._known[number])
-        sample = {
-            "image": torch.from_numpy(cut_patch(image, start, self._patch)),
-            "label": torch.from_numpy(cut_patch(label[None], start, self._patch).astype(np.float32)),
-        }
+        image, label = self._cut(draw, case, self._centres[number] if forced else self._known[number])
+        sample = {"image": image, "label": label}
         if self._patch[-1] == 1:
             sample = {key: value[..., 0] for key, value in sample.items()}
         self._augment.set_random_state(int(draw.integers(2**32)))
         augmented = self._augment(sample)
         return {key: torch.as_tensor(value).contiguous() for key, value in augmented.items()}
+
+    def _cut(
+        self, draw: np.random.Generator, case: PreparedCase, centres: npt.NDArray[np.int32]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        image, label = case.image(), case.label()[None]
+        start, voxel = self._place(draw, label.shape[1:], centres)
+        warped = self._warp.draw(draw)
+        if warped is None:
+            return _cut_both(image, label, start, self._patch)
+        # The wanted voxel stays at its place in the patch, whatever is changed about it.
+        at = start + (self._patch - 1) / 2 if voxel is None else voxel - warped.offsets[:, *(voxel - start)]
+        first, size = find_box(warped, at)
+        return self._warp.sample(*_cut_both(image, label, first, size), warped, at - first)
 
     def name_batch(self, step: int) -> list[str]:
         """Cases of the patches of a batch of this epoch, counted from 0."""
@@ -88,20 +99,30 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
 
     def _place(
         self, draw: np.random.Generator, shape: tuple[int, ...], centres: npt.NDArray[np.int32]
-    ) -> npt.NDArray[np.int64]:
-        """First voxel of a patch that holds one of these centres, or anywhere if there are none.
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32] | None]:
+        """First voxel of a patch that holds one of these centres, and that one; a patch anywhere if there are none.
 
         It may lie outside where the case is smaller than the patch.
         """
         spare = np.array(shape) - self._patch
         if not len(centres):
-            return np.where(spare > 0, draw.integers(0, np.maximum(spare, 0) + 1), spare // 2)
+            return np.where(spare > 0, draw.integers(0, np.maximum(spare, 0) + 1), spare // 2), None
         values = np.unique(centres[:, 0])
         of_label = centres[centres[:, 0] == draw.choice(values)]
         voxel = of_label[draw.integers(len(of_label)), 1:]
         # Anywhere in the patch, not always its middle: in prediction a lesion lies anywhere too.
         start = voxel - draw.integers(self._patch // 4, self._patch - self._patch // 4)
-        return np.where(spare > 0, np.clip(start, 0, np.maximum(spare, 0)), spare // 2)
+        return np.where(spare > 0, np.clip(start, 0, np.maximum(spare, 0)), spare // 2), voxel
+
+
+def _cut_both(
+    image: npt.NDArray[np.float32],
+    label: npt.NDArray[np.uint8],
+    start: npt.NDArray[np.int64],
+    size: npt.NDArray[np.int64],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    known = cut_patch(label, start, size).astype(np.float32)
+    return torch.from_numpy(cut_patch(image, start, size)), torch.from_numpy(known)
 
 
 def cut_patch(array: npt.NDArray[Any], start: npt.NDArray[np.int64], patch: npt.NDArray[np.int64]) -> npt.NDArray[Any]:

@@ -16,7 +16,7 @@ from medunet.cohort import split_cases
 from medunet.errors import InputError
 from medunet.networks import measure_peak_vram, measure_step
 from medunet.planning import Plan, compare_peak
-from medunet.preparation import PatchDataset, PreparedCase, instantiate, make_augmentation, place_patches, prepare_cases
+from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches, prepare_cases
 from medunet.records import hash_file, measure_peak_memory, read_record, write_record
 from medunet.training.ranks import (
     check_joined,
@@ -186,8 +186,8 @@ def warn_if_slower(step: float, planned: float | None) -> None:
 
 def measure_loader(plan: Plan, cases: list[PreparedCase], seconds: float = 2.0) -> float:
     """Patches a second that one loader process makes."""
-    steps = instantiate(make_augmentation(plan))
-    dataset = PatchDataset(cases, plan.patch, plan.batch, 1000, plan.foreground_share, steps, plan.seed)
+    warp, steps = build_augmentation(plan)
+    dataset = PatchDataset(cases, warp, plan.batch, 1000, plan.foreground_share, steps, plan.seed)
     started, made = time.perf_counter(), 0
     while made < 4 or (time.perf_counter() - started < seconds and made < len(dataset)):
         _ = dataset[made]

@@ -5,7 +5,7 @@ import torch
 from monai.bundle import ConfigParser
 from plans import make_test_plan
 
-from medunet.bundle.targets import make_loss, make_metric, make_scoring
+from medunet.bundle.targets import make_metric, make_scoring
 from medunet.labels import LabelTable, Region
 from medunet.planning import Plan
 
@@ -33,18 +33,9 @@ def measure(plan: Plan, logits: torch.Tensor, label: torch.Tensor) -> float:
     return float(metric.aggregate())
 
 
-def test_plain_labels_have_the_loss_and_the_metric_of_monai() -> None:
-    assert make_loss(make_plan())["_target_"] == "DiceCELoss"
+def test_plain_labels_have_the_metric_of_monai() -> None:
     assert make_metric(make_plan())["_target_"] == "MeanDice"
     assert make_scoring(make_plan())[0]["to_onehot"] == [2, 2]
-
-
-def test_the_loss_knows_regions_and_what_is_ignored() -> None:
-    assert make_loss(make_plan(255, NESTED)) == {
-        "_target_": "medunet.networks.LabelLoss",
-        "regions": [[1, 2], [1]],
-        "ignore": 255,
-    }
 
 
 def test_dice_leaves_out_what_is_ignored() -> None:

@@ -1,9 +1,12 @@
 import pytest
 import torch
-from monai.losses import DeepSupervisionLoss, DiceCELoss, DiceLoss
+from monai.bundle import ConfigComponent
+from monai.losses import DeepSupervisionLoss, DiceCELoss, DiceLoss, FocalLoss, TverskyLoss
+from plans import make_test_plan
 from torch.nn import functional
 
-from medunet.networks import LabelLoss
+from medunet.labels import LabelTable, Region
+from medunet.networks import LabelLoss, make_loss
 from medunet.networks.loss import split_regions
 
 REGIONS = [[1, 2, 3], [2, 3], [3]]
@@ -66,3 +69,44 @@ def test_a_patch_that_nobody_looked_at_teaches_nothing(regions: list[list[int]])
     assert float(loss.detach()) == pytest.approx(0)
     assert logits.grad is not None
     assert float(logits.grad.abs().sum()) == 0
+
+
+def test_the_loss_of_a_plan() -> None:
+    nested = (Region(name="whole", values=(1, 2), value=2), Region(name="core", values=(1,), value=1))
+    table = LabelTable.from_names(["a", "b"]).model_copy(update={"ignore": 255, "regions": nested})
+    plan = make_test_plan()
+    assert make_loss(plan)["_target_"] == "DiceCELoss"
+    assert make_loss(plan.model_copy(update={"labels": table})) == {
+        "_target_": "medunet.networks.LabelLoss",
+        "regions": [[1, 2], [1]],
+        "ignore": 255,
+    }
+
+
+@pytest.mark.parametrize("loss", ["dice_focal", "tversky_ce"])
+def test_losses_for_small_labels_are_those_of_monai(loss: str) -> None:
+    logits, label = draw(3, 3)
+    one_hot = functional.one_hot(label[:, 0].long(), 3).movedim(-1, 1).float()
+    if loss == "dice_focal":
+        # MONAI's sums the classes' focal losses; of one hot that is the true class's alone.
+        focal = FocalLoss(to_onehot_y=True, use_softmax=True, gamma=2.0, reduction="none")(logits, label)
+        expected = DiceLoss(include_background=False, softmax=True, batch=True)(logits, one_hot) + focal.sum(1).mean()
+    else:
+        overlap = TverskyLoss(include_background=False, softmax=True, batch=True, alpha=0.3, beta=0.7)
+        expected = overlap(logits, one_hot) + functional.cross_entropy(logits, label[:, 0].long())
+    plan = make_test_plan().model_copy(update={"loss": loss})
+    ours = ConfigComponent(config=make_loss(plan)).instantiate()
+    assert float(ours(logits, label)) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_missing_costs_more_than_too_much_where_labels_are_small() -> None:
+    label = torch.zeros((1, 1, 8, 8, 8))
+    label[..., 2:6, 2:6, 2:6] = 1
+    levels = []
+    for size in (2, 6):
+        found = torch.zeros((1, 8, 8, 8))
+        found[..., 4 - size // 2 : 4 + size // 2, 2:6, 2:6] = 8
+        levels.append(torch.stack([4 - found, found - 4], dim=1))
+    missed, too_much = (float(LabelLoss(weights=(0.3, 0.7))(logits, label)) for logits in levels)
+    even = [float(LabelLoss()(logits, label)) for logits in levels]
+    assert missed - too_much > even[0] - even[1] > 0

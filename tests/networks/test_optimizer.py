@@ -2,9 +2,10 @@ import copy
 
 import pytest
 import torch
+from monai.bundle import ConfigComponent
 from plans import make_test_plan
 
-from medunet.networks import Muon, build_network, make_network
+from medunet.networks import Muon, build_network, make_network, make_optimizer
 from medunet.networks.optimizer import orthogonalize
 
 
@@ -71,3 +72,12 @@ def test_goes_on_from_its_state() -> None:
     step(network, optimizer)
     step(resumed, other)
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), resumed.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(("kind", "rates"), [("muon", [0.002, 0.02]), ("adamw", [0.002]), ("sgd", [0.002])])
+def test_the_optimizer_of_a_plan(kind: str, rates: list[float]) -> None:
+    network = build_network(make_network(make_test_plan()))
+    optimizer = ConfigComponent(config=make_optimizer(kind, network.parameters(), 0.002)).instantiate()  # type: ignore[arg-type]
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(rates)
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len([*network.parameters()])
+    assert make_optimizer("muon", "$@p", "$@rate")["kernel_lr"] == "$10 * @rate"

@@ -36,3 +36,13 @@ def test_another_network_is_refused() -> None:
         build_network({"_target_": "os.system", "command": "true"})
     with pytest.raises(BundleError, match="can't be built"):
         build_network({"_target_": "DynUNet", "spatial_dims": 3})
+
+
+def test_blocks_may_be_residual() -> None:
+    plan = make_test_plan()
+    residual = plan.model_copy(update={"network": plan.network.model_copy(update={"residual": True})})
+    plain, other = (build_network(make_network(each)) for each in (plan, residual))
+    assert "res_block" not in make_network(plan)
+    assert sum(p.numel() for p in other.parameters()) > sum(p.numel() for p in plain.parameters())
+    image = torch.randn(1, 1, *plan.patch)
+    assert DeepSupervision(other, 1).train()(image)[0].shape == plain(image).shape

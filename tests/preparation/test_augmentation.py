@@ -2,11 +2,11 @@ import pytest
 from monai.bundle import ConfigComponent
 from plans import make_test_plan
 
-from medunet.preparation import make_augmentation
+from medunet.preparation import make_augmentation, make_warp
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_every_step_is_a_transform_of_monai(dims: int) -> None:
+def test_every_step_can_be_built(dims: int) -> None:
     steps = make_augmentation(make_test_plan(dims=dims))
     assert all(ConfigComponent(config=step).instantiate() is not None for step in steps)
     assert sum(step["_target_"] == "RandFlipd" for step in steps) == dims
@@ -14,16 +14,25 @@ def test_every_step_is_a_transform_of_monai(dims: int) -> None:
 
 def test_anisotropic_patches_turn_in_their_fine_plane_only() -> None:
     plan = make_test_plan().model_copy(update={"spacing_mm": (1.0, 1.0, 5.0)})
-    rotation = make_augmentation(plan)[0]["rotate_range"]
-    assert rotation[:2] == [0.0, 0.0]
-    assert rotation[2] > 3
+    angles = make_warp(plan)["angles"]
+    assert angles[:2] == [0.0, 0.0]
+    assert angles[2] > 3
 
 
-def test_pictures_turn_by_quarters_where_patches_are_square_and_colours_change_one_by_one() -> None:
+def test_pictures_turn_by_quarters_where_patches_are_square() -> None:
     flat = make_test_plan(dims=2)
     plan = flat.model_copy(update={"unit": "px", "components": {"ct": 3}})
-    targets = {step["_target_"]: step for step in make_augmentation(plan)}
-    assert "RandRotate90d" in targets
-    assert targets["RandShiftIntensityd"]["channel_wise"]
+    assert "RandRotate90d" in {step["_target_"] for step in make_augmentation(plan)}
     oblong = plan.model_copy(update={"patch": (32, 16, 1)})
     assert all(step["_target_"] != "RandRotate90d" for step in [*make_augmentation(oblong), *make_augmentation(flat)])
+
+
+def test_several_channels_are_left_out_and_misaligned_by_their_components() -> None:
+    single = make_test_plan()
+    several = single.model_copy(update={"channels": ("a", "b", "c"), "components": {"b": 3}})
+    drop = make_augmentation(several)[-1]
+    assert drop["_target_"].endswith("RandDropChanneld")
+    assert drop["channels"] == make_warp(several)["channels"] == [0, 1, 4]
+    assert make_warp(several)["probabilities"][3] > 0
+    assert make_warp(single)["probabilities"][3] == 0
+    assert make_augmentation(single)[-1]["_target_"] != drop["_target_"]

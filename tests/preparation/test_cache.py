@@ -7,7 +7,7 @@ from discs import draw_discs
 
 from medunet.bundle import open_bundle
 from medunet.cohort import LabelSource, find_cohort, read_channel, read_label
-from medunet.preparation import PatchDataset, prepare_case, prepare_cases
+from medunet.preparation import PatchDataset, Warp, prepare_case, prepare_cases
 
 
 def test_prepared_labels_keep_their_volume_and_place(untrained: Path, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_what_is_ignored_stays_so_and_is_no_foreground(untrained: Path, tmp_path
     assert set(found[centres[:, 0] == 1]) == {1}
     assert set(found[centres[:, 0] == 0]) == {0, 1}
     # Each patch holds something that somebody looked at.
-    dataset = PatchDataset([prepared], (8, 8, 8), 2, 20, 0.5, [], 0)
+    dataset = PatchDataset([prepared], Warp((8, 8, 8)), 2, 20, 0.5, [], 0)
     assert all((dataset[index]["label"] != 255).any() for index in range(len(dataset)))
     assert all((dataset[index]["label"] == 1).any() for index in range(0, len(dataset), 2))
 

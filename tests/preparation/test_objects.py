@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from medunet.evaluation import match_objects
-from medunet.planning.plan import BORDER as PLANNED
+from medunet.planning.choice import BORDER as PLANNED
 from medunet.preparation import make_border_target, number_parts, separate_objects
 from medunet.preparation.objects import BORDER, INTERIOR
 

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from monai.bundle import ConfigComponent
 from plans import make_test_plan
 from torch.utils.data import Dataset
 
-from medunet.preparation import PatchDataset, PatchLoader, PreparedCase, WholeDataset, make_augmentation
+from medunet.preparation import PatchDataset, PatchLoader, PreparedCase, Warp, WholeDataset, build_augmentation
 from medunet.preparation.patches import cut_patch
 
 
@@ -30,9 +29,8 @@ def cases(tmp_path: Path) -> list[PreparedCase]:
 
 
 def make_dataset(cases: list[PreparedCase], dims: int = 3, seed: int = 0) -> PatchDataset:
-    plan = make_test_plan(dims=dims)
-    steps = [ConfigComponent(config=step).instantiate() for step in make_augmentation(plan)]
-    return PatchDataset(cases, plan.patch, 2, 10, 0.5, steps, seed)
+    warp, steps = build_augmentation(make_test_plan(dims=dims))
+    return PatchDataset(cases, warp, 2, 10, 0.5, steps, seed)
 
 
 def test_a_patch_depends_on_seed_epoch_and_index_alone(cases: list[PreparedCase]) -> None:
@@ -54,8 +52,10 @@ def test_the_cases_of_a_batch_have_names(cases: list[PreparedCase]) -> None:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_half_of_each_batch_holds_foreground(cases: list[PreparedCase], dims: int) -> None:
-    dataset = PatchDataset(cases, make_test_plan(dims=dims).patch, 2, 20, 0.5, [], 0)
+def test_half_of_each_batch_holds_foreground_however_it_is_warped(cases: list[PreparedCase], dims: int) -> None:
+    patch, angles = make_test_plan(dims=dims).patch, (1, 1, 1) if dims == 3 else (0, 0, 3)
+    warp = Warp(patch, angles=angles, scales=(0.5, 2.0), probabilities=(0.5, 0.5, 0.5, 0))
+    dataset = PatchDataset(cases, warp, 2, 40, 0.5, [], 0)
     assert all(dataset[index]["label"].max() == 1 for index in range(0, len(dataset), 2))
     assert dataset[0]["image"].shape == (1, 16, 16, 16)[: dims + 1]
 

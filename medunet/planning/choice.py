@@ -1,0 +1,289 @@
+"""How a plan is chosen: by Isensee's rules, and by what this machine does in the minutes given."""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from medunet.cohort import Cohort
+from medunet.errors import InputError
+from medunet.planning.fingerprint import Fingerprint
+from medunet.planning.measures import ChannelStatistics
+from medunet.planning.memory import Memory
+from medunet.planning.peaks import predict_peaks
+from medunet.planning.plan import NetworkPlan, Normalization, ObjectsPlan, Plan
+from medunet.planning.rules import (
+    CONTEXT,
+    LABEL_VOXELS,
+    Spacing,
+    choose_dims,
+    choose_topology,
+    coarsen_spacing,
+    plan_filters,
+    plan_patch,
+    plan_spacing,
+    smallest_diameter,
+)
+from medunet.progress import report
+from medunet.terms import code_labels
+
+WIDTHS = (32, 24, 16, 8)
+"""Features of the first level that are tried, widest first."""
+PATCH_EDGES = (128, 96, 80, 64, 48, 40)
+"""Patches of as many voxels as these cubes are tried for each width, largest first. Isensee 2021 plans 128³ for
+8 GB of GPU memory at a batch of 2."""
+WIDE_EDGE = {2: 128, 3: 64}
+"""A network wider than the narrowest isn't worth a smaller patch than this square or cube, unless that sees half of a
+case."""
+SLICE_EDGES = (512, 384, 256, 192, 128, 96)
+"""The same for squares of 2D patches."""
+BATCH = {2: 8, 3: 2}
+"""Patches of a step by the axes of the network."""
+FASTER = 3.0
+"""A wide network computes at most so many times faster per operation than the narrowest (measured 28 against 66
+GFLOP/s); what is too slow even then is not timed."""
+TRAINING_SHARE = 0.8
+"""Of the budget; the rest goes into preparation and validation."""
+ENOUGH_STEPS = 900
+"""In six minutes: with fewer steps a wider network learnt less than a narrow one in the demo. Of more time steps and
+width get the same share, so steps grow with the square root of the minutes."""
+EIGHT_GIB = Memory(ram_gib=8.0)
+
+REASONS = {
+    "channels": "those of the cohort, in its order; --channels takes fewer",
+    "budget_minutes": "--budget, or 45",
+    "memory": "--ram and --vram, or half of the RAM (at most 8 GiB without a GPU) and what a GPU has free",
+    "peak_gib": "foreseen for the largest case from shapes and layers (docs/concepts/memory.md)",
+    "speed": "timed here with the network, patch and batch of this plan",
+    "normalization": "CT and PET carry units, so one fixed scale from the 0.5 and 99.5 percentiles, mean and "
+    "sd inside the labels; every other channel, each of its components, by its own mean and sd (Isensee 2021)",
+    "overlap": "half a patch, weighted by a Gaussian (Isensee 2021)",
+    "foreground_share": "half of a batch, as with the third that Isensee 2021 forces, rounded up",
+    "optimizer": "kernels by orthogonalized momentum (Jordan 2024), the rest by AdamW",
+    "learning_rate": "of all but kernels, whose is ten times that, by orthogonalized momentum (Jordan 2024): after as "
+    "many steps the loss on sarcomas was that of AdamW after three times as many",
+}
+"""Reasons that are the same for every plan."""
+WHY_BATCH = {
+    2: "8: in 2D memory and time allow both whole slices and more than the 2 that are the least (Isensee 2021)",
+    3: "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
+}
+
+SMALL_LABEL = 1e-3
+"""Share of a patch below which the smallest label of the median case is small."""
+
+BORDER = 2
+"""Voxels of the border of objects."""
+WHY_OBJECTS = (
+    "labels number objects, and objects that touch are one to a network that knows only foreground: it learns interior "
+    "and border, as the winners of the 2018 Data Science Bowl; smallest is the 0.5 percentile of the cohort's objects"
+)
+
+
+def make_plan(
+    cohort: Cohort,
+    fingerprint: Fingerprint,
+    measure_step: Callable[[Plan], float],
+    *,
+    dims: Literal[2, 3] | None = None,
+    memory: Memory = EIGHT_GIB,
+    budget_minutes: float = 45.0,
+) -> Plan:
+    """Plan by Isensee's rules, with the widest network that still gets enough steps in the time.
+
+    Args:
+        cohort: channels and labels.
+        fingerprint: what was measured of it.
+        measure_step: seconds of one training step of a plan on this machine.
+        dims: 3, or 2 for slices; None takes 2 where every image is one slice.
+        memory: what training may take.
+        budget_minutes: time for training.
+
+    Returns:
+        The plan; its `reasons` name every choice.
+
+    Raises:
+        InputError: there are slices and volumes, or slices and 3 `dims`.
+    """
+    axes = _check_dims(dims, fingerprint)
+    spacing, why_spacing = _plan_grid(axes, fingerprint)
+    base = Plan(
+        dims=axes,
+        channels=cohort.channels,
+        modalities=cohort.modalities,
+        labels=code_labels(cohort.labels),
+        unit=fingerprint.unit,
+        components=fingerprint.components,
+        units=fingerprint.units,
+        spacing_mm=spacing,
+        normalization=_plan_normalizations(cohort, fingerprint),
+        patch=(1, 1, 1),
+        batch=BATCH[axes],
+        network=NetworkPlan(filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
+        learning_rate=2e-3,
+        budget_minutes=budget_minutes,
+        extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
+        memory=memory,
+        reasons={"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
+    )
+    chosen = _choose_network(_plan_objects(base, fingerprint), fingerprint, measure_step)
+    return _choose_loss(chosen, fingerprint)
+
+
+def _plan_objects(base: Plan, fingerprint: Fingerprint) -> Plan:
+    if fingerprint.objects is None:
+        return base
+    objects = ObjectsPlan(border=BORDER, smallest=fingerprint.objects.smallest)
+    return base.model_copy(update={"objects": objects, "reasons": {**base.reasons, "objects": WHY_OBJECTS}})
+
+
+def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal[2, 3]:
+    found = choose_dims([case.shape for case in fingerprint.cases])
+    slices = [case.id for case in fingerprint.cases if case.shape[2] == 1]
+    if found is None and dims is None:
+        volume = next(case for case in fingerprint.cases if case.shape[2] > 1)
+        raise InputError(
+            "cohort",
+            f"case {slices[0]} is one slice, case {volume.id} has {volume.shape[2]}",
+            "add --dims 2 to segment all slice by slice, or make a bundle of each kind",
+        )
+    if slices and dims == 3:
+        raise InputError("--dims 3", f"case {slices[0]} is one slice", "leave the option away or write --dims 2")
+    return dims or found or 2
+
+
+def _plan_grid(dims: Literal[2, 3], fingerprint: Fingerprint) -> tuple[Spacing, str]:
+    cases = fingerprint.cases
+    spacing, reason = plan_spacing([case.spacing_mm for case in cases], [case.shape for case in cases])
+    if fingerprint.unit == "px":
+        return spacing, "the images have no physical size, so nothing is resampled"
+    flat = "; slices stay where they are, only their plane is resampled (Isensee 2021)"
+    return spacing, reason + flat if dims == 2 else reason
+
+
+def plan_normalization(modality: str, statistics: ChannelStatistics, components: int = 1) -> Normalization:
+    """Normalisation of one channel: fixed for CT and PET, of each image by itself for the rest (Isensee 2021).
+
+    Labels of one single intensity give no scale, so such a channel is normalised by itself as well; so is one of
+    several components, which share no scale. On nuclei (fold 0, 250 steps, one run each) a z-score of each component,
+    one of the whole picture, and one fixed scale gave Dice 0.867, 0.871 and 0.878: too near to tell apart, and only
+    z-scores take 8 and 16 bits and any exposure.
+    """
+    if modality in ("CT", "PT") and statistics.high > statistics.low and components == 1:
+        return Normalization(
+            kind="fixed", low=statistics.low, high=statistics.high, mean=statistics.mean, sd=statistics.sd
+        )
+    return Normalization(kind="each")
+
+
+def _plan_normalizations(cohort: Cohort, fingerprint: Fingerprint) -> dict[str, Normalization]:
+    found, components = fingerprint.channels, fingerprint.components
+    return {
+        name: plan_normalization(cohort.modalities[name], found[name], components.get(name, 1))
+        for name in cohort.channels
+    }
+
+
+def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float]) -> Plan:
+    candidates = _list_candidates(base, fingerprint)
+    cheapest = candidates[-1]
+    what = "timing networks"
+    report(what, 0, len(candidates))
+    fastest = measure_step(cheapest)
+    rate = fastest / estimate_work(cheapest)
+    longest = base.budget_minutes * 60 * TRAINING_SHARE / count_enough_steps(base.budget_minutes)
+    for number, plan in enumerate(candidates[:-1], start=1):
+        report(what, number, len(candidates))
+        if estimate_work(plan) * rate / FASTER > longest:
+            continue
+        seconds = measure_step(plan)
+        if seconds <= longest:
+            return _with_reasons(plan, seconds)
+    return _with_reasons(cheapest, fastest)
+
+
+def _list_candidates(base: Plan, fingerprint: Fingerprint) -> list[Plan]:
+    """Plans that fit the memory, widest first and for each width the largest patch first; the last is the cheapest."""
+    found: list[Plan] = []
+    edges = SLICE_EDGES if base.dims == 2 else PATCH_EDGES
+    memory = base.memory or EIGHT_GIB
+    for width in WIDTHS:
+        for edge in edges:
+            narrow = width == WIDTHS[-1]
+            last = narrow and edge == edges[-1]
+            plan = _with_network(base, fingerprint, width, edge**base.dims)
+            fits = memory.holds(plan.peak_gib)
+            case = np.prod(fingerprint.median_shape_at(plan.spacing_mm)[: base.dims])
+            worth = narrow or edge >= WIDE_EDGE[base.dims] or np.prod(plan.patch) >= CONTEXT * case
+            if (last or (fits and worth)) and plan not in found:
+                found.append(plan)
+    return found
+
+
+def count_enough_steps(budget_minutes: float) -> int:
+    """Steps that a network must get in a budget to be worth its width."""
+    return int(ENOUGH_STEPS * math.sqrt(max(1.0, budget_minutes / 6)))
+
+
+def _choose_loss(plan: Plan, fingerprint: Fingerprint) -> Plan:
+    volumes = [min(case.label_ml.values()) for case in fingerprint.cases if case.label_ml]
+    patch_ml = float(np.prod(plan.patch) * np.prod(plan.spacing_mm)) / 1000
+    share = float(np.median(volumes)) / patch_ml if volumes else 1.0
+    if plan.unit == "px" or share >= SMALL_LABEL:
+        why = "Dice and cross-entropy (Isensee 2021)"
+        return plan.model_copy(update={"reasons": {**plan.reasons, "loss": why}})
+    why = f"the smallest label fills {share:.2%} of a patch in the median case, so what is missed costs more than "
+    reasons = {**plan.reasons, "loss": why + "what is too much (Salehi 2017)"}
+    return plan.model_copy(update={"loss": "tversky_ce", "reasons": reasons})
+
+
+def estimate_work(plan: Plan) -> float:
+    """Multiplications of one training step up to a constant: voxels × features² × kernel, over the levels."""
+    voxels, work = float(np.prod(plan.patch)) * plan.batch, 0.0
+    for features, stride, kernel in zip(plan.network.filters, plan.network.strides, plan.network.kernels, strict=True):
+        voxels /= np.prod(stride)
+        work += voxels * features**2 * float(np.prod(kernel))
+    return work
+
+
+def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int) -> Plan:
+    spacing = _see_enough(base, fingerprint, voxels)
+    wanted = plan_patch(fingerprint.median_shape_at(spacing), spacing, voxels, base.dims)
+    topology = choose_topology(wanted, spacing)
+    levels = len(topology.strides)
+    network = NetworkPlan(
+        filters=plan_filters(width, levels, base.dims),
+        strides=topology.strides,
+        kernels=topology.kernels,
+        heads=max(0, min(3, levels - 2)),
+    )
+    update = {"spacing_mm": spacing, "patch": topology.patch, "network": network}
+    if spacing != base.spacing_mm:
+        own = " × ".join(f"{size:g}" for size in base.spacing_mm)
+        why = f"coarser than the cases' {own} mm, so that a patch sees half of the median case (Isensee 2021, low "
+        update["reasons"] = {**base.reasons, "spacing_mm": why + "resolution), and a small label keeps 8 voxels across"}
+    plan = base.model_copy(update=update)
+    return plan.model_copy(update={"peak_gib": predict_peaks(plan, fingerprint)})
+
+
+def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
+    if base.dims == 2:
+        return base.spacing_mm
+    x, y, z = (n * s for n, s in zip(fingerprint.median_shape_at(base.spacing_mm), base.spacing_mm, strict=True))
+    volumes = [volume for case in fingerprint.cases for volume in case.label_ml.values()]
+    smallest = smallest_diameter([fingerprint.objects.smallest] if fingerprint.objects else volumes)
+    return coarsen_spacing(base.spacing_mm, (x, y, z), voxels, smallest / LABEL_VOXELS)
+
+
+def _with_reasons(plan: Plan, seconds: float) -> Plan:
+    steps = int(plan.budget_minutes * 60 * TRAINING_SHARE / seconds)
+    wanted = count_enough_steps(plan.budget_minutes)
+    reasons = {
+        **plan.reasons,
+        "patch": f"largest within {(plan.memory or EIGHT_GIB).describe()} and the minutes, aspect of the median case, "
+        "divisible by the poolings (Isensee 2021)",
+        "network": f"widest that gets at least {wanted} steps: {seconds:.2f} s a step measured here, so about "
+        f"{steps} steps in {plan.budget_minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
+    }
+    return plan.model_copy(update={"reasons": reasons, "step_seconds": float(f"{seconds:.3g}")})

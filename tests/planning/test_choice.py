@@ -1,0 +1,121 @@
+import pytest
+
+from medunet.cohort import Case, Channel, Cohort
+from medunet.errors import InputError
+from medunet.labels import LabelTable
+from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Memory, ObjectStatistics, make_plan
+from medunet.planning.choice import estimate_work, plan_normalization
+
+COHORT = Cohort(
+    channels=("ct", "mr"),
+    modalities={"ct": "CT", "mr": "MR"},
+    labels=LabelTable.from_names(["a", "b"]),
+    cases=tuple(Case(id=n, patient=n, channels={"ct": Channel(path="x"), "mr": Channel(path="y")}) for n in ("p", "q")),
+)
+STATISTICS = ChannelStatistics(mean=60, sd=30, low=-20, high=150)
+FINGERPRINT = Fingerprint(
+    channels={"ct": STATISTICS, "mr": STATISTICS},
+    cases=tuple(
+        CaseMeasure(id=n, shape=(256, 256, 90), spacing_mm=(0.9, 0.9, 3.0), label_ml={"a": 1, "b": 2}) for n in "pq"
+    ),
+)
+
+
+def at_speed(rate: float) -> "object":
+    return lambda plan: estimate_work(plan) / rate
+
+
+def test_a_faster_machine_gets_a_wider_network_or_a_larger_patch() -> None:
+    plans = [make_plan(COHORT, FINGERPRINT, at_speed(rate), memory=Memory(ram_gib=24)) for rate in (1e8, 3e10, 3e12)]
+    work = [estimate_work(plan) for plan in plans]
+    assert work == sorted(work)
+    assert plans[0].network.filters[0] == 8
+    assert plans[2].network.filters[0] == 32
+    assert all(plan.reasons[name] for plan in plans for name in ("patch", "network", "spacing_mm", "learning_rate"))
+
+
+def test_memory_limits_the_patch() -> None:
+    small, large = (make_plan(COHORT, FINGERPRINT, at_speed(1e13), memory=Memory(ram_gib=gib)) for gib in (2, 16))
+    assert estimate_work(small) < estimate_work(large)
+
+
+def test_slices() -> None:
+    plan = make_plan(COHORT, FINGERPRINT, at_speed(1e11), dims=2)
+    assert plan.patch[2] == 1
+    assert plan.batch == 8
+    assert plan.dims == 2
+    assert make_plan(COHORT, FINGERPRINT, at_speed(1e11)).dims == 3
+
+
+def measure(*shapes: tuple[int, int, int], **more: object) -> Fingerprint:
+    cases = [CaseMeasure(id=f"p{n}", shape=s, spacing_mm=(1, 1, 1), label_ml={"a": 1}) for n, s in enumerate(shapes)]
+    return FINGERPRINT.model_copy(update={"cases": tuple(cases), **more})
+
+
+def test_pictures_are_planned_flat_and_not_resampled() -> None:
+    found = measure((256, 256, 1), (320, 256, 1), (1024, 1024, 1), unit="px", components={"ct": 3})
+    plan = make_plan(COHORT, found, at_speed(1e11))
+    assert (plan.dims, plan.unit, plan.count_inputs()) == (2, "px", 4)
+    assert plan.spacing_mm == (1, 1, 1)
+    assert "no physical size" in plan.reasons["spacing_mm"]
+    assert plan.patch[0] % 2 ** (len(plan.network.strides) - 1) == 0
+    assert plan.normalization["ct"].kind == "each"
+
+
+def test_the_slowest_machine_gets_the_smallest_slices() -> None:
+    found = measure(*[(1024, 1024, 1)] * 3, unit="px")
+    plans = [make_plan(COHORT, found, at_speed(rate)) for rate in (1e6, 1e13)]
+    assert plans[0].patch[0] <= 96
+    assert plans[1].patch[0] >= 256
+
+
+def test_slices_and_volumes_together_need_a_word() -> None:
+    mixed = measure((64, 64, 1), (64, 64, 30))
+    with pytest.raises(InputError, match="case p0 is one slice, case p1 has 30; add --dims 2"):
+        make_plan(COHORT, mixed, at_speed(1e11))
+    assert make_plan(COHORT, mixed, at_speed(1e11), dims=2).dims == 2
+    with pytest.raises(InputError, match="case p0 is one slice"):
+        make_plan(COHORT, mixed, at_speed(1e11), dims=3)
+
+
+def test_ct_and_pet_keep_their_scale_and_mr_is_normalised_by_itself() -> None:
+    assert plan_normalization("CT", STATISTICS).kind == plan_normalization("PT", STATISTICS).kind == "fixed"
+    assert plan_normalization("MR", STATISTICS).kind == "each"
+    constant = STATISTICS.model_copy(update={"low": 60.0, "high": 60.0})
+    assert plan_normalization("CT", constant).kind == "each"
+    assert plan_normalization("CT", STATISTICS, components=2).kind == "each"
+
+
+def test_objects_are_learnt_with_a_border() -> None:
+    labels = LabelTable.from_names(["nucleus"], objects=True)
+    objects = ObjectStatistics(count=40, smallest=0.2, median=3)
+    fingerprint = FINGERPRINT.model_copy(update={"objects": objects})
+    plan = make_plan(COHORT.model_copy(update={"labels": labels}), fingerprint, at_speed(1e11))
+    assert plan.objects is not None
+    assert plan.objects.smallest == 0.2
+    assert plan.name_classes() == ("background", "interior", "border")
+    assert "border" in plan.reasons["objects"]
+    without = make_plan(COHORT, FINGERPRINT, at_speed(1e11))
+    assert (without.objects, without.name_classes()) == (None, ("background", "a", "b"))
+    assert "objects" not in without.reasons
+
+
+def test_memory_of_a_gpu_limits_the_patch_too() -> None:
+    free, tight = (
+        make_plan(COHORT, FINGERPRINT, at_speed(1e13), memory=Memory(ram_gib=32, vram_gib=gib)) for gib in (32, 3)
+    )
+    assert estimate_work(tight) < estimate_work(free)
+    assert tight.peak_gib["train_vram"] <= 3 < free.peak_gib["train_vram"]
+    assert "3 GiB of a GPU" in tight.reasons["patch"]
+    assert set(tight.peak_gib) == {"measure", "prepare", "train", "predict", "train_vram", "predict_vram"}
+
+
+def test_small_labels_get_a_loss_to_which_missing_costs_more() -> None:
+    def measure_at(ml: float) -> Fingerprint:
+        cases = [case.model_copy(update={"label_ml": {"a": 500.0, "b": ml}}) for case in FINGERPRINT.cases]
+        return FINGERPRINT.model_copy(update={"cases": tuple(cases)})
+
+    small, large = (make_plan(COHORT, measure_at(ml), at_speed(1e11)) for ml in (0.1, 200))
+    assert (small.loss, large.loss) == ("tversky_ce", "dice_ce")
+    assert "of a patch in the median case" in small.reasons["loss"]
+    assert "Isensee" in large.reasons["loss"]
