@@ -51,7 +51,7 @@ readers: $(READERS)/.ready ## an environment with other readers of DICOM, for wo
 # ITKReader is compared where itk (1.5 GB) is installed there as well.
 $(READERS)/.ready: $(READY)
 	test -x $(READERS)/bin/python || $(PYTHON) -m venv $(READERS)
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)", sep="\n")' > \
 		$$($(READERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/medunet.pth
 	$(READERS)/bin/pip install -c constraints.txt dicom2nifti dcm2niix
 	touch $@
@@ -70,7 +70,7 @@ maskrcnn-env: $(MASKRCNN)/.ready ## an environment with torchvision, for workflo
 $(MASKRCNN)/.ready: $(READY)
 	test -x $(MASKRCNN)/bin/python || $(PYTHON) -m venv $(MASKRCNN)
 	$(MASKRCNN)/bin/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.14.1 torchvision==0.29.1
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)", sep="\n")' > \
 		$$($(MASKRCNN)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/medunet.pth
 	touch $@
 

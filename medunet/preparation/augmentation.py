@@ -56,13 +56,20 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
     ]
     if plan.unit == "px" and plan.patch[0] == plan.patch[1]:
         steps.append({"_target_": "RandRotate90d", **both, "max_k": 1})
+    zoom = {"zoom_range": [0.5, 1.0], "upsample_mode": "bilinear" if plan.dims == 2 else "trilinear"}
     blur = {f"sigma_{axis}": [0.5, 1.0] for axis in "xyz"[: len(axes)]}
     steps += [
         {"_target_": "RandGaussianNoised", **image, "prob": 0.1, "std": 0.3},
         {"_target_": "RandGaussianSmoothd", **image, "prob": 0.2, **blur},
         {"_target_": "RandScaleIntensityd", **image, "prob": 0.15, "factors": 0.25, "channel_wise": True},
         {"_target_": "RandShiftIntensityd", **image, "prob": 0.15, "offsets": 0.2, "channel_wise": True},
-        {"_target_": "RandSimulateLowResolutiond", **image, "prob": 0.25, "zoom_range": [0.5, 1.0]},
+        {
+            "_target_": "RandSimulateLowResolutiond",
+            **image,
+            "prob": 0.25,
+            "zoom_range": [0.5, 1.0],
+            "upsample_mode": finer,
+        },
         {"_target_": "RandAdjustContrastd", **image, "prob": 0.15, "gamma": [0.7, 1.5], "retain_stats": True},
     ]
     starts = _find_starts(plan)

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from monai.bundle import ConfigComponent
 from plans import make_test_plan
 
@@ -6,9 +7,15 @@ from medunet.preparation import make_augmentation, make_warp
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_every_step_can_be_built(dims: int) -> None:
-    steps = make_augmentation(make_test_plan(dims=dims))
-    assert all(ConfigComponent(config=step).instantiate() is not None for step in steps)
+def test_every_step_works_on_patches_of_its_axes(dims: int) -> None:
+    plan = make_test_plan(dims=dims).model_copy(update={"channels": ("a", "b")})
+    steps = make_augmentation(plan)
+    patch = {key: torch.rand((count, *[16] * dims)) for key, count in (("image", 2), ("label", 1))}
+    for step in steps:
+        changed = ConfigComponent(config={**step, "prob": 1.0}).instantiate()(dict(patch))
+        assert changed["image"].shape == patch["image"].shape
+        assert not torch.equal(changed["image"], patch["image"])
+        assert torch.equal(changed["label"], patch["label"]) == (step["keys"] == ["image"])
     assert sum(step["_target_"] == "RandFlipd" for step in steps) == dims
 
 
