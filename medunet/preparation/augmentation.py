@@ -63,13 +63,7 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
         {"_target_": "RandGaussianSmoothd", **image, "prob": 0.2, **blur},
         {"_target_": "RandScaleIntensityd", **image, "prob": 0.15, "factors": 0.25, "channel_wise": True},
         {"_target_": "RandShiftIntensityd", **image, "prob": 0.15, "offsets": 0.2, "channel_wise": True},
-        {
-            "_target_": "RandSimulateLowResolutiond",
-            **image,
-            "prob": 0.25,
-            "zoom_range": [0.5, 1.0],
-            "upsample_mode": finer,
-        },
+        {"_target_": "RandSimulateLowResolutiond", **image, "prob": 0.25, **zoom},
         {"_target_": "RandAdjustContrastd", **image, "prob": 0.15, "gamma": [0.7, 1.5], "retain_stats": True},
     ]
     starts = _find_starts(plan)
