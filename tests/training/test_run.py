@@ -52,6 +52,23 @@ def test_a_resumed_run_ends_bit_identical(untrained: Path, tmp_path: Path) -> No
     assert all(torch.equal(straight[key], resumed[key]) for key in straight)
 
 
+@pytest.mark.parametrize(("loss", "optimizer"), [("dice_focal", "sgd"), ("tversky_ce", "adamw")])
+def test_an_edited_plan_is_trained_and_resumed(untrained: Path, tmp_path: Path, loss: str, optimizer: str) -> None:
+    path = untrained / "configs" / "plan.json"
+    edited = {"loss": loss, "optimizer": optimizer, "learning_rate": 0.003, "longest_gradient": 12.0}
+    content = read_json(path)
+    content["network"]["residual"] = True
+    write_json(path, {**content, **edited})
+    medunet.plan(untrained, write=True)
+    straight = train_a_little(untrained, tmp_path / "a", stop_after=None)
+    resumed = train_a_little(untrained, tmp_path / "b", stop_after=2)
+    assert all(torch.equal(straight[key], resumed[key]) for key in straight)
+    assert any("conv3" in key for key in straight)
+    assert any(
+        "GradientClip" in step["_target_"] for step in read_json(tmp_path / "a/configs/train.json")["train"]["handlers"]
+    )
+
+
 def test_restart_keeps_the_older_run(untrained: Path, tmp_path: Path) -> None:
     train_a_little(untrained, tmp_path / "a", stop_after=None)
     bundle = tmp_path / "a"
