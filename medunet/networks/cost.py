@@ -1,6 +1,7 @@
 """What a network costs on this machine: seconds of one training step."""
 
 import time
+from statistics import median
 
 import torch
 from monai.bundle import ConfigComponent
@@ -16,11 +17,15 @@ from medunet.planning import Plan, Speed
 PROBE_SECONDS = 6.0
 
 
-def measure_step(plan: Plan) -> float:
+def measure_step(plan: Plan, typical: bool = False) -> float:
     """Seconds of one training step (forward, loss, backward, update) at the plan's patch and batch.
 
-    The first step warms up; then steps are timed until six seconds have passed, at least one and at most five,
-    and the fastest counts, since other work on the machine only ever slows.
+    The first step warms up; then steps are timed until six seconds have passed, at least one and at most five.
+
+    Args:
+        plan: of the network.
+        typical: take the median, to foresee many steps; else the fastest, to compare networks, since other work on
+            the machine only ever slows.
     """
     device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
@@ -41,7 +46,7 @@ def measure_step(plan: Plan) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
-    return min(times[1:])
+    return median(times[1:]) if typical else min(times[1:])
 
 
 def describe_speed(step_seconds: float) -> Speed:

@@ -14,7 +14,7 @@ from torch import nn
 from medunet.bundle import Bundle, open_bundle, publish_weights, write_weights
 from medunet.cohort import split_cases
 from medunet.errors import InputError
-from medunet.networks import measure_peak_vram, measure_step
+from medunet.networks import choose_device, measure_peak_vram, measure_step
 from medunet.planning import Plan, compare_peak
 from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches, prepare_cases
 from medunet.records import hash_file, measure_peak_memory, read_record, write_record
@@ -96,10 +96,13 @@ class TrainingSession:
     def _probe(self, budget_seconds: float) -> Schedule:
         """Measure on all ranks at once, which may share cores; the slowest counts."""
         batch = share_batch(self.plan.batch)
-        own = measure_step(self.plan.model_copy(update={"batch": batch})) + measure_exchange(self.plan)
+        own = measure_step(self.plan.model_copy(update={"batch": batch}), typical=True) + measure_exchange(self.plan)
         step = float(idist.all_reduce(own, "MAX"))
         warn_if_slower(step, self.plan.step_seconds)
         loader = float(idist.all_reduce(measure_loader(self.plan, self.training), "MIN"))
+        if choose_device().type == "cpu":
+            # Loader and network share the cores.
+            step += batch / loader / (os.cpu_count() or 1)
         patches = sum(count_patches(case, self.plan) for case in share_cases(self.validation))
         # A forward pass is about a third of a training step of `batch` patches.
         validation = int(idist.all_reduce(patches, "MAX")) * step / (3 * batch)
