@@ -45,9 +45,8 @@ FASTER = 3.0
 GFLOP/s); what is too slow even then is not timed."""
 TRAINING_SHARE = 0.8
 """Of the budget; the rest goes into preparation and validation."""
-ENOUGH_STEPS = 600
-"""In six minutes: a wider network must get as many to be worth it. With AdamW 900 were needed in the demo; what
-training does now learns in 400 steps what that learnt in 1,200 (docs/concepts/training.md). Of more time steps and
+ENOUGH_STEPS = 900
+"""In six minutes: with fewer steps a wider network or a larger patch learnt less in the demo. Of more time steps and
 width get the same share, so steps grow with the square root of the minutes."""
 EIGHT_GIB = Memory(ram_gib=8.0)
 
