@@ -16,6 +16,10 @@ OTHERS := $(if $(filter Linux,$(shell uname -s)),$(JUDGES)/.ready $(DEPLOY)/.rea
 PIP_TORCH = pip install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
 
 .DEFAULT_GOAL := help
+# Lets another environment import medunet and what it needs from ours.
+PURELIB = import sysconfig; print(sysconfig.get_path("purelib"))
+BORROW = { $(BIN)/python -c '$(PURELIB)'; echo "$(CURDIR)"; } > $$($(1)/bin/python -c '$(PURELIB)')/medunet.pth
+
 .PHONY: help setup judges deploy-env readers nnunet-env maskrcnn-env demo test test-slow check format
 
 help: ## list what there is
@@ -51,8 +55,7 @@ readers: $(READERS)/.ready ## an environment with other readers of DICOM, for wo
 # ITKReader is compared where itk (1.5 GB) is installed there as well.
 $(READERS)/.ready: $(READY)
 	test -x $(READERS)/bin/python || $(PYTHON) -m venv $(READERS)
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)", sep="\n")' > \
-		$$($(READERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/medunet.pth
+	$(call BORROW,$(READERS))
 	$(READERS)/bin/pip install -c constraints.txt dicom2nifti dcm2niix
 	touch $@
 
@@ -70,8 +73,7 @@ maskrcnn-env: $(MASKRCNN)/.ready ## an environment with torchvision, for workflo
 $(MASKRCNN)/.ready: $(READY)
 	test -x $(MASKRCNN)/bin/python || $(PYTHON) -m venv $(MASKRCNN)
 	$(MASKRCNN)/bin/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.14.1 torchvision==0.29.1
-	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)", sep="\n")' > \
-		$$($(MASKRCNN)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/medunet.pth
+	$(call BORROW,$(MASKRCNN))
 	touch $@
 
 demo: $(READY) ## the whole path on made-up CT patients, in under 10 minutes on 2 cores

@@ -8,8 +8,8 @@ processes, and the same few training cases. MONAI's recipe is CacheDataset with 
 RandCropByPosNegLabeld, RandAffined in place of our warp, the rest of our augmentation, DataLoader, and
 SupervisedTrainer with the same network, loss and optimizer; its crops of a batch share one case, which is the faster
 way. What medunet adds is its own: patches cut from a memory map, bf16 where the processor has it, channels last.
-nnU-Net runs its own loader with its default augmentation
-(elastic-free rotation and scaling, blur, low resolution and more) on its own preprocessed files.
+nnU-Net runs its own loader with its default augmentation (elastic-free rotation and scaling, blur, low resolution and
+more) on its own preprocessed files.
 """
 
 import argparse

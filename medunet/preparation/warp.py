@@ -59,6 +59,7 @@ class Warp:
         self._probabilities = np.asarray(probabilities)
         self._channels = [*channels]
         self._shift = shift_mm / self._spacing
+        self._bases = [_spline_basis(size) for size in patch]
 
     def draw(self, random: np.random.Generator) -> Warped | None:
         """How the next patch is changed; None if it stays as it is."""
@@ -75,7 +76,7 @@ class Warp:
         matrix[flat], matrix[:, flat] = 0.0, 0.0
         grid = np.stack(np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in size), indexing="ij"))
         if bends:
-            grid += self._bend_by(random, size)
+            grid += self._bend_by(random)
         in_mm = matrix * self._spacing[None] / self._spacing[:, None]
         offsets = np.tensordot(in_mm, grid, axes=1)
         shifts = None
@@ -84,12 +85,10 @@ class Warp:
             shifts[0], shifts[:, flat] = 0.0, 0.0
         return Warped(offsets, shifts)
 
-    @staticmethod
-    def _bend_by(random: np.random.Generator, size: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        distance = (size - 1) / (CONTROL_POINTS - 3)
+    def _bend_by(self, random: np.random.Generator) -> npt.NDArray[np.float64]:
+        distance = (self.patch - 1) / (CONTROL_POINTS - 3)
         points = random.uniform(-BEND, BEND, (3, *[CONTROL_POINTS] * 3)) * distance[:, None, None, None]
-        bases = [_spline_basis(n) for n in size]
-        return np.einsum("xabc,ia,jb,kc->xijk", points, *bases, optimize=True)
+        return np.einsum("xabc,ia,jb,kc->xijk", points, *self._bases, optimize=True)
 
     def sample(
         self, image: torch.Tensor, label: torch.Tensor, warped: Warped, at: npt.NDArray[np.float64]
