@@ -71,7 +71,8 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
             sample = {key: value[..., 0] for key, value in sample.items()}
         self._augment.set_random_state(int(draw.integers(2**32)))
         augmented = self._augment(sample)
-        return {key: torch.as_tensor(value).contiguous() for key, value in augmented.items()}
+        # Each operation on MONAI's MetaTensor goes through Python, the network's too.
+        return {key: torch.as_tensor(value).as_subclass(torch.Tensor).contiguous() for key, value in augmented.items()}
 
     def _cut(
         self, draw: np.random.Generator, case: PreparedCase, centres: npt.NDArray[np.int32]

@@ -23,7 +23,7 @@ class Schedule(Record):
     seconds_per_step: float
     """The network alone."""
     loader_patches_per_second: float
-    """The loader alone, one process."""
+    """The loader's processes, alone."""
     network_patches_per_second: float
     """What the network consumes."""
     patience: int = 0

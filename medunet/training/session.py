@@ -99,10 +99,10 @@ class TrainingSession:
         own = measure_step(self.plan.model_copy(update={"batch": batch}), typical=True) + measure_exchange(self.plan)
         step = float(idist.all_reduce(own, "MAX"))
         warn_if_slower(step, self.plan.step_seconds)
-        loader = float(idist.all_reduce(measure_loader(self.plan, self.training), "MIN"))
+        loader = float(idist.all_reduce(measure_loader(self.plan, self.training), "MIN")) * default_workers()
         if choose_device().type == "cpu":
-            # Loader and network share the cores.
-            step += batch / loader / (os.cpu_count() or 1)
+            # A loader takes a core from one of the network's threads, and the others wait for that one.
+            step += batch / loader
         patches = sum(count_patches(case, self.plan) for case in share_cases(self.validation))
         # A forward pass is about a third of a training step of `batch` patches.
         validation = int(idist.all_reduce(patches, "MAX")) * step / (3 * batch)

@@ -74,10 +74,10 @@ def test_goes_on_from_its_state() -> None:
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), resumed.parameters(), strict=True))
 
 
-@pytest.mark.parametrize(("kind", "rates"), [("muon", [0.002, 0.02]), ("adamw", [0.002]), ("sgd", [0.002])])
+@pytest.mark.parametrize(("kind", "rates"), [("muon", [0.008, 0.02]), ("adamw", [0.008]), ("sgd", [0.008])])
 def test_the_optimizer_of_a_plan(kind: str, rates: list[float]) -> None:
     network = build_network(make_network(make_test_plan()))
-    optimizer = ConfigComponent(config=make_optimizer(kind, network.parameters(), 0.002)).instantiate()  # type: ignore[arg-type]
+    optimizer = ConfigComponent(config=make_optimizer(kind, network.parameters(), 0.008)).instantiate()  # type: ignore[arg-type]
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(rates)
     assert sum(len(group["params"]) for group in optimizer.param_groups) == len([*network.parameters()])
-    assert make_optimizer("muon", "$@p", "$@rate")["kernel_lr"] == "$10 * @rate"
+    assert make_optimizer("muon", "$@p", "$@rate")["kernel_lr"] == "$2.5 * @rate"
