@@ -10,7 +10,7 @@ from medunet.bundle import Bundle, find_stale, find_training, open_bundle, rewri
 from medunet.cohort import Cohort, check_cohort, find_cohort, find_folds, fold_cohort
 from medunet.errors import InputError
 from medunet.networks import describe_speed, find_vram, measure_step
-from medunet.planning import Fingerprint, Memory, Plan, make_plan, measure_cohort
+from medunet.planning import Fingerprint, Memory, Plan, make_plan, measure_cohort, predict_peaks
 from medunet.records import Record, check_free, read_record
 
 LOGGER = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
     bundle = open_bundle(folder)
     planned = bundle.plan if wishes == Wishes() else _plan_again(bundle, wishes)
     if write:
+        planned = _foresee(bundle, planned) if wishes == Wishes() else planned
         rewrite_bundle(bundle, planned)
         LOGGER.info("wrote plan.json and the configurations of %s", folder)
     else:
@@ -115,18 +116,33 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
         memory=memory,
         budget_minutes=wishes.budget_minutes or MINUTES,
     )
+    _warn_of_memory(planned)
+    speed = describe_speed(planned.step_seconds) if planned.step_seconds else None
+    return planned.model_copy(update={"speed": speed})
+
+
+def _foresee(bundle: Bundle, edited: Plan) -> Plan:
+    """A plan with the memory and the time that it takes as it was edited."""
+    seconds = measure_step(edited)
+    peaks = predict_peaks(edited, _read_fingerprint(bundle))
+    update = {"peak_gib": peaks, "step_seconds": float(f"{seconds:.3g}"), "speed": describe_speed(seconds)}
+    planned = edited.model_copy(update=update)
+    _warn_of_memory(planned)
+    return planned
+
+
+def _warn_of_memory(planned: Plan) -> None:
+    memory = planned.memory or Memory()
     for stage, gib in planned.peak_gib.items():
         limit = memory.vram_gib if stage.endswith("_vram") else memory.ram_gib
         if limit is not None and gib > limit:
             LOGGER.warning("%s will take %.1f GiB at most, more than the %.1f that it may", stage, gib, limit)
-    speed = describe_speed(planned.step_seconds) if planned.step_seconds else None
-    return planned.model_copy(update={"speed": speed})
 
 
 def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:
     """Plan from what was measured for a bundle; its cohort need not have come along."""
     former = bundle.plan
-    fingerprint = read_record(bundle.folder / "configs" / "fingerprint.json", Fingerprint)
+    fingerprint = _read_fingerprint(bundle)
     cohort = Cohort(channels=former.channels, modalities=former.modalities, labels=former.labels, cases=())
     filled = Wishes(
         dims=wishes.dims or former.dims,
@@ -134,6 +150,10 @@ def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:
         memory=(wishes.memory or Memory()).fill(former.memory or Memory()),
     )
     return _plan(cohort, fingerprint, filled)
+
+
+def _read_fingerprint(bundle: Bundle) -> Fingerprint:
+    return read_record(bundle.folder / "configs" / "fingerprint.json", Fingerprint)
 
 
 def find_memory() -> Memory:

@@ -75,3 +75,17 @@ def test_what_would_take_more_than_it_may_is_warned_of(untrained: Path, caplog: 
     assert planned.peak_gib["train"] > 0.1
     assert "train will take" in caplog.text
     assert "more than the 0.1 that it may" in caplog.text
+
+
+def test_an_edited_plan_is_written_with_the_memory_and_the_time_that_it_takes(untrained: Path) -> None:
+    path = untrained / "configs" / "plan.json"
+    before = open_bundle(untrained).plan
+    edited = read_json(path)
+    edited["network"]["filters"] = [4 * features for features in before.network.filters]
+    write_json(path, edited)
+    written = plan_bundle(untrained, Wishes(), write=True)
+    assert open_bundle(untrained).plan == written
+    assert written.peak_gib["train"] > before.peak_gib["train"]
+    assert written.step_seconds is not None
+    assert written.speed is not None
+    assert written.speed.steps_per_second == pytest.approx(1 / written.step_seconds, rel=0.02)

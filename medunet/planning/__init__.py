@@ -4,6 +4,7 @@ from medunet.planning.choice import make_plan
 from medunet.planning.fingerprint import Fingerprint, ObjectStatistics, measure_cohort
 from medunet.planning.measures import CaseMeasure, ChannelStatistics
 from medunet.planning.memory import Memory, compare_peak
+from medunet.planning.peaks import predict_peaks
 from medunet.planning.plan import NetworkPlan, Normalization, ObjectsPlan, Plan, Speed, name_keys
 from medunet.planning.rules import choose_topology, plan_patch, plan_spacing
 
@@ -25,4 +26,5 @@ __all__ = [
     "name_keys",
     "plan_patch",
     "plan_spacing",
+    "predict_peaks",
 ]
