@@ -84,8 +84,10 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
             return _cut_both(image, label, start, self._patch)
         # The wanted voxel stays at its place in the patch, whatever is changed about it.
         at = start + (self._patch - 1) / 2 if voxel is None else voxel - warped.offsets[:, *(voxel - start)]
-        first, size = find_box(warped, at)
-        return self._warp.sample(*_cut_both(image, label, first, size), warped, at - first)
+        # Up to where the patch unchanged or the case ends; what a change would show beyond is its outermost voxels.
+        size = np.array(label.shape[1:])
+        first, box = find_box(warped, at, np.minimum(0, start), np.maximum(size, start + self._patch))
+        return self._warp.sample(*_cut_both(image, label, first, box), warped, at - first)
 
     def name_batch(self, step: int) -> list[str]:
         """Cases of the patches of a batch of this epoch, counted from 0."""

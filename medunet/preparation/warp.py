@@ -93,7 +93,10 @@ class Warp:
     def sample(
         self, image: torch.Tensor, label: torch.Tensor, warped: Warped, at: npt.NDArray[np.float64]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """A patch of `image` (C, I, J, K) linearly and of `label` (1, I, J, K) by nearest voxel, 0 outside of both.
+        """A patch of `image` (C, I, J, K) linearly and of `label` (1, I, J, K) by nearest voxel.
+
+        Outside lie the outermost voxels: 0 is the mean intensity of labels, and would teach that what looks like a
+        lesion near the border isn't one.
 
         Args:
             image: float32.
@@ -112,14 +115,17 @@ class Warp:
         return torch.cat(parts), _resample(label, places, "nearest")
 
 
-def find_box(warped: Warped, at: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First voxel and size of the part of a case that a patch with its middle at `at` needs."""
+def find_box(
+    warped: Warped, at: npt.NDArray[np.float64], lowest: npt.NDArray[np.int64], end: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First voxel and size of what a patch with its middle at `at` needs of the voxels from `lowest` up to `end`."""
     flat = warped.offsets.reshape(3, -1)
     low, high = flat.min(axis=1), flat.max(axis=1)
     if warped.shifts is not None:
         low, high = low + warped.shifts.min(axis=0), high + warped.shifts.max(axis=0)
-    first = np.floor(low + at).astype(np.int64)
-    return first, np.ceil(high + at).astype(np.int64) - first + 1
+    first = np.clip(np.floor(low + at).astype(np.int64), lowest, end - 1)
+    last = np.clip(np.ceil(high + at).astype(np.int64), first, end - 1)
+    return first, last - first + 1
 
 
 def _resample(volume: torch.Tensor, places: npt.NDArray[np.float64], mode: str) -> torch.Tensor:
@@ -128,7 +134,7 @@ def _resample(volume: torch.Tensor, places: npt.NDArray[np.float64], mode: str) 
     scaled = 2 * places / np.maximum(size - 1, 1)[:, None, None, None] - 1
     scaled[size == 1] = 0.0
     grid = torch.from_numpy(np.ascontiguousarray(scaled[::-1].transpose(1, 2, 3, 0), dtype=np.float32))
-    return functional.grid_sample(volume[None], grid[None], mode=mode, padding_mode="zeros", align_corners=True)[0]
+    return functional.grid_sample(volume[None], grid[None], mode=mode, padding_mode="border", align_corners=True)[0]
 
 
 def _rotate(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from plans import make_test_plan
 from torch.utils.data import Dataset
 
@@ -66,6 +67,21 @@ def test_augmented_patches_keep_their_shape_and_their_labels_are_integers(cases:
         sample = dataset[index]
         assert sample["image"].shape == sample["label"].shape == (1, 16, 16, 16)
         assert set(np.unique(sample["label"])) <= {0.0, 1.0}
+
+
+def test_patches_are_plain_tensors(cases: list[PreparedCase]) -> None:
+    assert {type(value) for index in range(10) for value in make_dataset(cases)[index].values()} == {torch.Tensor}
+
+
+def test_no_change_of_shape_shows_anything_beyond_a_case(tmp_path: Path) -> None:
+    np.save(tmp_path / "image.npy", np.full((1, 18, 17, 20), 5, np.float32))
+    np.save(tmp_path / "label.npy", np.ones((18, 17, 20), np.uint8))
+    np.save(tmp_path / "centres.npy", np.array([[1, 0, 0, 0], [1, 17, 16, 19]], np.int32))
+    warp = Warp((16, 16, 16), angles=(1, 1, 1), scales=(0.5, 2.0), probabilities=(1, 1, 1, 0))
+    dataset = PatchDataset([PreparedCase("small", tmp_path)], warp, 2, 10, 0.5, [], 0)
+    for index in range(20):
+        assert dataset[index]["image"].min() > 4.99
+        assert dataset[index]["label"].min() == 1
 
 
 def test_what_lies_outside_is_zero() -> None:

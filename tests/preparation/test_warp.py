@@ -103,11 +103,12 @@ def test_what_a_patch_needs_is_in_its_box() -> None:
     for n in range(10):
         warped = warp.draw(np.random.default_rng(n))
         assert warped is not None
-        first, size = find_box(warped, at)
+        first, size = find_box(warped, at, np.zeros(3, int), np.array(image.shape[1:]))
+        assert np.all(first >= 0)
+        assert np.all(first + size <= image.shape[1:])
         whole = warp.sample(image, label, warped, at)
-        low, high = np.maximum(first, 0), np.minimum(first + size, image.shape[1:])
-        cut = (slice(None), *(slice(a, b) for a, b in zip(low, high, strict=True)))
-        part = warp.sample(image[cut], label[cut], warped, at - low)
+        cut = (slice(None), *(slice(a, a + n) for a, n in zip(first, size, strict=True)))
+        part = warp.sample(image[cut], label[cut], warped, at - first)
         assert torch.allclose(whole[0], part[0], atol=1e-2)
         assert torch.equal(whole[1], part[1])
 
