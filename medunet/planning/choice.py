@@ -12,7 +12,7 @@ from medunet.planning.fingerprint import Fingerprint
 from medunet.planning.measures import ChannelStatistics
 from medunet.planning.memory import Memory
 from medunet.planning.peaks import predict_peaks
-from medunet.planning.plan import NetworkPlan, Normalization, ObjectsPlan, Plan
+from medunet.planning.plan import TRAINING_SHARE, NetworkPlan, Normalization, ObjectsPlan, Plan
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
@@ -43,8 +43,6 @@ BATCH = {2: 8, 3: 2}
 FASTER = 3.0
 """A wide network computes at most so many times faster per operation than the narrowest (measured 28 against 66
 GFLOP/s); what is too slow even then is not timed."""
-TRAINING_SHARE = 0.8
-"""Of the budget; the rest goes into preparation and validation."""
 ENOUGH_STEPS = 900
 """In six minutes: with fewer steps a wider network or a larger patch learnt less in the demo. Of more time steps and
 width get the same share, so steps grow with the square root of the minutes."""
@@ -277,7 +275,8 @@ def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
 
 
 def _with_reasons(plan: Plan, seconds: float) -> Plan:
-    steps = int(plan.budget_minutes * 60 * TRAINING_SHARE / seconds)
+    timed = plan.model_copy(update={"step_seconds": float(f"{seconds:.3g}")})
+    steps = timed.count_steps()
     wanted = count_enough_steps(plan.budget_minutes)
     reasons = {
         **plan.reasons,
@@ -286,4 +285,4 @@ def _with_reasons(plan: Plan, seconds: float) -> Plan:
         "network": f"widest that gets at least {wanted} steps: {seconds:.2f} s a step measured here, so about "
         f"{steps} steps in {plan.budget_minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
     }
-    return plan.model_copy(update={"reasons": reasons, "step_seconds": float(f"{seconds:.3g}")})
+    return timed.model_copy(update={"reasons": reasons})

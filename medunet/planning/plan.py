@@ -57,6 +57,10 @@ class Speed(Record):
     """Of torch."""
 
 
+TRAINING_SHARE = 0.8
+"""Of the budget; the rest goes into preparation and validation."""
+
+
 def name_keys(channels: tuple[str, ...]) -> tuple[str, ...]:
     """Names of channels in MONAI's dictionaries: `image` for a single one, as Deploy's operator needs."""
     return channels if len(channels) > 1 else ("image",)
@@ -93,7 +97,7 @@ class Plan(Record):
     optimizer: Literal["muon", "adamw", "sgd"] = "muon"
     """muon: kernels by orthogonalized momentum, the rest by AdamW. sgd: Nesterov's momentum."""
     learning_rate: float = Field(gt=0.0)
-    """At the start; of all but kernels with muon, whose is ten times that."""
+    """At the start; of all but kernels with muon, whose is 2.5 times that."""
     longest_gradient: float | None = Field(default=None, gt=0.0)
     """Euclidean length to which the gradient of all weights is shortened; None leaves it."""
     budget_minutes: float = Field(gt=0.0)
@@ -122,6 +126,10 @@ class Plan(Record):
     def count_inputs(self) -> int:
         """Inputs of the network: the components of all channels."""
         return sum(self.components.get(name, 1) for name in self.channels)
+
+    def count_steps(self) -> int:
+        """Steps that the budget holds on the machine that planned; 0 where none was timed."""
+        return int(self.budget_minutes * 60 * TRAINING_SHARE / self.step_seconds) if self.step_seconds else 0
 
     def name_classes(self) -> tuple[str, ...]:
         """What the outputs of the network are: regions, or background and labels, or interior and border of objects."""

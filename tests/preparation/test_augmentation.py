@@ -8,7 +8,8 @@ from medunet.preparation import make_augmentation, make_warp
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_every_step_works_on_patches_of_its_axes(dims: int) -> None:
-    plan = make_test_plan(dims=dims).model_copy(update={"channels": ("a", "b")})
+    # Long enough for everything.
+    plan = make_test_plan(dims=dims).model_copy(update={"channels": ("a", "b"), "step_seconds": 1e-4})
     steps = make_augmentation(plan)
     random = torch.Generator().manual_seed(0)
     patch = {key: torch.rand((count, *[16] * dims), generator=random) for key, count in (("image", 2), ("label", 1))}
@@ -20,6 +21,16 @@ def test_every_step_works_on_patches_of_its_axes(dims: int) -> None:
         assert not torch.equal(changed["image"], patch["image"])
         assert torch.equal(changed["label"], patch["label"]) == (step["keys"] == ["image"])
     assert sum(step["_target_"] == "RandFlipd" for step in steps) == dims
+
+
+def test_patches_are_blurred_in_long_runs_only() -> None:
+    short = make_test_plan().model_copy(update={"budget_minutes": 60.0, "step_seconds": 0.3})
+    long = short.model_copy(update={"step_seconds": 0.2})
+    assert short.count_steps() < 10_000 < long.count_steps()
+    added = {step["_target_"] for step in make_augmentation(long)} - {
+        step["_target_"] for step in make_augmentation(short)
+    }
+    assert added == {"RandGaussianSmoothd", "RandSimulateLowResolutiond"}
 
 
 def test_anisotropic_patches_turn_in_their_fine_plane_only() -> None:
