@@ -60,7 +60,7 @@ REASONS = {
     "foreground_share": "half of a batch, as with the third that Isensee 2021 forces, rounded up",
     "optimizer": "kernels by orthogonalized momentum (Jordan 2024), the rest by AdamW",
     "learning_rate": "of all but kernels, whose is 2.5 times that (Jordan 2024): measured on the lesions of the demo, "
-    "whose loss is after 200 steps where it was after 400 at a quarter of it (docs/concepts/training.md)",
+    "whose loss is after 200 steps where it was after 700 at a quarter of it (docs/concepts/training.md)",
 }
 """Reasons that are the same for every plan."""
 WHY_BATCH = {
