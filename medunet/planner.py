@@ -73,9 +73,11 @@ def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
         BundleError: it is no bundle, or training has begun.
     """
     bundle = open_bundle(folder)
-    planned = bundle.plan if wishes == Wishes() else _plan_again(bundle, wishes)
+    if wishes != Wishes():
+        planned = _plan_again(bundle, wishes)
+    else:
+        planned = _foresee(bundle, bundle.plan) if write else bundle.plan
     if write:
-        planned = _foresee(bundle, planned) if wishes == Wishes() else planned
         rewrite_bundle(bundle, planned)
         LOGGER.info("wrote plan.json and the configurations of %s", folder)
     else:
@@ -125,8 +127,7 @@ def _foresee(bundle: Bundle, edited: Plan) -> Plan:
     """A plan with the memory and the time that it takes as it was edited."""
     seconds = measure_step(edited)
     peaks = predict_peaks(edited, _read_fingerprint(bundle))
-    update = {"peak_gib": peaks, "step_seconds": float(f"{seconds:.3g}"), "speed": describe_speed(seconds)}
-    planned = edited.model_copy(update=update)
+    planned = edited.with_step(seconds).model_copy(update={"peak_gib": peaks, "speed": describe_speed(seconds)})
     _warn_of_memory(planned)
     return planned
 

@@ -275,7 +275,7 @@ def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
 
 
 def _with_reasons(plan: Plan, seconds: float) -> Plan:
-    timed = plan.model_copy(update={"step_seconds": float(f"{seconds:.3g}")})
+    timed = plan.with_step(seconds)
     steps = timed.count_steps()
     wanted = count_enough_steps(plan.budget_minutes)
     reasons = {

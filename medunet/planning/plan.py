@@ -1,6 +1,6 @@
 """The plan: every number that preparation, network, training and prediction share, and why it is so."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -126,6 +126,10 @@ class Plan(Record):
     def count_inputs(self) -> int:
         """Inputs of the network: the components of all channels."""
         return sum(self.components.get(name, 1) for name in self.channels)
+
+    def with_step(self, seconds: float) -> Self:
+        """This plan with what one training step was measured to take, in seconds to three digits."""
+        return self.model_copy(update={"step_seconds": float(f"{seconds:.3g}")})
 
     def count_steps(self) -> int:
         """Steps that the budget holds on the machine that planned; 0 where none was timed."""

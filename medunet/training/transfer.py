@@ -71,7 +71,8 @@ def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
         raise InputError(
             f"--from {source.folder}",
             "no convolution of it fits the network",
-            "start from a bundle with as many features a level",
+            "start from a bundle with as many features a level, or copy its network into plan.json and run medunet "
+            f"plan {bundle.folder} --write",
         )
     write_weights(run / WEIGHTS, fitting)
     start = Start(
