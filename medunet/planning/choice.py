@@ -193,9 +193,12 @@ def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable
     longest = base.budget_minutes * 60 * TRAINING_SHARE / count_enough_steps(base.budget_minutes)
     for number, plan in enumerate(candidates[:-1], start=1):
         report(what, number, len(candidates))
-        if estimate_work(plan) * rate / FASTER > longest:
+        expected = estimate_work(plan) * rate
+        if expected / FASTER > longest:
             continue
         seconds = measure_step(plan)
+        if expected <= longest < seconds:
+            seconds = min(seconds, measure_step(plan))  # larger networks compute faster, so the machine was disturbed
         if seconds <= longest:
             return _with_reasons(plan, seconds)
     return _with_reasons(cheapest, fastest)

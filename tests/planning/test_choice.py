@@ -1,9 +1,11 @@
+from collections.abc import Callable
+
 import pytest
 
 from medunet.cohort import Case, Channel, Cohort
 from medunet.errors import InputError
 from medunet.labels import LabelTable
-from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Memory, ObjectStatistics, make_plan
+from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Memory, ObjectStatistics, Plan, make_plan
 from medunet.planning.choice import estimate_work, plan_normalization
 
 COHORT = Cohort(
@@ -21,7 +23,7 @@ FINGERPRINT = Fingerprint(
 )
 
 
-def at_speed(rate: float) -> "object":
+def at_speed(rate: float) -> Callable[[Plan], float]:
     return lambda plan: estimate_work(plan) / rate
 
 
@@ -32,6 +34,20 @@ def test_a_faster_machine_gets_a_wider_network_or_a_larger_patch() -> None:
     assert plans[0].network.filters[0] == 8
     assert plans[2].network.filters[0] == 32
     assert all(plan.reasons[name] for plan in plans for name in ("patch", "network", "spacing_mm", "learning_rate"))
+
+
+def test_one_disturbed_measurement_decides_nothing() -> None:
+    quiet = at_speed(3e10)
+    undisturbed = make_plan(COHORT, FINGERPRINT, quiet)
+    measured = []
+
+    def measure(plan: Plan) -> float:
+        measured.append((plan.network, plan.patch))
+        disturbed = measured.count((undisturbed.network, undisturbed.patch)) == 1 and plan.patch == undisturbed.patch
+        return 10 * quiet(plan) if disturbed else quiet(plan)
+
+    assert make_plan(COHORT, FINGERPRINT, measure) == undisturbed
+    assert measured.count((undisturbed.network, undisturbed.patch)) == 2
 
 
 def test_memory_limits_the_patch() -> None:
