@@ -42,8 +42,9 @@ def test_one_disturbed_measurement_decides_nothing() -> None:
     measured = []
 
     def measure(plan: Plan) -> float:
-        measured.append((plan.network, plan.patch))
-        disturbed = measured.count((undisturbed.network, undisturbed.patch)) == 1 and plan.patch == undisturbed.patch
+        shape = plan.network, plan.patch
+        measured.append(shape)
+        disturbed = shape == (undisturbed.network, undisturbed.patch) and measured.count(shape) == 1
         return 10 * quiet(plan) if disturbed else quiet(plan)
 
     assert make_plan(COHORT, FINGERPRINT, measure) == undisturbed
