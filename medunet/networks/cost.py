@@ -14,18 +14,18 @@ from medunet.networks.precision import AutocastInferer, choose_device, choose_pr
 from medunet.networks.unet import DeepSupervision, build_network, make_network
 from medunet.planning import Plan, Speed
 
-PROBE_SECONDS = 6.0
+PROBE_SECONDS, PROBE_STEPS = 6.0, 6
 
 
-def measure_step(plan: Plan, typical: bool = False) -> float:
+def measure_step(plan: Plan, foresee_seconds: float | None = None) -> float:
     """Seconds of one training step (forward, loss, backward, update) at the plan's patch and batch.
 
-    The first step warms up; then steps are timed until six seconds have passed, at least one and at most five.
+    The first step warms up; then steps are timed until six seconds have passed, at least one and at most five. The
+    fastest counts, to compare networks, since other work on the machine only ever slows.
 
     Args:
         plan: of the network.
-        typical: take the median, to foresee many steps; else the fastest, to compare networks, since other work on
-            the machine only ever slows.
+        foresee_seconds: go on for so long and take the median, to foresee many steps.
     """
     device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
@@ -38,7 +38,11 @@ def measure_step(plan: Plan, typical: bool = False) -> float:
     inferer = AutocastInferer()
     times: list[float] = []
     started = time.perf_counter()
-    while len(times) < 2 or (len(times) < 6 and time.perf_counter() - started < PROBE_SECONDS):
+    while (
+        len(times) < 2
+        or (passed := time.perf_counter() - started) < (foresee_seconds or 0.0)
+        or (passed < PROBE_SECONDS and len(times) < PROBE_STEPS)
+    ):
         begin = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
         loss(inferer(image, network), label).backward()
@@ -46,7 +50,7 @@ def measure_step(plan: Plan, typical: bool = False) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
-    return median(times[1:]) if typical else min(times[1:])
+    return min(times[1:]) if foresee_seconds is None else median(times[1:])
 
 
 def describe_speed(step_seconds: float) -> Speed:

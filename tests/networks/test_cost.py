@@ -1,3 +1,5 @@
+import time
+
 import torch
 from plans import make_test_plan
 
@@ -19,6 +21,15 @@ def test_regions_and_what_is_ignored_are_measured_too() -> None:
 
 def test_slices_are_measured_too() -> None:
     assert measure_step(make_test_plan(dims=2)) > 0
+
+
+def test_many_steps_are_foreseen_from_as_long_as_asked() -> None:
+    plan = make_test_plan(dims=2)
+    started = time.perf_counter()
+    measure_step(plan)
+    asked = 2 * (time.perf_counter() - started)
+    started = time.perf_counter()
+    assert 0 < measure_step(plan, asked) < asked <= time.perf_counter() - started
 
 
 def test_how_a_machine_trains_is_told() -> None:
