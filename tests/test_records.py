@@ -14,6 +14,7 @@ from medunet.errors import MissingInputError, OutputExistsError, RecordError, Re
 from medunet.labels import LabelTable
 from medunet.records import (
     Record,
+    forget_peak_memory,
     hash_file,
     measure_peak_memory,
     read_json,
@@ -126,6 +127,16 @@ def test_memory_of_a_child_is_not_that_of_who_started_it() -> None:
     code = "from medunet.records import measure_peak_memory; print(measure_peak_memory())"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(child.stdout) < len(held) < measure_peak_memory()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets")
+def test_a_peak_that_is_over_can_be_forgotten() -> None:
+    held = b"x" * (300 * 2**20)
+    before, size = measure_peak_memory(), len(held)
+    del held
+    assert measure_peak_memory() > before - 2**22
+    forget_peak_memory()
+    assert measure_peak_memory() < before - size / 2
 
 
 @contextmanager

@@ -1,11 +1,13 @@
-"""Score a shipped bundle again on the patients that it was never trained on, and print the table of its card.
+"""Score a shipped bundle again on patients that it was never trained on, and print the table of its card.
 
 python workflows/reproduce.py BUNDLE --data FOLDER
 
-FOLDER is the cohort that it comes from (docs/README.md of the bundle names it) with its folds.json.
+FOLDER is the cohort that it comes from (docs/README.md of the bundle names it) with its folds.json. Of a bundle that
+holds the networks of all folds every patient is scored, by the network that never saw it.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,22 +16,34 @@ from command import finish
 from one_fold import tabulate_cases
 
 import medunet
+from medunet.api import Evaluation
 from medunet.bundle import open_bundle
-from medunet.cohort import find_cohort, read_folds, write_cohort
+from medunet.cohort import Cohort, find_cohort, read_folds, write_cohort
 
 
 def reproduce(bundle: Path, data: Path, output: Path) -> None:
     """Predict and score the held-out patients."""
-    opened = open_bundle(bundle)
-    cohort = read_folds(data / "folds.json", find_cohort(data, channels=opened.plan.channels))
-    held_out = (cohort.folds or ())[opened.metadata["training"]["fold"]]
-    cases = tuple(case for case in cohort.cases if case.patient in held_out)
-    with tempfile.TemporaryDirectory() as folder:
-        listed = Path(folder) / "cohort.json"
-        write_cohort(listed, cohort.model_copy(update={"cases": cases, "folds": None}))
-        result = medunet.evaluate(bundle, cohort=listed, output=output)
+    plan = open_bundle(bundle).plan
+    found = find_cohort(data, channels=plan.channels, objects=plan.labels.objects)
+    result = score_again(bundle, read_folds(data / "folds.json", found), output)
     print(tabulate_cases(result.scores))
+    print(result.table)
     print(f"report: {result.report}")
+
+
+def score_again(bundle: Path, cohort: Cohort, output: Path) -> Evaluation:
+    """Evaluate a bundle that came without the cohort of its training.
+
+    Args:
+        bundle: a trained one, which stays as it is.
+        cohort: that of its training, with its folds.
+        output: folder for scores, pictures and page.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(shutil.copytree(bundle, Path(folder) / bundle.resolve().name))
+        (whole / "work").mkdir(exist_ok=True)
+        write_cohort(whole / "work" / "cohort.json", cohort)
+        return medunet.evaluate(whole, output=output)
 
 
 def main() -> int:

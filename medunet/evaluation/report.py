@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from medunet.evaluation.scores import CaseScore, PairedRow, Scores, SummaryRow, 
 from medunet.evaluation.sheet import STYLE, draw_dots
 from medunet.records import whole_file
 
+SHOWN = 8
+"""Cases of the overview."""
 PRECISIONS = {False: (), True: ("AP", "AP 0.5")}
 """Columns that only labels that number objects have."""
 OUTCOMES = {
@@ -61,14 +64,35 @@ def write_pages(folder: Path, metadata: Mapping[str, Any], scores: Scores, pictu
         folder: that is there.
         metadata: of the bundle.
         scores: of it and of its floors.
-        pictures: of cases; the overview shows the first eight.
+        pictures: of cases, captioned by their names; of many the overview shows eight, from the lowest score on.
     """
     name, subjects = metadata["name"], "patients" if scores.unit == "mm" else "pictures"
     facts = {key: _write_fact(value) for key, value in metadata["training"].items()}
     facts["weights"] = metadata["weights_sha256"]
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    sheet = draw_overview([picture.image for picture in pictures[:8]], f"{name}: {subjects} it has never seen")
+    title = f"{name}: {subjects} it has never seen"
+    if len(pictures) > SHOWN:
+        title += f", from the lowest {scores.measure} to the highest"
+    sheet = draw_overview([picture.image for picture in choose_pictures(scores, pictures)], title)
     sheet.save(folder / "overview.png")
+
+
+def choose_pictures(scores: Scores, pictures: Sequence[CasePicture]) -> list[CasePicture]:
+    """All pictures if there are few, else some with evenly spread ranks, from the lowest mean of labels to the highest.
+
+    Args:
+        scores: the first method's count; cases without a score come last.
+        pictures: of cases, captioned by their names.
+    """
+    if len(pictures) <= SHOWN:
+        return list(pictures)
+    values: dict[str, list[float]] = {}
+    for label in scores.labels:
+        for case, value in rank_cases(scores, next(iter(scores.methods)), label).items():
+            values.setdefault(case, []).append(value)
+    means = {case: sum(found) / len(found) for case, found in values.items()}
+    ranked = sorted(pictures, key=lambda picture: means.get(picture.caption, inf))
+    return [ranked[round(rank * (len(ranked) - 1) / (SHOWN - 1))] for rank in range(SHOWN)]
 
 
 def _write_fact(value: Any) -> str:

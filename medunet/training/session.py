@@ -17,7 +17,7 @@ from medunet.errors import InputError
 from medunet.networks import choose_device, measure_peak_vram, measure_step
 from medunet.planning import Plan, compare_peak
 from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches, prepare_cases
-from medunet.records import hash_file, measure_peak_memory, read_record, write_record
+from medunet.records import forget_peak_memory, hash_file, measure_peak_memory, read_record, write_record
 from medunet.training.ranks import (
     check_joined,
     count_here,
@@ -60,6 +60,7 @@ class TrainingSession:
 
     def __init__(self, bundle: Bundle, fold: int, budget_minutes: float, patience: int = 0) -> None:
         self.started = time.monotonic()
+        forget_peak_memory()  # of planning in this process, which times wider networks
         self.ended: Ending = "schedule"
         self.bundle = bundle
         self.plan: Plan = bundle.plan

@@ -8,7 +8,7 @@ from PIL import Image
 
 from medunet.errors import ResourceError
 from medunet.evaluation.pictures import CasePicture
-from medunet.evaluation.report import make_page, write_report
+from medunet.evaluation.report import choose_pictures, make_page, write_report
 from medunet.evaluation.scores import CaseScore, Scores
 
 VOID = {"meta", "img"}
@@ -153,3 +153,16 @@ def test_objects_are_told_by_their_precision() -> None:
     _, text = read(make_page("nuclei", Scores(unit="px", objects=True, methods=methods), [], {}))
     for words in ("AP of objects", "0.612", "0.834", "AP case by case", "Objects found", "a higher AP than components"):
         assert words in text
+
+
+def test_the_overview_of_many_cases_goes_from_the_lowest_to_the_highest() -> None:
+    dices = {f"case {n}": (n * 7 % 20) / 20 for n in range(20)}
+    scored = [make_score(case, dice) for case, dice in dices.items()]
+    scores = Scores(methods={"medunet": (*scored, make_score("empty", None))})
+    pictures = [CasePicture(caption=case, image=Image.new("RGB", (8, 8))) for case in ["empty", *dices]]
+    shown = [picture.caption for picture in choose_pictures(scores, pictures)]
+    assert len(set(shown)) == 8
+    assert dices[shown[0]] == 0.0
+    assert [dices[case] for case in shown[:-1]] == sorted(dices[case] for case in shown[:-1])
+    assert shown[-1] == "empty"
+    assert choose_pictures(scores, pictures[:3]) == pictures[:3]

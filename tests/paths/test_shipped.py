@@ -6,30 +6,19 @@ from pathlib import Path
 
 import pytest
 from one_fold import tabulate_cases
+from reproduce import score_again
 
-import medunet
-from medunet.bundle import open_bundle
-from medunet.bundle.configs import (
-    make_evaluate_config,
-    make_inference_config,
-    make_multi_gpu_config,
-    make_train_config,
-)
+from medunet.bundle import find_stale, open_bundle
 from medunet.bundle.metadata import make_metadata
-from medunet.cohort import find_cohort, write_cohort
+from medunet.cohort import find_cohort, read_folds
 from medunet.evaluation import Scores
 from medunet.inference import open_predictor
-from medunet.records import read_json, read_record
+from medunet.records import read_record
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path.parent.parent for path in ROOT.glob("bundles/*/configs/plan.json"))
 MEGABYTE = 1_000_000
-CONFIGS = {
-    "inference.json": make_inference_config,
-    "evaluate.json": make_evaluate_config,
-    "train.json": make_train_config,
-    "multi_gpu_train.json": make_multi_gpu_config,
-}
+CONFIGS = ("inference.json", "evaluate.json", "train.json", "multi_gpu_train.json")
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
@@ -48,22 +37,29 @@ def test_a_shipped_bundle_is_whole_and_its_card_shows_its_scores(folder: Path) -
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
 def test_a_shipped_bundle_is_made_anew_without_a_difference(folder: Path) -> None:
-    plan = open_bundle(folder).plan
-    for name, make in CONFIGS.items():
-        assert read_json(folder / "configs" / name) == make(plan)
-    written, made = read_json(folder / "configs" / "metadata.json"), make_metadata(plan, folder.name)
+    bundle = open_bundle(folder)
+    assert all((folder / "configs" / name).is_file() for name in CONFIGS)
+    assert not find_stale(bundle)
+    written, made = bundle.metadata, make_metadata(bundle.plan, folder.name)
     assert all(written[key] == made[key] for key in ("schema", "network_data_format", "segments", "data_type"))
 
 
 @pytest.mark.data
-def test_the_sarcoma_bundle_scores_what_its_card_says(sts: Path, tmp_path: Path) -> None:
+def test_each_fold_of_the_sarcoma_bundle_scores_what_its_card_says(sts: Path, tmp_path: Path) -> None:
     folder = ROOT / "bundles" / "sts_petct_unet3d"
     written = read_record(folder / "docs" / "scores.json", Scores)
-    cohort = find_cohort(sts, channels=("ct", "pet"))
-    wanted = min(written.of_first(), key=lambda score: score.truth_ml).case
-    case = tuple(case for case in cohort.cases if case.id == wanted)
-    write_cohort(tmp_path / "cohort.json", cohort.model_copy(update={"cases": case}))
-    result = medunet.evaluate(folder, cohort=tmp_path / "cohort.json", output=tmp_path / "evaluation")
+    volumes = {score.case: score.truth_ml for score in written.of_first()}
+    cohort = read_folds(sts / "folds.json", find_cohort(sts, channels=("ct", "pet")))
+    assert cohort.folds is not None
+    small = [
+        min((case for case in cohort.cases if case.patient in fold), key=lambda case: volumes[case.id])
+        for fold in cohort.folds
+    ]
+    folds = tuple((case.patient,) for case in small)
+    few = cohort.model_copy(update={"cases": tuple(small), "folds": folds})
+    result = score_again(folder, few, tmp_path / "evaluation")
     for method, scores in result.scores.methods.items():
-        before = next(score for score in written.methods[method] if score.case == wanted)
-        assert scores[0].dice == pytest.approx(before.dice, abs=0.005), method
+        before = {score.case: score.dice for score in written.methods[method]}
+        assert {score.case: score.dice for score in scores} == {
+            case.id: pytest.approx(before[case.id], abs=0.005) for case in small
+        }, method
