@@ -16,7 +16,7 @@ from command import finish
 from one_fold import tabulate_cases
 
 import medunet
-from medunet.api import Evaluation
+from medunet.api import Evaluation, evaluate
 from medunet.bundle import open_bundle
 from medunet.cohort import Cohort, find_cohort, read_folds, write_cohort
 
@@ -43,7 +43,7 @@ def score_again(bundle: Path, cohort: Cohort, output: Path) -> Evaluation:
         whole = Path(shutil.copytree(bundle, Path(folder) / bundle.resolve().name))
         (whole / "work").mkdir(exist_ok=True)
         write_cohort(whole / "work" / "cohort.json", cohort)
-        return medunet.evaluate(whole, output=output)
+        return evaluate(whole, output=output)
 
 
 def main() -> int:
