@@ -15,7 +15,6 @@ from pathlib import Path
 from command import finish
 from one_fold import tabulate_cases
 
-import medunet
 from medunet.api import Evaluation, evaluate
 from medunet.bundle import open_bundle
 from medunet.cohort import Cohort, find_cohort, read_folds, write_cohort
