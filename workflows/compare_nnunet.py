@@ -8,7 +8,8 @@ thousand steps fit the minutes (on the coarser grid, if nnU-Net plans one since 
 trainer runs, with epochs and iterations fitted to the minutes by a probe, so that its learning rate falls to zero when
 they end. Its steps, validation and checkpoints count; its preprocessing, planning and probes don't. Of medunet
 everything counts from the command on. Masks are predicted by each tool's own predictor, nnU-Net's with its mirroring
-and without, and scored by medunet's evaluator on the grid of the scan. The headline is against the best nnU-Net.
+(where that takes no longer than training) and without, and scored by medunet's evaluator on the grid of the scan. The
+headline is against the best nnU-Net.
 
 `--ours` takes the folder of a finished `sts.py` or `hippocampus.py` instead of training medunet. What is finished in
 DIR is not done again. On a CPU nnU-Net computes in fp32: it knows half precision on GPUs only.
@@ -16,7 +17,7 @@ DIR is not done again. On a CPU nnU-Net computes in fp32: it knows half precisio
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,11 +82,13 @@ def compare(arguments: argparse.Namespace) -> None:
         plans["small"] = (small, choose_configuration(planned[small]))
     for name, (plan, configuration) in plans.items():
         run = peer.train(name, plan, configuration)
-        for mirror in (True, False):
-            title = f"nnU-Net {name}{', mirrored' if mirror else ''}"
-            folder, seconds = peer.predict(run, [case.id for case in held_out], mirror=mirror)
-            files = {case.id: folder / name_mask(case.id, bundle.plan.unit) for case in held_out}
-            methods[title] = Masks(files, seconds, _describe(run))
+        plain = _predict_theirs(peer, run, held_out, bundle.plan.unit, mirror=False)
+        methods[f"nnU-Net {name}"] = plain
+        mirrored = sum(plain.seconds.values()) * 2 ** len(run.what["patch"])
+        if mirrored <= arguments.budget * 60:
+            methods[f"nnU-Net {name}, mirrored"] = _predict_theirs(peer, run, held_out, bundle.plan.unit, mirror=True)
+        else:
+            print(f"nnU-Net {name}: mirroring is left out, it would take about {format_seconds(mirrored)}")
     scores = _score(cohort, held_out, methods, bundle.plan.unit)
     text = "\n".join([tabulate_cases(scores), "", tabulate_runs(scores, methods), "", *tell_headline(scores)])
     (arguments.out / "comparison.md").write_text(text + "\n", encoding="utf-8")
@@ -135,6 +138,12 @@ def _predict_ours(bundle: Bundle, cases: list[Case], folder: Path) -> Masks:
     row = (patch, str(training["steps"]), f"{training['minutes']:.1f}", "in the budget")
     files = {case: folder / "masks" / case / entry["file"] for case, entry in content.items()}
     return Masks(files, {case: entry["seconds"] for case, entry in content.items()}, row)
+
+
+def _predict_theirs(peer: Peer, run: Run, cases: Sequence[Case], unit: Unit, *, mirror: bool) -> Masks:
+    folder, seconds = peer.predict(run, [case.id for case in cases], mirror=mirror)
+    files = {case.id: folder / name_mask(case.id, unit) for case in cases}
+    return Masks(files, seconds, _describe(run))
 
 
 def _describe(run: Run) -> tuple[str, ...]:
