@@ -1,6 +1,6 @@
 """What is said of U-Nets, measured: exact borders by skip connections, and learning from few patients.
 
-    python workflows/unet_claims.py skips --data FOLDER [--channels ct,pet] --out DIR --steps 1500
+    python workflows/unet_claims.py skips --data FOLDER [--channels ct,pet] [--objects] --out DIR --steps 1500
     python workflows/unet_claims.py patients --data FOLDER [--channels ct,pet] --out DIR --steps 1500 --patients 5 10 20
 
 `skips` trains one plan twice, with its skip connections and without. `patients` trains it on the first of the training
@@ -45,6 +45,7 @@ def main() -> int:
     parser = make_parser(str(__doc__), "the cohort, as of medunet init", "unet-run")
     parser.add_argument("claim", choices=["skips", "patients"])
     parser.add_argument("--channels", help="limits the cohort to these, like ct,pet")
+    parser.add_argument("--objects", action="store_true", help="label maps number the objects of one label")
     parser.add_argument("--steps", type=int, default=1500, help="of each training")
     parser.add_argument("--patients", type=int, nargs="+", default=[5, 10, 20], help="to train on, beside all")
     arguments = parser.parse_args()
@@ -56,7 +57,9 @@ def measure(arguments: argparse.Namespace) -> None:
     base = arguments.out / "bundle"
     if not base.exists():
         channels = arguments.channels.split(",") if arguments.channels else None
-        medunet.init(arguments.data, base, budget_minutes=arguments.budget, channels=channels)
+        medunet.init(
+            arguments.data, base, budget_minutes=arguments.budget, channels=channels, objects=arguments.objects
+        )
     bundle, place = open_bundle(base), arguments.out / f"fold{arguments.fold}-{arguments.steps}"
     cohort = bundle.cohort()
     patients = order_patients(cohort, arguments.fold)
