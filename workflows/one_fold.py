@@ -1,12 +1,14 @@
 """Train one fold of a cohort and score its held-out patients case by case: what the workflows on real scans share."""
 
 import argparse
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import medunet
 from medunet.cli.arguments import parse_minutes
+from medunet.cohort import Cohort, write_cohort
 from medunet.errors import OutputExistsError
 from medunet.evaluation import CaseScore, Scores, SummaryRow, compare_methods, summarize
 from medunet.progress import format_seconds
@@ -50,6 +52,20 @@ def run_fold(arguments: argparse.Namespace, channels: Sequence[str] | None = Non
     print(tabulate_cases(result.scores))
     print(result.table)
     print(f"report: {result.report}\ndone in {format_seconds(time.monotonic() - started)}")
+
+
+def copy_bundle(bundle: Path, target: Path, cohort: Cohort) -> Path:
+    """Copy a bundle without its runs, and give it a cohort to train or score on.
+
+    Args:
+        bundle: stays as it is.
+        target: the copy, which is returned.
+        cohort: of the copy.
+    """
+    shutil.copytree(bundle, target, ignore=shutil.ignore_patterns("work"))
+    (target / "work").mkdir()
+    write_cohort(target / "work" / "cohort.json", cohort)
+    return target
 
 
 def tabulate_cases(scores: Scores) -> str:

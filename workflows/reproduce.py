@@ -7,17 +7,16 @@ holds the networks of all folds every patient is scored, by the network that nev
 """
 
 import argparse
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from command import finish
-from one_fold import tabulate_cases
+from one_fold import copy_bundle, tabulate_cases
 
 from medunet.api import Evaluation, evaluate
 from medunet.bundle import open_bundle
-from medunet.cohort import Cohort, find_cohort, read_folds, write_cohort
+from medunet.cohort import Cohort, find_cohort, read_folds
 
 
 def reproduce(bundle: Path, data: Path, output: Path) -> None:
@@ -39,10 +38,7 @@ def score_again(bundle: Path, cohort: Cohort, output: Path) -> Evaluation:
         output: folder for scores, pictures and page.
     """
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(shutil.copytree(bundle, Path(folder) / bundle.resolve().name))
-        (whole / "work").mkdir(exist_ok=True)
-        write_cohort(whole / "work" / "cohort.json", cohort)
-        return evaluate(whole, output=output)
+        return evaluate(copy_bundle(bundle, Path(folder) / bundle.resolve().name, cohort), output=output)
 
 
 def main() -> int:

@@ -11,7 +11,6 @@ Both commands share DIR; what is trained there is not trained again. docs/concep
 
 import argparse
 import random
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,12 +18,12 @@ from typing import Any
 
 from command import finish
 from monai.bundle import ConfigWorkflow
-from one_fold import make_parser, tabulate_cases
+from one_fold import copy_bundle, make_parser, tabulate_cases
 from paired import compare_values, take_values
 
 import medunet
 from medunet.bundle import open_bundle
-from medunet.cohort import Cohort, split_cases, write_cohort
+from medunet.cohort import Cohort, split_cases
 from medunet.errors import InputError
 from medunet.evaluation import Scores
 from medunet.records import read_record, write_record
@@ -110,13 +109,10 @@ def _train(
     if evaluation.exists():
         return read_record(evaluation / "scores.json", Scores)
     if not bundle.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(base, bundle, ignore=shutil.ignore_patterns("work"))
+        copy_bundle(base, bundle, cohort)
         cache = base / "work" / "cache"
         cache.mkdir(exist_ok=True)
-        (bundle / "work").mkdir()
         (bundle / "work" / "cache").symlink_to(cache.absolute())
-        write_cohort(bundle / "work" / "cohort.json", cohort)
     run = bundle / "work" / f"fold{arguments.fold}"
     if not (run / "finished").exists():
         write_record(run / "schedule.json", make_fixed_schedule(arguments.steps))
