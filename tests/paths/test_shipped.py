@@ -10,7 +10,7 @@ from reproduce import score_again
 
 from medunet.bundle import find_stale, open_bundle
 from medunet.bundle.metadata import make_metadata
-from medunet.cohort import find_cohort, read_folds
+from medunet.cohort import Cohort, find_cohort, read_folds, split_cases
 from medunet.evaluation import Scores
 from medunet.inference import open_predictor
 from medunet.records import read_record
@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path.parent.parent for path in ROOT.glob("bundles/*/configs/plan.json"))
 MEGABYTE = 1_000_000
 CONFIGS = ("inference.json", "evaluate.json", "train.json", "multi_gpu_train.json")
+Values = dict[tuple[str, str], float]
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
@@ -29,7 +30,7 @@ def test_a_shipped_bundle_is_whole_and_its_card_shows_its_scores(folder: Path) -
     assert kept
     assert not any("work" in Path(name).parts for name in kept.splitlines())
     card = (folder / "docs" / "README.md").read_text(encoding="utf-8")
-    assert tabulate_cases(read_record(folder / "docs" / "scores.json", Scores)) in card
+    assert tabulate_cases(read_scores(folder)) in card
     pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", card)
     assert pictures
     assert all((folder / "docs" / name).is_file() for name in pictures)
@@ -47,19 +48,47 @@ def test_a_shipped_bundle_is_made_anew_without_a_difference(folder: Path) -> Non
 @pytest.mark.data
 def test_each_fold_of_the_sarcoma_bundle_scores_what_its_card_says(sts: Path, tmp_path: Path) -> None:
     folder = ROOT / "bundles" / "sts_petct_unet3d"
-    written = read_record(folder / "docs" / "scores.json", Scores)
-    volumes = {score.case: score.truth_ml for score in written.of_first()}
     cohort = read_folds(sts / "folds.json", find_cohort(sts, channels=("ct", "pet")))
+    volumes = {score.case: score.truth_ml for score in read_scores(folder).of_first()}
     assert cohort.folds is not None
     small = [
         min((case for case in cohort.cases if case.patient in fold), key=lambda case: volumes[case.id])
         for fold in cohort.folds
     ]
-    folds = tuple((case.patient,) for case in small)
-    few = cohort.model_copy(update={"cases": tuple(small), "folds": folds})
+    few = cohort.model_copy(update={"cases": tuple(small), "folds": tuple((case.patient,) for case in small)})
+    before, after = compare_with_card(folder, few, tmp_path, "dice")
+    assert after == {place: pytest.approx(value, abs=0.005) for place, value in before.items()}
+
+
+@pytest.mark.data
+def test_the_nuclei_bundle_scores_what_its_card_says(nuclei: Path, tmp_path: Path) -> None:
+    folder = ROOT / "bundles" / "nuclei_unet2d"
+    cohort = read_folds(nuclei / "folds.json", find_cohort(nuclei, objects=True))
+    learnt, held_out = split_cases(cohort, 0)
+    some = tuple(held_out[::8])
+    few = cohort.model_copy(update={"cases": (learnt[0], *some), "folds": (tuple(case.patient for case in some),)})
+    before, after = compare_with_card(folder, few, tmp_path, "precision")
+    # In float32 or bf16, so a voxel here and there is on the other side of a border.
+    assert after == {place: pytest.approx(value, abs=0.03) for place, value in before.items()}
+
+
+def read_scores(folder: Path) -> Scores:
+    return read_record(folder / "docs" / "scores.json", Scores)
+
+
+def compare_with_card(folder: Path, few: Cohort, tmp_path: Path, measure: str) -> tuple[Values, Values]:
+    """One measure by method and case, as the card has it and as it is scored again."""
     result = score_again(folder, few, tmp_path / "evaluation")
-    for method, scores in result.scores.methods.items():
-        before = {score.case: score.dice for score in written.methods[method]}
-        assert {score.case: score.dice for score in scores} == {
-            case.id: pytest.approx(before[case.id], abs=0.005) for case in small
-        }, method
+    held_out = {patient for fold in few.folds or () for patient in fold}
+    cases = {case.id for case in few.cases if case.patient in held_out}
+    written, again = (
+        {
+            (method, score.case): getattr(score, measure)
+            for method, rows in scores.methods.items()
+            for score in rows
+            if score.case in cases
+        }
+        for scores in (read_scores(folder), result.scores)
+    )
+    assert len(again) == len(cases) * len(result.scores.methods)
+    return written, again
