@@ -171,6 +171,7 @@ def train(job: Job) -> Job:
 def load(job: Job) -> Job:
     """Patches a second of nnU-Net's training loader, for `seconds` after those that waited."""
     trainer = _open_trainer(job)
+    trainer.initialize()  # it is this that sets the batch
     loader, other = trainer.get_dataloaders()
     for _ in range(WAITING):
         next(loader)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -208,7 +209,11 @@ def time_steps(plan: Plan, loader: DataLoader[Any], seconds: float, *, ours: boo
     """
     config = make_train_config(plan)
     wanted = ("imports", "device", "network_def", "supervised", "loss", "optimizer")
-    parts = ConfigParser({key: config[key] for key in wanted} | {"network": config["network"] if ours else PLAIN})
+    known = {
+        "session": SimpleNamespace(learning_rate=plan.learning_rate),
+        "network": config["network"] if ours else PLAIN,
+    }
+    parts = ConfigParser({key: config[key] for key in wanted} | known)
     clock = _Clock(seconds)
     trainer = SupervisedTrainer(
         device=parts.get_parsed_content("device"),
