@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -44,6 +43,7 @@ from medunet.bundle import Bundle, open_bundle
 from medunet.bundle.configs import make_train_config
 from medunet.cohort import split_cases, write_cohort
 from medunet.errors import InputError
+from medunet.networks import make_optimizer
 from medunet.planning import Plan
 from medunet.preparation import (
     PatchDataset,
@@ -208,10 +208,10 @@ def time_steps(plan: Plan, loader: DataLoader[Any], seconds: float, *, ours: boo
         ours: with medunet's memory layout and precision, as `train.json` has them; else as MONAI does by itself.
     """
     config = make_train_config(plan)
-    wanted = ("imports", "device", "network_def", "supervised", "loss", "optimizer")
+    wanted = ("imports", "device", "network_def", "supervised", "loss")
     known = {
-        "session": SimpleNamespace(learning_rate=plan.learning_rate),
         "network": config["network"] if ours else PLAIN,
+        "optimizer": make_optimizer(plan.optimizer, "$@network.parameters()", plan.learning_rate),
     }
     parts = ConfigParser({key: config[key] for key in wanted} | known)
     clock = _Clock(seconds)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from one_fold import tabulate_cases
+from paired import take_values
 from reproduce import score_again
 
 from medunet.bundle import find_stale, open_bundle
@@ -19,7 +20,6 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path.parent.parent for path in ROOT.glob("bundles/*/configs/plan.json"))
 MEGABYTE = 1_000_000
 CONFIGS = ("inference.json", "evaluate.json", "train.json", "multi_gpu_train.json")
-Values = dict[tuple[str, str], float]
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
@@ -56,8 +56,7 @@ def test_each_fold_of_the_sarcoma_bundle_scores_what_its_card_says(sts: Path, tm
         for fold in cohort.folds
     ]
     few = cohort.model_copy(update={"cases": tuple(small), "folds": tuple((case.patient,) for case in small)})
-    before, after = compare_with_card(folder, few, tmp_path, "dice")
-    assert after == {place: pytest.approx(value, abs=0.005) for place, value in before.items()}
+    assert_scored_as_on_card(folder, few, tmp_path, "dice", 0.005)
 
 
 @pytest.mark.data
@@ -67,28 +66,22 @@ def test_the_nuclei_bundle_scores_what_its_card_says(nuclei: Path, tmp_path: Pat
     learnt, held_out = split_cases(cohort, 0)
     some = tuple(held_out[::8])
     few = cohort.model_copy(update={"cases": (learnt[0], *some), "folds": (tuple(case.patient for case in some),)})
-    before, after = compare_with_card(folder, few, tmp_path, "precision")
     # In float32 or bf16, so a voxel here and there is on the other side of a border.
-    assert after == {place: pytest.approx(value, abs=0.03) for place, value in before.items()}
+    assert_scored_as_on_card(folder, few, tmp_path, "precision", 0.03)
 
 
 def read_scores(folder: Path) -> Scores:
     return read_record(folder / "docs" / "scores.json", Scores)
 
 
-def compare_with_card(folder: Path, few: Cohort, tmp_path: Path, measure: str) -> tuple[Values, Values]:
-    """One measure by method and case, as the card has it and as it is scored again."""
-    result = score_again(folder, few, tmp_path / "evaluation")
+def assert_scored_as_on_card(folder: Path, few: Cohort, tmp_path: Path, measure: str, tolerance: float) -> None:
+    """The held-out patients of `few` have the same measure by every method, and no other has one."""
+    written, again = read_scores(folder), score_again(folder, few, tmp_path / "evaluation").scores
+    assert again.methods.keys() == written.methods.keys()
     held_out = {patient for fold in few.folds or () for patient in fold}
     cases = {case.id for case in few.cases if case.patient in held_out}
-    written, again = (
-        {
-            (method, score.case): getattr(score, measure)
-            for method, rows in scores.methods.items()
-            for score in rows
-            if score.case in cases
-        }
-        for scores in (read_scores(folder), result.scores)
-    )
-    assert len(again) == len(cases) * len(result.scores.methods)
-    return written, again
+    (label,) = again.labels
+    for method in again.methods:
+        before = take_values(written, method, label, measure)
+        after = take_values(again, method, label, measure)
+        assert after == {case: pytest.approx(before[case], abs=tolerance) for case in cases}, method
