@@ -1,8 +1,15 @@
-"""Run a bundle by MONAI alone."""
+"""Run a bundle by MONAI alone, and medunet in its precision."""
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+import torch
+
+from medunet.networks import precision
 
 BLOCK = """
 import sys
@@ -15,6 +22,14 @@ sys.argv[0] = 'run'
 import runpy
 runpy.run_module('monai.bundle', run_name='__main__')
 """
+
+
+@contextmanager
+def in_float32() -> Iterator[None]:
+    """Networks compute in float32, as MONAI alone does: those of a few steps are too unsure to compare with bf16."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "choose_precision", lambda _: torch.float32)
+        yield
 
 
 def run_monai(*arguments: object, cwd: Path, code: int = 0, pictures: bool = False) -> str:

@@ -35,7 +35,7 @@ PATCH_EDGES = (128, 96, 80, 64, 48, 40)
 8 GB of GPU memory at a batch of 2."""
 WIDE_EDGE = {2: 128, 3: 64}
 """A network wider than the narrowest isn't worth a smaller patch than this square or cube, unless that sees half of a
-case."""
+case on the grid of the cases: on a coarser one every patch does."""
 SLICE_EDGES = (512, 384, 256, 192, 128, 96)
 """The same for squares of 2D patches."""
 BATCH = {2: 8, 3: 2}
@@ -216,7 +216,8 @@ def _list_candidates(base: Plan, fingerprint: Fingerprint) -> list[Plan]:
             plan = _with_network(base, fingerprint, width, edge**base.dims)
             fits = memory.holds(plan.peak_gib)
             case = np.prod(fingerprint.median_shape_at(plan.spacing_mm)[: base.dims])
-            worth = narrow or edge >= WIDE_EDGE[base.dims] or np.prod(plan.patch) >= CONTEXT * case
+            sees_half = plan.spacing_mm == base.spacing_mm and np.prod(plan.patch) >= CONTEXT * case
+            worth = narrow or edge >= WIDE_EDGE[base.dims] or sees_half
             if (last or (fits and worth)) and plan not in found:
                 found.append(plan)
     return found

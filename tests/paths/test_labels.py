@@ -8,7 +8,7 @@ import pytest
 from discs import read
 from PIL import Image
 from plans import pin_schedule
-from stock import run_monai
+from stock import in_float32, run_monai
 
 import medunet
 from medunet.labels import LabelTable
@@ -70,7 +70,8 @@ def nested(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_nested_regions_are_learnt_and_monai_alone_agrees(nested: tuple[Path, Path], tmp_path: Path) -> None:
     folder, bundle = nested
     images, masks = folder / "imagesTr", tmp_path / "data" / "labels"
-    medunet.predict(bundle, images, output=masks)
+    with in_float32():
+        medunet.predict(bundle, images, output=masks)
     options = ("--dataset_dir", images, "--output_dir", tmp_path / "out")
     config = bundle / "configs" / "inference.json"
     run_monai("run", "--config_file", config, *options, cwd=tmp_path, pictures=True)
@@ -122,7 +123,8 @@ def test_what_is_ignored_is_neither_learnt_nor_scored(tmp_path: Path) -> None:
     assert min(score.dice for score in scores if score.dice is not None) > 0.8
     validation = read_json(bundle / "configs" / "metadata.json")["training"]["validation_dice"]
     assert np.mean([score.dice for score in scores]) == pytest.approx(validation, abs=1e-3)
-    masks = medunet.predict(bundle, folder / "imagesTr", output=tmp_path / "masks")
+    with in_float32():
+        masks = medunet.predict(bundle, folder / "imagesTr", output=tmp_path / "masks")
     for mask in masks:
         values = read(tmp_path / "masks" / f"{mask.id}.png")
         assert set(np.unique(values)) == {0, 1}

@@ -14,7 +14,7 @@ from discs import draw_discs, read
 from PIL import Image
 from plans import pin_schedule
 from scipy import ndimage
-from stock import run_monai
+from stock import in_float32, run_monai
 
 import medunet
 from medunet.evaluation import summarize
@@ -92,7 +92,8 @@ def test_monai_alone_agrees(bundle: Path, folder: Path, tmp_path: Path) -> None:
     colour = read(images / "disc1.png")
     Image.fromarray(np.dstack([colour, np.full(colour.shape[:2], 255, np.uint8)])).save(images / "alpha.png")
     Image.fromarray(read(images / "disc0.png").astype(np.uint16) * 200).save(images / "deep.png")
-    medunet.predict(bundle, images, output=tmp_path / "data" / "labels")
+    with in_float32():
+        medunet.predict(bundle, images, output=tmp_path / "data" / "labels")
     configs, plan = bundle / "configs", medunet.plan(bundle)
     options = ("--dataset_dir", images, "--output_dir", tmp_path / "out")
     run_monai("run", "--config_file", configs / "inference.json", *options, cwd=tmp_path, pictures=True)

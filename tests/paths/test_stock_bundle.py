@@ -10,7 +10,7 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow
 from scipy import ndimage
-from stock import run_monai
+from stock import in_float32, run_monai
 
 import medunet
 from medunet.records import read_json, write_json
@@ -27,7 +27,8 @@ def dataset(trained: Path, patients: list[Path], tmp_path_factory: pytest.TempPa
         image.set_sform(volume.grid.affine, 1)
         image.set_qform(volume.grid.affine, 1)
         nib.save(image, folder / "images" / f"{patient.name}.nii.gz")
-    medunet.predict(trained, *sorted((folder / "images").iterdir()), output=folder / "labels")
+    with in_float32():
+        medunet.predict(trained, *sorted((folder / "images").iterdir()), output=folder / "labels")
     return folder
 
 

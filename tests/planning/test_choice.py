@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from medunet.cohort import Case, Channel, Cohort
@@ -49,6 +50,16 @@ def test_one_disturbed_measurement_decides_nothing() -> None:
 
     assert make_plan(COHORT, FINGERPRINT, measure) == undisturbed
     assert measured.count((undisturbed.network, undisturbed.patch)) == 2
+
+
+def test_width_is_not_bought_with_a_coarser_grid() -> None:
+    """Large labels allow a grid on which even the smallest patch sees half of a case."""
+    cases = tuple(case.model_copy(update={"label_ml": {"a": 800.0}}) for case in FINGERPRINT.cases)
+    found = FINGERPRINT.model_copy(update={"cases": cases})
+    plans = [make_plan(COHORT, found, at_speed(10**power)) for power in np.arange(8, 13, 0.1)]
+    narrow, wide = ([plan for plan in plans if (plan.network.filters[0] == 8) == flag] for flag in (True, False))
+    assert max(plan.spacing_mm[0] for plan in narrow) > max(plan.spacing_mm[0] for plan in wide)
+    assert len({plan.network.filters[0] for plan in wide}) == 3
 
 
 def test_memory_limits_the_patch() -> None:
