@@ -15,7 +15,7 @@ from medunet.bundle import Bundle, open_bundle, publish_weights, write_weights
 from medunet.cohort import split_cases
 from medunet.errors import InputError
 from medunet.networks import choose_device, measure_peak_vram, measure_step
-from medunet.planning import Plan, compare_peak
+from medunet.planning import PROGRAM_GIB, Plan, compare_peak
 from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches, prepare_cases
 from medunet.records import forget_peak_memory, hash_file, measure_peak_memory, read_record, write_record
 from medunet.training.ranks import (
@@ -61,6 +61,7 @@ class TrainingSession:
     def __init__(self, bundle: Bundle, fold: int, budget_minutes: float, patience: int = 0) -> None:
         self.started = time.monotonic()
         forget_peak_memory()  # of planning in this process, which times wider networks
+        self._held_gib = max(0.0, measure_peak_memory() / 2**30 - PROGRAM_GIB)
         self.ended: Ending = "schedule"
         self.bundle = bundle
         self.plan: Plan = bundle.plan
@@ -85,7 +86,8 @@ class TrainingSession:
 
     def _note_peak(self, stage: str, gib: float) -> None:
         self.peak_gib[stage] = round(gib, 2)
-        compare_peak(stage, self.plan.peak_gib.get(stage), gib)
+        held = 0.0 if stage.endswith("_vram") else self._held_gib
+        compare_peak(stage, self.plan.peak_gib.get(stage), gib, held)
 
     def _open_schedule(self, budget_seconds: float, patience: int) -> Schedule:
         path = self.folder / "schedule.json"
