@@ -77,9 +77,9 @@ def compare(arguments: argparse.Namespace) -> None:
     peer = Peer(arguments.python.absolute(), (arguments.out / "nnunet").absolute(), arguments.fold, arguments.budget)
     peer.export(listed)
     planned, small = peer.plan(), peer.choose_small()
-    plans = {"stock": (STOCK, choose_stock(planned[STOCK]))}
-    if small != STOCK:
-        plans["small"] = (small, choose_configuration(planned[small]))
+    # The small one first: it is the one that minutes of a CPU can train.
+    plans = {"small": (small, choose_configuration(planned[small]))} if small != STOCK else {}
+    plans["stock"] = (STOCK, choose_stock(planned[STOCK]))
     for name, (plan, configuration) in plans.items():
         run = peer.train(name, plan, configuration)
         plain = _predict_theirs(peer, run, held_out, bundle.plan.unit, mirror=False)
