@@ -4,12 +4,11 @@ from medunet.planning.choice import make_plan
 from medunet.planning.fingerprint import Fingerprint, ObjectStatistics, measure_cohort
 from medunet.planning.measures import CaseMeasure, ChannelStatistics
 from medunet.planning.memory import Memory, compare_peak
-from medunet.planning.peaks import PROGRAM_GIB, predict_peaks
+from medunet.planning.peaks import predict_peaks, subtract_program
 from medunet.planning.plan import NetworkPlan, Normalization, ObjectsPlan, Plan, Speed, name_keys
 from medunet.planning.rules import choose_topology, plan_patch, plan_spacing
 
 __all__ = [
-    "PROGRAM_GIB",
     "CaseMeasure",
     "ChannelStatistics",
     "Fingerprint",
@@ -28,4 +27,5 @@ __all__ = [
     "plan_patch",
     "plan_spacing",
     "predict_peaks",
+    "subtract_program",
 ]

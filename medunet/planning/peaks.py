@@ -91,6 +91,11 @@ def predict_peaks(plan: PlanShape, fingerprint: Fingerprint) -> dict[str, float]
     return {stage: round(gib, 2) for stage, gib in peaks.items()}
 
 
+def subtract_program(gib: float) -> float:
+    """GiB that a process holds beyond torch and MONAI, which the prediction of every stage counts anyway."""
+    return max(0.0, gib - PROGRAM_GIB)
+
+
 def count_prepared(plan: PlanShape, case: CaseMeasure) -> int:
     """Voxels of a case on the grid of the network; slices of a 2D network stay where they are."""
     sizes = np.array(case.shape, dtype=float)

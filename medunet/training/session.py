@@ -15,7 +15,7 @@ from medunet.bundle import Bundle, open_bundle, publish_weights, write_weights
 from medunet.cohort import split_cases
 from medunet.errors import InputError
 from medunet.networks import choose_device, measure_peak_vram, measure_step
-from medunet.planning import PROGRAM_GIB, Plan, compare_peak
+from medunet.planning import Plan, compare_peak, subtract_program
 from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches, prepare_cases
 from medunet.records import forget_peak_memory, hash_file, measure_peak_memory, read_record, write_record
 from medunet.training.ranks import (
@@ -61,7 +61,7 @@ class TrainingSession:
     def __init__(self, bundle: Bundle, fold: int, budget_minutes: float, patience: int = 0) -> None:
         self.started = time.monotonic()
         forget_peak_memory()  # of planning in this process, which times wider networks
-        self._held_gib = max(0.0, measure_peak_memory() / 2**30 - PROGRAM_GIB)
+        self._held_gib = subtract_program(measure_peak_memory() / 2**30)
         self.ended: Ending = "schedule"
         self.bundle = bundle
         self.plan: Plan = bundle.plan

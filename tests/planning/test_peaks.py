@@ -4,7 +4,7 @@ from plans import make_test_plan
 
 from medunet.networks import build_network, make_network
 from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Memory, Plan
-from medunet.planning.peaks import count_prepared, count_weights, predict_network, predict_peaks
+from medunet.planning.peaks import count_prepared, count_weights, predict_network, predict_peaks, subtract_program
 
 
 def make_fingerprint(*shapes: tuple[int, int, int]) -> Fingerprint:
@@ -56,3 +56,8 @@ def test_a_network_on_a_gpu_takes_its_memory_instead() -> None:
     elsewhere = predict_peaks(make_plan_for(Memory(ram_gib=8, vram_gib=8), **wide), shapes)
     assert on_gpu["train_vram"] == elsewhere["train_vram"] > on_gpu["predict_vram"]
     assert on_gpu["train"] < elsewhere["train"]
+
+
+def test_a_process_that_has_only_started_holds_nothing_beyond() -> None:
+    assert subtract_program(0.2) == 0
+    assert subtract_program(1.0) - subtract_program(0.8) == pytest.approx(0.2)
