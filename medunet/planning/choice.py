@@ -209,13 +209,13 @@ def _list_candidates(base: Plan, fingerprint: Fingerprint) -> list[Plan]:
     found: list[Plan] = []
     edges = SLICE_EDGES if base.dims == 2 else PATCH_EDGES
     memory = base.memory or EIGHT_GIB
+    case = np.prod(fingerprint.median_shape_at(base.spacing_mm)[: base.dims])
     for width in WIDTHS:
         for edge in edges:
             narrow = width == WIDTHS[-1]
             last = narrow and edge == edges[-1]
             plan = _with_network(base, fingerprint, width, edge**base.dims)
             fits = memory.holds(plan.peak_gib)
-            case = np.prod(fingerprint.median_shape_at(plan.spacing_mm)[: base.dims])
             sees_half = plan.spacing_mm == base.spacing_mm and np.prod(plan.patch) >= CONTEXT * case
             worth = narrow or edge >= WIDE_EDGE[base.dims] or sees_half
             if (last or (fits and worth)) and plan not in found:

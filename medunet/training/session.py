@@ -78,16 +78,15 @@ class TrainingSession:
         prepare = partial(prepare_cases, cohort, steps=bundle.preprocessing, cache=bundle.work / "cache", border=border)
         self.training = in_turn(lambda: prepare(cases=training))
         self.validation = in_turn(lambda: prepare(cases=validation))
-        self._note_peak("prepare", measure_peak_memory() / 2**30)
+        self._note_peak("prepare", measure_peak_memory() / 2**30, self._held_gib)
         self.schedule = self._open_schedule(budget_minutes * 60, patience)
 
     def _hold(self) -> None:
         self._lock = lock_run(self.folder)
 
-    def _note_peak(self, stage: str, gib: float) -> None:
+    def _note_peak(self, stage: str, gib: float, held_gib: float = 0.0) -> None:
         self.peak_gib[stage] = round(gib, 2)
-        held = 0.0 if stage.endswith("_vram") else self._held_gib
-        compare_peak(stage, self.plan.peak_gib.get(stage), gib, held)
+        compare_peak(stage, self.plan.peak_gib.get(stage), gib, held_gib)
 
     def _open_schedule(self, budget_seconds: float, patience: int) -> Schedule:
         path = self.folder / "schedule.json"
@@ -129,7 +128,7 @@ class TrainingSession:
 
     def finish(self, checkpoint: "RunCheckpoint") -> None:
         """Write the best weights into the run and the bundle, and what they scored into its metadata."""
-        self._note_peak("train", measure_peak_memory() / 2**30)
+        self._note_peak("train", measure_peak_memory() / 2**30, self._held_gib)
         if (vram := measure_peak_vram()) is not None:
             self._note_peak("train_vram", vram)
         on_first(lambda: self._publish(checkpoint))
