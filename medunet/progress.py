@@ -23,32 +23,58 @@ class ProgressSink(Protocol):
         """Show that `done` of `total` parts of `what` are finished; `note` is a short text beside it."""
 
 
+class Clock:
+    """When each kind of work began, and how many of its parts were finished then: resumed work begins in its midst."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, tuple[float, int]] = {}
+
+    def read(self, what: str, done: int, total: int) -> tuple[float, int]:
+        """Seconds since the work began, and the parts that were finished then; what has ended begins anew."""
+        now = time.monotonic()
+        if done == 0 or what not in self._begun:
+            self._begun[what] = now, done
+        begun, before = self._begun[what]
+        if done >= total:
+            del self._begun[what]
+        return now - begun, before
+
+
 class LogSink:
     """Writes a plain line to the log at most every `interval` seconds, with the time left."""
 
     def __init__(self, interval: float = 5.0) -> None:
         self._interval = interval
-        self._started: dict[str, float] = {}
+        self._clock = Clock()
         self._shown: dict[str, float] = {}
 
     def update(self, what: str, done: int, total: int, note: str) -> None:
         """Write the line if it is time for one, and always at the end of work that took over two seconds."""
-        now = time.monotonic()
-        if done == 0 or what not in self._started:
-            self._started[what] = self._shown[what] = now
-            return
-        ended = done >= total and now - self._started[what] > 2
-        if ended or now - self._shown[what] >= self._interval:
-            self._shown[what] = now
-            LOGGER.info(describe_progress(what, done, total, now - self._started[what], note))
+        seconds, before = self._clock.read(what, done, total)
+        if not seconds:
+            self._shown[what] = 0.0
+        ended = done >= total and seconds > 2
+        if ended or seconds - self._shown[what] >= self._interval:
+            self._shown[what] = seconds
+            LOGGER.info(describe_progress(what, done, total, seconds, note, before))
 
 
-def describe_progress(what: str, done: int, total: int, seconds: float, note: str) -> str:
-    """One line of progress: what, how far, and the time left or taken."""
+def describe_progress(what: str, done: int, total: int, seconds: float, note: str, before: int = 0) -> str:
+    """One line of progress: what, how far, and the time left or taken.
+
+    Args:
+        what: the work.
+        done: its finished parts.
+        total: all its parts.
+        seconds: since it began.
+        note: a short text behind it.
+        before: parts that were finished when it began.
+    """
     tail = f", {note}" if note else ""
     if done >= total:
-        return f"{what}: {total} in {format_seconds(seconds)}{tail}"
-    left = seconds / done * (total - done) if done else float("nan")
+        count = f"{total}, the last {total - before}" if before else str(total)
+        return f"{what}: {count} in {format_seconds(seconds)}{tail}"
+    left = seconds / (done - before) * (total - done) if done > before else float("nan")
     return f"{what}: {done}/{total}, {format_seconds(left)} left{tail}"
 
 

@@ -8,27 +8,25 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from medunet.progress import LogSink, describe_progress, showing
+from medunet.progress import Clock, LogSink, describe_progress, showing
 
 
 class BarSink:
     """Rewrites one line of a terminal, at most ten times a second."""
 
     def __init__(self) -> None:
-        self._started: dict[str, float] = {}
+        self._clock = Clock()
         self._shown = 0.0
 
     def update(self, what: str, done: int, total: int, note: str) -> None:
         """Show a line; it stays when the work is done and took over two seconds."""
+        taken, before = self._clock.read(what, done, total)
         now = time.monotonic()
-        if done == 0 or what not in self._started:
-            self._started[what] = now
-        taken = now - self._started[what]
         ended = done >= total
         if not ended and now - self._shown < 0.1:
             return
         self._shown = now
-        line = describe_progress(what, done, total, taken, note)[:118]
+        line = describe_progress(what, done, total, taken, note, before)[:118]
         stays = "\n" if ended and taken > 2 else ""
         print(f"\r\x1b[K{line}{stays}" if not ended or stays else "\r\x1b[K", end="", file=sys.stderr, flush=True)
 

@@ -109,8 +109,8 @@ class TrainingProgress:
     def _begin_step(self, _: Engine) -> None:
         self._begin = time.monotonic()
 
-    def _start(self, _: Engine) -> None:
-        report("training", 0, self._total())
+    def _start(self, engine: Engine) -> None:
+        report("training", engine.state.iteration, self._total())  # not 0 where a run goes on
 
     def _total(self) -> int:
         return self._session.schedule.epochs * self._session.schedule.steps_per_epoch

@@ -8,7 +8,7 @@ from medunet.progress import report
 
 
 def test_a_bar_rewrites_its_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    now = iter([10.0, 11.0, 14.0])
+    now = iter([10.0, 10.0, 11.0, 11.0, 14.0, 14.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
     sink = BarSink()
     for done in range(3):

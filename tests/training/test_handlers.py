@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from monai.engines import IterationEvents
 
 from medunet import progress
@@ -65,6 +65,21 @@ def test_progress_tells_loss_and_both_rates() -> None:
     assert seen[-1][1] == 6
     assert "loss 0.250" in seen[-1][2]
     assert "loader can 50.0" in seen[-1][2]
+
+
+def test_progress_of_a_resumed_run_begins_where_it_goes_on() -> None:
+    seen: list[int] = []
+    sink = SimpleNamespace(update=lambda _, done, *__: seen.append(done))
+    engine = Engine(lambda *_: {"loss": 0.25})
+
+    @engine.on(Events.STARTED)
+    def resume() -> None:
+        engine.state.epoch, engine.state.iteration = 2, 4
+
+    TrainingProgress(make_session(), 2).attach(engine)  # type: ignore[arg-type]
+    with progress.showing(sink):
+        engine.run([0, 1], max_epochs=3)
+    assert seen == [4, 5, 6]
 
 
 def test_the_deadline_ends_a_run_after_its_epoch() -> None:
