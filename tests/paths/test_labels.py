@@ -8,7 +8,7 @@ import pytest
 from discs import read
 from PIL import Image
 from plans import pin_schedule
-from stock import in_float32, run_monai
+from stock import in_float32, measure_dice, run_monai
 
 import medunet
 from medunet.labels import LabelTable
@@ -48,10 +48,6 @@ def train(folder: Path, bundle: Path, steps: int) -> LabelTable:
     pin_schedule(bundle, epochs=4, steps_per_epoch=steps // 4)
     medunet.train(bundle)
     return table
-
-
-def measure_dice(first: np.ndarray, second: np.ndarray) -> float:
-    return float(2 * (first & second).sum() / (first.sum() + second.sum()))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from discs import draw_discs, read
 from PIL import Image
 from plans import pin_schedule
 from scipy import ndimage
-from stock import in_float32, run_monai
+from stock import in_float32, measure_dice, run_monai
 
 import medunet
 from medunet.evaluation import summarize
@@ -39,11 +39,6 @@ def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pin_schedule(bundle, epochs=3, steps_per_epoch=20)
     medunet.train(bundle)
     return bundle
-
-
-def measure_dice(first: np.ndarray, second: np.ndarray) -> float:
-    first, second = first > 0, second > 0
-    return 2 * (first & second).sum() / (first.sum() + second.sum())
 
 
 def test_masks_lie_on_the_pictures(
