@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from command import finish
-from monai.bundle import ConfigWorkflow
 from one_fold import copy_bundle, make_parser, tabulate_cases
 from paired import compare_values, take_values
 
@@ -28,6 +27,7 @@ from medunet.errors import InputError
 from medunet.evaluation import Scores
 from medunet.records import read_record, write_record
 from medunet.training import Schedule
+from medunet.training.run import run_configs
 from medunet.training.session import default_workers
 
 EPOCHS = 20
@@ -116,7 +116,13 @@ def _train(
     run = bundle / "work" / f"fold{arguments.fold}"
     if not (run / "finished").exists():
         write_record(run / "schedule.json", make_fixed_schedule(arguments.steps))
-        _run_training(bundle, arguments.fold, options or {})
+        overrides = {
+            "fold": arguments.fold,
+            "workers": default_workers(),
+            "bundle_root": str(bundle),
+            **(options or {}),
+        }
+        run_configs(bundle, [str(bundle / "configs" / "train.json")], overrides)
     scores: Scores = medunet.evaluate(bundle, output=evaluation).scores
     return scores
 
@@ -133,23 +139,6 @@ def make_fixed_schedule(steps: int) -> Schedule:
         loader_patches_per_second=1.0,
         network_patches_per_second=1.0,
     )
-
-
-def _run_training(bundle: Path, fold: int, options: Mapping[str, Any]) -> None:
-    """As `python -m monai.bundle run`, by which alone options of train.json are given."""
-    workflow = ConfigWorkflow(
-        config_file=str(bundle / "configs" / "train.json"),
-        meta_file=str(bundle / "configs" / "metadata.json"),
-        logging_file=False,
-        workflow_type="train",
-        fold=fold,
-        workers=default_workers(),
-        bundle_root=str(bundle),
-        **options,
-    )
-    workflow.initialize()
-    workflow.run()
-    workflow.finalize()
 
 
 def compare_borders(scores: Scores) -> str:

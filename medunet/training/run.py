@@ -1,5 +1,8 @@
 """Run a bundle's train.json: the same wiring and loop as `python -m monai.bundle run`, on one process or many."""
 
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,24 +58,45 @@ def train_bundle(
     }
     if budget_minutes is not None:
         overrides["budget"] = budget_minutes
-    _run(folder, configs, overrides)
+    run_configs(folder, configs, overrides)
     return folder / "models" / "model.pt"
 
 
-def _run(folder: Path, configs: list[str], overrides: dict[str, Any]) -> None:
-    workflow = ConfigWorkflow(
-        config_file=configs,
-        meta_file=str(folder / "configs" / "metadata.json"),
-        logging_file=False,
-        workflow_type="train",
-        **overrides,
-    )
+def run_configs(folder: Path, configs: Sequence[str], overrides: Mapping[str, Any]) -> None:
+    """Run configurations of a bundle as `python -m monai.bundle run` does, and leave logging to the caller.
+
+    Args:
+        folder: the bundle.
+        configs: paths of train.json and of what overrides it.
+        overrides: options, by their ids in the configurations.
+
+    Raises:
+        MedunetError: whatever stopped it.
+    """
+    with _quiet(logging.getLogger(ConfigWorkflow.__module__)):  # it warns of a missing logging.conf, on stdout
+        workflow = ConfigWorkflow(
+            config_file=list(configs),
+            meta_file=str(folder / "configs" / "metadata.json"),
+            logging_file=False,
+            workflow_type="train",
+            **overrides,
+        )
     try:
         workflow.initialize()
         workflow.run()
         workflow.finalize()
     except Exception as error:
         raise_ours(error)
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _choose_configs(folder: Path) -> list[str]:
