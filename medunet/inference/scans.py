@@ -6,11 +6,12 @@ from pathlib import Path
 
 from medunet.errors import InputError, MissingInputError, SeriesError
 from medunet.planning import Plan
-from medunet.reading import ReadOptions, Series, find_series
+from medunet.reading import ReadOptions, Series, find_series, is_image_file
 from medunet.records import suggest
 
 Options = Mapping[str, ReadOptions]
 NO_OPTIONS: Options = {}
+NAME_EACH = "name each channel with --image NAME=PATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +54,28 @@ def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
     Raises:
         InputError: an option names no channel, or a file is to be several channels.
         MissingInputError: nothing is there, or no image.
-        SeriesError: no series, or more than one, has the modality of a channel.
+        SeriesError: no series, or more than one, has the modality of a channel, or they are of different patients.
     """
     if not path.exists():
         raise MissingInputError(path, "there is no such file or folder", "check the path")
     if path.is_file():
         if len(plan.channels) > 1:
-            raise InputError(
-                path, f"it is one file, but the bundle takes {_join(plan.channels)}", "name each with --image NAME=PATH"
-            )
+            raise InputError(path, f"it is one file, but the bundle takes {_join(plan.channels)}", NAME_EACH)
         return Scan(id=_strip(path.name), paths={"image": str(path)}, options=_spread(options, plan))
     how = _spread(options, plan)
     found = find_series(path).series
     if not found:
-        raise MissingInputError(path, "it holds no DICOM image", "give a file, or the folder of a series or a patient")
+        raise _miss_series(path, plan)
     chosen = {
         key: _choose(path, found, channel, plan.modalities[channel], how[key].series)
         for key, channel in zip(plan.image_keys(), plan.channels, strict=True)
     }
+    if len({item.patient_id for item in chosen.values()}) > 1:
+        raise SeriesError(
+            path,
+            f"its series of {_join(plan.channels)} are of different patients",
+            f"give the folder of one patient, or {NAME_EACH}",
+        )
     return Scan(
         id=path.resolve().name,
         paths={key: item.folder for key, item in chosen.items()},
@@ -95,6 +100,12 @@ def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, 
     if not fitting:
         which = f"no series is {modality}{f' and has the UID {uid}' if uid else ''}, the channel '{channel}'"
         raise SeriesError(path, f"{which} (there are {listed})", "give that scan")
+    if (patients := len({series.patient_id for series in fitting})) > 1:
+        raise SeriesError(
+            path,
+            f"its {modality} series are of {patients} patients",
+            f"give the folder of each, like {path / '*'}, or name one series with --series {channel}=UID",
+        )
     if len(fitting) > 1:
         raise SeriesError(
             path,
@@ -102,6 +113,14 @@ def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, 
             f"name one: --series {channel}=UID or --image {channel}=FOLDER",
         )
     return fitting[0]
+
+
+def _miss_series(path: Path, plan: Plan) -> MissingInputError:
+    images = [file.name for file in sorted(path.iterdir()) if is_image_file(file)]
+    if images:
+        remedy = f"give the files, like {path / '*'}" if len(plan.channels) == 1 else NAME_EACH
+        return MissingInputError(path, f"it holds no DICOM image, but others like {images[0]}", remedy)
+    return MissingInputError(path, "it holds no DICOM image", "give a file, or the folder of a series or a patient")
 
 
 def name_scan(images: Mapping[str, Path], plan: Plan, options: Options = NO_OPTIONS) -> Scan:

@@ -33,6 +33,17 @@ def test_what_does_not_match_is_listed(study: Path) -> None:
         find_scan(study, BOTH)
 
 
+def test_series_of_several_patients_make_no_scan(study: Path) -> None:
+    change(study / "b", lambda dataset, _: setattr(dataset, "PatientID", "PH-U"))
+    with pytest.raises(SeriesError, match=r"its series of ct and pet are of different patients; .* --image NAME=PATH"):
+        find_scan(study, BOTH)
+    assert Path(find_scan(study, make_test_plan()).paths["image"]).name == "a"
+    write_series(study / "c", make_grid("sagittal"))
+    change(study / "c", lambda dataset, _: setattr(dataset, "PatientID", "PH-V"))
+    with pytest.raises(SeriesError, match=r"CT series are of 2 patients; give the folder of each, like .*\*"):
+        find_scan(study, make_test_plan())
+
+
 def test_a_series_and_its_phase_are_chosen_by_channel(study: Path) -> None:
     write_series(study / "c", make_grid("sagittal"))
     uid = next(item.uid for item in find_series(study).series if item.folder.endswith("c"))
@@ -70,6 +81,11 @@ def test_files_and_names(tmp_path: Path, study: Path) -> None:
     with pytest.raises(MissingInputError, match="holds no DICOM image"):
         (tmp_path / "empty").mkdir()
         find_scan(tmp_path / "empty", BOTH)
+    path.rename(tmp_path / "empty" / path.name)
+    with pytest.raises(MissingInputError, match=r"no DICOM image, but others like scan\.nii\.gz; name each channel"):
+        find_scan(tmp_path / "empty", BOTH)
+    with pytest.raises(MissingInputError, match=r"give the files, like .*\*"):
+        find_scan(tmp_path / "empty", make_test_plan())
 
 
 def test_every_picture_of_a_folder_is_a_scan(tmp_path: Path, study: Path) -> None:
