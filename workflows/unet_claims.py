@@ -28,7 +28,6 @@ from medunet.evaluation import Scores
 from medunet.records import read_record, write_record
 from medunet.training import Schedule
 from medunet.training.run import run_configs
-from medunet.training.session import default_workers
 
 EPOCHS = 20
 SKIPLESS = {"network": {"_target_": "skipless.lay_out_without_skips", "network": "$@supervised.to(@device)"}}
@@ -116,13 +115,8 @@ def _train(
     run = bundle / "work" / f"fold{arguments.fold}"
     if not (run / "finished").exists():
         write_record(run / "schedule.json", make_fixed_schedule(arguments.steps))
-        overrides = {
-            "fold": arguments.fold,
-            "workers": default_workers(),
-            "bundle_root": str(bundle),
-            **(options or {}),
-        }
-        run_configs(bundle, [str(bundle / "configs" / "train.json")], overrides)
+        config = str(bundle / "configs" / "train.json")
+        run_configs(bundle, [config], {"fold": arguments.fold, **(options or {})})
     scores: Scores = medunet.evaluate(bundle, output=evaluation).scores
     return scores
 

@@ -50,12 +50,7 @@ def train_bundle(
     on_first(lambda: _make_way(run, restart))
     if source is not None:
         on_first(lambda: prepare_start(bundle, fold, open_bundle(source)))
-    overrides: dict[str, Any] = {
-        "fold": fold,
-        "workers": default_workers(),
-        "bundle_root": str(folder),
-        "patience": patience,
-    }
+    overrides: dict[str, Any] = {"fold": fold, "patience": patience}
     if budget_minutes is not None:
         overrides["budget"] = budget_minutes
     run_configs(folder, configs, overrides)
@@ -68,7 +63,7 @@ def run_configs(folder: Path, configs: Sequence[str], overrides: Mapping[str, An
     Args:
         folder: the bundle.
         configs: paths of train.json and of what overrides it.
-        overrides: options, by their ids in the configurations.
+        overrides: options, by their ids in the configurations; its place and the loader's processes are set here.
 
     Raises:
         MedunetError: whatever stopped it.
@@ -79,6 +74,8 @@ def run_configs(folder: Path, configs: Sequence[str], overrides: Mapping[str, An
             meta_file=str(folder / "configs" / "metadata.json"),
             logging_file=False,
             workflow_type="train",
+            bundle_root=str(folder),
+            workers=default_workers(),
             **overrides,
         )
     try:
