@@ -11,7 +11,6 @@ from medunet.bundle import Bundle, find_weights, open_bundle, publish_folds
 from medunet.cohort import Case, count_folds, split_cases
 from medunet.errors import InputError, ResourceError
 from medunet.evaluation import (
-    CasePicture,
     Choice,
     CrossValidation,
     Scores,
@@ -20,11 +19,12 @@ from medunet.evaluation import (
     join_scores,
     score_cases,
     score_masks,
-    write_spread,
 )
 from medunet.inference import find_prediction, load_predictor, open_predictor, predict_case, predict_cases
 from medunet.labels import Mask
+from medunet.reading import Volume
 from medunet.records import write_record
+from medunet.report import CasePicture, draw_scored, write_spread
 from medunet.training import FoldResult, is_done, is_launched, read_result, train_bundle
 
 LOGGER = logging.getLogger(__name__)
@@ -169,13 +169,17 @@ def score_choices(
             "the ensemble that made these masks has seen the held-out patients of each fold",
             "leave --predictions out, or name other patients with --cohort",
         )
-    parts, pictures = [], []
+    parts: list[Scores] = []
+    pictures: list[CasePicture] = []
+    modality = bundle.plan.modalities[bundle.plan.channels[0]]
+
+    def show(case: Case, volume: Volume, truth: Mask, mask: Mask) -> None:
+        pictures.append(draw_scored(volume, truth, mask, modality, case.id))
+
     for choice in choices:
         floors = find_floors(bundle, choice)
         find_mask = _choose_masks(bundle, choice, predictions, held_out=held_out)
-        scores, drawn = score_cases(choice.cohort, choice.cases, floors, find_mask)
-        parts.append(scores)
-        pictures += drawn
+        parts.append(score_cases(choice.cohort, choice.cases, floors, find_mask, show))
     return join_scores(parts), pictures
 
 

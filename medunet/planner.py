@@ -1,7 +1,6 @@
 """Measure and plan: a cohort, with or without a bundle for it, or again for a bundle that is there."""
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -9,9 +8,12 @@ from typing import Literal
 from medunet.bundle import Bundle, find_stale, find_training, open_bundle, rewrite_bundle, write_bundle
 from medunet.cohort import Cohort, check_cohort, find_cohort, find_folds, fold_cohort
 from medunet.errors import InputError
+from medunet.files import check_free
+from medunet.machine import find_ram
+from medunet.measuring import Fingerprint, measure_cohort
 from medunet.networks import describe_speed, find_vram, measure_step
-from medunet.planning import Fingerprint, Memory, Plan, make_plan, measure_cohort, predict_peaks
-from medunet.records import Record, check_free, read_record
+from medunet.planning import Memory, Plan, make_plan, predict_peaks
+from medunet.records import Record, read_record
 
 LOGGER = logging.getLogger(__name__)
 MINUTES = 45.0
@@ -159,6 +161,6 @@ def _read_fingerprint(bundle: Bundle) -> Fingerprint:
 
 def find_memory() -> Memory:
     """What this machine has to give: half of its RAM, at most 8 GiB without a GPU, and nearly all of a GPU."""
-    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**31
+    half = find_ram() / 2**31
     vram = find_vram()
     return Memory(ram_gib=half if vram else min(MOST_RAM, half), vram_gib=vram, gpu=vram is not None)

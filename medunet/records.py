@@ -1,23 +1,14 @@
-"""Records on disk: checked JSON, files that appear whole or not at all, and what a run leaves behind."""
+"""Records on disk: JSON whose keys and values are checked."""
 
 import difflib
-import hashlib
 import json
-import os
-import platform
-import resource
-import shutil
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from medunet.errors import MissingInputError, OutputExistsError, RecordError, ResourceError
+from medunet.errors import MissingInputError, RecordError
+from medunet.files import whole_file
 
 
 class Record(BaseModel):
@@ -118,143 +109,3 @@ def write_json(path: Path, value: Any) -> None:
     with whole_file(path) as part:
         # A file's name that is no text keeps its bytes as JSON's escapes of half a character.
         part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`, which is renamed to it when the block ends without an error.
-
-    The folder is made if it isn't there. A file that exists is replaced: who must not replace it calls
-    `check_free` first.
-
-    Raises:
-        ResourceError: the disk is full or the folder can't be written to.
-    """
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        with part.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except OSError as error:
-        if isinstance(error, ResourceError) or getattr(error, "remedy", None):
-            raise
-        raise ResourceError(
-            path, f"it can't be written ({error.strerror or error})", "make room or choose another folder"
-        ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
-
-
-@contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`, which is renamed to it when the block ends without an error.
-
-    Raises:
-        OutputExistsError: `path` exists.
-        ResourceError: the disk is full or the folder can't be written to.
-    """
-    check_free(path)
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        part.rename(path)
-    except OSError as error:
-        if getattr(error, "remedy", None):
-            raise
-        raise ResourceError(
-            path, f"it can't be written ({error.strerror or error})", "make room or choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def check_free(path: Path) -> None:
-    """Check that nothing would be overwritten.
-
-    Raises:
-        OutputExistsError: `path` exists.
-    """
-    if path.exists():
-        raise OutputExistsError(path, "it exists already", "choose another output or remove it first")
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-class RunRecord(Record):
-    """What a run leaves behind: what it was, on what, with what, and what it took."""
-
-    command: str
-    versions: dict[str, str]
-    machine: str
-    inputs: dict[str, str]
-    """Path of each input (relative to where it was named), and its SHA-256."""
-    seconds: float
-    peak_memory_gib: float
-    predicted_memory_gib: float | None = None
-    """What the plan foresaw, with the largest case of training."""
-    notes: tuple[str, ...] = ()
-    """What was repaired, computed or odd in the inputs, in words."""
-
-
-def record_run(
-    command: str,
-    inputs: dict[str, str],
-    started: float,
-    notes: tuple[str, ...] = (),
-    predicted_gib: float | None = None,
-) -> RunRecord:
-    """Describe the run that ends now.
-
-    Args:
-        command: the verb with its arguments.
-        inputs: SHA-256 by name.
-        started: `time.monotonic()` at its start.
-        notes: what is to be said of the inputs.
-        predicted_gib: peak memory that was foreseen.
-    """
-    packages = ("medunet", "torch", "monai", "pytorch-ignite", "numpy", "nibabel", "pydicom")
-    installed = {dist: metadata.version(dist) for dist in packages if _is_installed(dist)}
-    return RunRecord(
-        command=command,
-        versions={"python": platform.python_version(), **installed},
-        machine=f"{platform.machine()}, {os.cpu_count()} cores",
-        inputs=inputs,
-        seconds=round(time.monotonic() - started, 1),
-        peak_memory_gib=round(measure_peak_memory() / 2**30, 2),
-        predicted_memory_gib=None if predicted_gib is None else round(predicted_gib, 2),
-        notes=notes,
-    )
-
-
-def measure_peak_memory() -> int:
-    """Largest memory that this process has held since it began or was told to forget, in bytes (resident set)."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # getrusage also counts what the process that started this one held then.
-        peak = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), "")
-        if peak:
-            return int(peak.split()[1]) * 1024
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak_kib if sys.platform == "darwin" else peak_kib * 1024
-
-
-def forget_peak_memory() -> None:
-    """Let `measure_peak_memory` begin with what is held now, where the system is Linux and allows it."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True

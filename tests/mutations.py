@@ -18,10 +18,10 @@ from dicoms import draw_balls, make_grid, write_mask, write_seg, write_series
 from fault_phantom import Scan
 from faults import FAULTS
 
+from medunet.children.supervise import Record, limit_process, serve
 from medunet.errors import MedunetError
 from medunet.labels import LabelTable
 from medunet.reading import read_mask, read_segmentation, read_volume
-from medunet.supervise import Record, limit_process, serve
 
 GIB = 1 << 30
 CODED = {"explicit": "00", "implicit": "66", "deflated": "64", "rle": "57", "jpegls": "58", "j2k": "59", "ljpeg": "62"}

@@ -13,7 +13,8 @@ import numpy as np
 from medunet.bundle import write_bundle
 from medunet.cohort import Case, Channel, Cohort, LabelSource
 from medunet.labels import LabelTable
-from medunet.planning import Fingerprint, NetworkPlan, Normalization, Plan
+from medunet.measuring import Fingerprint
+from medunet.planning import NetworkPlan, Normalization, Plan
 from medunet.records import write_json
 
 

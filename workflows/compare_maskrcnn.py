@@ -31,8 +31,9 @@ from medunet.bundle import open_bundle
 from medunet.cohort import Case, split_cases
 from medunet.errors import OutputExistsError
 from medunet.evaluation import match_objects
+from medunet.files import whole_folder
 from medunet.progress import track
-from medunet.records import read_json, whole_folder, write_json
+from medunet.records import read_json, write_json
 
 Numbers = npt.NDArray[np.int64]
 OURS, PLAIN, PEER = "medunet", "foreground alone", "Mask R-CNN"

@@ -22,8 +22,8 @@ from fault_verdicts import Verdict, judge
 from faults import FAULTS, Fault
 from reader_peers import READERS
 
+from medunet.children.supervise import Worker, WorkerError
 from medunet.geometry import ACCEPTED_MM, RECORDED_MM
-from medunet.supervise import Worker, WorkerError
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent / ".venv-readers" / "bin" / "python"

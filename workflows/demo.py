@@ -13,8 +13,8 @@ from command import finish
 from phantoms import PhantomSize, make_cohort
 
 import medunet
+from medunet.files import check_free
 from medunet.progress import format_seconds
-from medunet.records import check_free
 
 TRAINING_PATIENTS = 16
 UNSEEN_PATIENTS = 8

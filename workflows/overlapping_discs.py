@@ -16,7 +16,8 @@ import numpy.typing as npt
 from command import finish
 from PIL import Image
 
-from medunet.records import whole_folder, write_json
+from medunet.files import whole_folder
+from medunet.records import write_json
 
 SIZE = 192
 DISCS = 24

@@ -21,9 +21,9 @@ from phantom_dicom import Identity, write_contours, write_ct
 from scipy.ndimage import gaussian_filter, label
 
 from medunet.errors import InputError, MedunetError
+from medunet.files import whole_folder
 from medunet.geometry import Affine, Grid, Shape, flip_lps_ras
 from medunet.progress import track
-from medunet.records import whole_folder
 
 NAMES = ("Ada", "Bela", "Carl", "Dora", "Emil", "Fina", "Gero", "Hilda", "Ivo", "Jana", "Knut", "Lene", "Milo", "Nora")
 BLUR_VOX = 0.6

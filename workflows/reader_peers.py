@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medunet.supervise import Record, serve
+from medunet.children.supervise import Record, serve
 
 Volumes = list[tuple[npt.NDArray[Any], npt.NDArray[np.float64]]]
 Read = Callable[[Path], tuple[Volumes, tuple[str, ...]]]

@@ -19,8 +19,10 @@ from medunet.bundle.metadata import make_metadata
 from medunet.bundle.weights import FOLDS_KEY
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
-from medunet.planning import Fingerprint, Plan
-from medunet.records import read_json, read_record, suggest, whole_file, whole_folder, write_json, write_record
+from medunet.files import whole_file, whole_folder
+from medunet.measuring import Fingerprint
+from medunet.planning import Plan
+from medunet.records import read_json, read_record, suggest, write_json, write_record
 
 LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
 CONFIGS = {

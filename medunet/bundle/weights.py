@@ -12,8 +12,9 @@ from torch import nn
 
 from medunet.bundle.configs import OF_NETWORKS
 from medunet.errors import BundleError, InputError
+from medunet.files import hash_file, whole_file
 from medunet.planning import Plan
-from medunet.records import hash_file, read_json, read_record, whole_file, write_json
+from medunet.records import read_json, read_record, write_json
 
 HASH_KEY = "weights_sha256"
 FOLDS_KEY = "fold_weights"

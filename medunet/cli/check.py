@@ -12,7 +12,7 @@ from medunet.cli.arguments import ChannelsOption, ObjectsOption
 from medunet.cli.screen import screen
 
 if TYPE_CHECKING:
-    from medunet.reading import Finding
+    from medunet.findings import Finding
 
 LISTED = 5
 """Findings of one kind that are shown; --all or --json shows the others."""
@@ -29,7 +29,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say everything that is wrong or odd about a scan, a folder or a cohort; exit code 2 if there is an error."""
-    from medunet.reading import unpack_archives  # brings pydantic, which --help doesn't need
+    from medunet.archives import unpack_archives
 
     with screen(), unpack_archives([path]) as (place,):
         findings = api.check(place, channels=channels.split(",") if channels else None, objects=objects)

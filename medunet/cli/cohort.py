@@ -26,7 +26,7 @@ def export(
     objects: ObjectsOption = False,
 ) -> None:
     """Write a cohort as NIfTI, and pictures as PNG, in the layout of nnU-Net or the Medical Segmentation Decathlon."""
-    from medunet.reading import unpack_archives  # brings pydantic, which --help doesn't need
+    from medunet.archives import unpack_archives
 
     with screen(), unpack_archives([cohort]) as (path,):
         found = api.export_cohort(

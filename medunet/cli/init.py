@@ -19,7 +19,7 @@ def init(
     wishes: dict[str, Any],
 ) -> None:
     """Find cases, measure them, plan, and write a bundle."""
-    from medunet.reading import unpack_beside  # brings pydantic, which --help doesn't need
+    from medunet.archives import unpack_beside
 
     with screen(), unpack_beside(cohort, bundle) as place:
         planned = api.init(place, bundle, **wishes)

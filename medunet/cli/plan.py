@@ -26,7 +26,7 @@ def plan(
     ] = False,
 ) -> None:
     """Show the plan of a bundle, what it would be with other options, or what it would be for a cohort."""
-    from medunet.reading import unpack_archives  # brings pydantic, which --help doesn't need
+    from medunet.archives import unpack_archives
 
     with screen(), unpack_archives([path]) as (place,):
         planned = api.plan(place, write=write, **wishes)

@@ -34,8 +34,8 @@ def predict(
 ) -> None:
     """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both; as PNG for pictures."""
     # These bring pydantic, which --help doesn't need.
-    from medunet.reading import unpack_archives
-    from medunet.records import measure_peak_memory
+    from medunet.archives import unpack_archives
+    from medunet.machine import measure_peak_memory
 
     if not scans and not inputs.images:
         raise InputError("medunet predict", "no scan is given", "name files or folders, or --image NAME=PATH")

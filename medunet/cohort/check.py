@@ -9,23 +9,22 @@ from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
 from medunet.cohort.oddities import compare_cases
 from medunet.errors import MissingInputError, collecting
+from medunet.findings import Finding, describe_error
 from medunet.geometry import Grid, check_same_pixels
 from medunet.labels import LabelTable, Mask
 from medunet.progress import track
 from medunet.reading import (
-    Finding,
     Volume,
     attempt,
     check_contours,
     check_folder,
     check_image,
-    describe_error,
     find_modality,
     find_series,
     is_image_file,
     read_mask,
 )
-from medunet.reading.label_files import RTSTRUCT, SEG
+from medunet.reading.dicom.objects import RTSTRUCT, SEG
 
 
 def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: bool = False) -> list[Finding]:

@@ -14,7 +14,7 @@ import numpy as np
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_folds, check_ids, read_cohort
 from medunet.cohort.datasets import NAME, read_dataset
 from medunet.cohort.lists import ENDINGS, Tables, read_list, read_tables
-from medunet.cohort.pictures import find_pictures, hold_pictures
+from medunet.cohort.picture_folders import find_pictures, hold_pictures
 from medunet.cohort.structures import name_cases, name_labels
 from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError, independent
 from medunet.geometry import Grid

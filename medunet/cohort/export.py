@@ -15,11 +15,12 @@ from medunet.cohort.cases import Case, Cohort, check_ids, limit_folds, read_chan
 from medunet.cohort.datasets import IGNORE, NAME, name_channels
 from medunet.cohort.lists import TABLE, guess_modality
 from medunet.errors import InputError, LabelError
+from medunet.files import whole_folder
 from medunet.geometry import ACCEPTED_MM, Affine, Grid, check_same_pixels, measure_displacement
 from medunet.labels import LabelTable, Mask
 from medunet.progress import track
 from medunet.reading import Volume, read_mask, read_volume
-from medunet.records import suggest, whole_folder, write_json
+from medunet.records import suggest, write_json
 from medunet.writing import write_grey, write_image, write_nifti, write_picture
 
 LOGGER = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from medunet.cohort.cases import Cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts
-from medunet.reading import Finding, Severity, make_finding
+from medunet.findings import Finding, Severity, make_finding
 
 Cases = Sequence[CaseFacts]
 FEW = 4

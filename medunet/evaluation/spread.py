@@ -1,15 +1,13 @@
 """Cross-validated scores: means over all patients, each scored by the network that never saw it, and their spread."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
-from medunet.cohort import Case, Cohort, read_channel, read_label
+from medunet.cohort import Case
 from medunet.errors import InputError
-from medunet.evaluation.scores import CaseScore, Scores, score_case
-from medunet.labels import Mask
-from medunet.progress import track
+from medunet.evaluation.scores import CaseScore, Scores
 from medunet.records import Record
 
 
@@ -40,27 +38,6 @@ class CrossValidation(Record):
     """Patient of each case."""
     summary: tuple[SpreadRow, ...]
     scores: Scores
-
-
-def score_masks(
-    cohort: Cohort, folds: Sequence[Sequence[Case]], find_mask: Callable[[int, Case, Mask], Mask]
-) -> CrossValidation:
-    """Score a mask of every held-out case.
-
-    Args:
-        cohort: of the cases.
-        folds: held-out cases of each fold; none twice.
-        find_mask: gives the mask of a fold's case on the grid of its truth.
-    """
-    scores: list[CaseScore] = []
-    pairs = [(fold, case) for fold, cases in enumerate(folds) for case in cases]
-    for fold, case in track(pairs, "scoring cases", len(pairs)):
-        first = read_channel(case, cohort.channels[0])
-        truth = read_label(cohort, case, first.grid, first.source.frame_of_reference_uid)
-        scores += score_case(find_mask(fold, case, truth), truth, case.id)
-    return summarize_folds(
-        Scores(unit=first.grid.unit, objects=cohort.labels.objects, methods={"medunet": tuple(scores)}), folds
-    )
 
 
 def summarize_folds(scores: Scores, folds: Sequence[Sequence[Case]]) -> CrossValidation:
@@ -112,24 +89,6 @@ def _mean(values: Iterable[float]) -> float | None:
 def _spread(values: Iterable[float]) -> float | None:
     known = sorted(values)
     return float(np.std(known, ddof=1)) if len(known) > 1 else None
-
-
-def write_spread(validation: CrossValidation) -> str:
-    """A line for each label, as text: mean and standard deviation over patients, and the means of the folds."""
-    nsd = f"NSD {validation.scores.tolerance_mm:g}{validation.scores.unit} ± sd"
-    lines = [f"{'label':12} {'patients':>8} {'Dice ± sd':>15} {'lowest':>7} {nsd:>17}  Dice of each fold"]
-    for row in validation.summary:
-        folds = " ".join(map(_share, row.fold_dice))
-        lines.append(
-            f"{row.label:12} {row.patients:>8} {_share(row.dice):>7} ± {_share(row.dice_sd):>5} "
-            f"{_share(row.dice_lowest):>7} {_share(row.nsd):>9} ± {_share(row.nsd_sd):>5}  {folds}"
-        )
-    lines.append("over the patients that hold the label, each by the network that was trained without it")
-    return "\n".join(lines)
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def check_held_out(folds: Sequence[Sequence[Case]], subject: str) -> None:

@@ -12,7 +12,8 @@ from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.preparation import locate_images
 from medunet.reading import read_mask
-from medunet.records import RunRecord, read_record
+from medunet.records import read_record
+from medunet.runs import RunRecord
 
 
 def predict_case(predictor: Predictor, case: Case) -> Mask:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from medunet.bundle import Bundle
 from medunet.errors import InputError, SeriesError
+from medunet.files import check_free, whole_file
 from medunet.geometry import Unit
 from medunet.inference.predict import Predictor
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.reading import ReadOptions, choose_series, read_mask, read_segmentation, sort_series
-from medunet.records import check_free, record_run, suggest, whole_file, write_record
+from medunet.records import suggest, write_record
+from medunet.runs import record_run
 from medunet.writing import Algorithm, check_source, write_nifti, write_picture, write_segmentation
 
 ENDINGS = {"nifti": ".nii.gz", "png": ".png", "seg": ".seg.dcm"}

@@ -7,8 +7,9 @@ import torch
 
 from medunet.geometry import Affine, Grid
 from medunet.labels import LabelTable, Mask
+from medunet.objects import separate_objects
 from medunet.planning import ObjectsPlan
-from medunet.preparation import paint_regions, resample_labels, separate_objects, take_largest
+from medunet.preparation import paint_regions, resample_labels, take_largest
 
 
 def restore_mask(

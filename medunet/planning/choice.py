@@ -8,8 +8,8 @@ import numpy as np
 
 from medunet.cohort import Cohort
 from medunet.errors import InputError
-from medunet.planning.fingerprint import Fingerprint
-from medunet.planning.measures import ChannelStatistics
+from medunet.measuring.fingerprint import Fingerprint
+from medunet.measuring.measures import ChannelStatistics
 from medunet.planning.memory import Memory
 from medunet.planning.peaks import predict_peaks
 from medunet.planning.plan import TRAINING_SHARE, NetworkPlan, Normalization, ObjectsPlan, Plan

@@ -10,9 +10,9 @@ import numpy as np
 
 from medunet.geometry import Unit
 from medunet.labels import LabelTable
-from medunet.planning.crew import predict_measuring
-from medunet.planning.fingerprint import Fingerprint
-from medunet.planning.measures import CaseMeasure
+from medunet.measuring.crew import predict_measuring
+from medunet.measuring.fingerprint import Fingerprint
+from medunet.measuring.measures import CaseMeasure
 from medunet.planning.memory import Memory
 from medunet.planning.rules import BYTES_PER_FEATURE, Spacing, Triple
 

@@ -12,7 +12,6 @@ from medunet.preparation.chain import (
     run_chain,
 )
 from medunet.preparation.channel_dropout import RandDropChanneld
-from medunet.preparation.objects import make_border_target, number_parts, separate_objects
 from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
@@ -39,12 +38,10 @@ __all__ = [
     "instantiate",
     "locate_images",
     "make_augmentation",
-    "make_border_target",
     "make_decision",
     "make_preprocessing",
     "make_restoring",
     "make_warp",
-    "number_parts",
     "paint_regions",
     "place_patches",
     "prepare_case",
@@ -53,6 +50,5 @@ __all__ = [
     "resample_labels",
     "resample_numbers",
     "run_chain",
-    "separate_objects",
     "take_largest",
 ]

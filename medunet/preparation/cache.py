@@ -12,13 +12,13 @@ import numpy.typing as npt
 import torch
 
 from medunet.cohort import Case, Cohort, read_label
+from medunet.files import whole_folder
 from medunet.geometry import Grid
 from medunet.labels import Mask
+from medunet.objects import BORDER, make_border_target
 from medunet.preparation.chain import find_source_grid, locate_images, run_chain
-from medunet.preparation.objects import BORDER, make_border_target
 from medunet.preparation.resample import resample_labels, resample_numbers
 from medunet.progress import track
-from medunet.records import whole_folder
 
 CENTRES = 4_000
 """Positions kept of each label, from which patches are drawn."""

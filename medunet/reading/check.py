@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from medunet.errors import MedunetError, SeriesError, collecting, independent, refuse_damage
-from medunet.reading.contours import read_contours
-from medunet.reading.copies import drop_copies
-from medunet.reading.dicom import assume_rescale, decode_series, find_values, miss_rescale
-from medunet.reading.findings import Finding, describe_error, listening, make_finding
-from medunet.reading.headers import Header
-from medunet.reading.label_files import RTSTRUCT, find_modality
+from medunet.findings import Finding, describe_error, listening, make_finding
+from medunet.reading.dicom.copies import drop_copies
+from medunet.reading.dicom.headers import Header
+from medunet.reading.dicom.objects import RTSTRUCT, find_modality
+from medunet.reading.dicom.phases import find_phases
+from medunet.reading.dicom.series import Findings, Series
+from medunet.reading.dicom.slices import decode_slices
+from medunet.reading.dicom.values import assume_rescale, decode_series, find_values, miss_rescale
+from medunet.reading.labels.contours import read_contours
 from medunet.reading.options import DEFAULTS, ReadOptions
-from medunet.reading.phases import find_phases
-from medunet.reading.pixels import decode_slices
-from medunet.reading.series import Findings, Series
 from medunet.reading.volume import Volume, choose_series, is_image_file, read_volume
 
 P = ParamSpec("P")

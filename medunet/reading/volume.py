@@ -11,14 +11,15 @@ import numpy.typing as npt
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError, refuse_damage
 from medunet.geometry import Grid, Points, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
-from medunet.reading.contours import rasterize, take_contours
-from medunet.reading.dicom import decode_series
-from medunet.reading.label_files import RTSTRUCT, SEG, check_frame_of_reference, read_object
-from medunet.reading.nifti import read_itk, read_nifti
+from medunet.reading.dicom.objects import RTSTRUCT, SEG, check_frame_of_reference, read_object
+from medunet.reading.dicom.series import Series, find_series
+from medunet.reading.dicom.values import decode_series
+from medunet.reading.files.itk import read_itk
+from medunet.reading.files.nifti import read_nifti
+from medunet.reading.files.png import read_indices, read_picture
+from medunet.reading.labels.contours import rasterize, take_contours
+from medunet.reading.labels.segmentations import place_segments
 from medunet.reading.options import DEFAULTS, ReadOptions
-from medunet.reading.pictures import read_indices, read_picture
-from medunet.reading.segmentations import place_segments
-from medunet.reading.series import Series, find_series
 from medunet.records import suggest
 
 Read = tuple[npt.NDArray[np.generic], Grid, tuple[str, ...]]

@@ -10,8 +10,8 @@ import torch
 from ignite.engine import Engine, Events
 
 from medunet.errors import ResourceError
+from medunet.files import hash_file, whole_file
 from medunet.networks import DeepSupervision
-from medunet.records import hash_file, whole_file
 from medunet.training.averaging import WeightAverage
 from medunet.training.ranks import is_first, on_first
 

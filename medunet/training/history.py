@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from ignite.engine import Engine, Events
 
-from medunet.records import whole_file
+from medunet.files import whole_file
 from medunet.training.checkpoints import read_metric
 from medunet.training.curves import draw_curves
 from medunet.training.handlers import read_loss

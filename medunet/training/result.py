@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from medunet.records import Record, hash_file, read_record
+from medunet.files import hash_file
+from medunet.records import Record, read_record
 
 WEIGHTS, RECORD, FINISHED = "model.pt", "result.json", "finished"
 Ending = Literal["schedule", "patience", "time", "signal"]

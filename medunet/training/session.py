@@ -14,10 +14,12 @@ from torch import nn
 from medunet.bundle import Bundle, open_bundle, publish_weights, write_weights
 from medunet.cohort import split_cases
 from medunet.errors import InputError
+from medunet.files import hash_file
+from medunet.machine import compare_peak, forget_peak_memory, measure_peak_memory
 from medunet.networks import choose_device, measure_peak_vram, measure_step
-from medunet.planning import Plan, compare_peak, subtract_program
+from medunet.planning import Plan, subtract_program
 from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches, prepare_cases
-from medunet.records import forget_peak_memory, hash_file, measure_peak_memory, read_record, write_record
+from medunet.records import read_record, write_record
 from medunet.training.ranks import (
     check_joined,
     count_here,

@@ -10,8 +10,9 @@ from torch import nn
 from medunet.bundle import Bundle, find_weights, read_weights, write_weights
 from medunet.cohort import split_cases
 from medunet.errors import InputError
+from medunet.files import hash_file
 from medunet.networks import build_network
-from medunet.records import Record, hash_file, read_record, write_record
+from medunet.records import Record, read_record, write_record
 from medunet.training.ranks import on_first
 
 LOGGER = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 """Masks and images on disk: one format a file, read back and compared before the file gets its name."""
 
 from medunet.writing.nifti import write_image, write_nifti
-from medunet.writing.pictures import write_grey, write_picture
-from medunet.writing.segmentation import Algorithm, check_source, write_segmentation
+from medunet.writing.png import write_grey, write_picture
+from medunet.writing.seg import Algorithm, check_source, write_segmentation
 
 __all__ = [
     "Algorithm",

@@ -15,8 +15,9 @@ from medunet.bundle import (
     write_weights,
 )
 from medunet.errors import BundleError, InputError
+from medunet.files import hash_file
 from medunet.networks import build_network, make_network
-from medunet.records import hash_file, read_json, write_json
+from medunet.records import read_json, write_json
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from dicoms import change, make_grid, write_series
 
 from medunet.cohort import check_path
 from medunet.errors import MissingInputError
-from medunet.reading import Finding
+from medunet.findings import Finding
 
 
 @pytest.fixture

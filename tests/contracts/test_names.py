@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import medunet
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "medunet"
 FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
@@ -23,3 +25,10 @@ def test_public_names(folder: Path) -> None:
 def test_module_has_its_test_file(path: Path) -> None:
     place = path.relative_to(PACKAGE)
     assert (ROOT / "tests" / place.parent / f"test_{place.name}").is_file()
+
+
+def test_public_verbs_are_there() -> None:
+    assert sorted(medunet.__all__) == medunet.__all__
+    assert all(callable(getattr(medunet, name)) for name in medunet.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'foo'"):
+        _ = medunet.foo

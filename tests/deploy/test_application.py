@@ -15,8 +15,8 @@ import medunet
 from medunet.bundle import publish_weights, write_bundle
 from medunet.cohort import Cohort
 from medunet.geometry import Grid
+from medunet.measuring import Fingerprint
 from medunet.networks import build_network
-from medunet.planning import Fingerprint
 from medunet.reading import read_segmentation
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -17,8 +17,9 @@ import medunet
 from medunet.bundle import open_bundle
 from medunet.errors import InputError
 from medunet.evaluation import CrossValidation
+from medunet.files import hash_file
 from medunet.inference import load_predictor, predict_case
-from medunet.records import hash_file, read_json, read_record, write_json
+from medunet.records import read_json, read_record, write_json
 from medunet.training.history import read_history
 
 

@@ -18,7 +18,7 @@ from stock import in_float32, measure_dice, run_monai
 
 import medunet
 from medunet.evaluation import summarize
-from medunet.preparation import separate_objects
+from medunet.objects import separate_objects
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from plans import make_test_plan, pin_schedule
 import medunet
 from medunet.bundle import make_train_config, open_bundle, write_bundle
 from medunet.cohort import find_cohort
-from medunet.planning import measure_cohort
+from medunet.measuring import measure_cohort
 from medunet.records import read_json, write_json
 
 EPOCHS, STEPS = 4, 3

@@ -6,7 +6,8 @@ import pytest
 from medunet.cohort import Case, Channel, Cohort
 from medunet.errors import InputError
 from medunet.labels import LabelTable
-from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Memory, ObjectStatistics, Plan, make_plan
+from medunet.measuring import CaseMeasure, ChannelStatistics, Fingerprint, ObjectStatistics
+from medunet.planning import Memory, Plan, make_plan
 from medunet.planning.choice import estimate_work, plan_normalization
 
 COHORT = Cohort(

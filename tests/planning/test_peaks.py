@@ -2,8 +2,9 @@ import pytest
 import torch
 from plans import make_test_plan
 
+from medunet.measuring import CaseMeasure, ChannelStatistics, Fingerprint
 from medunet.networks import build_network, make_network
-from medunet.planning import CaseMeasure, ChannelStatistics, Fingerprint, Memory, Plan
+from medunet.planning import Memory, Plan
 from medunet.planning.peaks import count_prepared, count_weights, predict_network, predict_peaks, subtract_program
 
 

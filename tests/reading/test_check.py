@@ -7,8 +7,8 @@ from faults import FAULTS
 from pydicom import Dataset
 
 from medunet.errors import MedunetError
-from medunet.reading import Finding, ReadOptions, check_folder, check_image, find_series, read_volume
-from medunet.reading.findings import OTHER
+from medunet.findings import OTHER, Finding
+from medunet.reading import ReadOptions, check_folder, check_image, find_series, read_volume
 
 
 def drop(*names: str):  # noqa: ANN201

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mutations import Seed, make_seeds, mutate
 
-from medunet.supervise import Worker, WorkerError
+from medunet.children.supervise import Worker, WorkerError
 
 SECONDS = 10
 ROOT = Path(__file__).parents[2]

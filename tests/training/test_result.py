@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from medunet.bundle import write_weights
-from medunet.records import hash_file, write_record
+from medunet.files import hash_file
+from medunet.records import write_record
 from medunet.training.result import Ending, FoldResult, is_done, read_result
 
 

@@ -8,8 +8,9 @@ from medunet.bundle import Bundle, publish_weights, write_bundle
 from medunet.cohort import Case, Channel, Cohort
 from medunet.errors import BundleError, InputError
 from medunet.labels import LabelTable
+from medunet.measuring import Fingerprint
 from medunet.networks import build_network, make_network
-from medunet.planning import Fingerprint, NetworkPlan, Plan
+from medunet.planning import NetworkPlan, Plan
 from medunet.training import fit_weights, prepare_start, read_start
 from medunet.training.transfer import load_start
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from medunet.errors import ResourceError
+from medunet.files import whole_file
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
 from medunet.reading import read_mask, read_volume
-from medunet.records import whole_file
 from medunet.writing import write_image, write_nifti
 
 TABLE = LabelTable.from_names(["a", "b"])

@@ -1,0 +1,136 @@
+"""Verbs about cohorts and what is planned of them: check, export, init, plan."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from medunet.files import PathLike
+
+if TYPE_CHECKING:
+    from medunet.cohort import Cohort
+    from medunet.findings import Finding
+    from medunet.planning import Memory, Plan
+
+
+def check(path: PathLike, *, channels: Sequence[str] | None = None, objects: bool = False) -> list["Finding"]:
+    """Say everything that is wrong or odd about a scan, a folder of scans or a cohort.
+
+    Args:
+        path: as of `read_volume` or `init`.
+        channels: limits a cohort to these.
+        objects: label maps number the objects of one label.
+
+    Returns:
+        Errors, for which it is refused, warnings and notes, in this order.
+
+    Raises:
+        MissingInputError: there is no such path.
+    """
+    from medunet.cohort import check_path
+
+    return check_path(Path(path), tuple(channels) if channels else None, objects=objects)
+
+
+def export_cohort(
+    cohort: PathLike,
+    output: PathLike,
+    layout: str,
+    *,
+    channels: Sequence[str] | None = None,
+    objects: bool = False,
+) -> "Cohort":
+    """Write a cohort as NIfTI (pictures as PNG) in the layout of nnU-Net or the Medical Segmentation Decathlon.
+
+    Args:
+        cohort: as of `init`.
+        output: folder that is made.
+        layout: "nnunet" or "msd".
+        channels: limits the cohort to these, in this order.
+        objects: label maps number the objects of one label.
+
+    Returns:
+        The cohort of labelled cases as it is found in the folder.
+
+    Raises:
+        OutputExistsError: the folder exists.
+        MedunetError: the cohort can't be read, or the layout can't hold it.
+    """
+    from medunet.cohort import export_cohort as export
+    from medunet.cohort import find_cohort, find_folds
+    from medunet.files import check_free
+
+    check_free(Path(output))
+    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=objects)
+    export(find_folds(found, Path(cohort)), Path(output), layout, _resample)
+    return find_cohort(Path(output))
+
+
+def _resample(*image: Any) -> Any:
+    from medunet.preparation import resample_image  # brings MONAI, which cohorts on one grid don't need
+
+    return resample_image(*image)
+
+
+def init(
+    cohort: PathLike,
+    bundle: PathLike,
+    *,
+    dims: Literal[2, 3] | None = None,
+    budget_minutes: float = 45.0,
+    memory: "Memory | None" = None,
+    channels: Sequence[str] | None = None,
+    objects: bool = False,
+) -> "Plan":
+    """Find cases, measure them, plan, and write a bundle.
+
+    Folds are the `cohort.json`'s, those of a `folds.json` or `splits_final.json` beside it, or five by lesion volume.
+
+    Args:
+        cohort: a tree of DICOM studies with RTSTRUCT, a Decathlon or nnU-Net folder, a folder of `images/` and
+            `labels/` of PNG, or a `cohort.json`.
+        bundle: folder that is made.
+        dims: 3, or 2 for slices; 2 where every image is one slice, if not given.
+        budget_minutes: training time that the network is chosen for.
+        memory: what training may take; half of this machine's (at most 8 GiB without a GPU) where it doesn't say.
+        channels: limits the cohort to these, in this order.
+        objects: label maps number the objects of one label.
+
+    Raises:
+        OutputExistsError: the bundle exists.
+        MedunetError: the cohort can't be used.
+    """
+    from medunet.planner import Wishes, make_bundle
+
+    wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
+    return make_bundle(Path(cohort), Path(bundle), wishes, channels, objects)
+
+
+def plan(
+    path: PathLike,
+    *,
+    dims: Literal[2, 3] | None = None,
+    budget_minutes: float | None = None,
+    memory: "Memory | None" = None,
+    channels: Sequence[str] | None = None,
+    objects: bool = False,
+    write: bool = False,
+) -> "Plan":
+    """Read the plan of a bundle, say what it would be otherwise, or measure a cohort and plan without a bundle.
+
+    Args:
+        path: of a bundle, or a cohort as of `init`.
+        dims: as of `init`, like the next two; a bundle's own where not given.
+        budget_minutes: see there.
+        memory: see there.
+        channels: as of `init`, for a cohort.
+        objects: as of `init`, for a cohort.
+        write: give the bundle this plan, or without other arguments its edited plan.json, in all configurations.
+
+    Raises:
+        BundleError: `write`, and the training of the bundle has begun.
+        MedunetError: the bundle or cohort can't be used, or not so.
+    """
+    from medunet.planner import Wishes, plan_path
+
+    wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
+    return plan_path(Path(path), wishes, channels, objects, write)

@@ -1,0 +1,75 @@
+"""Verbs of training: one fold, or all."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medunet.files import PathLike
+
+if TYPE_CHECKING:
+    from medunet.cross_validation import TrainedFolds
+
+
+def train(
+    bundle: PathLike,
+    *,
+    fold: int = 0,
+    budget_minutes: float | None = None,
+    restart: bool = False,
+    source: PathLike | None = None,
+    patience: int = 0,
+) -> Path:
+    """Train a bundle, or go on with a run that was interrupted.
+
+    Args:
+        bundle: from `init`.
+        fold: whose patients are held out.
+        budget_minutes: None takes the plan's.
+        restart: keep an older run of this fold under another name and begin anew.
+        source: bundle from whose weights the run starts, as far as they fit.
+        patience: end the run after so many validations without a gain; 0 never does.
+
+    Returns:
+        The file of weights.
+
+    Raises:
+        MedunetError: whatever stopped it.
+    """
+    from medunet.planner import warn_if_stale
+    from medunet.training import train_bundle
+
+    warn_if_stale(Path(bundle))
+    begin = Path(source) if source is not None else None
+    return train_bundle(
+        Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience
+    )
+
+
+def train_folds(
+    bundle: PathLike,
+    *,
+    budget_minutes: float | None = None,
+    restart: bool = False,
+    source: PathLike | None = None,
+    patience: int = 0,
+) -> "TrainedFolds":
+    """Train every fold of a bundle, score each patient by the network that never saw it, and make an ensemble.
+
+    Args:
+        bundle: from `init`.
+        budget_minutes: for each fold; None takes the plan's.
+        restart: keep older runs under other names and begin all anew.
+        source: bundle from whose weights each fold starts, as far as they fit.
+        patience: end each fold after so many validations without a gain; 0 never does.
+
+    Returns:
+        Files of weights, and the cross-validated scores.
+
+    Raises:
+        MedunetError: whatever stopped it.
+    """
+    from medunet.cross_validation import train_folds as train_all
+    from medunet.planner import warn_if_stale
+
+    warn_if_stale(Path(bundle))
+    begin = Path(source) if source is not None else None
+    return train_all(Path(bundle), budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience)

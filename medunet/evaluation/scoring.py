@@ -1,0 +1,66 @@
+"""Score the cases of a cohort, with one case in memory at a time."""
+
+from collections.abc import Callable, Sequence
+
+from medunet.cohort import Case, Cohort, read_channel, read_label
+from medunet.evaluation.fitting import Floors, read_case, separate_parts
+from medunet.evaluation.scores import CaseScore, Scores, score_case
+from medunet.evaluation.spread import CrossValidation, summarize_folds
+from medunet.labels import Mask
+from medunet.progress import track
+from medunet.reading import Volume
+
+Show = Callable[[Case, Volume, Mask, Mask], None]
+"""Takes a scored case: its first channel, truth and prediction, all on one grid."""
+
+
+def score_cases(
+    cohort: Cohort, cases: Sequence[Case], floors: Floors, predict: Callable[[Case, Mask], Mask], show: Show
+) -> Scores:
+    """Score predictions and floors on the same cases.
+
+    Args:
+        cohort: of the cases.
+        cases: with labels.
+        floors: from `fit_floors`.
+        predict: gives the mask of a case, on the grid of its truth.
+        show: is handed each case once it is scored, for pictures.
+
+    Returns:
+        Scores by method, "medunet" first, and of objects second "components", the connected parts of its foreground.
+    """
+    objects = cohort.labels.objects
+    names = ("medunet", *(("components",) if objects else ()), *floors.methods)
+    methods: dict[str, list[CaseScore]] = {name: [] for name in names}
+    for case in track(cases, "scoring cases", len(cases)):
+        volume, images, truth = read_case(cohort, case)
+        mask = predict(case, truth)
+        methods["medunet"] += score_case(mask, truth, case.id)
+        if objects:
+            methods["components"] += score_case(separate_parts(mask), truth, case.id)
+        for name, floor in floors.methods.items():
+            methods[name] += score_case(floor.predict(images, truth), truth, case.id)
+        show(case, volume, truth, mask)
+    by_method = {name: tuple(scores) for name, scores in methods.items()}
+    return Scores(unit=volume.grid.unit, objects=objects, methods=by_method)
+
+
+def score_masks(
+    cohort: Cohort, folds: Sequence[Sequence[Case]], find_mask: Callable[[int, Case, Mask], Mask]
+) -> CrossValidation:
+    """Score a mask of every held-out case.
+
+    Args:
+        cohort: of the cases.
+        folds: held-out cases of each fold; none twice.
+        find_mask: gives the mask of a fold's case on the grid of its truth.
+    """
+    scores: list[CaseScore] = []
+    pairs = [(fold, case) for fold, cases in enumerate(folds) for case in cases]
+    for fold, case in track(pairs, "scoring cases", len(pairs)):
+        first = read_channel(case, cohort.channels[0])
+        truth = read_label(cohort, case, first.grid, first.source.frame_of_reference_uid)
+        scores += score_case(find_mask(fold, case, truth), truth, case.id)
+    return summarize_folds(
+        Scores(unit=first.grid.unit, objects=cohort.labels.objects, methods={"medunet": tuple(scores)}), folds
+    )

@@ -1,0 +1,12 @@
+"""What is measured of a cohort's cases, in child processes, and kept by content."""
+
+from medunet.measuring.fingerprint import Fingerprint, ObjectStatistics, measure_cohort
+from medunet.measuring.measures import CaseMeasure, ChannelStatistics
+
+__all__ = [
+    "CaseMeasure",
+    "ChannelStatistics",
+    "Fingerprint",
+    "ObjectStatistics",
+    "measure_cohort",
+]

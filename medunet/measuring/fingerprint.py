@@ -1,0 +1,132 @@
+"""Measure a cohort once: spacings, shapes, components, label volumes, and intensities inside the labels."""
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from medunet.cohort import (
+    Cohort,
+    agree_on_components,
+    agree_on_labels,
+    agree_on_unit,
+    agree_on_values,
+    compare_cases,
+    make_absolute,
+)
+from medunet.errors import InputError
+from medunet.geometry import Unit
+from medunet.machine import compare_peak
+from medunet.measuring.crew import measure_missing, predict_measuring
+from medunet.measuring.measures import CaseMeasure, ChannelStatistics, Measured, summarize
+from medunet.measuring.store import Store, open_store, read_entry, stamp_case
+from medunet.records import Record
+
+LOGGER = logging.getLogger(__name__)
+
+
+class ObjectStatistics(Record):
+    """Sizes of the objects of all cases, in mL, or in voxels where the images have no physical size."""
+
+    count: int
+    smallest: float
+    """0.5th percentile."""
+    median: float
+
+
+class Fingerprint(Record):
+    """What a plan is made from."""
+
+    version: Literal[1] = 1
+    unit: Unit = "mm"
+    """"px" where the images have no physical size."""
+    components: dict[str, int] = Field(default_factory=dict)
+    """Components of a file of each channel; of grey and colour pictures the most. 1 where not named."""
+    units: dict[str, str] = Field(default_factory=dict)
+    """Of the values of each channel: HU, SUVbw, …; not named where no file says."""
+    channels: dict[str, ChannelStatistics]
+    cases: tuple[CaseMeasure, ...]
+    objects: ObjectStatistics | None = None
+    """Where labels number objects."""
+
+    def median_shape_at(self, spacing_mm: tuple[float, float, float]) -> tuple[int, int, int]:
+        """Median over cases of the shape (x, y, z) after resampling to a spacing."""
+        shapes = [np.array(case.shape) * case.spacing_mm / np.array(spacing_mm) for case in self.cases]
+        median = np.maximum(1, np.round(np.median(shapes, axis=0))).astype(int)
+        return int(median[0]), int(median[1]), int(median[2])
+
+    def largest_extent(self) -> tuple[float, float, float]:
+        """Largest extents of the cases along x, y, z in mm."""
+        x, y, z = np.max([np.array(case.shape) * case.spacing_mm for case in self.cases], axis=0)
+        return round(float(x), 1), round(float(y), 1), round(float(z), 1)
+
+    def sum_volumes(self, cohort: Cohort) -> dict[str, float]:
+        """Volume of all labels of each patient of the cohort that was measured, in mL; in voxels for pictures."""
+        volumes: dict[str, float] = {}
+        for case, measured in zip(cohort.cases, self.cases, strict=True):
+            volumes[case.patient] = volumes.get(case.patient, 0.0) + sum(measured.label_ml.values())
+        return volumes
+
+
+def measure_cohort(cohort: Cohort, ram_gib: float | None = None, folder: Path | None = None) -> Fingerprint:
+    """Measure every case that wasn't measured before, several at a time, each in a process of its own.
+
+    What is measured is kept by content in a folder of the user, at most 512 MiB of it: a case is measured again only
+    when its files or how they are read change, and measuring that was interrupted goes on. Neither that nor the
+    number of processes changes the result.
+
+    Args:
+        cohort: its cases.
+        ram_gib: what measuring may take; as many processes as fit, one at least.
+        folder: of what was measured before; that of the user if not given.
+
+    Raises:
+        LabelError: no case holds any label.
+        GeometryError: some images have a physical size and others don't, or pictures of a case differ in size.
+        InputError: files of a channel differ in their components, or in the units of their values.
+    """
+    make_absolute(cohort)  # Records can't hold names that are no text: better known now than after an hour.
+    with open_store(folder) as store:
+        peak = measure_missing(cohort, store, ram_gib)
+        entries = [_find_entry(cohort, number, store) for number in range(len(cohort.cases))]
+        cases = [read_entry(path) for path in entries]
+        store.prune(set(entries))
+    if peak:
+        predicted = predict_measuring(max(case.measure.voxel_bytes for case in cases))
+        compare_peak("measure", predicted, peak / 2**30)
+    return summarize_cohort(cohort, cases)
+
+
+def _find_entry(cohort: Cohort, number: int, store: Store) -> Path:
+    case = cohort.cases[number]
+    entry = store.find(stamp_case(cohort, case))
+    if entry is None:
+        raise InputError(f"case {case.id}", "its files changed while they were read", "measure the cohort again")
+    return entry
+
+
+def summarize_cohort(cohort: Cohort, cases: list[Measured]) -> Fingerprint:
+    """The fingerprint of cases that were measured, after comparing them; errors as of `measure_cohort`."""
+    for case in cases:
+        for level, name, text in case.said:
+            logging.getLogger(name).log(level, "%s", text)
+    facts = [case.facts for case in cases]
+    unit = agree_on_unit(facts)
+    agree_on_labels(facts)
+    statistics = {name: summarize(np.concatenate([case.samples[name] for case in cases])) for name in cohort.channels}
+    most = {name: agree_on_components(name, facts) for name in cohort.channels}
+    values = {name: found for name in cohort.channels if (found := agree_on_values(name, facts))}
+    for odd in compare_cases(cohort, facts):
+        if odd.severity == "warning":
+            LOGGER.warning("%s: %s; %s", odd.subject, odd.found, odd.remedy)
+    measures = tuple(case.measure for case in cases)
+    objects = _summarize_objects(np.concatenate([case.objects for case in cases])) if cohort.labels.objects else None
+    return Fingerprint(unit=unit, components=most, units=values, channels=statistics, cases=measures, objects=objects)
+
+
+def _summarize_objects(sizes: npt.NDArray[np.float64]) -> ObjectStatistics:
+    smallest, median = np.percentile(sizes, [0.5, 50])
+    return ObjectStatistics(count=len(sizes), smallest=float(f"{smallest:.4g}"), median=float(f"{median:.4g}"))

@@ -1,0 +1,253 @@
+"""Headers of DICOM images: what is needed of each file, and one affine fitted to all of them.
+
+Axes: I counts columns (along the direction of a row), J rows, K slices along the normal, so that
+`voxels[i, j, k] = pixel_array_of_slice_k[j, i]`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medunet.errors import SeriesError
+from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, flip_lps_ras
+from medunet.reading.dicom.claims import Claims, read_claims
+from medunet.reading.dicom.marks import read_marks
+
+ORTHONORMAL = 1e-3
+"""Largest deviation of direction cosines from unit length and right angle."""
+MOST_PIXELS = 1 << 26
+"""Of a slice."""
+GAP = 0.01
+"""A step within 1 % of a multiple of the usual one is a gap of missing slices."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Header:
+    """What is needed of one slice.
+
+    Attributes:
+        path: its file.
+        instance_uid: SOPInstanceUID.
+        shape: (columns, rows).
+        spacing: PixelSpacing as stored: between rows, between columns, in mm.
+        orientation: (2, 3) direction cosines of a row and of a column, LPS.
+        position: (3,) centre of the first pixel, LPS mm.
+        frame: its number in a multi-frame file, from 0; None where the file is the slice.
+        marks: what tells images of one place apart.
+        claims: what its other tags say of its place.
+    """
+
+    path: str
+    instance_uid: str
+    shape: tuple[int, int]
+    spacing: tuple[float, float]
+    orientation: npt.NDArray[np.float64]
+    position: npt.NDArray[np.float64]
+    frame: int | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
+    claims: Claims = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        """The file, and the frame in it, for messages."""
+        return self.path if self.frame is None else name_frame(self.path, self.frame)
+
+
+def name_frame(path: str, frame: int) -> str:
+    """A frame, counted from 0, in the words of a message, which counts from 1."""
+    return f"{path} frame {frame + 1}"
+
+
+def read_header(dataset: Any, path: str, frame: int | None = None) -> Header:
+    """Take and check the geometry of one image.
+
+    Args:
+        dataset: a pydicom Dataset of a single-frame image, or what describes one frame as if it were one.
+        path: its file.
+        frame: number of that frame, from 0.
+
+    Raises:
+        SeriesError: a tag is missing, or its value places no pixel.
+    """
+    subject = path if frame is None else name_frame(path, frame)
+    if frame is None and read_count(dataset, "NumberOfFrames", path) > 1:
+        raise SeriesError(
+            path, "it is a multi-frame image that doesn't say where its frames lie", "convert it to single frames"
+        )
+    shape = read_shape(dataset, subject)
+    spacing = read_numbers(dataset, "PixelSpacing", 2, subject)
+    if min(spacing) <= 0:
+        raise SeriesError(subject, f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm", "restore it from the scanner")
+    orientation = read_numbers(dataset, "ImageOrientationPatient", 6, subject).reshape(2, 3)
+    lengths = np.linalg.norm(orientation, axis=1)
+    if np.abs(lengths - 1).max() > ORTHONORMAL or abs(float(orientation[0] @ orientation[1])) > ORTHONORMAL:
+        raise SeriesError(subject, "Image Orientation (Patient) holds no two perpendicular unit vectors", "restore it")
+    return Header(
+        path=path,
+        instance_uid=str(dataset.get("SOPInstanceUID", "")),
+        shape=shape,
+        spacing=(float(spacing[0]), float(spacing[1])),
+        orientation=orientation,
+        position=read_numbers(dataset, "ImagePositionPatient", 3, subject),
+        frame=frame,
+        marks=read_marks(dataset),
+        claims=read_claims(dataset),
+    )
+
+
+def read_shape(dataset: Any, subject: str) -> tuple[int, int]:
+    """Columns and rows; a SeriesError where they make no slice."""
+    shape = read_count(dataset, "Columns", subject), read_count(dataset, "Rows", subject)
+    if min(shape) < 1 or shape[0] * shape[1] > MOST_PIXELS:
+        found = f"it has {shape[0]} Columns and {shape[1]} Rows"
+        raise SeriesError(subject, found, "restore the header", f"1 to {MOST_PIXELS} pixels")
+    return shape
+
+
+def read_count(dataset: Any, name: str, subject: str) -> int:
+    """A whole number of the header, 0 where it is absent (for frames that means 1)."""
+    try:
+        return int(dataset.get(name) or 0)
+    except (TypeError, ValueError):
+        raise SeriesError(subject, f"{name} is no number", "restore the header") from None
+
+
+def read_numbers(dataset: Any, name: str, length: int, path: str) -> npt.NDArray[np.float64]:
+    """Take finite numbers out of a dataset; a SeriesError where they are missing or something else."""
+    try:
+        # pydicom turns text into numbers only now, and raises here.
+        value = dataset.get(name)
+        if value is None or value == "":
+            raise SeriesError(path, f"{name} is missing", "restore the header; medunet never guesses geometry")
+        numbers = np.array([float(item) for item in value], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, SeriesError):
+            raise
+        raise SeriesError(path, f"{name} is no list of numbers", "restore the header") from None
+    if len(numbers) != length or not np.isfinite(numbers).all():
+        raise SeriesError(path, f"{name} is {value!r}", "restore the header", expected=f"{length} finite numbers")
+    return numbers
+
+
+def order_headers(headers: Sequence[Header]) -> list[Header]:
+    """Order slices along their common normal.
+
+    Raises:
+        SeriesError: slices differ in size, spacing or orientation.
+    """
+    first = headers[0]
+    for header in headers[1:]:
+        if header.shape != first.shape:
+            found = f"its size {header.shape} is not {first.shape}, as in {first.subject}"
+            raise SeriesError(header.subject, found, _SPLIT)
+        extent = max(first.shape)
+        if np.abs(np.subtract(header.spacing, first.spacing)).max() * extent > RECORDED_MM:
+            raise SeriesError(header.subject, f"its Pixel Spacing {header.spacing} is not {first.spacing}", _SPLIT)
+        turned = np.linalg.norm(header.orientation - first.orientation, axis=1).max() * extent * max(first.spacing)
+        if turned > RECORDED_MM:
+            raise SeriesError(header.subject, "its orientation differs from that of the other slices", _SPLIT)
+    return sort_headers(headers)
+
+
+def sort_headers(headers: Sequence[Header]) -> list[Header]:
+    """Sort slices along the normal of the first."""
+    return [headers[n] for n in np.argsort(measure_heights(headers), kind="stable")]
+
+
+def measure_heights(headers: Sequence[Header]) -> npt.NDArray[np.float64]:
+    """Place of each slice along the normal of the first, in mm."""
+    heights: npt.NDArray[np.float64] = np.array([header.position for header in headers]) @ np.cross(
+        *headers[0].orientation
+    )
+    return heights
+
+
+_SPLIT = "take the file out of the series"
+
+
+def fit_grid(headers: Sequence[Header]) -> tuple[Grid, float]:
+    """Fit one affine to ordered slices: columns from the orientation, the step by least squares over positions.
+
+    The largest distance between where the affine puts a slice's corner and where its own header does decides
+    (architecture, decision 5).
+
+    Returns:
+        The grid, RAS, and that distance in mm.
+
+    Raises:
+        SeriesError: fewer than two slices, two at one place, slices missing, or uneven steps.
+    """
+    if len(headers) < 2:
+        raise SeriesError(headers[0].subject, "it is a single slice, which makes no volume", "give the whole series")
+    positions = np.array([header.position for header in headers])
+    _check_steps(headers)
+    index = np.arange(len(headers)) - (len(headers) - 1) / 2
+    step = (index[:, None] * (positions - positions.mean(axis=0))).sum(axis=0) / (index**2).sum()
+    row, column = _straighten(headers[0].orientation)
+    affine = np.eye(4)
+    affine[:3, 0] = row * headers[0].spacing[1]
+    affine[:3, 1] = column * headers[0].spacing[0]
+    affine[:3, 2] = step
+    affine[:3, 3] = positions.mean(axis=0) + index[0] * step
+    grid = Grid((*headers[0].shape, len(headers)), flip_lps_ras(affine))
+    distance = max(_measure_slice(header, k, affine) for k, header in enumerate(headers))
+    if distance > RECORDED_MM:
+        steps = np.diff(positions @ np.cross(row, column))
+        raise SeriesError(
+            headers[0].subject,
+            f"its slices lie up to {distance:.2f} mm away from any regular grid "
+            f"(steps from {steps.min():.3f} to {steps.max():.3f} mm, the largest after "
+            f"{headers[int(np.argmax(steps))].subject})",
+            "check positions, spacing and orientation; medunet doesn't guess",
+            expected=f"at most {RECORDED_MM} mm",
+        )
+    return grid, distance
+
+
+def _straighten(orientation: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The pair of perpendicular unit vectors (2, 3) nearest to rounded direction cosines.
+
+    What this moves shows in the distance to each slice's own header, as all else does. Source: the polar factor is
+    the nearest orthonormal matrix (Higham, Computing the polar decomposition, SIAM J. Sci. Stat. Comput. 7, 1986).
+    """
+    left, _, right = np.linalg.svd(orientation, full_matrices=False)
+    straight: npt.NDArray[np.float64] = left @ right
+    return straight
+
+
+def _check_steps(headers: Sequence[Header]) -> None:
+    heights = measure_heights(headers)
+    steps = np.diff(heights)
+    # The second bound lets slices of a microscope or micro-CT lie nearer to each other than the first.
+    if steps.min() <= min(ACCEPTED_MM, 0.1 * steps.max()):
+        k = int(np.argmin(steps))
+        raise SeriesError(
+            headers[k].subject, f"it lies where {headers[k + 1].subject} lies, but they are different images", _SPLIT
+        )
+    base = np.median(steps[steps < 1.5 * steps.min()])
+    multiples = np.rint(steps / base)
+    gaps = np.flatnonzero(multiples > 1)
+    if len(gaps) and (np.abs(steps / base - multiples) <= GAP * multiples).all():
+        places = ", ".join(
+            f"{int(multiples[k]) - 1} between {heights[k]:.2f} and {heights[k + 1]:.2f} mm" for k in gaps[:5]
+        )
+        raise SeriesError(
+            headers[int(gaps[0])].subject,
+            f"after it slices are missing, along the normal of the slices: {places}{', …' if len(gaps) > 5 else ''}",
+            "restore the missing files",
+        )
+
+
+def _measure_slice(header: Header, k: int, affine: npt.NDArray[np.float64]) -> float:
+    columns, rows = header.shape
+    corners = np.array([(i, j) for i in (0, columns - 1) for j in (0, rows - 1)], dtype=float)
+    own = (
+        header.position
+        + corners[:, :1] * header.orientation[0] * header.spacing[1]
+        + corners[:, 1:] * header.orientation[1] * header.spacing[0]
+    )
+    fitted = corners @ affine[:3, :2].T + k * affine[:3, 2] + affine[:3, 3]
+    return float(np.linalg.norm(own - fitted, axis=1).max())

@@ -1,0 +1,3 @@
+"""Images that are one file each: NIfTI, NRRD and MHA, PNG."""
+
+__all__: list[str] = []

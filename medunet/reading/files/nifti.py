@@ -1,0 +1,136 @@
+"""NIfTI by nibabel: array and grid, or a refusal."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import Any, Literal
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.openers import ImageOpener
+from nibabel.spatialimages import HeaderDataError
+
+from medunet.errors import GeometryError, InputError
+from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, Shape, measure_displacement
+from medunet.reading.files.values import Read, check_values
+
+SCALES = {"meter": 1000.0, "micron": 0.001, "mm": 1.0, "unknown": 1.0}
+"""Length of a unit of NIfTI's xyzt_units in mm."""
+PIXDIM = 1e-3
+"""Relative difference from which spacing in the header and in the affine are told apart."""
+NIFTI_2 = (540).to_bytes(4, "little")
+"""Size of its header, with which a NIfTI-2 file begins, in either byte order."""
+COMPONENTS = 16
+"""A file of more volumes is taken for a time series."""
+Form = Literal["sform", "qform"]
+FORMS: tuple[Form, ...] = ("sform", "qform")
+"""The two affines of a NIfTI file; the first counts where both are set and agree."""
+
+
+def read_nifti(path: Path, prefer: Form | None = None) -> Read:
+    """Read a NIfTI file (version 1 or 2) to its end.
+
+    Args:
+        path: .nii or .nii.gz.
+        prefer: the affine that counts where both are set, whatever the other one says.
+
+    Returns:
+        Voxels (C, I, J, K), a component for each volume of a 4-D file, in the stored type, or scaled to float32; RAS
+        grid; notes.
+
+    Raises:
+        GeometryError: qform and sform disagree, both are absent, or no affine follows from them.
+        InputError: it is damaged, holds a time series, colours, or values that are not finite.
+    """
+    length = _measure_length(path)
+    try:
+        image, header = _open_nifti(path)
+        shape = (*image.shape, 1)
+        if len(shape) not in (4, 5) or 0 in shape or shape[3] > COMPONENTS:
+            raise InputError(path, f"it has the shape {image.shape}, not one volume", "split it into volumes")
+        _check_size(image, length, path)
+        if np.isinf(header["scl_slope"]):
+            raise InputError(path, f"its scl_slope is {header['scl_slope']}", "restore the header")
+        voxels = np.moveaxis(np.asanyarray(image.dataobj).reshape(shape[:4]), 3, 0)
+    except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(path, f"it can't be read as NIfTI ({error})", "restore the file") from None
+    grid, notes = _choose_grid(header, shape[:3], path, prefer)
+    return check_values(voxels, path), grid, notes
+
+
+def _open_nifti(path: Path) -> tuple[Any, Any]:
+    """Open by the size of the header and nothing else: other formats would be read without a place.
+
+    Returns:
+        The image, and its header as it is stored: the image's own one has been "repaired", 0 mm to 1 mm.
+    """
+    with ImageOpener(path) as stream:
+        size = stream.read(4)
+        kind = nib.Nifti2Image if NIFTI_2 in (size, size[::-1]) else nib.Nifti1Image
+        stream.seek(0)
+        return kind.from_filename(path), kind.header_class.from_fileobj(stream, check=False)
+
+
+def _measure_length(path: Path) -> int:
+    """Bytes that the file holds, unpacked; a gzip is read to its end, since nibabel doesn't check its sum."""
+    with path.open("rb") as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            return path.stat().st_size
+    length = 0
+    try:
+        with gzip.open(path) as stream:
+            while block := stream.read(1 << 22):
+                length += len(block)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(path, f"its compression is damaged ({error})", "restore the file") from None
+    return length
+
+
+def _check_size(image: Any, length: int, path: Path) -> None:
+    """Check before anything is allocated that the file holds the voxels that its header declares."""
+    offset, smallest = int(image.dataobj.offset), int(image.header.single_vox_offset)
+    wanted = offset + math.prod(image.shape) * image.header.get_data_dtype().itemsize
+    if offset < smallest:
+        raise InputError(path, f"its voxels start at byte {offset}, within the header", "restore the file")
+    if length < wanted:
+        raise InputError(path, f"it holds {length} bytes", "restore the file", expected=f"{wanted}")
+
+
+def _choose_grid(header: Any, shape: Shape, path: Path, prefer: Form | None) -> tuple[Grid, tuple[str, ...]]:
+    forms = [form for form in FORMS if header[f"{form}_code"] > 0]
+    if not forms:
+        raise GeometryError(path, "neither sform nor qform is set, so its place is unknown", "set one of them")
+    notes = []
+    if prefer and len(forms) == 2:
+        forms = [prefer]
+        notes.append(f"the {prefer} was chosen, whatever the other one says")
+    unit = header.get_xyzt_units()[0]
+    factor = SCALES.get(unit, 1.0)
+    grids = [_make_grid(header, form, factor, shape, path) for form in forms]
+    distance = measure_displacement(grids[0], grids[-1])
+    # Or by a voxel, where voxels are smaller than that.
+    if distance > min(RECORDED_MM, *grids[0].spacing):
+        found = f"its qform and sform lie {distance:.3g} mm apart"
+        raise GeometryError(path, found, "choose one with --prefer sform or qform, or delete the wrong one")
+    if distance > ACCEPTED_MM:
+        notes.append(f"qform and sform lie {distance:.3g} mm apart; the sform counts")
+    if factor != 1:
+        notes.append(f"units of {unit} were scaled to mm")
+    stored = np.abs(np.array(header["pixdim"][1:4], dtype=np.float64)) * factor
+    if not np.allclose(stored, grids[0].spacing, rtol=PIXDIM, atol=0):
+        notes.append(f"pixdim gives the spacing {stored.round(4).tolist()} mm; that of the sform counts")
+    return grids[0], tuple(notes)
+
+
+def _make_grid(header: Any, form: Form, factor: float, shape: Shape, path: Path) -> Grid:
+    if header["pixdim"][0] == 0:
+        header["pixdim"][0] = 1  # as the standard says of qfac
+    try:
+        affine = header.get_sform() if form == "sform" else header.get_qform()
+        return Grid(shape, np.diag([factor, factor, factor, 1.0]) @ affine)
+    except (HeaderDataError, ValueError) as error:
+        raise GeometryError(path, f"its {form}: {getattr(error, 'found', error)}", "repair the header") from None

@@ -1,0 +1,171 @@
+"""RTSTRUCT: find its contours, and fill them on a grid by pixel centres and even-odd."""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medunet.errors import LabelError, refuse_damage
+from medunet.geometry import RECORDED_MM, Grid, Points
+from medunet.reading.dicom.objects import RTSTRUCT, read_object
+
+LOGGER = logging.getLogger(__name__)
+CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
+PARALLEL = 0.5
+"""How far, in slices, the points of one contour may spread across slices."""
+ONE_PLANE = 0.25
+"""Contours of one slice lie no farther apart than this, in slices; else they were drawn on thinner slices."""
+
+
+def read_contours(path: Path | str) -> dict[str, list[Points]]:
+    """Closed contours of every structure; a structure that is declared but not drawn has none.
+
+    Contours that enclose nothing (points, open lines) are left out with a warning in the log.
+
+    Returns:
+        ROI name to a list of (N, 3) points, RAS mm.
+
+    Raises:
+        LabelError: it is no RTSTRUCT, two structures have one name, or points are no triples.
+    """
+    with refuse_damage(path, LabelError):
+        return take_contours(read_object(path, RTSTRUCT), path)
+
+
+def take_contours(dataset: Any, path: Path | str) -> dict[str, list[Points]]:
+    """Closed contours of the dataset of an RTSTRUCT, as `read_contours` returns them."""
+    names: dict[str, str] = {}
+    for roi in dataset.get("StructureSetROISequence") or []:
+        name = str(roi.get("ROIName", ""))
+        if name in names.values():
+            raise LabelError(path, f"two structures are called '{name}'", "rename one of them")
+        names[str(roi.get("ROINumber"))] = name
+    contours: dict[str, list[Points]] = {name: [] for name in names.values()}
+    for item in dataset.get("ROIContourSequence") or []:
+        number = str(item.get("ReferencedROINumber"))
+        if number not in names:
+            raise LabelError(path, f"contours name the unknown structure {number}", "export it again")
+        contours[names[number]] += _read_closed(item, f"{path} {names[number]}")
+    return contours
+
+
+def _read_closed(item: Any, subject: str) -> list[Points]:
+    kinds = [(str(contour.get("ContourGeometricType", "")), contour) for contour in item.get("ContourSequence") or []]
+    skipped = Counter(kind or "unnamed" for kind, _ in kinds if kind not in CLOSED)
+    for kind, count in skipped.items():
+        LOGGER.warning("%s: %d contours of the kind %s enclose nothing and are left out", subject, count, kind)
+    return [_points(contour, subject) for kind, contour in kinds if kind in CLOSED]
+
+
+def _points(contour: Any, subject: str) -> Points:
+    try:
+        values = np.array(contour.get("ContourData") or [], dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        raise LabelError(subject, "a contour holds what is no number", "export it again") from None
+    if len(values) == 0 or len(values) % 3 or not np.isfinite(values).all():
+        raise LabelError(subject, f"a contour holds {len(values)} numbers, no finite triples", "export it again")
+    points = values.reshape(-1, 3)
+    points[:, :2] *= -1  # LPS to RAS, as flip_lps_ras does for affines
+    return points
+
+
+def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArray[np.bool_]:
+    """Fill contours: a voxel is inside when its centre is, by even-odd; several of a slice combine by XOR.
+
+    Points count exactly as given; each contour lies on the slice nearest to it. A centre on an edge is inside on
+    the left and lower side only (half-open edges), so that neighbouring structures never share a voxel. Contours
+    that aren't wholly on the grid, or lie off its slices, are told in the log.
+
+    Args:
+        contours: (N, 3) points each, RAS mm, parallel to the slices of the grid.
+        grid: where the mask lies.
+        subject: the file and structure, for messages.
+
+    Returns:
+        (I, J, K) bool.
+
+    Raises:
+        LabelError: a contour isn't parallel to the slices, all lie outside of the grid, or they were drawn on
+            thinner or thicker slices than those of the grid.
+    """
+    mask = np.zeros(grid.shape, dtype=np.bool_)
+    indices = [grid.to_voxel(points) for points in contours]
+    slices = _find_slices(indices, grid, subject)
+    size = np.array(grid.shape[:2])
+    outside = cut = 0
+    for index, k in zip(indices, slices, strict=True):
+        low, high = index[:, :2].min(axis=0), index[:, :2].max(axis=0)
+        if not 0 <= k < grid.shape[2] or (high < -0.5).any() or (low > size - 0.5).any():
+            outside += 1
+            continue
+        cut += bool((low < -0.5).any() or (high > size - 0.5).any())
+        mask[:, :, k] ^= fill_polygon(index[:, :2], grid.shape[:2])
+    if outside == len(contours) and contours:
+        raise LabelError(subject, "all of its contours lie outside of the image", "give the image it was drawn on")
+    if outside or cut:
+        LOGGER.warning(
+            "%s: of %d contours %d lie outside of the image, %d partly",
+            subject,
+            len(contours),
+            outside,
+            cut,
+        )
+    return mask
+
+
+def _find_slices(indices: Sequence[Points], grid: Grid, subject: str) -> list[int]:
+    """The slice of each contour, given the voxel indices (N, 3) of its points."""
+    planes: dict[int, list[float]] = defaultdict(list)
+    slices = []
+    for index in indices:
+        if np.ptp(index[:, 2]) > PARALLEL:
+            raise LabelError(
+                subject, "a contour is not parallel to the image's slices", "give the image it was drawn on"
+            )
+        height = float(index[:, 2].mean())
+        slices.append(round(height))
+        planes[slices[-1]].append(height)
+    if any(max(heights) - min(heights) > ONE_PLANE for heights in planes.values()):
+        raise LabelError(
+            subject, "several of its planes fall on one slice of the image", "give the image it was drawn on"
+        )
+    strides = set(np.diff(sorted(planes)).tolist())
+    if len(planes) > 2 and len(strides) == 1 and strides != {1}:
+        found = f"its planes lie {strides.pop()} slices of the image apart"
+        raise LabelError(subject, found, "give the image it was drawn on")
+    off = max((abs(height - k) for k, heights in planes.items() for height in heights), default=0.0) * grid.spacing[2]
+    if off > RECORDED_MM:
+        LOGGER.warning("%s: its contours lie up to %.2f mm off the slices of the image", subject, off)
+    return slices
+
+
+def fill_polygon(points: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Fill one polygon on a plane: a centre is inside when an odd number of edges crosses its row to its right.
+
+    Args:
+        points: (N, 2) voxel indices (i, j), closed from the last to the first.
+        shape: (I, J).
+
+    Returns:
+        (I, J) bool.
+    """
+    following = np.roll(points, -1, axis=0)
+    # An edge crosses the rows low <= j < high; both ends are clipped to the grid before they become integers.
+    low = np.clip(np.ceil(np.minimum(points[:, 1], following[:, 1])), 0, shape[1]).astype(int)
+    high = np.clip(np.ceil(np.maximum(points[:, 1], following[:, 1])), 0, shape[1]).astype(int)
+    edge = np.repeat(np.arange(len(points)), high - low)
+    j = np.arange(len(edge)) - np.repeat(np.cumsum(high - low) - high, high - low)
+    start, end = points[edge], following[edge]
+    at = start[:, 0] + (j - start[:, 1]) / (end[:, 1] - start[:, 1]) * (end[:, 0] - start[:, 0])
+    # A crossing is to the right of all columns i < at; column c is the last of them.
+    c = np.clip(np.ceil(at) - 1, -1, shape[0] - 1).astype(int)
+    last = c.max(initial=-1) + 1
+    filled = np.zeros(shape, dtype=np.bool_)
+    seen = c >= 0
+    crossings = np.bincount(c[seen] * shape[1] + j[seen], minlength=last * shape[1]).reshape(last, shape[1])
+    filled[:last] = np.cumsum(crossings[::-1], axis=0)[::-1] % 2 == 1
+    return filled

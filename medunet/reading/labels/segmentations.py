@@ -1,0 +1,208 @@
+"""DICOM SEG: bring each frame where it says that it lies, never where its number would have it."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom.uid import ExplicitVRBigEndian
+
+from medunet.errors import GeometryError, LabelError, refuse_damage
+from medunet.geometry import RECORDED_MM, Grid, flip_lps_ras
+from medunet.labels import LabelTable, Mask
+from medunet.reading.dicom.frames import PER_FRAME, describe_frames
+from medunet.reading.dicom.headers import Header, read_header
+from medunet.reading.dicom.objects import SEG, check_frame_of_reference, read_object
+from medunet.reading.dicom.slices import read_planes
+from medunet.records import suggest
+
+LOGGER = logging.getLogger(__name__)
+BITS = {"BINARY": (1,), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
+"""Bits of a pixel by SegmentationType (DICOM PS3.3 C.8.20.2)."""
+FRACTIONS = "it holds fractions; voxels of at least one half belong to a segment"
+_AGAIN = "export it again"
+
+
+def read_segmentation(
+    path: Path | str,
+    grid: Grid,
+    table: LabelTable,
+    segments: Mapping[str, str] | None = None,
+    frame_of_reference_uid: str = "",
+) -> Mask:
+    """Read a segmentation on the grid of its image: BINARY, FRACTIONAL from one half on, or LABELMAP.
+
+    Each frame is placed by its own position, orientation and spacing, so its planes may come in any order, be left
+    out where they are empty, and be flipped or turned, as long as their pixels are voxels of the grid.
+
+    Args:
+        path: a DICOM Segmentation.
+        grid: of the image.
+        table: the labels that may occur.
+        segments: SegmentLabel for each label; the label's own name where not given. Other segments are left out.
+        frame_of_reference_uid: of the image; "" where it isn't known.
+
+    Raises:
+        LabelError: it is no segmentation, lacks a segment, was made in another frame of reference, or two of its
+            segments overlap.
+        GeometryError: its pixels are no voxels of the grid.
+        SeriesError: a frame has no position, orientation or spacing, or can't be decoded.
+    """
+    with refuse_damage(path, LabelError):
+        return place_segments(read_object(path, SEG), path, grid, table, segments, frame_of_reference_uid)
+
+
+def place_segments(
+    dataset: Any,
+    path: Path | str,
+    grid: Grid,
+    table: LabelTable,
+    segments: Mapping[str, str] | None = None,
+    frame_of_reference_uid: str = "",
+) -> Mask:
+    """Bring the dataset of a segmentation on the grid of its image, as `read_segmentation` does."""
+    _check_encoding(dataset, path)
+    check_frame_of_reference(dataset, frame_of_reference_uid, path)
+    return _place_frames(dataset, grid, table, segments or {}, str(path))
+
+
+def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping[str, str], path: str) -> Mask:
+    numbers = _number_segments(dataset, path)
+    values = _match_segments(numbers, table, segments, path)
+    labels = np.zeros(grid.shape, dtype=np.uint16)
+    planes = zip(describe_frames(dataset), _read_planes(dataset, path), strict=True)
+    for number, (frame, plane) in enumerate(planes):
+        header = read_header(frame, path, number)
+        start, steps = _place(header, grid)
+        for segment, inside in _split(dataset, frame, plane, header.subject):
+            if segment not in numbers.values():
+                raise LabelError(header.subject, f"it shows the segment {segment}, which isn't described", _AGAIN)
+            if segment in values:
+                j, i = np.nonzero(inside)
+                index = start + i[:, None] * steps[0] + j[:, None] * steps[1]
+                _mark(labels, index, values[segment], table, header.subject)
+    return Mask("classes", labels, grid, table, (FRACTIONS,) if dataset.SegmentationType == "FRACTIONAL" else ())
+
+
+def _check_encoding(dataset: Any, path: Path | str) -> None:
+    kind, bits = dataset.get("SegmentationType"), dataset.get("BitsAllocated")
+    if bits not in BITS.get(kind, ()):
+        raise LabelError(path, f"it is a {kind} segmentation of {bits} bits", "convert it to a BINARY one")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if kind == "BINARY" and (syntax.is_compressed or syntax == ExplicitVRBigEndian):
+        raise LabelError(path, f"its encoding {syntax.name} is not read", "convert it to Explicit VR Little Endian")
+    frames, declared = len(dataset.get(PER_FRAME) or []), dataset.get("NumberOfFrames")
+    wanted = -(-frames * int(dataset.Rows) * int(dataset.Columns) * bits // 8)
+    found = dataset.get_item("PixelData", keep_deferred=True).length if "PixelData" in dataset else 0
+    if frames == 0 or frames != declared or (found < wanted and not syntax.is_compressed):
+        raise LabelError(path, f"it declares {declared} frames, describes {frames} and holds {found} bytes", _AGAIN)
+    if kind == "FRACTIONAL":
+        if not dataset.get("MaximumFractionalValue"):
+            raise LabelError(path, "it says no Maximum Fractional Value", _AGAIN)
+        LOGGER.warning("%s: %s", path, FRACTIONS)
+
+
+def _number_segments(dataset: Any, path: Path | str) -> dict[str, int]:
+    """SegmentLabel to SegmentNumber, without the background that a label map may describe."""
+    numbers: dict[str, int] = {}
+    for item in dataset.get("SegmentSequence") or []:
+        name, number = str(item.get("SegmentLabel", "")), int(item.get("SegmentNumber") or 0)
+        if number == 0:
+            continue
+        if name in numbers:
+            raise LabelError(path, f"two of its segments are called {name}", "rename one of them")
+        numbers[name] = number
+    return numbers
+
+
+def _match_segments(
+    numbers: Mapping[str, int], table: LabelTable, segments: Mapping[str, str], path: Path | str
+) -> dict[int, int]:
+    """SegmentNumber to the value of its label."""
+    values = {}
+    for label in table.labels:
+        name = segments.get(label.name, label.name)
+        if name not in numbers:
+            raise LabelError(path, f"it has no segment '{name}'", suggest(name, sorted(numbers)))
+        values[numbers[name]] = label.value
+    return values
+
+
+def _read_planes(dataset: Any, path: str) -> Iterator[npt.NDArray[np.generic]]:
+    """Pixels (rows, columns) of all frames in the order of the file."""
+    frames = range(int(dataset.NumberOfFrames))
+    if dataset.SegmentationType != "BINARY":
+        yield from read_planes(dataset, path, list(frames))
+        return
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    for frame in frames:
+        yield _unpack(dataset.PixelData, frame * rows * columns, rows * columns).reshape(rows, columns)
+
+
+def _split(
+    dataset: Any, frame: Any, plane: npt.NDArray[np.generic], subject: str
+) -> Iterator[tuple[int, npt.NDArray[np.generic]]]:
+    """SegmentNumbers that a frame shows, and where: one of its own, or in a label map each of its values."""
+    if dataset.SegmentationType == "LABELMAP":
+        for number in np.unique(plane).tolist():
+            if number:
+                yield number, plane == number
+        return
+    if frame.get("ReferencedSegmentNumber") is None:
+        raise LabelError(subject, "it names no segment", _AGAIN)
+    half = float(dataset.get("MaximumFractionalValue") or 1) / 2
+    yield int(frame.ReferencedSegmentNumber), plane >= half  # type: ignore[operator]
+
+
+def _place(header: Header, grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where a frame lies on the grid.
+
+    Args:
+        header: of the frame.
+        grid: that it must lie on.
+
+    Returns:
+        (3,) index of its first pixel, and (2, 3) steps of the index along a row and down a column.
+    """
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1] = header.orientation * np.array(header.spacing[::-1])[:, None]
+    affine[:3, 3] = header.position
+    affine = flip_lps_ras(affine)
+    corners = np.array([(i, j) for i in (0, header.shape[0] - 1) for j in (0, header.shape[1] - 1)], dtype=np.float64)
+    world = corners @ affine[:3, :2].T + affine[:3, 3]
+    steps = np.rint(np.linalg.solve(grid.affine[:3, :3], affine[:3, :2]).T).astype(np.int64)
+    start = np.rint(grid.to_voxel(affine[None, :3, 3])[0]).astype(np.int64)
+    distance = np.linalg.norm(grid.to_world(start + corners @ steps) - world, axis=1).max()
+    if distance > RECORDED_MM:
+        raise GeometryError(
+            header.subject,
+            f"its pixels lie up to {distance:.3g} mm away from the voxels of its image",
+            "resample it to that image, or name the image that it was made on",
+        )
+    return start, steps
+
+
+def _unpack(data: bytes, start: int, count: int) -> npt.NDArray[np.uint8]:
+    """Bits `start` to `start + count` of packed pixels, lowest bit of a byte first (DICOM PS3.5 8.1.1).
+
+    Frames follow each other without padding, so that one may begin within a byte.
+    """
+    first, last = start // 8, -(-(start + count) // 8)
+    bits = np.unpackbits(np.frombuffer(data, np.uint8, last - first, first), bitorder="little")
+    return bits[start - 8 * first :][:count]
+
+
+def _mark(
+    labels: npt.NDArray[np.uint16], index: npt.NDArray[np.int64], value: int, table: LabelTable, subject: str
+) -> None:
+    """Give voxels, (N, 3) indices, the value of a label."""
+    if ((index < 0) | (index >= labels.shape)).any():
+        raise GeometryError(subject, "it marks voxels outside of the image", "give the image that it was made on")
+    at = tuple(index.T)
+    others = set(np.unique(labels[at]).tolist()) - {0, value}
+    if others:
+        pair = f"{table.names[value - 1]} and {table.names[min(others) - 1]}"
+        raise LabelError(subject, f"the segments {pair} overlap", "keep one of them")
+    labels[at] = value

@@ -1,0 +1,70 @@
+"""The summary of scores as lines of text, for a terminal."""
+
+from collections.abc import Sequence
+
+from medunet.cohort import Case
+from medunet.evaluation.scores import Scores, summarize
+from medunet.evaluation.spread import CrossValidation, summarize_folds
+
+
+def describe_scores(scores: Scores, folds: Sequence[Sequence[Case]]) -> str:
+    """The summary, and below it the spread over patients where there are several folds.
+
+    Args:
+        scores: of the cases of all folds.
+        folds: held-out cases of each.
+    """
+    table = write_table(scores)
+    return table if len(folds) < 2 else f"{table}\n\n{write_spread(summarize_folds(scores, folds))}"
+
+
+def write_table(scores: Scores) -> str:
+    """A line for each label and method, and what the numbers are means and totals of.
+
+    Args:
+        scores: lengths and volumes are named in mm and mL, or in pixels where the images have no physical size.
+    """
+    parts, volume, digits = ("lesions", "mL", 1) if scores.unit == "mm" else ("parts", "px", 0)
+    parts = "objects" if scores.objects else parts
+    precise = f" {'AP':>6} {'AP 0.5':>7}" if scores.objects else ""
+    nsd, false = f"NSD {scores.tolerance_mm:g}{scores.unit}", f"false {volume}"
+    lines = [
+        f"{'label':12} {'method':10}{precise} {'Dice':>6} {nsd:>8} {'found':>6} {'missed':>7} {'false':>6} {false:>9}"
+    ]
+    rows = summarize(scores)
+    for row in rows:
+        values = (row.precision, row.precision_50, row.dice, row.nsd)
+        average, first_step, dice, surface = ("-" if value is None else f"{value:.3f}" for value in values)
+        precise = f" {average:>6} {first_step:>7}" if scores.objects else ""
+        lines.append(
+            f"{row.label:12} {row.method:10}{precise} {dice:>6} {surface:>8} {row.found:>6} {row.missed:>7} "
+            f"{row.false_found:>6} {row.false_ml:>9.{digits}f}"
+        )
+    first = rows[0]
+    lines.append(
+        f"means over the {first.holding} of {first.cases} cases that hold the label; {parts} and {volume} over all"
+    )
+    if scores.objects:
+        lines.append(
+            "AP: precision TP / (TP + FP + FN) of objects, averaged over IoU 0.50 to 0.95; found and false at 0.50; "
+            "components: connected parts of the same foreground"
+        )
+    return "\n".join(lines)
+
+
+def write_spread(validation: CrossValidation) -> str:
+    """A line for each label, as text: mean and standard deviation over patients, and the means of the folds."""
+    nsd = f"NSD {validation.scores.tolerance_mm:g}{validation.scores.unit} ± sd"
+    lines = [f"{'label':12} {'patients':>8} {'Dice ± sd':>15} {'lowest':>7} {nsd:>17}  Dice of each fold"]
+    for row in validation.summary:
+        folds = " ".join(map(_share, row.fold_dice))
+        lines.append(
+            f"{row.label:12} {row.patients:>8} {_share(row.dice):>7} ± {_share(row.dice_sd):>5} "
+            f"{_share(row.dice_lowest):>7} {_share(row.nsd):>9} ± {_share(row.nsd_sd):>5}  {folds}"
+        )
+    lines.append("over the patients that hold the label, each by the network that was trained without it")
+    return "\n".join(lines)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,115 @@
+import logging
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from medunet.cohort import Case, Channel, Cohort, LabelSource, find_cohort, read_channel
+from medunet.geometry import Grid
+from medunet.labels import LabelTable
+from medunet.measuring.measures import SAMPLES, find_body, measure_case, summarize
+from medunet.reading import Source, Volume
+
+
+def write_image(path: Path, voxels: np.ndarray, affine: np.ndarray) -> str:
+    image = nib.Nifti1Image(voxels, affine)
+    image.set_sform(affine, 1)
+    image.set_qform(affine, 1)
+    nib.save(image, path)
+    return str(path)
+
+
+def make_cohort(folder: Path, label: np.ndarray, affine: np.ndarray, modality: str = "MR") -> Cohort:
+    """One case of an image of ones inside a frame of zeros, two voxels wide along I."""
+    image = np.zeros(label.shape, np.int16)
+    image[2:-2] = np.where(label[2:-2] > 0, 100 * label[2:-2].astype(np.int16), 1)
+    case = Case(
+        id="a",
+        patient="a",
+        channels={"image": Channel(path=write_image(folder / "image.nii.gz", image, affine))},
+        label=LabelSource(path=write_image(folder / "label.nii.gz", label, affine)),
+    )
+    labels = LabelTable.from_names(["one", "two", "none"])
+    return Cohort(channels=("image",), modalities={"image": modality}, labels=labels, cases=(case,))
+
+
+def test_what_is_known_of_a_case_is_measured(tmp_path: Path) -> None:
+    label = np.zeros((20, 12, 10), np.uint8)
+    label[4:6, 4:6, 4:6] = 1
+    label[10, 0:2, 5] = 1
+    label[12:14, 5:9, 5] = 2
+    cohort = make_cohort(tmp_path, label, np.diag([-2.0, 1, 3, 1]))
+    found = measure_case(cohort, cohort.cases[0]).measure
+    assert (found.shape, found.spacing_mm) == ((20, 12, 10), (2.0, 1.0, 3.0))
+    assert found.label_ml == {"one": pytest.approx(0.06), "two": pytest.approx(0.048), "none": 0.0}
+    assert found.body_shape == (16, 12, 10)
+    assert found.pieces == {"one": 2, "two": 1}
+    assert found.at_border == {"one": True, "two": False}
+    assert found.intensities["image"].mean == pytest.approx((10 * 100 + 8 * 200) / 18)
+    assert found.voxel_bytes == 20 * 12 * 10 * 2
+
+
+def test_a_case_without_labels_has_no_intensities(tmp_path: Path) -> None:
+    cohort = make_cohort(tmp_path, np.zeros((8, 8, 8), np.uint8), np.eye(4))
+    found = measure_case(cohort, cohort.cases[0])
+    assert (found.measure.intensities, found.measure.pieces, len(found.samples["image"])) == ({}, {}, 0)
+
+
+def test_a_large_label_is_sampled_evenly(tmp_path: Path) -> None:
+    label = np.zeros((40, 40, 40), np.uint8)
+    label[4:36, 4:36, 4:36] = 1
+    label[20:36, 4:36, 4:36] = 2
+    cohort = make_cohort(tmp_path, label, np.eye(4))
+    first, second = (measure_case(cohort, cohort.cases[0]).samples["image"] for _ in range(2))
+    assert len(first) == SAMPLES
+    assert np.array_equal(first, second)
+    assert np.mean(first == 200) == pytest.approx(0.5, abs=0.02)
+
+
+def test_what_is_logged_is_kept_and_not_shown(
+    cohort_folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort = find_cohort(cohort_folder)
+    before = logging.getLogger("medunet").handlers[:]
+    told = []
+
+    def tell(case: Case, channel: str) -> Volume:
+        logging.getLogger("medunet.reading").warning("%s: odd", channel)
+        told.append(channel)
+        return read_channel(case, channel)
+
+    monkeypatch.setattr("medunet.measuring.measures.read_channel", tell)
+    measured = measure_case(cohort, cohort.cases[0])
+    assert told == ["ct"]
+    assert (logging.WARNING, "medunet.reading", "ct: odd") in measured.said
+    assert "odd" not in caplog.text
+    assert logging.getLogger("medunet").handlers == before
+
+
+def make_volume(voxels: np.ndarray, spacing: tuple[float, float, float], units: str) -> Volume:
+    grid = Grid(voxels.shape, np.diag([*spacing, 1.0]))  # type: ignore[arg-type]
+    return Volume(voxels[None], grid, Source("x", units=units))
+
+
+def test_the_body_of_a_ct_is_the_largest_piece_above_air() -> None:
+    voxels = np.full((60, 60, 20), -1000, np.int16)
+    voxels[10:40, 20:50, 2:18] = 40
+    voxels[2:58, 55:57, :] = 0  # the table, which is thinner and apart
+    volume = make_volume(voxels, (1.0, 1.0, 5.0), "HU")
+    for size, truth in zip(find_body(volume, "CT"), (30, 30, 16), strict=True):
+        assert abs(size - truth) <= 4
+    assert find_body(volume, "MR") == (60, 60, 20)
+    assert find_body(make_volume(np.full((4, 4, 4), -1000, np.int16), (1, 1, 1), "HU"), "CT") == (4, 4, 4)
+
+
+def test_the_body_of_a_pet_is_told_by_suv_only() -> None:
+    voxels = np.full((30, 30, 30), 0.01, np.float32)
+    voxels[5:25, 10:20, 8:28] = 1.0
+    assert find_body(make_volume(voxels, (4, 4, 4), "SUVbw"), "PT") == (20, 10, 20)
+    assert find_body(make_volume(voxels, (4, 4, 4), "BQML"), "PT") == (30, 30, 30)
+
+
+def test_statistics_are_those_of_the_values() -> None:
+    found = summarize(np.arange(1001, dtype=np.float32))
+    assert (found.mean, found.low, found.high) == (500.0, 5.0, 995.0)

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from dicoms import change, make_grid, write_series
+from pydicom import Dataset, dcmread
+from pydicom.uid import JPEGLSLossless
+
+from medunet.errors import SeriesError
+from medunet.reading import read_volume
+from medunet.reading.dicom.elements import read_dataset
+from medunet.reading.dicom.stored import BITS, PLUGINS, open_stored
+
+FILES = Path(pydicom.__file__).with_name("data") / "test_files"
+
+
+def is_grey(path: Path) -> bool:
+    try:
+        dataset = dcmread(path, stop_before_pixels=True)
+    except Exception:
+        return False
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    readable = syntax and (syntax in PLUGINS or not syntax.is_encapsulated)
+    return bool(readable) and dataset.get("SamplesPerPixel") == 1 and dataset.get("BitsAllocated") in BITS["PixelData"]
+
+
+def test_values_are_those_that_pydicom_decodes() -> None:
+    """Every grey image that comes with pydicom: byte orders, widths, signs, compressions, several frames."""
+    compared = 0
+    for path in filter(is_grey, sorted(FILES.glob("*.dcm"))):
+        dataset = dcmread(path)
+        try:
+            stored = open_stored(read_dataset(path), str(path))
+            found = [stored.read(frame)() for frame in range(int(dataset.get("NumberOfFrames") or 1))]
+        except (SeriesError, ValueError):
+            with pytest.raises((ValueError, TypeError, RuntimeError)):
+                assert dataset.pixel_array is not None
+            continue
+        if dataset.file_meta.TransferSyntaxUID in PLUGINS:
+            dataset.pixel_array_options(decoding_plugin=PLUGINS[dataset.file_meta.TransferSyntaxUID])
+        assert np.array_equal(np.array(found).reshape(dataset.pixel_array.shape), dataset.pixel_array), path
+        compared += 1
+    assert compared > 20
+
+
+def enlarge(dataset: Dataset, _: int) -> None:
+    dataset.Rows, dataset.Columns = 4096, 4096
+
+
+def enlarge_beyond(dataset: Dataset, _: int) -> None:
+    dataset.Rows, dataset.Columns = 65535, 65535
+
+
+def lose_frames(dataset: Dataset, _: int) -> None:
+    dataset.PixelData = dataset.PixelData[:-60]
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (enlarge, r"4096 × 4096 pixels are compressed to \d+ bytes"),
+        (enlarge_beyond, "65535 Columns and 65535 Rows"),
+        (lose_frames, "its compressed pixels break off"),
+    ],
+)
+def test_compressed_pixels_that_can_not_be_what_is_declared(tmp_path: Path, edit: object, words: str) -> None:
+    write_series(tmp_path, make_grid())
+    change(tmp_path, lambda dataset, _: dataset.compress(JPEGLSLossless, encoding_plugin="pyjpegls"))
+    change(tmp_path, edit)  # type: ignore[arg-type]
+    with pytest.raises(SeriesError, match=words):
+        read_volume(tmp_path)

@@ -1,0 +1,39 @@
+from spreads import FOLDS, SCORES
+
+from medunet.evaluation import CaseScore, Scores, summarize_folds
+from medunet.report import describe_scores, write_spread, write_table
+
+SCORE = CaseScore(
+    case="a", label="nucleus", dice=0.9, nsd=0.8, truth_ml=1234, predicted_ml=1200, found=3, missed=1, false_found=2,
+    false_ml=40,
+)  # fmt: skip
+
+
+def test_pictures_are_measured_in_pixels_and_volumes_in_millimetres() -> None:
+    methods = {"medunet": (SCORE,), "threshold": (SCORE.model_copy(update={"dice": None, "nsd": None}),)}
+    pixels = write_table(Scores(unit="px", methods=methods)).splitlines()
+    assert "NSD 2px" in pixels[0]
+    assert pixels[0].endswith("false px")
+    assert pixels[1].split() == ["nucleus", "medunet", "0.900", "0.800", "3", "1", "2", "40"]
+    assert pixels[2].split()[2:4] == ["-", "-"]
+    assert "mm" not in "".join(pixels)
+    assert "mL" not in "".join(pixels)
+    volumes = write_table(Scores(methods=methods))
+    assert "NSD 2mm" in volumes
+    assert "lesions and mL over all" in volumes
+
+
+def test_objects_have_their_precision() -> None:
+    score = SCORE.model_copy(update={"precision": 0.61, "precision_50": 0.8})
+    lines = write_table(Scores(unit="px", objects=True, methods={"medunet": (score,)})).splitlines()
+    assert lines[0].split()[:5] == ["label", "method", "AP", "AP", "0.5"]
+    assert lines[1].split()[:5] == ["nucleus", "medunet", "0.610", "0.800", "0.900"]
+    assert "objects and px over all" in lines[2]
+    assert "TP / (TP + FP + FN)" in lines[3]
+
+
+def test_the_table_has_a_line_a_label() -> None:
+    lines = write_spread(summarize_folds(SCORES, FOLDS)).splitlines()
+    assert lines[1].split() == ["tumor", "3", "0.600", "±", "0.200", "0.400", "0.600", "±", "0.200", "0.600", "0.600"]
+    assert "Dice of each fold" in describe_scores(SCORES, FOLDS)
+    assert "Dice of each fold" not in describe_scores(SCORES, FOLDS[:1])

@@ -1,0 +1,200 @@
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dicoms import ORIENTATIONS, change, draw_balls, make_grid, write_seg, write_series
+from judges import find_errors, needs_judges, read_by_dcmqi
+from pydicom import Dataset, dcmread
+
+from medunet.errors import ResourceError, SeriesError
+from medunet.files import whole_file
+from medunet.geometry import Grid
+from medunet.labels import LabelTable, Mask
+from medunet.reading import find_series, read_segmentation, read_volume, sort_series
+from medunet.writing import Algorithm, check_source, write_segmentation
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+ALGORITHM = Algorithm("ball finder", "1.2.3", "f" * 64)
+TABLE = LabelTable.from_names(["liver", "GTV_1"])
+
+
+def reverse(folder: Path) -> None:
+    """Name and number the files from the other end."""
+    paths = sorted(folder.glob("*.dcm"))
+    for number, path in enumerate(reversed(paths), start=1):
+        dataset = dcmread(path)
+        dataset.InstanceNumber = number
+        dataset.save_as(folder / f"r{number:04d}.dcm")
+        path.unlink()
+
+
+def write_case(folder: Path, orientation: str, edit: Callable[[Path], None] = lambda _: None) -> tuple[Path, Mask]:
+    """A series, after `edit` of its folder, and a mask of two labels on it as SEG."""
+    drawn = make_grid(orientation, (21, 17, 9))
+    write_series(folder / "series", drawn)
+    edit(folder / "series")
+    headers, grid, _ = sort_series(find_series(folder / "series").series[0])
+    mask = Mask("classes", draw_balls(grid, TABLE.names).voxels, grid, TABLE)
+    path = folder / "m.seg.dcm"
+    files = [header.path for header in headers]
+    write_segmentation(mask, path, files, ALGORITHM, lambda part, _: read_segmentation(part, grid, TABLE))
+    return path, mask
+
+
+CASES = pytest.mark.parametrize(
+    ("orientation", "edit"),
+    [*((name, lambda _: None) for name in ORIENTATIONS), ("oblique", reverse)],
+    ids=[*ORIENTATIONS, "reversed"],
+)
+
+
+@needs_judges
+@CASES
+def test_dciodvfy_finds_no_error_that_the_source_lacks(
+    tmp_path: Path, orientation: str, edit: Callable[[Path], None]
+) -> None:
+    path, _ = write_case(tmp_path, orientation, edit)
+    source = next((tmp_path / "series").iterdir())
+    assert find_errors(path) - find_errors(source) == set()
+
+
+@needs_judges
+@CASES
+def test_dcmqi_reads_the_identical_mask(tmp_path: Path, orientation: str, edit: Callable[[Path], None]) -> None:
+    path, mask = write_case(tmp_path, orientation, edit)
+    assert np.array_equal(read_by_dcmqi(path, mask.grid, tmp_path / "out"), mask.voxels)
+
+
+@pytest.mark.data
+@needs_judges
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the real scans aren't beside the checkout")
+@pytest.mark.parametrize(
+    ("archive", "folder"), [("sts/STS_005.tar.xz", "STS_005/CT"), ("pet_seg.tar.xz", "pet_seg/PET")]
+)
+def test_judges_on_real_series(tmp_path: Path, archive: str, folder: str) -> None:
+    subprocess.run(["tar", "-xf", SHARED / archive, "-C", tmp_path], check=True)
+    headers, grid, _ = sort_series(find_series(tmp_path / folder).series[0])
+    mask = Mask("classes", draw_balls(grid, TABLE.names, radius_mm=20.0).voxels, grid, TABLE)
+    files = [header.path for header in headers]
+    path = tmp_path / "m.dcm"
+    write_segmentation(mask, path, files, ALGORITHM, lambda part, _: read_segmentation(part, grid, TABLE))
+    assert find_errors(path) - find_errors(Path(files[0])) == set()
+    assert np.array_equal(read_by_dcmqi(path, grid, tmp_path / "out"), mask.voxels)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Dataset:
+    return dcmread(write_case(tmp_path, "oblique")[0])
+
+
+def test_it_names_patient_study_series_and_slices(written: Dataset, tmp_path: Path) -> None:
+    source = [dcmread(path) for path in sorted((tmp_path / "series").iterdir())]
+    for name in ("PatientID", "PatientName", "PatientSex", "StudyInstanceUID", "StudyDate", "FrameOfReferenceUID"):
+        assert written[name].value == source[0][name].value
+    assert written.BodyPartExamined == "ABDOMEN"
+    assert written.SeriesDescription == "ball finder: liver, GTV_1"
+    assert written.SeriesInstanceUID != source[0].SeriesInstanceUID
+    (referenced,) = written.ReferencedSeriesSequence
+    assert referenced.SeriesInstanceUID == source[0].SeriesInstanceUID
+    uids = {item.ReferencedSOPInstanceUID for item in referenced.ReferencedInstanceSequence}
+    assert uids == {dataset.SOPInstanceUID for dataset in source}
+    for frame in written.PerFrameFunctionalGroupsSequence:
+        uid = frame.DerivationImageSequence[0].SourceImageSequence[0].ReferencedSOPInstanceUID
+        (origin,) = (dataset for dataset in source if dataset.SOPInstanceUID == uid)
+        assert frame.PlanePositionSequence[0].ImagePositionPatient == origin.ImagePositionPatient
+    assert written.LossyImageCompression == "00"
+    assert written.NumberOfFrames == 2 * len(source), "a frame for each slice and segment"
+
+
+def test_segments_are_coded_and_name_the_bundle(written: Dataset) -> None:
+    liver, tumor = written.SegmentSequence
+    assert (liver.SegmentLabel, tumor.SegmentLabel) == ("liver", "GTV_1")
+    assert liver.SegmentedPropertyCategoryCodeSequence[0].CodeValue == "91723000"
+    code = tumor.SegmentedPropertyTypeCodeSequence[0]
+    assert (code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning) == ("108369006", "SCT", "Neoplasm")
+    algorithm = tumor.SegmentationAlgorithmIdentificationSequence[0]
+    assert (algorithm.AlgorithmName, algorithm.AlgorithmVersion) == ("ball finder", "1.2.3")
+    assert algorithm.AlgorithmParameters == "weights_sha256=" + "f" * 64
+    assert tumor.SegmentAlgorithmType == "AUTOMATIC"
+
+
+def test_geometry_is_that_of_the_positions(tmp_path: Path) -> None:
+    def misstate(dataset: Dataset, _: int) -> None:
+        dataset.SpacingBetweenSlices = -1.0
+        del dataset.SliceThickness
+
+    path, mask = write_case(tmp_path, "sagittal", lambda folder: change(folder, misstate))
+    measures = dcmread(path).SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert list(measures.PixelSpacing) == [1.1, 0.7]
+    assert measures.SpacingBetweenSlices == measures.SliceThickness == pytest.approx(3.0)
+    assert np.allclose(read_volume(tmp_path / "series").grid.affine, mask.grid.affine)
+
+
+def test_an_empty_mask_is_a_valid_segmentation(tmp_path: Path) -> None:
+    grid = make_grid("axial")
+    write_series(tmp_path / "series", grid)
+    write_seg(tmp_path / "m.dcm", Mask("classes", np.zeros(grid.shape, np.uint8), grid, TABLE), tmp_path / "series")
+    assert dcmread(tmp_path / "m.dcm").NumberOfFrames == 2 * grid.shape[2]
+
+
+@needs_judges
+def test_dciodvfy_takes_an_empty_segmentation(tmp_path: Path) -> None:
+    grid = make_grid("axial")
+    write_series(tmp_path / "series", grid)
+    write_seg(tmp_path / "m.dcm", Mask("classes", np.zeros(grid.shape, np.uint8), grid, TABLE), tmp_path / "series")
+    assert find_errors(tmp_path / "m.dcm") - find_errors(tmp_path / "series" / "0001.dcm") == set()
+
+
+def test_loss_in_any_slice_is_told(tmp_path: Path) -> None:
+    def lose(dataset: Dataset, _: int) -> None:
+        dataset.LossyImageCompression, dataset.LossyImageCompressionRatio = "01", "7.5"
+        dataset.LossyImageCompressionMethod = "ISO_10918_1"
+
+    path, _ = write_case(tmp_path, "axial", lambda folder: change(folder, lose, only=[4]))
+    written = dcmread(path)
+    assert (written.LossyImageCompression, written.LossyImageCompressionRatio) == ("01", 7.5)
+
+
+def test_names_in_any_script_stay_and_are_not_told(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    def rename(dataset: Dataset, _: int) -> None:
+        dataset.SpecificCharacterSet = "ISO_IR 100"
+        dataset.PatientName = "Müller Jörg"
+        del dataset.StudyID, dataset.AccessionNumber
+
+    grid = make_grid("axial")
+    write_series(tmp_path / "series", grid)
+    change(tmp_path / "series", rename)
+    mask = draw_balls(grid)
+    named = Mask("classes", mask.voxels, grid, LabelTable.from_names(["病变"]))
+    write_seg(tmp_path / "m.dcm", named, tmp_path / "series")
+    written = dcmread(tmp_path / "m.dcm")
+    assert (str(written.PatientName), written.SegmentSequence[0].SegmentLabel) == ("Müller Jörg", "病变")
+    assert not any("Müller" in str(item.message) for item in recwarn)
+
+
+def test_what_can_not_become_a_segmentation_is_told_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_series(tmp_path, make_grid())
+    file = str(tmp_path / "0001.dcm")
+    check_source(file, TABLE.labels, ALGORITHM)
+    assert not caplog.records
+    check_source(file, LabelTable.from_names(["thing"]).labels, ALGORITHM)
+    assert "label thing: no coded term is known" in caplog.text
+    change(tmp_path, lambda dataset, _: delattr(dataset, "FrameOfReferenceUID"))
+    with pytest.raises(SeriesError, match=r"0001\.dcm: its header makes no DICOM SEG .*Frame Of Reference UID"):
+        check_source(file, TABLE.labels, ALGORITHM)
+
+
+def test_what_reads_back_otherwise_is_not_left_behind(tmp_path: Path) -> None:
+    grid = make_grid("axial")
+    write_series(tmp_path / "series", grid)
+    mask = draw_balls(grid)
+    other = Mask("classes", np.zeros_like(mask.voxels), Grid(grid.shape, grid.affine), mask.table)
+    files = [str(path) for path in sorted((tmp_path / "series").iterdir())]
+    with (
+        pytest.raises(ResourceError, match="differs from what was written"),
+        whole_file(tmp_path / "m.dcm") as part,
+    ):
+        write_segmentation(mask, part, files, ALGORITHM, lambda *_: other)
+    assert [path.name for path in tmp_path.iterdir()] == ["series"]
