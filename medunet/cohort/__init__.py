@@ -1,6 +1,7 @@
 """Cases from folders and lists, checked, and split into folds by patient."""
 
 from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
+from medunet.cohort.body import find_body, keep_largest, measure_body
 from medunet.cohort.cases import (
     Case,
     Channel,
@@ -39,11 +40,14 @@ __all__ = [
     "compare_cases",
     "count_folds",
     "export_cohort",
+    "find_body",
     "find_cohort",
     "find_folds",
     "fold_cohort",
     "gather_facts",
+    "keep_largest",
     "make_absolute",
+    "measure_body",
     "measure_image",
     "read_channel",
     "read_cohort",

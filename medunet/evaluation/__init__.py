@@ -7,8 +7,6 @@ from medunet.evaluation.floors import (
     EllipsoidFloor,
     ThresholdFit,
     ThresholdFloor,
-    find_body,
-    keep_largest,
     take_intensities,
 )
 from medunet.evaluation.instances import InstanceScore, match_objects
@@ -48,11 +46,9 @@ __all__ = [
     "choose_cases",
     "compare_methods",
     "count_lesions",
-    "find_body",
     "find_floors",
     "fit_floors",
     "join_scores",
-    "keep_largest",
     "match_objects",
     "measure_dice",
     "measure_nsd",

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from medunet.cohort import find_body, keep_largest
 from medunet.evaluation.voxels import Voxels
 from medunet.geometry import Grid
 from medunet.reading import Volume
@@ -18,8 +18,6 @@ from medunet.records import Record
 Image = npt.NDArray[Any]
 """Intensities of one channel, (I, J, K), of any real type."""
 
-BODY_HU = -400.0
-"""Between air (-1000) and soft tissue (about 40), rounded up so that the rim of the body stays out."""
 THRESHOLDS = 160
 """Thresholds that are tried, at even quantiles of the intensities inside the truth."""
 SAMPLES = 4096
@@ -190,34 +188,6 @@ class ThresholdFit:
         low = None if row == 0 else float(bounds[row - 1])
         high = None if column == len(bounds) else float(bounds[column])
         return ThresholdFloor(low=low, high=high, modality=self._modality, largest=self._largest)
-
-
-def find_body(image: Image, grid: Grid) -> Voxels:
-    """Find the body in a CT: the largest part above -400 HU, holes filled slice by slice.
-
-    Args:
-        image: (I, J, K) in HU.
-        grid: where it lies; slices are those nearest to axial.
-
-    Returns:
-        (I, J, K) bool; all True where no voxel is above -400 HU.
-    """
-    body = keep_largest(np.asarray(image > BODY_HU))
-    if not body.any():
-        return np.ones(image.shape, dtype=np.bool_)
-    slices = np.moveaxis(body, grid.nearest_axes()[2], 0)
-    for plane in slices:
-        ndimage.binary_fill_holes(plane, output=plane)
-    return body
-
-
-def keep_largest(mask: Voxels) -> Voxels:
-    """Keep the largest part of a mask (I, J, K) in the 6-neighbourhood; of equal ones the first."""
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    largest: Voxels = parts == np.argmax(np.bincount(parts[mask]))
-    return largest
 
 
 def _find_directions(grid: Grid) -> tuple[tuple[int, bool], ...]:

@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy import ndimage
 
-from medunet.cohort import Case, CaseFacts, Cohort, gather_facts, measure_image, read_channel, read_label
+from medunet.cohort import (
+    Case,
+    CaseFacts,
+    Cohort,
+    gather_facts,
+    measure_body,
+    measure_image,
+    read_channel,
+    read_label,
+)
 from medunet.geometry import Grid, Points, check_same_pixels
 from medunet.reading import Volume
 from medunet.records import Record
 
 SAMPLES = 10_000
 """Foreground voxels taken of one case, so that a large tumor counts no more than a small one."""
-BODY = {("CT", "HU"): -300.0, ("CT", ""): -300.0, ("PT", "SUVbw"): 0.1}
-"""Above this, a voxel is of a body rather than of air or of the noise in it."""
-BODY_STEP_MM = 4.0
-"""Steps in which the largest piece above it is looked for."""
 Said = tuple[int, str, str]
 """Level, logger and message of what was logged."""
 
@@ -89,7 +93,7 @@ def measure_case(cohort: Cohort, case: Case) -> Measured:
         reference = read_channel(case, cohort.channels[0])
         mask = read_label(cohort, case, reference.grid, reference.source.frame_of_reference_uid)
         points = _sample_foreground(mask.is_labelled(), reference.grid)
-        body = find_body(reference, cohort.modalities[cohort.channels[0]])
+        body = measure_body(reference, cohort.modalities[cohort.channels[0]])
         volumes = _open_volumes(cohort, case, reference)
         del reference
         for name, volume in volumes:
@@ -178,28 +182,3 @@ def summarize(values: npt.NDArray[np.float32]) -> ChannelStatistics:
         low=round(float(low), 4),
         high=round(float(high), 4),
     )
-
-
-def find_body(volume: Volume, modality: str) -> tuple[int, int, int]:
-    """Voxels along x, y, z of the box around the body; of the whole image where there is none.
-
-    Args:
-        volume: an image.
-        modality: DICOM modality; of CT in HU and PET in SUV the largest piece above a threshold is the body, of
-            others what isn't 0.
-    """
-    grid, threshold = volume.grid, BODY.get((modality, volume.source.units))
-    step = (1, 1, 1)
-    if threshold is None:
-        inside = (volume.voxels != 0).any(axis=0)
-    else:
-        x, y, z = (max(1, int(BODY_STEP_MM / size)) for size in grid.spacing)
-        step = (x, y, z)
-        pieces, count = ndimage.label(np.greater(volume.voxels[0, ::x, ::y, ::z], threshold))
-        inside = pieces == np.bincount(pieces.ravel(), minlength=2)[1:].argmax() + 1 if count else pieces > 0
-    sizes = []
-    for axis, whole in enumerate(grid.shape):
-        planes = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
-        sizes.append(min(whole, int(planes[-1] - planes[0] + 1) * step[axis]) if len(planes) else whole)
-    i, j, k = grid.nearest_axes()
-    return sizes[i], sizes[j], sizes[k]

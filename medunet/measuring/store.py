@@ -26,7 +26,7 @@ from medunet.measuring.measures import CaseMeasure, Measured
 from medunet.reading import Source
 
 LOGGER = logging.getLogger(__name__)
-VERSION = 2
+VERSION = 3
 """Of what is measured: raised when an older entry lacks something."""
 MOST_BYTES = 512 * 2**20
 """Entries that weren't used for longest go first when there is more."""

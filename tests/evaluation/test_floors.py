@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from ellipsoids import make_ellipsoid, make_patient
 
+from medunet.cohort import keep_largest
 from medunet.evaluation.floors import (
     EllipsoidFit,
     EllipsoidFloor,
     ThresholdFit,
     ThresholdFloor,
-    find_body,
-    keep_largest,
     take_intensities,
 )
 from medunet.evaluation.voxels import measure_dice
@@ -23,11 +23,6 @@ Bools = npt.NDArray[np.bool_]
 FloorCase = tuple[npt.NDArray[Any], Bools, Grid]
 
 SHAPE = (40, 30, 20)
-
-
-def make_ellipsoid(shape: tuple[int, int, int], centre: npt.ArrayLike, halves: npt.ArrayLike) -> Bools:
-    places = np.indices(shape).transpose(1, 2, 3, 0)
-    return (((places - centre) / halves) ** 2).sum(axis=-1) <= 1
 
 
 def make_case(seed: int, shape: tuple[int, int, int] = SHAPE, inside: float = 6.0, outside: float = 1.0) -> FloorCase:
@@ -127,29 +122,6 @@ def test_only_the_largest_part_is_kept() -> None:
     assert not guess[0:3, 0:3, 0:3].any()
     assert guess[truth].mean() > 0.98
     assert keep_largest(np.zeros((2, 2, 2), dtype=bool)).sum() == 0
-
-
-def make_patient() -> tuple[npt.NDArray[np.int16], Bools, Bools]:
-    """A CT: body with a lung, on a table, in air."""
-    image = np.full((40, 40, 10), -1000, dtype=np.int16)
-    body = make_ellipsoid((40, 40, 10), (20, 20, 4.5), (15, 12, 50))
-    lung = make_ellipsoid((40, 40, 10), (20, 20, 4.5), (5, 5, 50))
-    image[body] = 40
-    image[lung] = -850
-    image[5:35, 36:38] = 200
-    return image, body, lung
-
-
-def test_body_has_lungs_and_no_table() -> None:
-    image, body, lung = make_patient()
-    grid = Grid(image.shape, np.eye(4))
-    found = find_body(image, grid)
-    assert np.array_equal(found, body)
-    assert found[lung].all()
-    # Slices are filled along the head axis, wherever it is stored.
-    turned = Grid((10, 40, 40), np.array([[0, 0, 1.0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]))
-    assert np.array_equal(find_body(image.transpose(2, 1, 0), turned), body.transpose(2, 1, 0))
-    assert find_body(np.full((3, 3, 3), -1000), Grid((3, 3, 3), np.eye(4))).all()
 
 
 def test_threshold_in_ct_stays_inside_the_body() -> None:

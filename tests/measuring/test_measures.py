@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from medunet.cohort import Case, Channel, Cohort, LabelSource, find_cohort, read_channel
-from medunet.geometry import Grid
 from medunet.labels import LabelTable
-from medunet.measuring.measures import SAMPLES, find_body, measure_case, summarize
-from medunet.reading import Source, Volume
+from medunet.measuring.measures import SAMPLES, measure_case, summarize
+from medunet.reading import Volume
 
 
 def write_image(path: Path, voxels: np.ndarray, affine: np.ndarray) -> str:
@@ -85,29 +84,6 @@ def test_what_is_logged_is_kept_and_not_shown(
     assert (logging.WARNING, "medunet.reading", "ct: odd") in measured.said
     assert "odd" not in caplog.text
     assert logging.getLogger("medunet").handlers == before
-
-
-def make_volume(voxels: np.ndarray, spacing: tuple[float, float, float], units: str) -> Volume:
-    grid = Grid(voxels.shape, np.diag([*spacing, 1.0]))  # type: ignore[arg-type]
-    return Volume(voxels[None], grid, Source("x", units=units))
-
-
-def test_the_body_of_a_ct_is_the_largest_piece_above_air() -> None:
-    voxels = np.full((60, 60, 20), -1000, np.int16)
-    voxels[10:40, 20:50, 2:18] = 40
-    voxels[2:58, 55:57, :] = 0  # the table, which is thinner and apart
-    volume = make_volume(voxels, (1.0, 1.0, 5.0), "HU")
-    for size, truth in zip(find_body(volume, "CT"), (30, 30, 16), strict=True):
-        assert abs(size - truth) <= 4
-    assert find_body(volume, "MR") == (60, 60, 20)
-    assert find_body(make_volume(np.full((4, 4, 4), -1000, np.int16), (1, 1, 1), "HU"), "CT") == (4, 4, 4)
-
-
-def test_the_body_of_a_pet_is_told_by_suv_only() -> None:
-    voxels = np.full((30, 30, 30), 0.01, np.float32)
-    voxels[5:25, 10:20, 8:28] = 1.0
-    assert find_body(make_volume(voxels, (4, 4, 4), "SUVbw"), "PT") == (20, 10, 20)
-    assert find_body(make_volume(voxels, (4, 4, 4), "BQML"), "PT") == (30, 30, 30)
 
 
 def test_statistics_are_those_of_the_values() -> None:
