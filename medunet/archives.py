@@ -87,7 +87,9 @@ def _open_and_extract(path: Path, folder: Path, where: str) -> None:
     except InputError as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.strerror:
             found = f"it can't be unpacked into {folder.parent} ({error.__cause__.strerror})"
-            raise ResourceError(path, found, "make room, or name another folder by TMPDIR") from None
+            raise ResourceError(
+                path, found, "make room, or name another folder by TMPDIR", code="archive-refused"
+            ) from None
         raise
 
 
@@ -98,7 +100,7 @@ def _extract(archive: ZipFile, path: Path, folder: Path, where: str) -> None:
     names = [_check_file(path, item) for item in files]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(path, f"it holds {str(twice)!r} twice", "pack it again")
+        raise InputError(path, f"it holds {str(twice)!r} twice", "pack it again", code="archive-refused")
     strip = int(len({name.parts[0] for name in names}) == 1 and all(len(name.parts) > 1 for name in names))
     for item, name in track(zip(files, names, strict=True), "unpacking", len(files)):
         target = folder.joinpath(*name.parts[strip:])
@@ -110,26 +112,29 @@ def _extract(archive: ZipFile, path: Path, folder: Path, where: str) -> None:
 
 def _check_size(path: Path, count: int, size: int, folder: Path) -> None:
     if not count:
-        raise InputError(path, "it is an empty archive", "pack it again")
+        raise InputError(path, "it is an empty archive", "pack it again", code="archive-refused")
     if count > FILES:
-        raise InputError(path, f"it holds {count} files", _UNPACK, f"at most {FILES}")
+        raise InputError(path, f"it holds {count} files", _UNPACK, f"at most {FILES}", code="archive-refused")
     # The archive's own size, not that of its entries, which may overlap.
     if size > GIB * 2**30 or size > RATIO * path.stat().st_size:
         found = f"it would grow from {path.stat().st_size / 1e6:.3g} to {size / 1e6:.3g} MB"
-        raise InputError(path, found, _UNPACK, f"at most {RATIO} times as large, and {GIB} GiB")
+        raise InputError(path, found, _UNPACK, f"at most {RATIO} times as large, and {GIB} GiB", code="archive-refused")
     free = shutil.disk_usage(folder).free
     if size > free:
         found = f"unpacked it takes {size / 1e6:.3g} MB, and {folder} has {free / 1e6:.3g}"
-        raise ResourceError(path, found, "make room, or name another folder by TMPDIR")
+        raise ResourceError(path, found, "make room, or name another folder by TMPDIR", code="archive-refused")
 
 
 def _check_file(path: Path, item: ZipInfo) -> PurePosixPath:
     name = PurePosixPath(item.filename.replace("\\", "/"))
     if name.is_absolute() or ".." in name.parts or not name.parts or ":" in name.parts[0]:
-        raise InputError(path, f"it holds {item.filename!r}, which leads out of it", "pack it again")
+        raise InputError(
+            path, f"it holds {item.filename!r}, which leads out of it", "pack it again", code="archive-refused"
+        )
     kind = stat.S_IFMT(item.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        raise InputError(path, f"it holds {item.filename!r}, which is a link or no file", "pack files themselves")
+        found = f"it holds {item.filename!r}, which is a link or no file"
+        raise InputError(path, found, "pack files themselves", code="archive-refused")
     if item.flag_bits & 1:
-        raise InputError(path, "it is encrypted", "unpack it yourself, with its password")
+        raise InputError(path, "it is encrypted", "unpack it yourself, with its password", code="archive-refused")
     return name

@@ -70,13 +70,13 @@ def train_folds(
     """
     if is_launched():
         remedy = "train each with --fold K, then run medunet train --fold all without torchrun, which takes them over"
-        raise InputError("--fold all", "torchrun trains single folds", remedy)
+        raise InputError("--fold all", "torchrun trains single folds", remedy, code="processes-unfit")
     bundle = open_bundle(folder)
     cohort = bundle.cohort()
     held_out = [split_cases(cohort, fold)[1] for fold in range(count_folds(cohort))]
     check_held_out(held_out, str(folder))
     if len(held_out) < 2:
-        raise InputError("--fold all", "the cohort has one fold only", "train it with --fold 0")
+        raise InputError("--fold all", "the cohort has one fold only", "train it with --fold 0", code="option-wrong")
     train = partial(
         train_bundle, folder, budget_minutes=budget_minutes, restart=restart, source=source, patience=patience
     )
@@ -97,10 +97,14 @@ def _check_result(run: Path, trained: bool) -> FoldResult:
     """What a fold came to, unless it was stopped just now, or `trained` before and damaged since."""
     result = read_result(run)
     if result is None:
-        raise ResourceError(run, "its weights aren't those of its result.json", "train it anew with --restart")
+        raise ResourceError(
+            run, "its weights aren't those of its result.json", "train it anew with --restart", code="run-damaged"
+        )
     if not trained and result.ended == "signal":
         epochs = result.training["epochs"]
-        raise ResourceError(run, f"it was stopped after {epochs} epochs", "go on with the same command")
+        raise ResourceError(
+            run, f"it was stopped after {epochs} epochs", "go on with the same command", code="run-unfinished"
+        )
     return result
 
 
@@ -168,6 +172,7 @@ def score_choices(
             predictions,
             "the ensemble that made these masks has seen the held-out patients of each fold",
             "leave --predictions out, or name other patients with --cohort",
+            code="patient-seen",
         )
     parts: list[Scores] = []
     pictures: list[CasePicture] = []

@@ -16,7 +16,9 @@ MedunetError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NoReturn
+from typing import ClassVar, NoReturn
+
+from medunet.codes import Code
 
 
 class MedunetError(Exception):
@@ -27,9 +29,16 @@ class MedunetError(Exception):
         found: what is wrong with it.
         remedy: what the user can do.
         expected: what would have been right, where `found` doesn't say so itself.
+        code: names this kind of fault for programs; that of its class if not given.
     """
 
-    def __init__(self, subject: object, found: str, remedy: str, expected: str = "") -> None:
+    usual_code: ClassVar[Code] = "input-wrong"
+    """Of an error that is raised without one."""
+
+    def __init__(
+        self, subject: object, found: str, remedy: str, expected: str = "", *, code: Code | None = None
+    ) -> None:
+        self.code: Code = code or self.usual_code
         self.subject = str(subject)
         self.found = found
         self.expected = expected
@@ -40,8 +49,8 @@ class MedunetError(Exception):
         expected = f" (expected {self.expected})" if self.expected else ""
         return f"{self.subject}: {self.found}{expected}; {self.remedy}."
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str, str]]:
-        return type(self), (self.subject, self.found, self.remedy, self.expected)
+    def __reduce__(self) -> tuple[type, tuple[str, str, str, str], dict[str, Code]]:
+        return type(self), (self.subject, self.found, self.remedy, self.expected), {"code": self.code}
 
 
 class InputError(MedunetError, ValueError):
@@ -51,9 +60,13 @@ class InputError(MedunetError, ValueError):
 class MissingInputError(InputError, FileNotFoundError):
     """A path or a case that isn't there."""
 
+    usual_code: ClassVar[Code] = "path-missing"
+
 
 class OutputExistsError(InputError, FileExistsError):
     """An output that exists and would be overwritten."""
+
+    usual_code: ClassVar[Code] = "output-exists"
 
 
 class SeriesError(InputError):
@@ -71,17 +84,25 @@ class LabelError(InputError):
 class RecordError(InputError):
     """A JSON file that can't be read, or one of its keys."""
 
+    usual_code: ClassVar[Code] = "record-wrong"
+
 
 class BundleError(RecordError):
     """A bundle that is incomplete, or whose parts don't fit each other."""
+
+    usual_code: ClassVar[Code] = "bundle-wrong"
 
 
 class ResourceError(MedunetError, OSError):
     """Disk, memory or time that ran out."""
 
+    usual_code: ClassVar[Code] = "resource-short"
+
 
 class ExtraError(MedunetError, ImportError):
     """An optional package that isn't installed."""
+
+    usual_code: ClassVar[Code] = "extra-missing"
 
 
 @contextmanager
@@ -101,7 +122,8 @@ def refuse_damage(subject: object, kind: type[InputError] = InputError) -> Itera
         raise
     except Exception as error:
         said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
-        raise kind(subject, f"it is damaged and can't be read ({said})", "restore the file") from error
+        found = f"it is damaged and can't be read ({said})"
+        raise kind(subject, found, "restore the file", code="file-damaged") from error
 
 
 _COLLECTED: ContextVar["list[MedunetError] | None"] = ContextVar("collected", default=None)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from medunet.codes import Code
 from medunet.errors import GeometryError
 
 Affine = npt.NDArray[np.float64]
@@ -48,13 +49,14 @@ class Grid:
     def __post_init__(self) -> None:
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
-            raise GeometryError("affine", "it is not a finite 4 × 4 matrix", "repair the header of the file")
+            raise GeometryError(
+                "affine", "it is not a finite 4 × 4 matrix", "repair the header of the file", code="place-ambiguous"
+            )
         lengths = np.linalg.norm(affine[:3, :3], axis=0)
         # Relative to their lengths, since voxels of a microscope are small.
         if not lengths.all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-6:
-            raise GeometryError(
-                "affine", "it is singular, so that voxels lie on each other", "repair the header of the file"
-            )
+            found = "it is singular, so that voxels lie on each other"
+            raise GeometryError("affine", found, "repair the header of the file", code="place-ambiguous")
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
@@ -127,7 +129,7 @@ def measure_displacement(grid: Grid, other: Grid) -> float:
     return float(np.linalg.norm(grid.to_world(corners) - other.to_world(corners), axis=1).max())
 
 
-def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str) -> None:
+def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str, code: Code = "label-grid") -> None:
     """Check that two arrays lie on one grid: equal shape, no corner displaced by more than 0.2 mm.
 
     Args:
@@ -135,6 +137,7 @@ def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str) -> No
         other: the grid that it must equal.
         subject: what lies on `grid`, for the message.
         reference: what lies on `other`, for the message.
+        code: of the refusal; of labels beside their image if not given.
 
     Raises:
         GeometryError: the grids differ.
@@ -144,6 +147,7 @@ def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str) -> No
             subject,
             f"its shape {grid.shape} is not {other.shape}, that of {reference}",
             "resample it to that image, or name the image that it was drawn on",
+            code=code,
         )
     distance = measure_displacement(grid, other)
     if distance > RECORDED_MM:
@@ -151,13 +155,14 @@ def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str) -> No
             subject,
             f"its voxels lie up to {distance:.3g} mm away from those of {reference}",
             "resample it to that image, or name the image that it was drawn on",
+            code=code,
         )
 
 
 def check_same_pixels(grid: Grid, other: Grid, subject: str, reference: str) -> None:
     """Check that two grids are one if either is of pixels: without a physical size nothing is resampled.
 
-    Args and errors are those of `check_same_grid`.
+    Args and errors are those of `check_same_grid`, but the code is that of images.
     """
     if "px" in (grid.unit, other.unit):
-        check_same_grid(grid, other, subject, reference)
+        check_same_grid(grid, other, subject, reference, "size-differs")

@@ -214,6 +214,7 @@ def check_label_values(
             subject,
             f"it holds values that are no integers, such as {values[values != rounded][0]:g}",
             "store it as a label map",
+            code="label-values",
         )
     if table.objects and rounded[0] >= 0 and rounded[-1] < 2**32:
         numbers: npt.NDArray[np.unsignedinteger] = np.rint(voxels).astype(
@@ -231,5 +232,6 @@ def check_label_values(
             f"it holds the label values {', '.join(map(str, unknown[:8]))}, which the label table lacks",
             "correct the label map or declare the labels in cohort.json",
             expected=f"0 and {declared}",
+            code="label-values",
         )
     return np.rint(voxels).astype(np.uint16) if voxels.dtype.kind == "f" else voxels.astype(np.uint16)

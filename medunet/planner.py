@@ -54,7 +54,9 @@ def plan_path(
             raise InputError(path, "it is a bundle, whose channels and labels are settled", "give the cohort instead")
         return plan_bundle(path, wishes, write)
     if write:
-        raise InputError(path, "it is no bundle that a plan could be written into", "make one with medunet init")
+        raise InputError(
+            path, "it is no bundle that a plan could be written into", "make one with medunet init", code="bundle-wrong"
+        )
     return plan_cohort(path, wishes, channels, objects)
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from medunet.codes import Code
 from medunet.errors import MissingInputError, RecordError
 from medunet.files import whole_file
 
@@ -43,7 +44,8 @@ def parse_json(text: bytes, subject: str) -> Any:
     try:
         return json.loads(text.decode("utf-8"), object_pairs_hook=_refuse_twins)
     except (ValueError, RecursionError) as error:
-        raise RecordError(subject, f"it is no valid JSON ({error})", "correct it or restore it from a copy") from None
+        found = f"it is no valid JSON ({error})"
+        raise RecordError(subject, found, "correct it or restore it from a copy", code="file-damaged") from None
 
 
 def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -54,18 +56,29 @@ def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def read_record(path: Path, kind: type[R]) -> R:
+def read_record(path: Path, kind: type[R], code: Code = "record-wrong") -> R:
     """Read and check a record.
+
+    Args:
+        path: of the file.
+        kind: of the record.
+        code: of the refusal of a key.
 
     Raises:
         MissingInputError: there is no such file.
         RecordError: it is no JSON, or a key is unknown, absent or of the wrong kind; the first such key is named.
     """
-    return check_record(read_json(path), kind, str(path))
+    return check_record(read_json(path), kind, str(path), code)
 
 
-def check_record(value: Any, kind: type[R], subject: str) -> R:
+def check_record(value: Any, kind: type[R], subject: str, code: Code = "record-wrong") -> R:
     """Check a value of plain Python types against a kind of record.
+
+    Args:
+        value: as JSON has it.
+        kind: of the record.
+        subject: the file, for the message.
+        code: of the refusal of a key.
 
     Raises:
         RecordError: as `read_record`.
@@ -78,8 +91,9 @@ def check_record(value: Any, kind: type[R], subject: str) -> R:
         where = ".".join(str(part) for part in first["loc"]) or kind.__name__
         if first["type"] == "extra_forbidden":
             known = _known_keys(kind, first["loc"][:-1])
-            raise RecordError(subject, f"the key '{where}' is unknown", suggest(str(first["loc"][-1]), known)) from None
-        raise RecordError(subject, f"the key '{where}': {first['msg'].lower()}", "correct it") from None
+            remedy = suggest(str(first["loc"][-1]), known)
+            raise RecordError(subject, f"the key '{where}' is unknown", remedy, code=code) from None
+        raise RecordError(subject, f"the key '{where}': {first['msg'].lower()}", "correct it", code=code) from None
 
 
 def _known_keys(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

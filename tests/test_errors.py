@@ -1,4 +1,5 @@
 import pickle
+from copy import copy
 
 import pytest
 
@@ -9,6 +10,10 @@ from medunet.errors import (
     InputError,
     LabelError,
     MedunetError,
+    MissingInputError,
+    OutputExistsError,
+    RecordError,
+    ResourceError,
     SeriesError,
     collecting,
     find_medunet_error,
@@ -35,6 +40,26 @@ def test_errors_travel_between_processes() -> None:
     assert (type(error), str(error)) == (InputError, "a: b (expected d); c.")
 
 
+@pytest.mark.parametrize(
+    ("kind", "usual"),
+    [
+        (InputError, "input-wrong"),
+        (MissingInputError, "path-missing"),
+        (OutputExistsError, "output-exists"),
+        (SeriesError, "input-wrong"),
+        (RecordError, "record-wrong"),
+        (BundleError, "bundle-wrong"),
+        (ResourceError, "resource-short"),
+        (ExtraError, "extra-missing"),
+    ],
+)
+def test_each_error_has_a_code_and_keeps_it_between_processes(kind: type[MedunetError], usual: str) -> None:
+    assert kind("a", "b", "c").code == usual
+    given = kind("a", "b", "c", "d", code="file-damaged")
+    for error in (pickle.loads(pickle.dumps(given)), copy(given)):  # noqa: S301
+        assert (type(error), str(error), error.code) == (kind, "a: b (expected d); c.", "file-damaged")
+
+
 def test_ours_is_found_in_what_a_library_wrapped_around_it() -> None:
     ours = InputError("a", "b", "c")
     wrapped = RuntimeError("wrapped")
@@ -56,8 +81,9 @@ def test_ours_is_raised_and_the_rest_left_alone() -> None:
 
 def test_whatever_a_damaged_file_brings_up_becomes_one_sentence() -> None:
     words = r"a\.dcm: it is damaged and can't be read \(KeyError: 'x'\); restore"
-    with pytest.raises(SeriesError, match=words), refuse_damage("a.dcm", SeriesError):
+    with pytest.raises(SeriesError, match=words) as refused, refuse_damage("a.dcm", SeriesError):
         {}["x"]
+    assert refused.value.code == "file-damaged"
     with pytest.raises(LabelError, match=r"^ours"), refuse_damage("a.dcm", SeriesError):
         raise LabelError("ours", "passes", "as it is")
 

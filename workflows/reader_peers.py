@@ -134,7 +134,7 @@ def make_medunet() -> Read:
             volume = read_volume(folder)
         except MedunetError as error:
             raise ValueError(str(error)) from None
-        return [(volume.voxels[0], volume.grid.affine)], volume.source.notes
+        return [(volume.voxels[0], volume.grid.affine)], tuple(map(str, volume.source.notes))
 
     return read
 

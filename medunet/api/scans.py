@@ -44,7 +44,7 @@ def read_volume(
     from medunet.records import check_record
 
     options = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet, "prefer": prefer}
-    return read(Path(path), check_record(options, ReadOptions, "read_volume"))
+    return read(Path(path), check_record(options, ReadOptions, "read_volume", "option-wrong"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def predict(
     names = [scan.id for scan in found]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(name, "two scans have this name", "predict them into two folders")
+            raise InputError(name, "two scans have this name", "predict them into two folders", code="name-twice")
     folder = Path(output) if output is not None else None
     outputs = [plan_outputs(opened, scan, folder, formats, empty_seg) for scan in found]
     predictor = open_predictor(opened)

@@ -58,7 +58,9 @@ def evaluate(
 
     opened = open_bundle(Path(bundle))
     if opened.metadata.get("training") is None:
-        raise BundleError(bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}")
+        raise BundleError(
+            bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}", code="weights-missing"
+        )
     given = Path(predictions) if predictions is not None else None
     choices = choose_cases(opened, Path(cohort) if cohort is not None else None)
     target = Path(output) if output is not None else opened.work / "evaluation"

@@ -1,11 +1,6 @@
 """A MONAI bundle as a record: written from a plan, opened, checked, its weights loaded strictly."""
 
-from medunet.bundle.configs import (
-    make_evaluate_config,
-    make_inference_config,
-    make_multi_gpu_config,
-    make_train_config,
-)
+from medunet.bundle.configs import make_evaluate_config, make_inference_config, make_multi_gpu_config, make_train_config
 from medunet.bundle.folder import Bundle, find_stale, find_training, open_bundle, rewrite_bundle, write_bundle
 from medunet.bundle.metadata import make_metadata
 from medunet.bundle.weights import (

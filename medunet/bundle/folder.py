@@ -113,9 +113,8 @@ def rewrite_bundle(bundle: Bundle, plan: Plan) -> Bundle:
         BundleError: it was trained, or its training has begun.
     """
     if begun := find_training(bundle):
-        raise BundleError(
-            bundle.folder, f"its training has begun ({begun.name})", "make another bundle with medunet init"
-        )
+        found = f"its training has begun ({begun.name})"
+        raise BundleError(bundle.folder, found, "make another bundle with medunet init", code="run-begun")
     _write_plan(bundle.folder, plan, bundle.metadata.get("name", bundle.folder.resolve().name))
     return open_bundle(bundle.folder)
 

@@ -104,7 +104,9 @@ def find_weights(folder: Path, metadata: Mapping[str, Any], fold: int | None = N
     if not hashes:
         own = metadata.get("training", {}).get("fold")
         if fold is not None and fold != own:
-            raise InputError("--fold", f"the bundle is of fold {own} alone, not of {fold}", "leave it out")
+            raise InputError(
+                "--fold", f"the bundle is of fold {own} alone, not of {fold}", "leave it out", code="option-wrong"
+            )
         return {folder / "models" / "model.pt": metadata.get(HASH_KEY)}
     found = {FOLD_NAME.fullmatch(name): digest for name, digest in hashes.items()}
     # Names of files are a stranger's word: only those in the folder itself are taken.
@@ -113,7 +115,9 @@ def find_weights(folder: Path, metadata: Mapping[str, Any], fold: int | None = N
         raise BundleError(folder, f"metadata.json: {FOLDS_KEY} lists other names than model_fold<K>.pt", "restore it")
     if fold is not None and fold not in by_fold:
         known = ", ".join(map(str, by_fold))
-        raise InputError("--fold", f"the bundle has no network of fold {fold}", f"choose one of {known}")
+        raise InputError(
+            "--fold", f"the bundle has no network of fold {fold}", f"choose one of {known}", code="option-wrong"
+        )
     chosen = by_fold if fold is None else {fold: by_fold[fold]}
     return {folder / "models" / name_fold(number): digest for number, digest in chosen.items()}
 
@@ -141,6 +145,7 @@ def load_weights(path: Path, network: nn.Module, wanted: str | None) -> str:
             f"{len(missing)} tensors are missing, {len(unexpected)} unknown and {len(wrong)} of another shape, "
             f"first {first}",
             "train the bundle again, or restore the network_def that it was trained with",
+            code="weights-wrong",
         )
     network.load_state_dict(state, strict=True)
     return found
@@ -150,14 +155,19 @@ def read_weights(path: Path, wanted: str | None) -> tuple[str, dict[str, torch.T
     """SHA-256 and tensors of a file of weights; arguments and errors as of `load_weights`."""
     if not path.is_file():
         bundle = path.parents[1]
-        raise BundleError(path, "the bundle has no weights", f"train it first with: medunet train {bundle}")
+        raise BundleError(
+            path, "the bundle has no weights", f"train it first with: medunet train {bundle}", code="weights-missing"
+        )
     found = hash_file(path)
     if wanted is not None and found != wanted:
-        raise BundleError(path, f"its SHA-256 {found[:12]}… is not {wanted[:12]}… of metadata.json", "restore the file")
+        found = f"its SHA-256 {found[:12]}… is not {wanted[:12]}… of metadata.json"
+        raise BundleError(path, found, "restore the file", code="weights-wrong")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise BundleError(path, "it holds no weights that can be read safely", "restore the file") from error
+        raise BundleError(
+            path, "it holds no weights that can be read safely", "restore the file", code="weights-wrong"
+        ) from error
     return found, state if isinstance(state, dict) else {}
 
 

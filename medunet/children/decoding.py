@@ -81,7 +81,7 @@ def read_by_itk(path: Path, size: int, reader: str = "", components: int = 1) ->
         job = {"work": "itk", "path": os.path.abspath(path), "reader": reader, "components": components}
         return submit(job, b"", size)()
     except WorkError as error:
-        raise InputError(path, f"it can't be read ({error})", "restore the file") from None
+        raise InputError(path, f"it can't be read ({error})", "restore the file", code="file-damaged") from None
 
 
 def _make_array(record: Record, data: bytearray) -> Array:

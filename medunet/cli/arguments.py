@@ -33,7 +33,7 @@ def parse_fold(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isascii() or not text.isdigit():
-        raise InputError(f"--fold {text}", "it is no fold", "write a number from 0 on, or all")
+        raise InputError(f"--fold {text}", "it is no fold", "write a number from 0 on, or all", code="option-wrong")
     return int(text)
 
 
@@ -68,5 +68,7 @@ def _parse_amount(text: str, option: str, factors: dict[str, float], example: st
     except (ValueError, KeyError):
         value = 0.0
     if not 0 < value < float("inf"):
-        raise InputError(f"{option} {text}", "it is no positive amount", f"write it like {example}")
+        raise InputError(
+            f"{option} {text}", "it is no positive amount", f"write it like {example}", code="option-wrong"
+        )
     return value

@@ -61,17 +61,22 @@ def make_inputs(
             name, sign, value = text.rpartition("=")
             taken = values.setdefault(name, {})
             if (sign and not name) or key in taken:
-                raise InputError(f"--{key.replace('_', '-')} {text}", "it names no channel, or one twice", "correct it")
+                found = "it names no channel, or one twice"
+                raise InputError(f"--{key.replace('_', '-')} {text}", found, "correct it", code="option-wrong")
             taken[key] = value.split(",") if key == "assume_rescale" else value
     common = values.get("", {})
-    options = {name: check_record({**common, **own}, ReadOptions, "options") for name, own in values.items()}
+    options = {
+        name: check_record({**common, **own}, ReadOptions, "options", "option-wrong") for name, own in values.items()
+    }
     return Inputs(images=dict(_split(item) for item in image or []), options=options)
 
 
 def _split(item: str) -> tuple[str, Path]:
     name, sign, path = item.partition("=")
     if not sign or not path:
-        raise InputError(f"--image {item}", "it is not NAME=PATH", "write it like --image ct=scans/CT")
+        raise InputError(
+            f"--image {item}", "it is not NAME=PATH", "write it like --image ct=scans/CT", code="option-wrong"
+        )
     return name, Path(path)
 
 

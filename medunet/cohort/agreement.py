@@ -22,6 +22,7 @@ def agree_on_unit(cases: Sequence[CaseFacts]) -> Unit:
             "cohort",
             f"the image of case {units['px']} has no physical size, that of case {units['mm']} has one",
             "make a bundle of each kind",
+            code="size-differs",
         )
     return next(iter(units), "mm")
 
@@ -36,11 +37,12 @@ def agree_on_values(channel: str, cases: Sequence[CaseFacts]) -> str:
     named = {image.source.units: case for case, image in images.items() if image.source.units}
     if len(named) > 1:
         (units, case), (others, other) = sorted(named.items())[:2]
-        why = next((note for note in images[case].source.notes if units in note), "")
+        why = next((note.text for note in images[case].source.notes if units in note.text), "")
         raise InputError(
             "cohort",
             f"the {channel} of case {case} is in {units}{f' ({why})' if why else ''}, that of case {other} in {others}",
             'complete the headers, leave cases out, or take all as they are stored ("pet": "stored" in a cohort.json)',
+            code="units-differ",
         )
     return next(iter(named), "")
 
@@ -61,6 +63,7 @@ def agree_on_components(channel: str, cases: Sequence[CaseFacts]) -> int:
             "cohort",
             f"the {channel} of case {odd} has {images[odd].components} components, that of case {other} has {most}",
             "give every case the same",
+            code="components-differ",
         )
     if fewer:
         LOGGER.info("%d of %d pictures are grey: they are repeated to %d components", len(fewer), len(images), most)
@@ -74,7 +77,9 @@ def agree_on_labels(cases: Sequence[CaseFacts]) -> None:
         LabelError: no case holds any label.
     """
     if not any(case.labels for case in cases):
-        raise LabelError("cohort", "no case holds any voxel of a label", "check the contours or label maps")
+        raise LabelError(
+            "cohort", "no case holds any voxel of a label", "check the contours or label maps", code="label-missing"
+        )
 
 
 def _take_channel(channel: str, cases: Sequence[CaseFacts]) -> dict[str, ImageFacts]:

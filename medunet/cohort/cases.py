@@ -1,6 +1,5 @@
 """Cases and cohorts as records, and reading what they point to."""
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -13,12 +12,12 @@ from pydantic import BeforeValidator, Field
 from scipy import ndimage
 
 from medunet.errors import InputError, LabelError, MissingInputError, RecordError, independent
+from medunet.findings import warn
 from medunet.geometry import Grid
 from medunet.labels import COLOURS, LabelTable, Mask
 from medunet.reading import ReadOptions, Volume, read_mask, read_volume
 from medunet.records import Record, read_record, suggest, write_record
 
-LOGGER = logging.getLogger(__name__)
 NO_LINES: Mapping[str, int] = {}
 
 
@@ -86,7 +85,7 @@ def read_cohort(path: Path) -> Cohort:
         MissingInputError: a file isn't there.
         InputError: two cases have one id.
     """
-    return check_listed(read_record(path, Cohort), path)
+    return check_listed(read_record(path, Cohort, "list-wrong"), path)
 
 
 def check_listed(cohort: Cohort, path: Path, lines: Mapping[str, int] = NO_LINES) -> Cohort:
@@ -104,9 +103,11 @@ def check_listed(cohort: Cohort, path: Path, lines: Mapping[str, int] = NO_LINES
     """
     for name in cohort.channels:
         if cohort.channels.count(name) > 1:
-            raise RecordError(path, f"the channel '{name}' stands there twice", "name each once")
+            raise RecordError(path, f"the channel '{name}' stands there twice", "name each once", code="name-twice")
         if name not in cohort.modalities:
-            raise RecordError(path, f"the channel '{name}' has no modality", "add it to modalities")
+            raise RecordError(
+                path, f"the channel '{name}' has no modality", "add it to modalities", code="channel-missing"
+            )
     check_ids(cohort.cases, str(path))
     check_folds(cohort, path)
     cases = []
@@ -131,21 +132,27 @@ def check_folds(cohort: Cohort, path: Path) -> None:
                 path,
                 f"fold {number} holds out '{unknown[0]}', a patient of no case",
                 suggest(unknown[0], sorted(patients)),
+                code="folds-wrong",
             )
         if not fold:
-            raise RecordError(path, f"fold {number} holds out no patient", "name its patients or take the fold away")
+            found = f"fold {number} holds out no patient"
+            raise RecordError(path, found, "name its patients or take the fold away", code="folds-wrong")
         if set(fold) == patients:
-            raise RecordError(path, f"fold {number} leaves no patient to train on", "hold out fewer patients")
+            raise RecordError(
+                path, f"fold {number} leaves no patient to train on", "hold out fewer patients", code="folds-wrong"
+            )
 
 
 def _locate(case: Case, cohort: Cohort, path: Path, where: str) -> Case:
     base = path.resolve().parent
     for name in case.channels:
         if name not in cohort.channels:
-            raise RecordError(where, f"case {case.id} names the channel '{name}'", suggest(name, list(cohort.channels)))
+            found = f"case {case.id} names the channel '{name}'"
+            raise RecordError(where, found, suggest(name, list(cohort.channels)), code="channel-missing")
     for name in cohort.channels:
         if name not in case.channels:
-            raise RecordError(where, f"case {case.id} lacks the channel '{name}'", "add it, or leave the case out")
+            found = f"case {case.id} lacks the channel '{name}'"
+            raise RecordError(where, found, "add it, or leave the case out", code="channel-missing")
     channels = {
         name: channel.model_copy(update={"path": _find(base, channel.path, case, where)})
         for name, channel in case.channels.items()
@@ -154,9 +161,8 @@ def _locate(case: Case, cohort: Cohort, path: Path, where: str) -> Case:
     if label is not None:
         for name in label.rois:
             if name not in cohort.labels.names:
-                raise RecordError(
-                    where, f"case {case.id} has the label '{name}'", suggest(name, list(cohort.labels.names))
-                )
+                found = f"case {case.id} has the label '{name}'"
+                raise RecordError(where, found, suggest(name, list(cohort.labels.names)), code="label-unknown")
         label = label.model_copy(update={"path": _find(base, label.path, case, where)})
     return case.model_copy(update={"channels": channels, "label": label})
 
@@ -164,7 +170,9 @@ def _locate(case: Case, cohort: Cohort, path: Path, where: str) -> Case:
 def _find(base: Path, path: str, case: Case, where: str) -> str:
     found = base / path
     if not found.exists():
-        raise MissingInputError(found, f"case {case.id} names it, but it isn't there", f"correct {where}")
+        raise MissingInputError(
+            found, f"case {case.id} names it, but it isn't there", f"correct {where}", code="path-missing"
+        )
     return str(found)
 
 
@@ -200,7 +208,9 @@ def _make_absolute(path: str) -> str:
         absolute.encode("utf-8")
     except UnicodeEncodeError:
         remedy = "rename it, or run in a UTF-8 locale, such as LC_ALL=C.UTF-8"
-        raise InputError(ascii(path), "its name can't be written as UTF-8", remedy) from None
+        raise InputError(
+            ascii(path), "its name can't be written as UTF-8", remedy, code="encoding-unsupported"
+        ) from None
     return absolute
 
 
@@ -225,6 +235,7 @@ def check_cohort(cohort: Cohort, subject: str) -> Cohort:
             f"it holds {len(patients)} patient{'s' if len(patients) != 1 else ''} with labels",
             "add patients",
             expected="at least 2, one to train on and one to hold out",
+            code="patients-too-few",
         )
     return limit_folds(cohort, subject)
 
@@ -244,6 +255,7 @@ def limit_folds(cohort: Cohort, subject: str) -> Cohort:
                 subject,
                 f"fold {number} holds out {held_out} of the patients with labels",
                 "add labels or correct the folds",
+                code="folds-wrong",
             )
     return cohort.model_copy(update={"folds": folds})
 
@@ -262,9 +274,9 @@ def check_labelled(cohort: Cohort, subject: str) -> Cohort:
     labelled = tuple(case for case in cohort.cases if case.label is not None)
     for case in cohort.cases:
         if case.label is None:
-            LOGGER.warning("%s: it has no label, so it is left out", case.id)
+            warn("label-missing", case.id, "it has no label, so it is left out")
     if not labelled:
-        raise InputError(subject, "none of its cases has a label", "add labels")
+        raise InputError(subject, "none of its cases has a label", "add labels", code="label-missing")
     return cohort.model_copy(update={"cases": labelled})
 
 
@@ -276,7 +288,9 @@ def check_ids(cases: tuple[Case, ...], subject: str) -> None:
     """
     twice = [name for name, count in Counter(case.id for case in cases).items() if count > 1]
     if twice:
-        raise InputError(subject, f"two cases have the id {twice[0]}", "give each its own id in a cohort.json")
+        raise InputError(
+            subject, f"two cases have the id {twice[0]}", "give each its own id in a cohort.json", code="name-twice"
+        )
 
 
 def read_channel(case: Case, channel: str) -> Volume:
@@ -302,7 +316,7 @@ def read_label(cohort: Cohort, case: Case, grid: Grid, frame_of_reference_uid: s
         MedunetError: as `read_mask`.
     """
     if case.label is None:
-        raise LabelError(f"case {case.id}", "it has no label", "add one or leave the case out")
+        raise LabelError(f"case {case.id}", "it has no label", "add one or leave the case out", code="label-missing")
     mask = read_mask(case.label.path, grid, cohort.labels, case.label.rois, frame_of_reference_uid)
     if not cohort.labels.objects or mask.kind == "instances":
         return mask

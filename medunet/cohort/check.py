@@ -46,7 +46,7 @@ def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: 
         MissingInputError: there is no such path.
     """
     if not path.exists():
-        raise MissingInputError(path, "there is no such file or folder", "check the path")
+        raise MissingInputError(path, "there is no such file or folder", "check the path", code="path-missing")
     if is_listed(path):
         findings = _check_list(path, channels, objects)
     elif path.is_file() and (is_image_file(path) or find_modality(path) in (RTSTRUCT, SEG)):

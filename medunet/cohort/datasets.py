@@ -30,7 +30,7 @@ def read_dataset(folder: Path) -> Cohort:
     path = folder / NAME
     content = read_json(path)
     if not isinstance(content, dict):
-        raise RecordError(path, "it is no JSON object", "take the dataset's own file")
+        raise RecordError(path, "it is no JSON object", "take the dataset's own file", code="list-wrong")
     names, modalities = _read_channels(path, content)
     labels = _read_labels(path, content)
     if content.get("training"):
@@ -48,7 +48,9 @@ def read_dataset(folder: Path) -> Cohort:
 def _read_channels(path: Path, content: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
     given = content.get("channel_names", content.get("modality"))
     if not isinstance(given, dict) or not given:
-        raise RecordError(path, "it names no channels", "add modality or channel_names, such as {'0': 'CT'}")
+        raise RecordError(
+            path, "it names no channels", "add modality or channel_names, such as {'0': 'CT'}", code="list-wrong"
+        )
     titles = [str(given[key]) for key in sorted(given, key=lambda key: int(key) if str(key).isdigit() else 0)]
     names = name_channels(titles)
     return names, {name: guess_modality(title) for name, title in zip(names, titles, strict=True)}
@@ -68,30 +70,34 @@ def _read_labels(path: Path, content: dict[str, Any]) -> LabelTable:
     structures = {name: values for name, values in by_name.items() if name not in background}
     found = sorted({value for values in structures.values() for value in values})
     if ignored and (len(ignored) > 1 or ignored[0] <= max(found, default=0)):
-        raise RecordError(path, f"its label '{IGNORE}' is not the last", "give it the highest value, one only")
+        raise RecordError(
+            path, f"its label '{IGNORE}' is not the last", "give it the highest value, one only", code="list-wrong"
+        )
     regions = any(len(values) > 1 for values in structures.values())
     twice = not regions and len(found) < len(structures)
     if len(background) != 1 or not found or found != list(range(1, len(found) + 1)) or twice:
         listed = ", ".join(str(value) for values in structures.values() for value in values) or "none"
-        raise RecordError(
-            path, f"its label values besides background are {listed}", "number labels 1, 2, … with background 0"
-        )
+        said = f"its label values besides background are {listed}"
+        raise RecordError(path, said, "number labels 1, 2, … with background 0", code="list-wrong")
     own = {values[0]: name for name, values in structures.items() if len(values) == 1}
     table = LabelTable.from_names([own.get(value, f"label {value}") for value in found]).model_dump(mode="json")
     if regions:
         table["regions"] = _order_regions(path, structures, content.get("regions_class_order"))
-    return check_record({**table, "ignore": ignored and ignored[0]}, LabelTable, str(path))
+    return check_record({**table, "ignore": ignored and ignored[0]}, LabelTable, str(path), "list-wrong")
 
 
 def _number_labels(path: Path, given: Any) -> dict[str, tuple[int, ...]]:
     if not isinstance(given, dict):
-        raise RecordError(path, "it has no labels", "add them, such as {'background': 0, 'tumor': 1}")
+        raise RecordError(
+            path, "it has no labels", "add them, such as {'background': 0, 'tumor': 1}", code="list-wrong"
+        )
     by_name = {}
     for key, value in given.items():
         number, name = (key, value) if str(key).isdigit() else (value, key)
         values = number if isinstance(number, list) else [number]
         if not values or not all(str(item).isdigit() for item in values):
-            raise RecordError(path, f"its label '{name}' is {number}", "give its value, or those of a region as a list")
+            found = f"its label '{name}' is {number}"
+            raise RecordError(path, found, "give its value, or those of a region as a list", code="list-wrong")
         by_name[str(name)] = tuple(int(item) for item in values)
     return by_name
 
@@ -104,6 +110,7 @@ def _order_regions(path: Path, regions: dict[str, tuple[int, ...]], order: Any) 
             f"its regions_class_order is {order}",
             "add the value that each region gets in a label map, in the order of the regions",
             expected=f"{len(regions)} values",
+            code="list-wrong",
         )
     return [
         {"name": name, "values": values, "value": value}
@@ -123,6 +130,7 @@ def _join_channels(
             path,
             f"its images hold {', '.join(sorted(kinds))} in one file",
             "split them into <case>_0000.nii.gz, <case>_0001.nii.gz, … as nnU-Net does",
+            code="list-wrong",
         )
     return ("image",), {"image": kinds.pop()}
 
@@ -132,7 +140,9 @@ def _list_decathlon(path: Path, listed: Any, name: str) -> tuple[Case, ...]:
     for item in listed:
         with independent():
             if not isinstance(item, Mapping) or not {"image", "label"} <= set(item):
-                raise RecordError(path, f"its training list holds {item!r}", "give image and label of each case")
+                raise RecordError(
+                    path, f"its training list holds {item!r}", "give image and label of each case", code="list-wrong"
+                )
             image, label = (_locate(path, str(item[key])) for key in ("image", "label"))
             cases.append(_make_case(re.sub(r"(\.nii)?\.[^.]+$", "", image.name), {name: image}, label))
     return tuple(cases)
@@ -141,7 +151,9 @@ def _list_decathlon(path: Path, listed: Any, name: str) -> tuple[Case, ...]:
 def _find_nnunet(path: Path, ending: str, names: tuple[str, ...]) -> tuple[Case, ...]:
     labels = sorted(item for item in (path.parent / "labelsTr").glob(f"*{ending}") if not item.name.startswith("."))
     if not labels:
-        raise MissingInputError(path.parent / "labelsTr", f"it holds no *{ending}", "correct file_ending or add labels")
+        raise MissingInputError(
+            path.parent / "labelsTr", f"it holds no *{ending}", "correct file_ending or add labels", code="path-missing"
+        )
     cases = []
     for label in labels:
         name = label.name.removesuffix(ending)
@@ -156,7 +168,9 @@ def _find_nnunet(path: Path, ending: str, names: tuple[str, ...]) -> tuple[Case,
 def _locate(path: Path, relative: str) -> Path:
     found = path.parent / relative
     if not found.is_file():
-        raise MissingInputError(found, f"{path.name} names it, but it isn't there", "add it or correct the list")
+        raise MissingInputError(
+            found, f"{path.name} names it, but it isn't there", "add it or correct the list", code="path-missing"
+        )
     return found.absolute()
 
 

@@ -3,7 +3,6 @@
 In such a tree patients are found by their id, channels by modality, labels by what they reference.
 """
 
-import logging
 import os
 from contextlib import suppress
 from itertools import chain
@@ -17,6 +16,7 @@ from medunet.cohort.lists import ENDINGS, Tables, read_list, read_tables
 from medunet.cohort.picture_folders import find_pictures, hold_pictures
 from medunet.cohort.structures import name_cases, name_labels
 from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError, independent
+from medunet.findings import warn
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
 from medunet.reading import (
@@ -30,7 +30,6 @@ from medunet.reading import (
 )
 from medunet.records import suggest
 
-LOGGER = logging.getLogger(__name__)
 CHANNELS = {"CT": "ct", "PT": "pet", "MR": "mr"}
 """Modality to name of the channel, in the order in which one becomes the reference."""
 OFF_PLANE = 0.1
@@ -61,7 +60,7 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, ob
     """
     path = Path(path)
     if not path.exists():
-        raise MissingInputError(path, "there is no such file or folder", "check the path")
+        raise MissingInputError(path, "there is no such file or folder", "check the path", code="path-missing")
     listed = next((item for item in (path, path / "cohort.json", path / NAME) if item.is_file()), None)
     if listed is not None:
         return _number_objects(_limit(_read_listed(listed, channels), channels, listed), objects, listed)
@@ -74,7 +73,8 @@ def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
     if path.name == NAME:
         return read_dataset(path.parent)
     if path.suffix.lower() == ".zip":
-        raise InputError(path, "it is a zip archive, and its files are needed until training ends", "unpack it first")
+        found = "it is a zip archive, and its files are needed until training ends"
+        raise InputError(path, found, "unpack it first", code="archive-refused")
     if path.suffix.lower() in ENDINGS:
         return read_list(path)
     tables = read_tables(path)
@@ -82,7 +82,9 @@ def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
         return name_cases(read_cohort(path), path)
     place = path.parent / tables.cases
     if not place.exists():
-        raise MissingInputError(place, f"{path.name} names it, but it isn't there", f"correct cases in {path}")
+        raise MissingInputError(
+            place, f"{path.name} names it, but it isn't there", f"correct cases in {path}", code="path-missing"
+        )
     if place.is_file():
         return name_cases(read_list(place, tables), path)
     cohort = _search(place, channels or tables.channels, tables)
@@ -97,6 +99,7 @@ def _search(path: Path, channels: tuple[str, ...] | None, tables: Tables) -> Coh
             path,
             "it holds no DICOM image",
             "give a DICOM tree, a folder of images/ and labels/ of PNG, a dataset.json, cohort.json, CSV or JSON lines",
+            code="path-missing",
         )
     return arrange_cohort(path, found, channels, tables)
 
@@ -113,9 +116,11 @@ def _number_objects(cohort: Cohort, objects: bool, path: Path) -> Cohort:
         return cohort
     names = cohort.labels.names
     if len(names) != 1:
-        raise InputError(path, f"it has the labels {', '.join(names)}", "number objects of one label only")
+        raise InputError(
+            path, f"it has the labels {', '.join(names)}", "number objects of one label only", code="list-wrong"
+        )
     if not cohort.labels.is_plain:
-        raise InputError(path, "its labels have regions or a value to ignore", "leave --objects out")
+        raise InputError(path, "its labels have regions or a value to ignore", "leave --objects out", code="list-wrong")
     return cohort.model_copy(update={"labels": cohort.labels.model_copy(update={"objects": True})})
 
 
@@ -124,7 +129,9 @@ def _limit(cohort: Cohort, channels: tuple[str, ...] | None, path: Path) -> Coho
         return cohort
     for name in channels:
         if name not in cohort.channels:
-            raise InputError(path, f"it has no channel '{name}'", suggest(name, list(cohort.channels)))
+            raise InputError(
+                path, f"it has no channel '{name}'", suggest(name, list(cohort.channels)), code="channel-missing"
+            )
     cases = [
         case.model_copy(update={"channels": {name: case.channels[name] for name in channels}}) for case in cohort.cases
     ]
@@ -194,14 +201,14 @@ def _group_images(found: Findings) -> dict[str, list[Series]]:
     for series in found.series:
         with independent():
             if not series.patient_id:
-                raise SeriesError(series.folder, f"its {series.modality} series names no patient (PatientID)", _LIST)
+                said = f"its {series.modality} series names no patient (PatientID)"
+                raise SeriesError(series.folder, said, _LIST, code="patient-missing")
             patients.setdefault(series.patient_id, []).append(series)
     for labels in found.labels:
         with independent():
             if labels.patient_id not in patients:
-                raise LabelError(
-                    labels.path, f"its patient {labels.patient_id!r} has no images here", "add them or take it away"
-                )
+                said = f"its patient {labels.patient_id!r} has no images here"
+                raise LabelError(labels.path, said, "add them or take it away", code="patient-missing")
     return patients
 
 
@@ -214,11 +221,12 @@ def _find_channels(
 ) -> tuple[str, ...]:
     for name in wanted or ():
         if name not in known:
-            raise InputError(path, f"there is no channel '{name}'", suggest(name, known))
+            raise InputError(path, f"there is no channel '{name}'", suggest(name, known), code="channel-missing")
     present = {series.modality for items in patients.values() for series in items}
     names = tuple(dict.fromkeys(wanted or ())) or tuple(name for code, name in CHANNELS.items() if code in present)
     if not names:
-        raise SeriesError(path, f"its series are {', '.join(sorted(present))}", "list the images in a cohort.json")
+        found = f"its series are {', '.join(sorted(present))}"
+        raise SeriesError(path, found, "list the images in a cohort.json", code="channel-missing")
     return names
 
 
@@ -229,10 +237,13 @@ def _choose_series(patient: str, found: list[Series], name: str, modality: str) 
             f"patient {patient}",
             f"it has no {modality} series, which other patients have or which was asked for",
             "add it, take the patient away, or name the channels that all have with --channels",
+            code="channel-missing",
         )
     if len(fitting) > 1:
         listed = ", ".join(f"{series.uid} '{series.description}' in {series.folder}" for series in fitting)
-        raise SeriesError(f"patient {patient}", f"it has {len(fitting)} {modality} series ({listed})", _LIST)
+        raise SeriesError(
+            f"patient {patient}", f"it has {len(fitting)} {modality} series ({listed})", _LIST, code="channel-ambiguous"
+        )
     return fitting[0]
 
 
@@ -248,9 +259,10 @@ def _match_labels(found: list[LabelFile], reference: Series) -> LabelFile | None
             f"patient {reference.patient_id}",
             f"{len(fitting)} files of labels fit its {reference.modality} ({', '.join(item.path for item in fitting)})",
             _LIST,
+            code="label-twice",
         )
     if found and not fitting:
-        LOGGER.warning("%s: it was made on another image than the %s series", found[0].path, reference.modality)
+        warn("label-grid", found[0].path, f"it was made on another image than the {reference.modality} series")
     return fitting[0] if fitting else None
 
 

@@ -16,6 +16,7 @@ from medunet.cohort.datasets import IGNORE, NAME, name_channels
 from medunet.cohort.lists import TABLE, guess_modality
 from medunet.errors import InputError, LabelError
 from medunet.files import whole_folder
+from medunet.findings import warn
 from medunet.geometry import ACCEPTED_MM, Affine, Grid, check_same_pixels, measure_displacement
 from medunet.labels import LabelTable, Mask
 from medunet.progress import track
@@ -108,6 +109,7 @@ def _check_alike(item: _Written, first: _Written) -> None:
             f"its images are {_list_images(item)}",
             "make all cases alike, or leave it out",
             f"{_list_images(first)}, as of {first.case.id}",
+            code="components-differ",
         )
 
 
@@ -118,23 +120,26 @@ def _list_images(item: _Written) -> str:
 
 def _check_layout(cohort: Cohort, layout: str, folder: Path) -> None:
     if layout not in LAYOUTS:
-        raise InputError(f"--format {layout}", "there is no such layout", suggest(layout, list(LAYOUTS)))
+        raise InputError(
+            f"--format {layout}", "there is no such layout", suggest(layout, list(LAYOUTS)), code="option-wrong"
+        )
     check_ids(cohort.cases, str(folder))
     if all(case.label is None for case in cohort.cases):
-        raise LabelError(folder, "none of its cases has a label", "add labels")
+        raise LabelError(folder, "none of its cases has a label", "add labels", code="label-missing")
     if layout == "msd" and not cohort.labels.is_plain:
-        raise InputError(
-            f"--format {layout}", "its labels have regions or a value to ignore, which it can't hold", "choose nnunet"
-        )
+        found = "its labels have regions or a value to ignore, which it can't hold"
+        raise InputError(f"--format {layout}", found, "choose nnunet", code="format-unfit")
     for name in (region.name for region in cohort.labels.structures):
         if name in ("background", IGNORE) or name.isdecimal():
-            raise LabelError(f"the label '{name}'", "its name means something else in a dataset.json", "rename it")
+            found = "its name means something else in a dataset.json"
+            raise LabelError(f"the label '{name}'", found, "rename it", code="format-unfit")
     kinds = {guess_modality(_make_title(name, cohort)) for name in cohort.channels}
     if layout == "msd" and len(kinds) > 1:
         raise InputError(
             f"--format {layout}",
             f"its channels are {', '.join(sorted(kinds))}, which would share one file",
             "choose nnunet, or one of them with --channels",
+            code="format-unfit",
         )
 
 
@@ -151,7 +156,9 @@ def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: R
     grid = reference.grid
     ending = ".nii.gz" if grid.unit == "mm" else ".png"
     if layout == "msd" and ending == ".png":
-        raise InputError(f"case {case.id}", "it is a picture, and the Decathlon has NIfTI only", "choose nnunet")
+        raise InputError(
+            f"case {case.id}", "it is a picture, and the Decathlon has NIfTI only", "choose nnunet", code="format-unfit"
+        )
     volumes = [reference, *(_match(read_channel(case, name), case, grid, resample) for name in cohort.channels[1:])]
     components = [
         (_make_title(name, cohort), volume.source.units or grid.unit * (grid.unit == "px"), voxels[None])
@@ -172,7 +179,7 @@ def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: R
         write = write_nifti if ending == ".nii.gz" else write_picture
         write(mask, part / label, lambda path, _: read_mask(path, grid, mask.table))
     else:
-        LOGGER.warning("%s: it has no label, so its images go to imagesTs", case.id)
+        warn("label-missing", case.id, "it has no label, so its images go to imagesTs")
     return _Written(case, titles, units, tuple(files), label, grid)
 
 

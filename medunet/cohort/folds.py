@@ -102,7 +102,9 @@ def read_folds(path: Path, cohort: Cohort) -> Cohort:
     if isinstance(content, dict):
         content = [content[key] for key in sorted(content, key=lambda key: (len(key), key))]
     if not isinstance(content, list) or not content:
-        raise RecordError(path, "it lists no folds", 'write them like [["patient 1", "patient 2"], ["patient 3"]]')
+        raise RecordError(
+            path, "it lists no folds", 'write them like [["patient 1", "patient 2"], ["patient 3"]]', code="folds-wrong"
+        )
     patient_of = {case.id: case.patient for case in cohort.cases} | {
         case.patient: case.patient for case in cohort.cases
     }
@@ -115,12 +117,12 @@ def read_folds(path: Path, cohort: Cohort) -> Cohort:
 def _read_fold(path: Path, number: int, fold: Any, patient_of: dict[str, str]) -> tuple[str, ...]:
     names = fold.get("val") if isinstance(fold, dict) else fold
     if not isinstance(names, list):
-        raise RecordError(path, f"fold {number} is no list of patients", 'write it like ["patient 1", "patient 2"]')
+        found = f"fold {number} is no list of patients"
+        raise RecordError(path, found, 'write it like ["patient 1", "patient 2"]', code="folds-wrong")
     for name in names:
         if name not in patient_of:
-            raise RecordError(
-                path, f"fold {number} holds out '{name}', a patient of no case", suggest(str(name), sorted(patient_of))
-            )
+            found = f"fold {number} holds out '{name}', a patient of no case"
+            raise RecordError(path, found, suggest(str(name), sorted(patient_of)), code="folds-wrong")
     return tuple(sorted({patient_of[name] for name in names}))
 
 
@@ -137,7 +139,9 @@ def split_cases(cohort: Cohort, fold: int) -> tuple[list[Case], list[Case]]:
     """
     folds = cohort.folds or split_folds(cohort)
     if not 0 <= fold < len(folds):
-        raise InputError("--fold", f"there is no fold {fold}", f"choose one from 0 to {len(folds) - 1}")
+        raise InputError(
+            "--fold", f"there is no fold {fold}", f"choose one from 0 to {len(folds) - 1}", code="option-wrong"
+        )
     held_out = set(folds[fold])
     training = [case for case in cohort.cases if case.patient not in held_out]
     return training, [case for case in cohort.cases if case.patient in held_out]

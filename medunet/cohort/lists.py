@@ -51,7 +51,7 @@ def read_tables(path: Path) -> Tables | None:
     """
     content = read_json(path)
     if isinstance(content, dict) and isinstance(content.get("cases"), str):
-        return check_record(content, Tables, str(path))
+        return check_record(content, Tables, str(path), "list-wrong")
     return None
 
 
@@ -71,11 +71,11 @@ def read_list(path: Path, tables: Tables | None = None) -> Cohort:
     tables = tables or Tables(cases=str(path))
     cases, folds = _read_table(path) if path.suffix.lower() == ".csv" else _read_lines(path)
     if not cases:
-        raise RecordError(path, "it lists no case", "add a line for each")
+        raise RecordError(path, "it lists no case", "add a line for each", code="list-wrong")
     check_ids(tuple(cases.values()), str(path))
     channels = tables.channels or tuple(next(iter(cases.values())).channels)
     if not channels:
-        raise RecordError(path, "its first case has no channels", "add a path for each image")
+        raise RecordError(path, "its first case has no channels", "add a path for each image", code="channel-missing")
     cohort = Cohort(
         channels=channels,
         modalities={name: guess_modality(name) for name in channels} | tables.modalities,
@@ -96,7 +96,9 @@ def read_patients(path: Path, ids: list[str]) -> dict[str, str]:
     found = {row["id"]: row["patient"] for _, row in _read_rows(path)}
     for name in ids:
         if not found.get(name):
-            raise RecordError(path, f"it names no patient of the case {name}", "add a line for it")
+            raise RecordError(
+                path, f"it names no patient of the case {name}", "add a line for it", code="patient-missing"
+            )
     return found
 
 
@@ -110,24 +112,29 @@ def _read_table(path: Path) -> tuple[dict[int, Case], tuple[tuple[str, ...], ...
         with independent():
             for name in ("id", "patient", *channels):
                 if not row[name]:
-                    raise RecordError(where, f"its column '{name}' is empty", "fill it in, or leave the case out")
+                    raise RecordError(
+                        where, f"its column '{name}' is empty", "fill it in, or leave the case out", code="list-wrong"
+                    )
             content = {
                 "id": row["id"],
                 "patient": row["patient"],
                 "channels": {name: {"path": cell} for name, cell in channels.items()},
                 "label": {"path": row["label"]} if row.get("label") else None,
             }
-            cases[line] = check_record(content, Case, where)
+            cases[line] = check_record(content, Case, where, "list-wrong")
             fold, patient = row.get("fold", ""), row["patient"]
             if fold_of.setdefault(patient, fold) != fold:
-                raise RecordError(where, f"patient {patient} is in two folds", "give all cases of a patient one fold")
+                found = f"patient {patient} is in two folds"
+                raise RecordError(where, found, "give all cases of a patient one fold", code="folds-wrong")
     return cases, _make_folds(path, fold_of)
 
 
 def _make_folds(path: Path, fold_of: Mapping[str, str]) -> tuple[tuple[str, ...], ...] | None:
     names = {fold for fold in fold_of.values() if fold}
     if names != {str(n) for n in range(len(names))}:
-        raise RecordError(path, f"its folds are {', '.join(sorted(names))}", "number them 0, 1, 2, …")
+        raise RecordError(
+            path, f"its folds are {', '.join(sorted(names))}", "number them 0, 1, 2, …", code="folds-wrong"
+        )
     folds = (tuple(sorted(name for name, fold in fold_of.items() if fold == str(n))) for n in range(len(names)))
     return tuple(folds) or None
 
@@ -137,7 +144,9 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RecordError(path, f"it is no UTF-8 text ({error.reason})", "save it as CSV UTF-8") from None
+        raise RecordError(
+            path, f"it is no UTF-8 text ({error.reason})", "save it as CSV UTF-8", code="list-wrong"
+        ) from None
     head = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
     columns: list[str] = []
@@ -150,28 +159,28 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 columns = _check_columns(row, f"{path}, line {reader.line_num}")
             else:
                 if len(row) != len(columns):
-                    raise RecordError(
-                        f"{path}, line {reader.line_num}", f"it has {len(row)} cells", "correct it", f"{len(columns)}"
-                    )
+                    where, found = f"{path}, line {reader.line_num}", f"it has {len(row)} cells"
+                    raise RecordError(where, found, "correct it", f"{len(columns)}", code="list-wrong")
                 yield reader.line_num, dict(zip(columns, row, strict=True))
     except csv.Error as error:
-        raise RecordError(f"{path}, line {reader.line_num}", f"it is no CSV ({error})", "correct it") from None
+        raise RecordError(
+            f"{path}, line {reader.line_num}", f"it is no CSV ({error})", "correct it", code="list-wrong"
+        ) from None
 
 
 def _check_columns(columns: list[str], where: str) -> list[str]:
     columns = [name.lower() if name.lower() in COLUMNS else name for name in columns]
     for name in ("id", "patient"):
         if name not in columns:
-            raise RecordError(where, f"it has no column '{name}'", suggest(name, columns))
+            raise RecordError(where, f"it has no column '{name}'", suggest(name, columns), code="list-wrong")
     for number, name in enumerate(columns, start=1):
         if not name or columns.count(name) > 1:
-            raise RecordError(
-                where, f"column {number} has {'no name' if not name else 'the name of another'}", "name it"
-            )
+            found = f"column {number} has {'no name' if not name else 'the name of another'}"
+            raise RecordError(where, found, "name it", code="list-wrong")
         near = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.8)
         if near and name not in COLUMNS:
             # It would be taken for an image.
-            raise RecordError(where, f"the column '{name}' is unknown", f"did you mean '{near[0]}'?")
+            raise RecordError(where, f"the column '{name}' is unknown", f"did you mean '{near[0]}'?", code="list-wrong")
     return columns
 
 
@@ -181,5 +190,5 @@ def _read_lines(path: Path) -> tuple[dict[int, Case], None]:
         if line.strip():
             where = f"{path}, line {number}"
             with independent():
-                found[number] = check_record(parse_json(line, where), Case, where)
+                found[number] = check_record(parse_json(line, where), Case, where, "list-wrong")
     return found, None

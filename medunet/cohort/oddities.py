@@ -13,9 +13,10 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from medunet.codes import Severity
 from medunet.cohort.cases import Cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts
-from medunet.findings import Finding, Severity, make_finding
+from medunet.findings import Finding, make_finding
 
 Cases = Sequence[CaseFacts]
 FEW = 4
@@ -42,7 +43,6 @@ CHANCE = 0.002
 """Probability below which a common side isn't chance."""
 ALIKE = 0.3
 """Cosine between the sided part of an image and that of the others from which they are alike."""
-_warn = partial(make_finding, "warning")
 
 
 def compare_cases(cohort: Cohort, cases: Cases) -> list[Finding]:
@@ -67,7 +67,7 @@ def find_patients(cases: Cases) -> Iterator[Finding]:
         ids = {image.source.patient_id for image in case.images.values() if image.source.patient_id}
         if len(ids) > 1:
             said = f"its channels are of several patients: {', '.join(sorted(ids))}"
-            yield _warn(case.id, said, "correct the list of its files", "patients-mixed")
+            yield make_finding("patients-mixed", case.id, said, "correct the list of its files", "warning")
         for name in ids or {case.patient}:
             cohort_names[name.strip().casefold()].setdefault(case.patient, case.id)
     for known in cohort_names.values():
@@ -75,7 +75,7 @@ def find_patients(cases: Cases) -> Iterator[Finding]:
             first, *others = known.values()
             said = f"its patient is also that of {', '.join(others)}, as another patient of the cohort"
             remedy = "give both the same patient in a cohort.json, so that no fold trains on one and scores the other"
-            yield _warn(first, said, remedy, "patient-twice")
+            yield make_finding("patient-twice", first, said, remedy)
 
 
 def find_twins(cases: Cases) -> Iterator[Finding]:
@@ -85,11 +85,11 @@ def find_twins(cases: Cases) -> Iterator[Finding]:
         for channel, image in case.images.items():
             places[image.digest].append(f"{case.id} {channel}")
     for place in places.pop("", []):
-        yield _warn(place, "all of its values are equal", "give the image again", "image-empty")
+        yield make_finding("image-empty", place, "all of its values are equal", "give the image again")
     for first, *others in places.values():
         if others:
             said = f"it has the same values as {', '.join(others)}"
-            yield _warn(first, said, "leave one of them out", "volume-twice")
+            yield make_finding("volume-twice", first, said, "leave one of them out")
 
 
 def find_spacings(cases: Cases) -> Iterator[Finding]:
@@ -101,11 +101,11 @@ def find_spacings(cases: Cases) -> Iterator[Finding]:
             words = " × ".join(f"{step:.4g}" for step in spacing)
             if image.unit == "mm" and _is_no_size(image):
                 said = f"its voxels of {words} mm × {image.shape} are no size of a scan of a patient"
-                yield _warn(f"{case} {channel}", said, "correct the unit of its header", "size-implausible")
+                yield make_finding("size-implausible", f"{case} {channel}", said, "correct the unit of its header")
             elif len(images) >= FEW and np.abs(np.log(spacing / usual)).max() > math.log(SPACING):
                 said = f"its spacing is {words} {image.unit}, usual is {' × '.join(f'{step:.4g}' for step in usual)}"
                 remedy = "make sure that it is right; the plan follows the median, so little is left of such a scan"
-                yield _warn(f"{case} {channel}", said, remedy, "spacing-outlier")
+                yield make_finding("spacing-outlier", f"{case} {channel}", said, remedy)
 
 
 def _is_no_size(image: ImageFacts) -> bool:
@@ -123,14 +123,13 @@ def find_values(cases: Cases, modalities: dict[str, str]) -> Iterator[Finding]:
             words = f"from {image.low:.4g} to {image.high:.4g}"
             if modality == "CT" and (why := _find_no_hu(image)):
                 remedy = "convert it again from DICOM, or correct the modality of the channel"
-                yield _warn(subject, f"its values, {words}, are {why}", remedy, "values-not-hu")
+                yield make_finding("values-not-hu", subject, f"its values, {words}, are {why}", remedy)
             elif len(images) >= FEW and spread > 0 and usual > 0 and _is_far(spread / usual, RANGE):
                 said = f"its values run {words}, {_times(spread / usual)} the usual range"
                 # The values of other modalities have no unit and are normalised image by image.
                 severity: Severity = "warning" if modality in ("CT", "PT") else "note"
-                yield make_finding(
-                    severity, subject, said, "make sure that it is in the unit of the others", "values-outlier"
-                )
+                remedy = "make sure that it is in the unit of the others"
+                yield make_finding("values-outlier", subject, said, remedy, severity)
 
 
 def _find_no_hu(image: ImageFacts) -> str:
@@ -157,12 +156,12 @@ def find_borders(cases: Cases) -> Iterator[Finding]:
         touching = {case.id: words for case, label in having if (words := _name_touched(case, label))}
         if len(touching) > len(having) / 2 and len(having) >= FEW:
             said = f"in {len(touching)} of {len(having)} cases the label {name} touches the border of the image"
-            yield make_finding("note", "cohort", said, code="label-at-border")
+            yield make_finding("label-at-border", "cohort", said, severity="note")
             continue
         for case_id, words in touching.items():
             said = f"the label {name} touches the border of the image: {words}"
             remedy = "scan or cut it wider, or keep it knowing that a part is missing"
-            yield _warn(case_id, said, remedy, "label-at-border")
+            yield make_finding("label-at-border", case_id, said, remedy)
 
 
 def _name_touched(case: CaseFacts, label: LabelFacts) -> str:
@@ -188,7 +187,7 @@ def find_margins(cases: Cases) -> Iterator[Finding]:
             said = f"in {near.sum()} of {len(marked)} cases {usual[0]:.0f} and {usual[1]:.0f} voxels lie between the"
             said += f" labels and the border {words}, as if images had been cut around their labels"
             remedy = "train on whole images; else scans must be cut in the same way before they are predicted"
-            yield _warn("cohort", said, remedy, "label-margin-constant")
+            yield make_finding("label-margin-constant", "cohort", said, remedy)
 
 
 def find_pieces(cases: Cases) -> Iterator[Finding]:
@@ -196,10 +195,10 @@ def find_pieces(cases: Cases) -> Iterator[Finding]:
     for case, name, label in _labels(cases):
         if label.specks:
             said = f"the label {name} has {_count(label.specks, 'speck')} of at most 3 voxels"
-            yield _warn(case.id, said, "take them away if they aren't meant", "label-specks")
+            yield make_finding("label-specks", case.id, said, "take them away if they aren't meant")
         if label.holes:
             said = f"the label {name} encloses {_count(label.holes, 'hole')} of {_count(label.hole_voxels, 'voxel')}"
-            yield _warn(case.id, said, "fill them if they aren't meant", "label-holes")
+            yield make_finding("label-holes", case.id, said, "fill them if they aren't meant")
 
 
 def _count(number: int, what: str) -> str:
@@ -211,7 +210,7 @@ def find_strides(cases: Cases) -> Iterator[Finding]:
     for case, name, label in _labels(cases):
         if label.stride > 1:
             said = f"the label {name} lies on only every {_ordinal(label.stride)} slice"
-            yield _warn(case.id, said, "fill the slices between", "label-every-nth-slice")
+            yield make_finding("label-every-nth-slice", case.id, said, "fill the slices between")
 
 
 def _ordinal(number: int) -> str:
@@ -224,9 +223,9 @@ def find_empty(cases: Cases) -> Iterator[Finding]:
     for case in cases:
         if case.labels == {}:
             said = "it holds no label, so it teaches background only"
-            yield _warn(case.id, said, "make sure that there is nothing to mark", "label-empty")
+            yield make_finding("label-empty", case.id, said, "make sure that there is nothing to mark")
         elif case.labels and (lacking := [name for name in names if name not in case.labels]):
-            yield make_finding("note", case.id, f"it has no voxel of {', '.join(lacking)}", code="label-empty")
+            yield make_finding("label-empty", case.id, f"it has no voxel of {', '.join(lacking)}", severity="note")
 
 
 def find_hands(cases: Cases) -> Iterator[Finding]:
@@ -239,7 +238,7 @@ def find_hands(cases: Cases) -> Iterator[Finding]:
             for case in few:
                 odd = f"its axes are stored {'right' if rare else 'left'}-handed, those of most are not"
                 remedy = "make sure that left and right weren't swapped when it was converted"
-                yield make_finding("note", f"{case} {channel}", odd, remedy, "handedness-differs")
+                yield make_finding("handedness-differs", f"{case} {channel}", odd, remedy)
 
 
 def find_sides(cases: Cases) -> Iterator[Finding]:
@@ -253,7 +252,7 @@ def find_sides(cases: Cases) -> Iterator[Finding]:
             places = {case.id: place for case in volumes if (place := _place(case, name, other, axis)) is not None}
             for case_id, side, count in _find_other_side(places):
                 said = f"the label {name} lies {sides[side]} of {other}, in {count} other cases {sides[1 - side]} of it"
-                yield _warn(case_id, said, _FLIPPED, "side-differs")
+                yield make_finding("side-differs", case_id, said, _FLIPPED)
 
 
 def _place(case: CaseFacts, name: str, other: str, axis: int) -> float | None:
@@ -273,7 +272,7 @@ def _find_swapped(cases: Cases, left: str, right: str) -> Iterator[Finding]:
         return
     for case in cases:
         if (_place(case, left, right, 0) or 0) > 0:
-            yield _warn(case.id, f"the label {left} lies right of {right}", _FLIPPED, "side-differs")
+            yield make_finding("side-differs", case.id, f"the label {left} lies right of {right}", _FLIPPED)
 
 
 def _find_other_side(places: dict[str, float]) -> Iterator[tuple[str, int, int]]:
@@ -306,7 +305,7 @@ def find_mirrored(cases: Cases) -> Iterator[Finding]:
         mirrored = [case for case, value in zip(images, alike, strict=True) if value < -ALIKE]
         if np.median(alike) > ALIKE and len(mirrored) <= RARE * len(images):
             said = "it resembles the other cases only with left and right swapped"
-            yield from (_warn(f"{case} {channel}", said, _FLIPPED, "image-mirrored") for case in mirrored)
+            yield from (make_finding("image-mirrored", f"{case} {channel}", said, _FLIPPED) for case in mirrored)
 
 
 def _take_sided_part(image: ImageFacts) -> npt.NDArray[np.float64]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource
 from medunet.errors import InputError, LabelError, independent
+from medunet.findings import warn
 from medunet.labels import LabelTable
 from medunet.progress import track
 from medunet.reading import read_indices
@@ -45,9 +46,13 @@ def find_pictures(folder: Path, *, objects: bool = False) -> Cohort:
     for name, path in labels.items():
         with independent():
             if name not in images:
-                raise LabelError(path, "no picture in images has its name", "name them alike or take it away")
+                raise LabelError(
+                    path, "no picture in images has its name", "name them alike or take it away", code="name-twice"
+                )
     if not labels:
-        raise LabelError(folder / "labels", "it holds no PNG", "add label maps named like their pictures")
+        raise LabelError(
+            folder / "labels", "it holds no PNG", "add label maps named like their pictures", code="path-missing"
+        )
     cases = [
         Case(
             id=name,
@@ -67,10 +72,12 @@ def _list_pictures(folder: Path) -> dict[str, Path]:
         ending = path.suffix.lower()
         with independent():
             if ending in UNREADABLE:
-                raise InputError(path, "it is no PNG", "convert it, or take it away")
+                raise InputError(path, "it is no PNG", "convert it, or take it away", code="not-an-image")
             if ending == ENDING:
                 if path.stem in found:
-                    raise InputError(path, f"{found[path.stem].name} has the same name", "rename one of them")
+                    raise InputError(
+                        path, f"{found[path.stem].name} has the same name", "rename one of them", code="name-twice"
+                    )
                 found[path.stem] = path
     return found
 
@@ -85,8 +92,7 @@ def _name_labels(labels: dict[str, Path]) -> LabelTable:
         LOGGER.info("label values up to %d (%s) number objects: together they are one label, 'object'", largest, name)
         return LabelTable.from_names(["object"], objects=True)
     if largest > 1:
-        LOGGER.warning(
-            "%s: its label values up to %d are taken as classes; if they number objects, add --objects", name, largest
-        )
+        found = f"its label values up to {largest} are taken as classes"
+        warn("label-values", name, found, "if they number objects, add --objects")
         return LabelTable.from_names([f"label {value}" for value in range(1, largest + 1)])
     return LabelTable.from_names(["object"])

@@ -63,7 +63,8 @@ def name_labels(
         LabelError: there are no files, they name structures differently, or lack one.
     """
     if not files:
-        raise LabelError(path, "no RTSTRUCT or SEG fits any image", "add one, or list label maps in a cohort.json")
+        found = "no RTSTRUCT or SEG fits any image"
+        raise LabelError(path, found, "add one, or list label maps in a cohort.json", code="label-missing")
     labels = labels or tuple(dict.fromkeys(aliases.values()))
     if labels:
         _check_aliases(aliases, labels, path)
@@ -78,7 +79,8 @@ def name_labels(
 def _check_aliases(aliases: Mapping[str, str], labels: tuple[str, ...], path: Path) -> None:
     for alias, label in aliases.items():
         if label not in labels:
-            raise LabelError(path, f"the alias '{alias}' is of no label '{label}'", suggest(label, list(labels)))
+            found = f"the alias '{alias}' is of no label '{label}'"
+            raise LabelError(path, found, suggest(label, list(labels)), code="label-unknown")
 
 
 def match_structures(file: LabelFile, labels: Iterable[str], aliases: Mapping[str, str]) -> Rois:
@@ -99,6 +101,7 @@ def match_structures(file: LabelFile, labels: Iterable[str], aliases: Mapping[st
                 file.path,
                 f"{found} the label '{label}' (there are {', '.join(file.names) or 'none'})",
                 "name the right one before the others in aliases, or in the rois of this case",
+                code="label-unknown",
             )
         rois[label] = fitting[0]
     return rois
@@ -112,7 +115,9 @@ def _find_names(files: list[LabelFile]) -> dict[str, Rois]:
     for item in files:
         with independent():
             if not item.names:
-                raise LabelError(item.path, "it declares no structure", "export it again or take it away")
+                raise LabelError(
+                    item.path, "it declares no structure", "export it again or take it away", code="label-unknown"
+                )
     odd = next((item for item in files if set(item.names) != set(files[0].names)), None)
     if odd is None:
         return {item.path: {name: name for name in sorted(item.names)} for item in files}
@@ -124,6 +129,7 @@ def _find_names(files: list[LabelFile]) -> dict[str, Rois]:
         odd.path,
         f"its structures are {', '.join(odd.names)}, those of {files[0].path} are {', '.join(files[0].names)}",
         "say which make a label by aliases in a cohort.json",
+        code="label-names-differ",
     )
 
 

@@ -2,13 +2,7 @@
 
 from medunet.evaluation.choice import Choice, choose_cases
 from medunet.evaluation.fitting import Floor, Floors, find_floors, fit_floors, read_case
-from medunet.evaluation.floors import (
-    EllipsoidFit,
-    EllipsoidFloor,
-    ThresholdFit,
-    ThresholdFloor,
-    take_intensities,
-)
+from medunet.evaluation.floors import EllipsoidFit, EllipsoidFloor, ThresholdFit, ThresholdFloor, take_intensities
 from medunet.evaluation.instances import InstanceScore, match_objects
 from medunet.evaluation.lesions import LesionScore, count_lesions
 from medunet.evaluation.scores import (

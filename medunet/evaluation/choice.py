@@ -60,9 +60,12 @@ def _open_others(path: Path, plan: Plan, training: Sequence[Case]) -> Cohort:
     """A cohort that the bundle wasn't trained on, with the same labels."""
     others = check_labelled(find_cohort(path, channels=plan.channels, objects=plan.labels.objects), str(path))
     if [region.name for region in others.labels.structures] != [region.name for region in plan.labels.structures]:
-        raise InputError(path, f"its labels are {others.labels.describe()}", "name them alike", plan.labels.describe())
+        found = f"its labels are {others.labels.describe()}"
+        raise InputError(path, found, "name them alike", plan.labels.describe(), code="labels-differ")
     known = {case.patient for case in training}
     for case in others.cases:
         if case.patient in known:
-            raise InputError(path, f"patient {case.patient} was in training", "score patients that were not")
+            raise InputError(
+                path, f"patient {case.patient} was in training", "score patients that were not", code="patient-seen"
+            )
     return others

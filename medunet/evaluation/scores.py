@@ -160,6 +160,7 @@ def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float =
             f"its labels are {', '.join(theirs)}",
             "predict with a bundle that was made for these labels, or name them alike",
             expected=", ".join(region.name for region in truth.table.structures),
+            code="labels-differ",
         )
     if truth.kind == "instances":
         (score,) = score_case(predicted.join_objects(), truth.join_objects(), case_id, tolerance_mm)

@@ -105,5 +105,6 @@ def check_held_out(folds: Sequence[Sequence[Case]], subject: str) -> None:
                     subject,
                     f"patient {name} is held out by fold {seen[name]} and by fold {fold}",
                     "train single folds, or give folds that don't overlap",
+                    code="folds-wrong",
                 )
             seen[name] = fold

@@ -50,7 +50,9 @@ class Box:
             box = ",".join(f"{a:g}:{b:g}" for a, b in zip(self.low, self.high, strict=True))
             ends = grid.corners()
             seen = ",".join(f"{a:.0f}:{b:.0f}" for a, b in zip(ends.min(axis=0), ends.max(axis=0), strict=True))
-            raise InputError(f"--box {box}", f"it lies outside of {subject}", "choose one inside", seen)
+            raise InputError(
+                f"--box {box}", f"it lies outside of {subject}", "choose one inside", seen, code="option-wrong"
+            )
         moved = np.array(affine)
         moved[:3, 3] = grid.to_world(start)
         part = image[(slice(None), *(slice(a, b) for a, b in zip(start, stop, strict=True)))]
@@ -77,7 +79,10 @@ def parse_box(text: str) -> Box:
         x0 = x1 = y0 = y1 = z0 = z1 = float("nan")
     if not (x0 < x1 and y0 < y1 and z0 < z1):
         raise InputError(
-            f"--box {text}", "it is no box", "write it like -60:60,-40:80,900:1100, in mm to the right, front and head"
+            f"--box {text}",
+            "it is no box",
+            "write it like -60:60,-40:80,900:1100, in mm to the right, front and head",
+            code="option-wrong",
         )
     return Box((x0, y0, z0), (x1, y1, z1))
 

@@ -64,9 +64,12 @@ def plan_outputs(
     own = MASK_FORMAT[bundle.plan.unit]
     for name in formats:
         if name not in ENDINGS:
-            raise InputError(f"--format {name}", "there is no such format", suggest(name, list(ENDINGS)))
+            raise InputError(
+                f"--format {name}", "there is no such format", suggest(name, list(ENDINGS)), code="option-wrong"
+            )
         if name != own and "png" in (name, own):
-            raise InputError(f"--format {name}", f"masks of {scan.id} are written as {own}", "leave --format out")
+            found = f"masks of {scan.id} are written as {own}"
+            raise InputError(f"--format {name}", found, "leave --format out", code="format-unfit")
     if folder is None:
         return Outputs({}, Path())
     files = {name: folder / (scan.id + ENDINGS[name]) for name in formats or (own,)}
@@ -83,6 +86,7 @@ def _find_slices(bundle: Bundle, scan: Scan) -> tuple[str, ...]:
             path,
             "it is a file, and a DICOM SEG refers to a DICOM series",
             "give the folder of the series, or leave seg out of --format",
+            code="format-unfit",
         )
     options = scan.options.get(key) or ReadOptions()
     headers, _, _ = sort_series(choose_series(Path(path), options.series), options.phase)
@@ -91,6 +95,7 @@ def _find_slices(bundle: Bundle, scan: Scan) -> tuple[str, ...]:
             headers[0].path,
             "it is a multi-frame image, and a DICOM SEG is written for single slices only",
             "leave seg out of --format",
+            code="format-unfit",
         )
     check_source(headers[0].path, bundle.plan.labels.labels, _name_algorithm(bundle, "0"))
     return tuple(header.path for header in headers)

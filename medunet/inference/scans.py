@@ -60,7 +60,9 @@ def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
         raise MissingInputError(path, "there is no such file or folder", "check the path")
     if path.is_file():
         if len(plan.channels) > 1:
-            raise InputError(path, f"it is one file, but the bundle takes {_join(plan.channels)}", NAME_EACH)
+            raise InputError(
+                path, f"it is one file, but the bundle takes {_join(plan.channels)}", NAME_EACH, code="channel-missing"
+            )
         return Scan(id=_strip(path.name), paths={"image": str(path)}, options=_spread(options, plan))
     how = _spread(options, plan)
     found = find_series(path).series
@@ -75,6 +77,7 @@ def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
             path,
             f"its series of {_join(plan.channels)} are of different patients",
             f"give the folder of one patient, or {NAME_EACH}",
+            code="patients-mixed",
         )
     return Scan(
         id=path.resolve().name,
@@ -87,7 +90,9 @@ def _spread(options: Options, plan: Plan) -> dict[str, ReadOptions]:
     """Options by key of the chain, from those by name of the channel."""
     for name in options:
         if name and name not in plan.channels:
-            raise InputError(f"{name}=", "the bundle has no such channel", suggest(name, list(plan.channels)))
+            raise InputError(
+                f"{name}=", "the bundle has no such channel", suggest(name, list(plan.channels)), code="option-wrong"
+            )
     common = options.get("", ReadOptions())
     return {key: options.get(name, common) for key, name in zip(plan.image_keys(), plan.channels, strict=True)}
 
@@ -99,18 +104,20 @@ def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, 
     )
     if not fitting:
         which = f"no series is {modality}{f' and has the UID {uid}' if uid else ''}, the channel '{channel}'"
-        raise SeriesError(path, f"{which} (there are {listed})", "give that scan")
+        raise SeriesError(path, f"{which} (there are {listed})", "give that scan", code="channel-missing")
     if (patients := len({series.patient_id for series in fitting})) > 1:
         raise SeriesError(
             path,
             f"its {modality} series are of {patients} patients",
             f"give the folder of each, like {path / '*'}, or name one series with --series {channel}=UID",
+            code="patients-mixed",
         )
     if len(fitting) > 1:
         raise SeriesError(
             path,
             f"{len(fitting)} series are {modality} (there are {listed})",
             f"name one: --series {channel}=UID or --image {channel}=FOLDER",
+            code="channel-ambiguous",
         )
     return fitting[0]
 
@@ -132,12 +139,14 @@ def name_scan(images: Mapping[str, Path], plan: Plan, options: Options = NO_OPTI
     """
     for name, path in images.items():
         if name not in plan.channels:
-            raise InputError(f"--image {name}", "the bundle has no such channel", suggest(name, list(plan.channels)))
+            found = "the bundle has no such channel"
+            raise InputError(f"--image {name}", found, suggest(name, list(plan.channels)), code="option-wrong")
         if not path.exists():
             raise MissingInputError(path, "there is no such file or folder", "check the path")
     for name in plan.channels:
         if name not in images:
-            raise InputError(f"--image {name}", "this channel of the bundle is missing", f"add --image {name}=PATH")
+            found = "this channel of the bundle is missing"
+            raise InputError(f"--image {name}", found, f"add --image {name}=PATH", code="channel-missing")
     paths = {key: str(images[name]) for key, name in zip(plan.image_keys(), plan.channels, strict=True)}
     return Scan(id=_strip(images[plan.channels[0]].name), paths=paths, options=_spread(options, plan))
 

@@ -71,8 +71,8 @@ def _take_peak(case: Case, future: "Future[tuple[Record, bytearray]]") -> int:
 
 def _take_answer(record: Record) -> int:
     if "error" in record:
-        kind, *words = record["error"]
-        raise getattr(errors, kind)(*words)
+        kind, *words, code = record["error"]
+        raise getattr(errors, kind)(*words, code=code)
     if "failure" in record:
         raise RuntimeError(record["failure"])
     return int(record["peak"])

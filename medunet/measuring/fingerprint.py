@@ -18,14 +18,13 @@ from medunet.cohort import (
     make_absolute,
 )
 from medunet.errors import InputError
+from medunet.findings import Finding, tell
 from medunet.geometry import Unit
 from medunet.machine import compare_peak
 from medunet.measuring.crew import measure_missing, predict_measuring
-from medunet.measuring.measures import CaseMeasure, ChannelStatistics, Measured, summarize
+from medunet.measuring.measures import CaseMeasure, ChannelStatistics, Measured, Said, summarize
 from medunet.measuring.store import Store, open_store, read_entry, stamp_case
 from medunet.records import Record
-
-LOGGER = logging.getLogger(__name__)
 
 
 class ObjectStatistics(Record):
@@ -104,15 +103,16 @@ def _find_entry(cohort: Cohort, number: int, store: Store) -> Path:
     case = cohort.cases[number]
     entry = store.find(stamp_case(cohort, case))
     if entry is None:
-        raise InputError(f"case {case.id}", "its files changed while they were read", "measure the cohort again")
+        found = "its files changed while they were read"
+        raise InputError(f"case {case.id}", found, "measure the cohort again", code="files-changed")
     return entry
 
 
 def summarize_cohort(cohort: Cohort, cases: list[Measured]) -> Fingerprint:
     """The fingerprint of cases that were measured, after comparing them; errors as of `measure_cohort`."""
     for case in cases:
-        for level, name, text in case.said:
-            logging.getLogger(name).log(level, "%s", text)
+        for item in case.said:
+            _say_again(item)
     facts = [case.facts for case in cases]
     unit = agree_on_unit(facts)
     agree_on_labels(facts)
@@ -121,10 +121,18 @@ def summarize_cohort(cohort: Cohort, cases: list[Measured]) -> Fingerprint:
     values = {name: found for name in cohort.channels if (found := agree_on_values(name, facts))}
     for odd in compare_cases(cohort, facts):
         if odd.severity == "warning":
-            LOGGER.warning("%s: %s; %s", odd.subject, odd.found, odd.remedy)
+            tell(odd)
     measures = tuple(case.measure for case in cases)
     objects = _summarize_objects(np.concatenate([case.objects for case in cases])) if cohort.labels.objects else None
     return Fingerprint(unit=unit, components=most, units=values, channels=statistics, cases=measures, objects=objects)
+
+
+def _say_again(item: Said) -> None:
+    if isinstance(item, Finding):
+        tell(item)
+    else:
+        level, name, text = item
+        logging.getLogger(name).log(level, "%s", text)
 
 
 def _summarize_objects(sizes: npt.NDArray[np.float64]) -> ObjectStatistics:

@@ -19,14 +19,17 @@ from medunet.cohort import (
     read_channel,
     read_label,
 )
+from medunet.findings import Finding, handing_to
 from medunet.geometry import Grid, Points, check_same_pixels
 from medunet.reading import Volume
 from medunet.records import Record
 
 SAMPLES = 10_000
 """Foreground voxels taken of one case, so that a large tumor counts no more than a small one."""
-Said = tuple[int, str, str]
+Line = tuple[int, str, str]
 """Level, logger and message of what was logged."""
+Said = Finding | Line
+"""What was warned of or logged."""
 
 
 class ChannelStatistics(Record):
@@ -71,7 +74,7 @@ class Measured:
         measure: for the fingerprint.
         facts: for comparing it with other cases.
         samples: by channel, (N,) intensities of at most `SAMPLES` voxels inside the labels.
-        said: what was logged while it was measured.
+        said: what was warned of or logged while it was measured.
         objects: (N,) sizes of the objects that labels number, in mL, or in voxels of pictures; none of classes.
     """
 
@@ -124,15 +127,17 @@ def measure_case(cohort: Cohort, case: Case) -> Measured:
 
 @contextmanager
 def _listening() -> Iterator[list[Said]]:
-    """Keep what medunet logs instead of showing it, so that it can be shown in the order of the cases."""
-    logger, said = logging.getLogger("medunet"), []
+    """Keep what medunet warns of or logs instead of showing it, so that it can be shown in the order of the cases."""
+    logger = logging.getLogger("medunet")
+    said: list[Said] = []
     handler = logging.Handler(logging.INFO)
     handler.emit = lambda record: said.append((record.levelno, record.name, record.getMessage()))  # type: ignore[method-assign]
     before = logger.handlers, logger.level, logger.propagate
     logger.handlers, logger.propagate = [handler], False
     logger.setLevel(logging.INFO)
     try:
-        yield said
+        with handing_to(said.append):
+            yield said
     finally:
         logger.handlers, logger.propagate = before[0], before[2]
         logger.setLevel(before[1])

@@ -22,7 +22,8 @@ import numpy as np
 
 from medunet.cohort import Case, CaseFacts, Cohort, ImageFacts, LabelFacts
 from medunet.files import hash_file, whole_file
-from medunet.measuring.measures import CaseMeasure, Measured
+from medunet.findings import Finding, Note
+from medunet.measuring.measures import CaseMeasure, Measured, Said
 from medunet.reading import Source
 
 LOGGER = logging.getLogger(__name__)
@@ -154,7 +155,8 @@ def write_entry(path: Path, measured: Measured) -> None:
     arrays: dict[str, Any] = {f"samples {name}": values for name, values in measured.samples.items()}
     for name, image in facts["images"].items():
         arrays[f"coarse {name}"] = image.pop("coarse")
-    record = {"measure": measured.measure.model_dump(mode="json"), "facts": facts, "said": measured.said}
+    said = [item.model_dump() if isinstance(item, Finding) else item for item in measured.said]
+    record = {"measure": measured.measure.model_dump(mode="json"), "facts": facts, "said": said}
     arrays["objects"] = measured.objects
     arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
     with whole_file(path) as part, part.open("wb") as stream:
@@ -171,14 +173,22 @@ def read_entry(path: Path) -> Measured:
     facts = _freeze(record["facts"])
     images = {}
     for name, image in facts.pop("images").items():
-        source = Source(**image.pop("source"))
+        source = image.pop("source")
+        source = Source(**{**source, "notes": tuple(Note(**note) for note in source["notes"])})
         images[name] = ImageFacts(**image, source=source, coarse=coarse[name])
     labels = facts.pop("labels")
     if labels is not None:
         labels = {name: LabelFacts(**label) for name, label in labels.items()}
-    said = tuple((int(level), str(name), str(text)) for level, name, text in record["said"])
+    said = tuple(map(_read_said, record["said"]))
     measure = CaseMeasure.model_validate(record["measure"])
     return Measured(measure, CaseFacts(**facts, images=images, labels=labels), samples, said, objects)
+
+
+def _read_said(item: Any) -> Said:
+    if isinstance(item, dict):
+        return Finding.model_validate(item)
+    level, name, text = item
+    return int(level), str(name), str(text)
 
 
 def _freeze(value: Any) -> Any:

@@ -19,15 +19,15 @@ def answer(job: Record, _: bytes) -> Answer:
         job: `cohort` that holds the one case, and the `store`.
 
     Returns:
-        Peak memory of this process in bytes as `peak`; or the `error` that a user can mend, as its kind and words; or
-        the `failure` of this program.
+        Peak memory of this process in bytes as `peak`; or the `error` that a user can mend, as its kind, words and
+        code; or the `failure` of this program.
     """
     try:
         cohort = Cohort.model_validate(job["cohort"])
         put_case(cohort, cohort.cases[0], Store(Path(job["store"])))
     except MedunetError as error:
         words = error.subject, error.found, error.remedy, error.expected
-        return {"error": [type(error).__name__, *words]}, b""
+        return {"error": [type(error).__name__, *words, error.code]}, b""
     # Whoever asked shall see it, since this process has no screen.
     except Exception:
         return {"failure": traceback.format_exc()}, b""
@@ -45,7 +45,9 @@ def put_case(cohort: Cohort, case: Case, store: Store) -> None:
     if not store.name(content).is_file():
         measured = measure_case(cohort, case)
         if stamp_case(cohort, case) != stamp:
-            raise InputError(f"case {case.id}", "its files changed while they were read", "measure it again")
+            raise InputError(
+                f"case {case.id}", "its files changed while they were read", "measure it again", code="files-changed"
+            )
         write_entry(store.name(content), measured)
     store.link(stamp, content)
 

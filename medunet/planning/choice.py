@@ -145,9 +145,11 @@ def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal
             "cohort",
             f"case {slices[0]} is one slice, case {volume.id} has {volume.shape[2]}",
             "add --dims 2 to segment all slice by slice, or make a bundle of each kind",
+            code="dimensions-differ",
         )
     if slices and dims == 3:
-        raise InputError("--dims 3", f"case {slices[0]} is one slice", "leave the option away or write --dims 2")
+        said = f"case {slices[0]} is one slice"
+        raise InputError("--dims 3", said, "leave the option away or write --dims 2", code="dimensions-differ")
     return dims or found or 2
 
 

@@ -15,13 +15,7 @@ from medunet.preparation.channel_dropout import RandDropChanneld
 from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
-from medunet.preparation.resample import (
-    paint_regions,
-    resample_image,
-    resample_labels,
-    resample_numbers,
-    take_largest,
-)
+from medunet.preparation.resample import paint_regions, resample_image, resample_labels, resample_numbers, take_largest
 from medunet.preparation.warp import Warp
 
 __all__ = [

@@ -212,15 +212,22 @@ def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], plan: Plan) -
         found, wanted, picture = len(data[key]), plan.components.get(name, 1), data[key].ndim == 3
         if picture != (plan.unit == "px"):
             kind = "pictures" if plan.unit == "px" else "images with a physical size"
-            raise InputError(paths[key], f"it is {'a' if picture else 'no'} picture", f"the bundle takes {kind}")
+            raise InputError(
+                paths[key], f"it is {'a' if picture else 'no'} picture", f"the bundle takes {kind}", code="size-differs"
+            )
         if found != wanted and not (picture and found == 1):
-            raise InputError(paths[key], f"it has {found} components", f"the bundle takes {wanted}")
+            raise InputError(
+                paths[key], f"it has {found} components", f"the bundle takes {wanted}", code="components-differ"
+            )
         if picture and data[key].shape[1:] != data[plan.image_keys()[0]].shape[1:]:
-            raise InputError(paths[key], f"its size differs from that of the {plan.channels[0]}", "give equal sizes")
+            said = f"its size differs from that of the {plan.channels[0]}"
+            raise InputError(paths[key], said, "give equal sizes", code="size-differs")
         units, planned = data[key].meta.get("units"), plan.units.get(name)
         if units and planned and units != planned:
             why = data[key].meta["notes"]
-            raise InputError(paths[key], f"its values are in {units} ({why})", f"the bundle takes {planned}")
+            raise InputError(
+                paths[key], f"its values are in {units} ({why})", f"the bundle takes {planned}", code="units-differ"
+            )
 
 
 def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str], dict[str, ReadOptions]]:

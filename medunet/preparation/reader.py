@@ -62,6 +62,6 @@ class VolumeReader(ImageReader):
             MetaKeys.SPATIAL_SHAPE: np.array(img.grid.shape[:axes]),
             MetaKeys.ORIGINAL_CHANNEL_DIM: 0,
             "units": img.source.units,
-            "notes": "; ".join(img.source.notes),
+            "notes": "; ".join(map(str, img.source.notes)),
         }
         return img.voxels.astype(np.float32).reshape(img.voxels.shape[: axes + 1]), meta

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from medunet.errors import MedunetError, SeriesError, collecting, independent, refuse_damage
-from medunet.findings import Finding, describe_error, listening, make_finding
+from medunet.findings import Finding, Note, add_remedy, describe_error, describe_note, listening, make_finding
 from medunet.reading.dicom.copies import drop_copies
 from medunet.reading.dicom.headers import Header
 from medunet.reading.dicom.objects import RTSTRUCT, find_modality
@@ -25,11 +25,13 @@ T = TypeVar("T")
 
 def attempt(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T | None, list[Finding]]:
     """Call a reader: what came of it, or None; its refusal and its warnings as findings."""
+    result, refused = None, []
     with listening() as heard:
         try:
-            return read(*args, **kwargs), heard
+            result = read(*args, **kwargs)
         except MedunetError as error:
-            return None, [*heard, describe_error(error)]
+            refused = [describe_error(error)]
+    return result, [*map(add_remedy, heard), *refused]
 
 
 def check_image(path: Path | str, options: ReadOptions = DEFAULTS) -> tuple[Volume | None, list[Finding]]:
@@ -72,7 +74,8 @@ def check_folder(found: Findings, path: Path, known: frozenset[str] = frozenset(
     if len(found.series) > 1 and not known:
         listed = "; ".join(f"{item.uid} ({item.modality} '{item.description}')" for item in found.series)
         few = f"it holds {len(found.series)} series"
-        findings.append(make_finding("note", path, few, f"choose one to read with --series [NAME=]UID: {listed}"))
+        choose = f"choose one to read with --series [NAME=]UID: {listed}"
+        findings.append(make_finding("several-series", path, few, choose))
     if not found.series and not found.labels and not any(is_image_file(Path(name)) for name, _ in found.others):
         findings += attempt(choose_series, path, None)[1]
     for series in found.series:
@@ -82,7 +85,7 @@ def check_folder(found: Findings, path: Path, known: frozenset[str] = frozenset(
         if labels.path not in known:
             findings += check_contours(labels.path)
     for name, reason in found.others:
-        aside = make_finding("note", name, f"set aside: {reason}")
+        aside = make_finding("set-aside", name, f"set aside: {reason}")
         findings += check_image(name)[1] if is_image_file(Path(name)) else [aside]
     return findings
 
@@ -94,9 +97,9 @@ def check_contours(path: str) -> list[Finding]:
     return attempt(read_contours, path)[1] if find_modality(path) == RTSTRUCT else []
 
 
-def _take_notes(subject: str, notes: tuple[str, ...], warned: list[Finding]) -> list[Finding]:
+def _take_notes(subject: str, notes: tuple[Note, ...], warned: list[Finding]) -> list[Finding]:
     said = {item.found for item in warned}
-    return [make_finding("note", subject, note) for note in notes if note not in said]
+    return [describe_note(note, subject) for note in notes if note.text not in said]
 
 
 def _drop_twins(findings: list[Finding]) -> list[Finding]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError, refuse_damage
+from medunet.findings import Note
 from medunet.geometry import Grid, Points, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.dicom.objects import RTSTRUCT, SEG, check_frame_of_reference, read_object
@@ -22,7 +23,7 @@ from medunet.reading.labels.segmentations import place_segments
 from medunet.reading.options import DEFAULTS, ReadOptions
 from medunet.records import suggest
 
-Read = tuple[npt.NDArray[np.generic], Grid, tuple[str, ...]]
+Read = tuple[npt.NDArray[np.generic], Grid, tuple[Note, ...]]
 Readers = Mapping[str, Callable[[Path], Read]]
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 IMAGES: Readers = {".nii": read_nifti, ".nii.gz": read_nifti, **dict.fromkeys(ITK, read_itk), ".png": read_picture}
@@ -42,7 +43,7 @@ class Source:
         series_uid: SeriesInstanceUID.
         frame_of_reference_uid: FrameOfReferenceUID.
         units: of the values: HU, SUVbw, or what the Units of a PET say.
-        notes: what was repaired or is odd, in words.
+        notes: what was repaired or is odd.
     """
 
     path: str
@@ -52,7 +53,7 @@ class Source:
     series_uid: str = ""
     frame_of_reference_uid: str = ""
     units: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,10 +95,11 @@ def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
     """
     path = Path(path)
     if not path.exists():
-        raise MissingInputError(path, "there is no such file or folder", "check the path")
+        raise MissingInputError(path, "there is no such file or folder", "check the path", code="path-missing")
     if read := _find_reader(path, IMAGES):
         if options.series or options.phase:
-            raise InputError(path, "it is a file without series or phases", "leave them out, or give the DICOM series")
+            found = "it is a file without series or phases"
+            raise InputError(path, found, "leave them out, or give the DICOM series", code="choice-unknown")
         with refuse_damage(path):
             voxels, grid, notes = read_nifti(path, options.prefer) if read is read_nifti else read(path)
         return Volume(voxels, grid, Source(path=str(path), notes=notes))
@@ -136,14 +138,15 @@ def choose_series(path: Path, uid: str | None) -> Series:
             path,
             f"it holds no image{f' ({aside})' if aside else ''}",
             "give a folder of DICOM files, or NIfTI, NRRD, MHA or PNG",
+            code="path-missing",
         )
     fitting = [item for item in found if uid is None or item.uid == uid]
     if len(fitting) == 1:
         return fitting[0]
     listed = "; ".join(f"{item.uid} ({item.modality} '{item.description}', {len(item.files)} files)" for item in found)
     if not fitting:
-        raise SeriesError(path, f"it holds no series {uid}", f"choose one of {listed}")
-    raise SeriesError(path, f"it holds {len(found)} series", f"choose one of {listed}")
+        raise SeriesError(path, f"it holds no series {uid}", f"choose one of {listed}", code="choice-unknown")
+    raise SeriesError(path, f"it holds {len(found)} series", f"choose one of {listed}", code="several-series")
 
 
 def read_mask(
@@ -170,20 +173,20 @@ def read_mask(
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingInputError(path, "there is no such file", "check the path")
+        raise MissingInputError(path, "there is no such file", "check the path", code="path-missing")
     if read := _find_reader(path, LABEL_MAPS):
         with refuse_damage(path):
             voxels, own, _ = read(path)
         if len(voxels) > 1:
-            raise LabelError(path, f"it holds {len(voxels)} components", "store one number a voxel", "a label map")
+            found = f"it holds {len(voxels)} components"
+            raise LabelError(path, found, "store one number a voxel", "a label map", code="not-an-image")
         check_same_grid(own, grid, str(path), "its image")
         kind: Literal["classes", "instances"] = "instances" if table.objects else "classes"
         return Mask(kind, check_label_values(voxels[0], table, str(path)), grid, table)
     for name in names or {}:
         if name not in table.names:
-            raise LabelError(
-                path, f"a structure is given for the unknown label '{name}'", suggest(name, [*table.names])
-            )
+            found = f"a structure is given for the unknown label '{name}'"
+            raise LabelError(path, found, suggest(name, [*table.names]), code="label-unknown")
     with refuse_damage(path, LabelError):
         dataset = read_object(path, RTSTRUCT, SEG)
         if dataset.Modality == SEG:
@@ -200,12 +203,13 @@ def _fill_contours(
     for label in table.labels:
         roi = names.get(label.name, label.name)
         if roi not in contours:
-            raise LabelError(path, f"it has no structure '{roi}'", suggest(roi, sorted(contours)))
+            raise LabelError(path, f"it has no structure '{roi}'", suggest(roi, sorted(contours)), code="label-unknown")
         inside = rasterize(contours[roi], grid, f"{path} {roi}")
         taken = np.unique(labels[inside])
         if taken.any():
             other = table.names[int(taken.max()) - 1]
-            raise LabelError(path, f"the structures of {label.name} and {other} overlap", "keep one of them")
+            found = f"the structures of {label.name} and {other} overlap"
+            raise LabelError(path, found, "keep one of them", code="label-overlap")
         labels[inside] = label.value
     return Mask("classes", labels, grid, table)
 

@@ -153,7 +153,7 @@ class RunCheckpoint:
                 return state
             LOGGER.warning("%s: its SHA-256 is wrong, so the checkpoint before it is taken", path)
         if paths:
-            raise ResourceError(self._folder, "no checkpoint is whole", "start anew with --restart")
+            raise ResourceError(self._folder, "no checkpoint is whole", "start anew with --restart", code="run-damaged")
         return None
 
 

@@ -68,11 +68,14 @@ class NanStop:
         whole = gather_batch(finite.int()).tolist()
         if not all(whole):
             broken = names[whole.index(0)]
-            raise ResourceError(broken, "its patch holds values that are no numbers", "check the case")
+            raise ResourceError(
+                broken, "its patch holds values that are no numbers", "check the case", code="values-not-finite"
+            )
         raise ResourceError(
             f"epoch {engine.state.epoch}",
             f"the loss became {loss} on patches of {', '.join(names)}",
             "look at these cases, or train again with a lower learning rate",
+            code="loss-not-finite",
         )
 
 

@@ -51,9 +51,8 @@ def join_ranks() -> torch.device:
         InputError: torchrun didn't start this process, or started more on this machine than it has GPUs.
     """
     if not is_launched():
-        raise InputError(
-            "multi_gpu_train.json", "torchrun didn't start this process", "run it by torchrun --nproc-per-node N"
-        )
+        found = "torchrun didn't start this process"
+        raise InputError("multi_gpu_train.json", found, "run it by torchrun --nproc-per-node N", code="processes-unfit")
     if not dist.is_initialized():
         if torch.cuda.is_available():
             _join_on_gpus()
@@ -69,9 +68,8 @@ def join_ranks() -> torch.device:
 def _join_on_gpus() -> None:
     gpus = torch.cuda.device_count()
     if count_here() > gpus:
-        raise InputError(
-            "--nproc-per-node", f"{count_here()} processes on {gpus} GPUs", f"start at most {gpus} on this machine"
-        )
+        found = f"{count_here()} processes on {gpus} GPUs"
+        raise InputError("--nproc-per-node", found, f"start at most {gpus} on this machine", code="processes-unfit")
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     torch.cuda.set_device(device)
     dist.init_process_group("nccl", timeout=PATIENCE, device_id=device)
@@ -95,6 +93,7 @@ def check_joined() -> None:
             "train.json",
             "it trains on one process, and torchrun started several",
             "add configs/multi_gpu_train.json after it to --config_file",
+            code="processes-unfit",
         )
 
 
@@ -148,6 +147,7 @@ def share_batch(batch: int) -> int:
             f"batch of {batch}",
             f"it can't be shared evenly by {ranks} processes",
             f"start {' or '.join(fitting)} with torchrun --nproc-per-node",
+            code="processes-unfit",
         )
     return batch // ranks
 

@@ -179,7 +179,9 @@ def lock_run(folder: Path) -> IO[bytes]:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise InputError(folder, "another process trains this fold", "wait for it, or stop it") from None
+        raise InputError(
+            folder, "another process trains this fold", "wait for it, or stop it", code="run-busy"
+        ) from None
     return lock
 
 

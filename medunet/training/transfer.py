@@ -64,7 +64,9 @@ def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
         return begun
     if any(run.glob("checkpoint-*.pt")):
         how = "without other weights" if begun is None else f"from other weights, of {begun.bundle}"
-        raise InputError(f"--from {source.folder}", f"fold {fold} began {how}", "leave it out, or add --restart")
+        raise InputError(
+            f"--from {source.folder}", f"fold {fold} began {how}", "leave it out, or add --restart", code="run-begun"
+        )
     _check_patients(bundle, fold, source, known)
     network = build_network(bundle.inference["network_def"])
     fitting, left = fit_weights(network, state, bundle.plan.labels.names == source.plan.labels.names)
@@ -74,6 +76,7 @@ def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
             "no convolution of it fits the network",
             "start from a bundle with as many features a level, or copy its network into plan.json and run medunet "
             f"plan {bundle.folder} --write",
+            code="bundle-wrong",
         )
     write_weights(run / WEIGHTS, fitting)
     start = Start(
@@ -102,6 +105,7 @@ def _check_patients(bundle: Bundle, fold: int, source: Bundle, known: list[int])
                 f"--from {source.folder}",
                 f"patient {case.patient}, whom fold {fold} holds out, was in its training",
                 "start from a bundle that has seen none of the held-out patients",
+                code="patient-seen",
             )
 
 

@@ -40,7 +40,7 @@ def write_image(
     nib.save(_make_image(np.moveaxis(voxels, 0, 3) if len(voxels) > 1 else voxels[0], grid), path)
     again, place = read_back(path)
     if not np.array_equal(again, voxels) or measure_displacement(place, grid) > RECORDED_MM:
-        raise ResourceError(path, *DIFFERENT)
+        raise ResourceError(path, *DIFFERENT, code="output-differs")
 
 
 def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask]) -> None:
@@ -60,7 +60,7 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask])
     nib.save(image, path)
     again = read_back(path, mask)
     if not np.array_equal(again.voxels, mask.voxels) or measure_displacement(again.grid, mask.grid) > RECORDED_MM:
-        raise ResourceError(path, *DIFFERENT)
+        raise ResourceError(path, *DIFFERENT, code="output-differs")
 
 
 def _make_image(voxels: npt.NDArray[np.generic], grid: Grid) -> Any:

@@ -26,7 +26,9 @@ def write_grey(
     """
     Image.fromarray(np.ascontiguousarray(pixels[:, :, 0].T)).save(path, format="PNG")
     if not np.array_equal(read_back(path), pixels):
-        raise ResourceError(path, "what was read back differs from what was written", "check the disk")
+        raise ResourceError(
+            path, "what was read back differs from what was written", "check the disk", code="output-differs"
+        )
 
 
 def write_picture(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask]) -> None:
@@ -42,5 +44,6 @@ def write_picture(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask
     """
     pixels = mask.pack_voxels()
     if pixels.dtype.itemsize > 2:
-        raise ResourceError(path, f"it would number {pixels.max()} objects", "predict parts of the picture", "65535")
+        found = f"it would number {pixels.max()} objects"
+        raise ResourceError(path, found, "predict parts of the picture", "65535", code="format-unfit")
     write_grey(pixels, path, lambda part: read_back(part, mask).voxels)

@@ -71,7 +71,9 @@ def write_segmentation(
     dataset.save_as(path, enforce_file_format=True)
     again = read_back(path, mask)
     if not np.array_equal(again.voxels, mask.voxels):
-        raise ResourceError(path, "what was read back differs from what was written", "check the disk")
+        raise ResourceError(
+            path, "what was read back differs from what was written", "check the disk", code="output-differs"
+        )
 
 
 def check_source(file: str, labels: Sequence[Label], algorithm: Algorithm) -> None:
@@ -134,6 +136,7 @@ def _make_segmentation(voxels: Any, labels: Sequence[Label], files: Sequence[str
             files[0],
             f"its header makes no DICOM SEG ({error})",
             "restore the header, or leave seg out of --format",
+            code="format-unfit",
         ) from error
     _copy_facts(slices, segmentation)
     return segmentation

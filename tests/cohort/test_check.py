@@ -64,6 +64,17 @@ def test_a_sound_decathlon_has_no_finding(tmp_path: Path) -> None:
     assert check_path(tmp_path) == []
 
 
+@pytest.mark.parametrize("words", ["unpacked", "is damaged", "its PatientID differs", "twice"])
+def test_no_folder_or_patient_changes_a_code(tmp_path: Path, words: str) -> None:
+    folder = tmp_path / words
+    write_decathlon(folder)
+    (folder / "folds.json").write_text(json.dumps([["case0"], [words]]))
+    (folder / "imagesTr" / "case1.nii.gz").rename(folder / "imagesTr" / f"{words}.nii.gz")
+    assert list_codes(check_path(folder)) == {("error", "path-missing")}
+    (folder / "imagesTr" / f"{words}.nii.gz").rename(folder / "imagesTr" / "case1.nii.gz")
+    assert list_codes(check_path(folder)) == {("error", "folds-wrong")}
+
+
 def test_all_troubles_of_a_tree_are_told_at_once(copied: Path) -> None:
     first, second, third, fourth, fifth, _ = sorted(copied.iterdir())
     sorted((first / "CT").iterdir())[3].unlink()

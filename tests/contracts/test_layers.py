@@ -7,8 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "medunet"
 GROUND = (
-    *("archives", "errors", "extras", "files", "findings", "geometry", "labels", "machine", "objects", "progress"),
-    *("records", "runs", "terms"),
+    *("archives", "codes", "errors", "extras", "files", "findings", "geometry", "labels", "machine", "objects"),
+    *("progress", "records", "runs", "terms"),
 )
 LAYERS = {
     **dict.fromkeys(GROUND, 0),

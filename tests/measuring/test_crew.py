@@ -28,8 +28,9 @@ def test_the_first_refusal_in_the_order_of_cases_is_raised_and_the_rest_stays_me
         case.model_copy(update={"label": None}) if number in (2, 3) else case
         for number, case in enumerate(cohort.cases)
     )
-    with pytest.raises(LabelError, match=f"case {cohort.cases[2].id}: it has no label"):
+    with pytest.raises(LabelError, match=f"case {cohort.cases[2].id}: it has no label") as refused:
         measure_missing(cohort.model_copy(update={"cases": broken}), Store(tmp_path))
+    assert refused.value.code == "label-missing"
     assert len(list(tmp_path.glob("*.npz"))) >= 2
 
 

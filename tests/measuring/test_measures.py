@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from medunet.cohort import Case, Channel, Cohort, LabelSource, find_cohort, read_channel
+from medunet.findings import make_finding, warn
 from medunet.labels import LabelTable
 from medunet.measuring.measures import SAMPLES, measure_case, summarize
 from medunet.reading import Volume
@@ -75,6 +76,7 @@ def test_what_is_logged_is_kept_and_not_shown(
 
     def tell(case: Case, channel: str) -> Volume:
         logging.getLogger("medunet.reading").warning("%s: odd", channel)
+        warn("label-grid", channel, "it is off")
         told.append(channel)
         return read_channel(case, channel)
 
@@ -82,7 +84,9 @@ def test_what_is_logged_is_kept_and_not_shown(
     measured = measure_case(cohort, cohort.cases[0])
     assert told == ["ct"]
     assert (logging.WARNING, "medunet.reading", "ct: odd") in measured.said
+    assert make_finding("label-grid", "ct", "it is off", severity="warning") in measured.said
     assert "odd" not in caplog.text
+    assert "off" not in caplog.text
     assert logging.getLogger("medunet").handlers == before
 
 

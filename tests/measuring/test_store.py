@@ -1,11 +1,12 @@
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from medunet.cohort import Cohort, find_cohort
+from medunet.findings import Note, make_finding
 from medunet.measuring.measures import Measured, measure_case
 from medunet.measuring.store import Store, find_cache, hash_case, open_store, read_entry, stamp_case, write_entry
 
@@ -21,6 +22,11 @@ def measured(cohort: Cohort) -> Measured:
 
 
 def test_an_entry_comes_back_as_it_was(measured: Measured, tmp_path: Path) -> None:
+    finding = make_finding("label-grid", "a.dcm", "it is off", severity="warning")
+    image = measured.facts.images["ct"]
+    noted = replace(image, source=replace(image.source, notes=(Note("slice-copied", "b is a copy of a"),)))
+    facts = replace(measured.facts, images={"ct": noted})
+    measured = replace(measured, facts=facts, said=((20, "medunet", "hello"), finding))
     write_entry(tmp_path / "a.npz", measured)
     back = read_entry(tmp_path / "a.npz")
     assert (back.measure, back.said) == (measured.measure, measured.said)

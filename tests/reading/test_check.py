@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from faults import FAULTS
 from pydicom import Dataset
 
 from medunet.errors import MedunetError
-from medunet.findings import OTHER, Finding
+from medunet.findings import Finding
 from medunet.reading import ReadOptions, check_folder, check_image, find_series, read_volume
 
 
@@ -118,6 +119,58 @@ def test_a_slice_of_another_patient_does_not_hide_the_rest(tmp_path: Path) -> No
         read_volume(tmp_path / "mixed")
 
 
+def repeat_slice(folder: Path) -> None:
+    (folder / "again.dcm").write_bytes(sorted(folder.iterdir())[2].read_bytes())
+
+
+def replace_slice(folder: Path) -> None:
+    repeat_slice(folder)
+
+    def blank(dataset: Dataset, _: int) -> None:
+        dataset.PixelData, dataset.SOPInstanceUID = bytes(len(dataset.PixelData)), "1.2.3"
+
+    change(folder, blank, only=[2])
+
+
+def mix_patients(folder: Path) -> None:
+    change(folder, lambda dataset, _: setattr(dataset, "PatientID", "other"), only=[2])
+
+
+def miss_rescale(folder: Path) -> None:
+    change(folder, drop("RescaleSlope", "RescaleIntercept"), only=[1])
+
+
+def add_series(folder: Path) -> None:
+    write_series(folder / "b", make_grid("axial"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wanted"),
+    [
+        (repeat_slice, {("slice-copied", "note")}),
+        (replace_slice, {("slices-mixed", "error")}),
+        (mix_patients, {("patients-mixed", "error")}),
+        (miss_rescale, {("rescale-missing", "error")}),
+        (add_series, {("several-series", "error")}),
+    ],
+)
+@pytest.mark.parametrize(
+    "words", ["unpacked", "is damaged", "it holds 3 series", "slices are missing", "its PatientID differs", "a: b"]
+)
+def test_no_folder_description_or_patient_changes_a_code(
+    tmp_path: Path, spoil: Callable[[Path], None], wanted: set[tuple[str, str]], words: str
+) -> None:
+    folder = tmp_path / words / "CT"
+    write_series(folder, make_grid())
+
+    def name(dataset: Dataset, _: int) -> None:
+        dataset.PatientID = dataset.SeriesDescription = dataset.StudyDescription = words
+
+    change(folder, name)
+    spoil(folder)
+    assert {(item.code, item.severity) for item in check_image(folder)[1]} == wanted
+
+
 @pytest.mark.slow
 def test_every_fault_is_an_error_exactly_where_reading_refuses_it(tmp_path: Path) -> None:
     for number, fault in enumerate(FAULTS):
@@ -126,4 +179,3 @@ def test_every_fault_is_an_error_exactly_where_reading_refuses_it(tmp_path: Path
         volume, found = check_image(folder)
         errors = [item for item in found if item.severity == "error"]
         assert (volume is None) == bool(errors), fault.name
-        assert OTHER not in {item.code for item in found}, fault.name

@@ -32,7 +32,7 @@ def read(fault: Fault, orientation: str) -> tuple[str, str]:
             volume = read_volume(Path(folder) / "CT")
         except MedunetError as error:
             return REFUSED, str(error)
-    notes = "; ".join(volume.source.notes)
+    notes = "; ".join(map(str, volume.source.notes))
     verdict = judge([(volume.voxels[0], volume.grid.affine)], scan)
     if verdict.is_right(ACCEPTED_MM, 0.01):
         return RECORDED if re.search(fault.says, notes) and notes else EXACT, notes

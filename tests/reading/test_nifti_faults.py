@@ -12,6 +12,7 @@ import pytest
 import SimpleITK
 
 from medunet.errors import GeometryError, InputError, LabelError, MedunetError
+from medunet.findings import Note
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
 from medunet.reading import ReadOptions, read_mask, read_volume
@@ -122,7 +123,7 @@ def test_a_file_is_exact_noted_or_refused(tmp_path: Path, row: Row) -> None:
     assert np.array_equal(volume.voxels[0], VOXELS)
     assert np.array_equal(volume.grid.affine, affine)
     assert bool(volume.source.notes) == (expected == NOTED)
-    assert re.search(words, "".join(volume.source.notes))
+    assert re.search(words, "".join(map(str, volume.source.notes)))
 
 
 def save(path: Path, content: bytes) -> Path:
@@ -135,7 +136,7 @@ def test_one_of_two_forms_can_be_chosen(tmp_path: Path) -> None:
     for form, place in (("sform", 10), ("qform", 0)):
         volume = read_volume(path, ReadOptions(prefer=form))
         assert volume.grid.affine[0, 3] == place
-        assert volume.source.notes == (f"the {form} was chosen, whatever the other one says",)
+        assert volume.source.notes == (Note("place-ambiguous", f"the {form} was chosen, whatever the other one says"),)
     broken = bytearray(path.read_bytes())
     put(QUATERNION, "3f", 0.9, 0.9, 0.9)(broken)
     assert read_volume(save(path, broken), ReadOptions(prefer="sform")).grid.affine[0, 3] == 10
@@ -150,7 +151,7 @@ def test_lengths_come_in_millimetres(tmp_path: Path, code: int, unit: str, facto
     struct.pack_into("<3f", content, PIXDIM + 4, 0.5, 0.5, 0.4)
     volume = read_volume(save(tmp_path / "a.nii", content))
     assert volume.grid.spacing == pytest.approx((0.5 * factor, 0.5 * factor, 0.4 * factor))
-    assert volume.source.notes == ((f"units of {unit} were scaled to mm",) if unit else ())
+    assert volume.source.notes == ((Note("header-scaled", f"units of {unit} were scaled to mm"),) if unit else ())
 
 
 def test_values_are_scaled_and_whole_numbers_keep_their_type(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from medunet.findings import Note
 from medunet.geometry import Affine
 
 SPACING, THICKNESS, LOCATION, NUMBER, COUNT = CLAIMS = (
@@ -38,7 +39,7 @@ def read_claims(dataset: Any) -> Claims:
     return claims
 
 
-def note_places(claims: Sequence[Claims], affine: Affine, localizers: int = 0) -> tuple[str, ...]:
+def note_places(claims: Sequence[Claims], affine: Affine, localizers: int = 0) -> tuple[Note, ...]:
     """Notes of a stack that leans, of claims that contradict it, and of localizers beside it.
 
     Args:
@@ -50,10 +51,14 @@ def note_places(claims: Sequence[Claims], affine: Affine, localizers: int = 0) -
     along = float(np.linalg.norm(step))
     across = float(abs(normal @ step) / np.linalg.norm(normal))
     leaning = np.degrees(np.arccos(min(across / along, 1.0)))
-    notes = [f"slices are sheared by {leaning:.2f} degrees, which the affine keeps"] if leaning > TILTED_DEGREES else []
-    notes += [f"localizers in the series were set aside: {localizers}"] if localizers else []
+    notes = []
+    if leaning > TILTED_DEGREES:
+        notes.append(Note("slices-sheared", f"slices are sheared by {leaning:.2f} degrees, which the affine keeps"))
+    if localizers:
+        notes.append(Note("set-aside", f"localizers in the series were set aside: {localizers}"))
     # The distance along a tilted gantry's table is as good as the one along the normal.
-    return (*notes, *_find_distances(claims, across, along), *_find_order(claims, across, along))
+    contradictions = (*_find_distances(claims, across, along), *_find_order(claims, across, along))
+    return (*notes, *(Note("header-contradicts", text) for text in contradictions))
 
 
 def _find_distances(claims: Sequence[Claims], across: float, along: float) -> Iterator[str]:

@@ -6,6 +6,7 @@ from itertools import takewhile
 import numpy as np
 
 from medunet.errors import SeriesError, refuse_damage
+from medunet.findings import Note
 from medunet.reading.dicom.elements import read_dataset
 from medunet.reading.dicom.headers import Header, measure_heights
 
@@ -25,7 +26,7 @@ COPIED = (
 """What makes two slices of one place the same image."""
 
 
-def drop_copies(headers: Sequence[Header]) -> tuple[list[Header], tuple[str, ...]]:
+def drop_copies(headers: Sequence[Header]) -> tuple[list[Header], tuple[Note, ...]]:
     """Drop images that repeat another: same place, same marks, same pixels.
 
     Args:
@@ -39,14 +40,15 @@ def drop_copies(headers: Sequence[Header]) -> tuple[list[Header], tuple[str, ...
     """
     heights = measure_heights(headers)
     kept: list[int] = []
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     for n in np.argsort(heights, kind="stable").tolist():
         near = takewhile(lambda m, height=heights[n]: height - heights[m] <= SAME_PLACE_MM, reversed(kept))  # type: ignore[misc]
         twin = next((m for m in near if _is_copy(headers[m], headers[n])), None)
         if twin is None:
             kept.append(n)
         else:
-            notes += (f"{headers[n].path} is a copy of {headers[twin].path} and was left out",)
+            copied = f"{headers[n].path} is a copy of {headers[twin].path} and was left out"
+            notes += (Note("slice-copied", copied),)
     left = [headers[n] for n in kept]
     _check_twins(left)
     return left, notes
@@ -79,6 +81,5 @@ def _check_twins(headers: Sequence[Header]) -> None:
         key = header.instance_uid, header.frame
         twin = seen.setdefault(key, header) if header.instance_uid else header
         if twin is not header:
-            raise SeriesError(
-                header.path, f"it shares its SOPInstanceUID with {twin.path}", "take the file away that doesn't belong"
-            )
+            found = f"it shares its SOPInstanceUID with {twin.path}"
+            raise SeriesError(header.path, found, "take the file away that doesn't belong", code="file-damaged")

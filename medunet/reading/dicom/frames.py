@@ -65,7 +65,9 @@ def read_frames(dataset: Any, path: str) -> tuple[Header, ...]:
     declared = read_count(dataset, "NumberOfFrames", path)
     described = len(dataset.get(PER_FRAME) or [])
     if declared != described or not described:
-        raise SeriesError(path, f"it has {declared} frames, but describes {described}", "restore the file")
+        raise SeriesError(
+            path, f"it has {declared} frames, but describes {described}", "restore the file", code="file-damaged"
+        )
     pointers = [item.get("DimensionIndexPointer") for item in dataset.get("DimensionIndexSequence") or []]
     names = [keyword_for_tag(pointer) if pointer else "" for pointer in pointers]
     headers = []

@@ -74,17 +74,18 @@ def read_header(dataset: Any, path: str, frame: int | None = None) -> Header:
     """
     subject = path if frame is None else name_frame(path, frame)
     if frame is None and read_count(dataset, "NumberOfFrames", path) > 1:
-        raise SeriesError(
-            path, "it is a multi-frame image that doesn't say where its frames lie", "convert it to single frames"
-        )
+        found = "it is a multi-frame image that doesn't say where its frames lie"
+        raise SeriesError(path, found, "convert it to single frames", code="place-missing")
     shape = read_shape(dataset, subject)
     spacing = read_numbers(dataset, "PixelSpacing", 2, subject)
     if min(spacing) <= 0:
-        raise SeriesError(subject, f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm", "restore it from the scanner")
+        found = f"Pixel Spacing is {spacing[0]:g}, {spacing[1]:g} mm"
+        raise SeriesError(subject, found, "restore it from the scanner", code="place-missing")
     orientation = read_numbers(dataset, "ImageOrientationPatient", 6, subject).reshape(2, 3)
     lengths = np.linalg.norm(orientation, axis=1)
     if np.abs(lengths - 1).max() > ORTHONORMAL or abs(float(orientation[0] @ orientation[1])) > ORTHONORMAL:
-        raise SeriesError(subject, "Image Orientation (Patient) holds no two perpendicular unit vectors", "restore it")
+        found = "Image Orientation (Patient) holds no two perpendicular unit vectors"
+        raise SeriesError(subject, found, "restore it", code="place-missing")
     return Header(
         path=path,
         instance_uid=str(dataset.get("SOPInstanceUID", "")),
@@ -103,7 +104,7 @@ def read_shape(dataset: Any, subject: str) -> tuple[int, int]:
     shape = read_count(dataset, "Columns", subject), read_count(dataset, "Rows", subject)
     if min(shape) < 1 or shape[0] * shape[1] > MOST_PIXELS:
         found = f"it has {shape[0]} Columns and {shape[1]} Rows"
-        raise SeriesError(subject, found, "restore the header", f"1 to {MOST_PIXELS} pixels")
+        raise SeriesError(subject, found, "restore the header", f"1 to {MOST_PIXELS} pixels", code="place-missing")
     return shape
 
 
@@ -112,7 +113,7 @@ def read_count(dataset: Any, name: str, subject: str) -> int:
     try:
         return int(dataset.get(name) or 0)
     except (TypeError, ValueError):
-        raise SeriesError(subject, f"{name} is no number", "restore the header") from None
+        raise SeriesError(subject, f"{name} is no number", "restore the header", code="header-wrong") from None
 
 
 def read_numbers(dataset: Any, name: str, length: int, path: str) -> npt.NDArray[np.float64]:
@@ -121,14 +122,17 @@ def read_numbers(dataset: Any, name: str, length: int, path: str) -> npt.NDArray
         # pydicom turns text into numbers only now, and raises here.
         value = dataset.get(name)
         if value is None or value == "":
-            raise SeriesError(path, f"{name} is missing", "restore the header; medunet never guesses geometry")
+            raise SeriesError(
+                path, f"{name} is missing", "restore the header; medunet never guesses geometry", code="place-missing"
+            )
         numbers = np.array([float(item) for item in value], dtype=np.float64)
     except (TypeError, ValueError) as error:
         if isinstance(error, SeriesError):
             raise
-        raise SeriesError(path, f"{name} is no list of numbers", "restore the header") from None
+        raise SeriesError(path, f"{name} is no list of numbers", "restore the header", code="place-missing") from None
     if len(numbers) != length or not np.isfinite(numbers).all():
-        raise SeriesError(path, f"{name} is {value!r}", "restore the header", expected=f"{length} finite numbers")
+        found = f"{name} is {value!r}"
+        raise SeriesError(path, found, "restore the header", expected=f"{length} finite numbers", code="place-missing")
     return numbers
 
 
@@ -142,13 +146,16 @@ def order_headers(headers: Sequence[Header]) -> list[Header]:
     for header in headers[1:]:
         if header.shape != first.shape:
             found = f"its size {header.shape} is not {first.shape}, as in {first.subject}"
-            raise SeriesError(header.subject, found, _SPLIT)
+            raise SeriesError(header.subject, found, _SPLIT, code="slices-irregular")
         extent = max(first.shape)
         if np.abs(np.subtract(header.spacing, first.spacing)).max() * extent > RECORDED_MM:
-            raise SeriesError(header.subject, f"its Pixel Spacing {header.spacing} is not {first.spacing}", _SPLIT)
+            found = f"its Pixel Spacing {header.spacing} is not {first.spacing}"
+            raise SeriesError(header.subject, found, _SPLIT, code="slices-irregular")
         turned = np.linalg.norm(header.orientation - first.orientation, axis=1).max() * extent * max(first.spacing)
         if turned > RECORDED_MM:
-            raise SeriesError(header.subject, "its orientation differs from that of the other slices", _SPLIT)
+            raise SeriesError(
+                header.subject, "its orientation differs from that of the other slices", _SPLIT, code="slices-irregular"
+            )
     return sort_headers(headers)
 
 
@@ -181,7 +188,8 @@ def fit_grid(headers: Sequence[Header]) -> tuple[Grid, float]:
         SeriesError: fewer than two slices, two at one place, slices missing, or uneven steps.
     """
     if len(headers) < 2:
-        raise SeriesError(headers[0].subject, "it is a single slice, which makes no volume", "give the whole series")
+        found = "it is a single slice, which makes no volume"
+        raise SeriesError(headers[0].subject, found, "give the whole series", code="single-slice")
     positions = np.array([header.position for header in headers])
     _check_steps(headers)
     index = np.arange(len(headers)) - (len(headers) - 1) / 2
@@ -203,6 +211,7 @@ def fit_grid(headers: Sequence[Header]) -> tuple[Grid, float]:
             f"{headers[int(np.argmax(steps))].subject})",
             "check positions, spacing and orientation; medunet doesn't guess",
             expected=f"at most {RECORDED_MM} mm",
+            code="slices-irregular",
         )
     return grid, distance
 
@@ -224,9 +233,8 @@ def _check_steps(headers: Sequence[Header]) -> None:
     # The second bound lets slices of a microscope or micro-CT lie nearer to each other than the first.
     if steps.min() <= min(ACCEPTED_MM, 0.1 * steps.max()):
         k = int(np.argmin(steps))
-        raise SeriesError(
-            headers[k].subject, f"it lies where {headers[k + 1].subject} lies, but they are different images", _SPLIT
-        )
+        found = f"it lies where {headers[k + 1].subject} lies, but they are different images"
+        raise SeriesError(headers[k].subject, found, _SPLIT, code="slices-mixed")
     base = np.median(steps[steps < 1.5 * steps.min()])
     multiples = np.rint(steps / base)
     gaps = np.flatnonzero(multiples > 1)
@@ -238,6 +246,7 @@ def _check_steps(headers: Sequence[Header]) -> None:
             headers[int(gaps[0])].subject,
             f"after it slices are missing, along the normal of the slices: {places}{', …' if len(gaps) > 5 else ''}",
             "restore the missing files",
+            code="slices-missing",
         )
 
 

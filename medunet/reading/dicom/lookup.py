@@ -31,13 +31,16 @@ def look_up(dataset: Any, pixels: npt.NDArray[np.generic], subject: str) -> npt.
         table = _read_table(item.get("LUTData"), bits, dataset.original_encoding[1] is not False)
         rescale = float(dataset.get("RescaleSlope", 1)), float(dataset.get("RescaleIntercept", 0))
     except (TypeError, ValueError):
-        raise SeriesError(subject, "its Modality LUT can't be read", "restore the header") from None
+        raise SeriesError(
+            subject, "its Modality LUT can't be read", "restore the header", code="rescale-wrong"
+        ) from None
     if rescale != (1.0, 0.0):
-        raise SeriesError(subject, "it has a Modality LUT and a rescale, of which only one can hold", "take one away")
+        found = "it has a Modality LUT and a rescale, of which only one can hold"
+        raise SeriesError(subject, found, "take one away", code="rescale-wrong")
     count = count or 2**16  # DICOM PS3.3 C.11.1.1.1
     if bits not in (8, 16) or len(table) != count or table.min() < 0 or table.max() >= 2**bits:
         found = f"its Modality LUT holds {len(table)} entries where {count} of {bits} bits are declared"
-        raise SeriesError(subject, found, "restore the header")
+        raise SeriesError(subject, found, "restore the header", code="rescale-wrong")
     if dataset.get("PixelRepresentation") == 1 and first >= 2**15:
         first -= 2**16  # written as if unsigned
     index = np.clip(pixels.astype(np.int64) - first, 0, count - 1)

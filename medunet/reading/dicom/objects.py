@@ -58,10 +58,12 @@ def read_object(path: Path | str, *modalities: str) -> Any:
     try:
         dataset = read_dataset(path)
     except InvalidDicomError as error:
-        raise LabelError(path, f"it is no readable DICOM file ({error})", f"give a DICOM {wanted}") from None
+        raise LabelError(
+            path, f"it is no readable DICOM file ({error})", f"give a DICOM {wanted}", code="file-damaged"
+        ) from None
     if dataset.get("Modality") not in modalities:
         found = dataset.get("Modality", "no modality")
-        raise LabelError(path, f"it is {found}, not {wanted}", f"give a DICOM {wanted}")
+        raise LabelError(path, f"it is {found}, not {wanted}", f"give a DICOM {wanted}", code="label-not-dicom")
     return dataset
 
 
@@ -80,7 +82,9 @@ def check_frame_of_reference(dataset: Any, frame_of_reference_uid: str, path: Pa
     frames = [item.get("FrameOfReferenceUID") for item in dataset.get("ReferencedFrameOfReferenceSequence") or []]
     known = {str(uid) for uid in (*frames, dataset.get("FrameOfReferenceUID")) if uid}
     if known and frame_of_reference_uid and frame_of_reference_uid not in known:
-        raise LabelError(path, "its frame of reference is not that of its image", "give the image it was made on")
+        raise LabelError(
+            path, "its frame of reference is not that of its image", "give the image it was made on", code="label-grid"
+        )
 
 
 def read_label_file(path: Path | str) -> LabelFile:

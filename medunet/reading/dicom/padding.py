@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medunet.findings import Note
+
 
 def find_padding(dataset: Any, pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_] | None:
     """Where stored values are padding; None where the header declares none.
@@ -25,8 +27,9 @@ def find_padding(dataset: Any, pixels: npt.NDArray[np.generic]) -> npt.NDArray[n
     return padding
 
 
-def note_padding(dataset: Any, padding: npt.NDArray[np.bool_] | None) -> tuple[str, ...]:
+def note_padding(dataset: Any, padding: npt.NDArray[np.bool_] | None) -> tuple[Note, ...]:
     """A note where an image holds padding."""
     if padding is None or not padding.any():
         return ()
-    return (f"pixels of the stored value {dataset.get('PixelPaddingValue')} are padding, which is kept",)
+    value = dataset.get("PixelPaddingValue")
+    return (Note("padding-kept", f"pixels of the stored value {value} are padding, which is kept"),)

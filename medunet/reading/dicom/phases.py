@@ -67,7 +67,7 @@ def _find_mixture(headers: Sequence[Header]) -> SeriesError | None:
         if len(by_value) > 1 and not _are_alike(by_value):
             low, *_, high = sorted(by_value, key=sort_key)
             found = f"its {name} is {high or 'missing'}, not {low or 'missing'} as in {by_value[low].subject}"
-            return SeriesError(by_value[high].subject, found, _SPLIT)
+            return SeriesError(by_value[high].subject, found, _SPLIT, code="slices-mixed")
     return None
 
 
@@ -171,12 +171,13 @@ def _choose(phases: Phases, phase: str | None, subject: str) -> list[Header]:
             subject,
             f"it holds {len(phases)} images of the same places",
             f'choose one with --phase, or as "phase" in a cohort.json: {listed}',
+            code="several-phases",
         )
     if phase in phases:
         return phases[phase]
     short = [part for name, part in phases.items() if phase == _shorten(name)]
     if len(short) != 1:
-        raise SeriesError(subject, f"it holds no phase '{phase}'", f"choose one of {listed}")
+        raise SeriesError(subject, f"it holds no phase '{phase}'", f"choose one of {listed}", code="choice-unknown")
     return short[0]
 
 
@@ -189,6 +190,5 @@ def _check_phase(headers: Sequence[Header], phase: str, subject: str) -> None:
     for mark in phase.split(", "):
         name, _, value = mark.partition(" ")
         if any(header.marks.get(name) != value for header in headers):
-            raise SeriesError(
-                subject, f"it holds one image, of which nothing says '{mark}'", "leave the phase out, or give its scan"
-            )
+            found = f"it holds one image, of which nothing says '{mark}'"
+            raise SeriesError(subject, found, "leave the phase out, or give its scan", code="choice-unknown")

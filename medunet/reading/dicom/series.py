@@ -20,7 +20,9 @@ from pydicom.uid import (
     PositronEmissionTomographyImageStorage,
 )
 
+from medunet.codes import Code
 from medunet.errors import MissingInputError, SeriesError, independent, refuse_damage
+from medunet.findings import Note
 from medunet.geometry import ACCEPTED_MM, Grid
 from medunet.progress import track
 from medunet.reading.dicom.claims import note_places
@@ -124,7 +126,7 @@ def find_series(folder: Path | str) -> Findings:
     """
     root = Path(folder)
     if not root.exists():
-        raise MissingInputError(root, "there is no such file or folder", "check the path")
+        raise MissingInputError(root, "there is no such file or folder", "check the path", code="path-missing")
     paths = [root] if root.is_file() else _list_files(root)
     images: dict[str, list[_Image]] = defaultdict(list)
     labels, others = [], []
@@ -162,10 +164,14 @@ def _read_dataset(path: Path) -> Any:
         dataset = read_dataset(path)
     except InvalidDicomError:
         if path.suffix.lower() == ".dcm":
-            raise SeriesError(path, "it is called .dcm but is no DICOM file", "restore it or take it away") from None
+            raise SeriesError(
+                path, "it is called .dcm but is no DICOM file", "restore it or take it away", code="file-damaged"
+            ) from None
         return "a zip archive, to be unpacked first" if zipfile.is_zipfile(path) else "no DICOM file"
     except (OSError, EOFError, ValueError, RecursionError, AttributeError, NotImplementedError) as error:
-        raise SeriesError(path, f"its header can't be read ({error})", "restore the file or take it away") from None
+        raise SeriesError(
+            path, f"its header can't be read ({error})", "restore the file or take it away", code="file-damaged"
+        ) from None
     if "DirectoryRecordSequence" in dataset:
         return "a DICOMDIR"
     return dataset
@@ -224,17 +230,26 @@ def _make_series(images: list[_Image], localizers: int) -> Series:
     )
 
 
+_SHARED: dict[str, Code] = {
+    "PatientID": "patients-mixed",
+    "StudyInstanceUID": "patients-mixed",
+    "Modality": "slices-mixed",
+    "FrameOfReferenceUID": "slices-mixed",
+}
+"""What all files of a series have in common, and the code of one that differs."""
+
+
 def _find_problems(images: list[_Image]) -> tuple[SeriesError, ...]:
     problems = [image.problem for image in images if image.problem is not None]
-    for name in ("PatientID", "StudyInstanceUID", "Modality", "FrameOfReferenceUID"):
+    for name, code in _SHARED.items():
         odd = next((image.path for image in images if image.tags[name] != images[0].tags[name]), None)
         if odd is not None:
             found = f"its {name} differs from that of {images[0].path} in the same series"
-            problems.append(SeriesError(odd, found, "take the file away, or split the series"))
+            problems.append(SeriesError(odd, found, "take the file away, or split the series", code=code))
     return tuple(problems)
 
 
-def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header], Grid, tuple[str, ...]]:
+def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header], Grid, tuple[Note, ...]]:
     """Order the slices of a series along their normal and fit its grid.
 
     Args:
@@ -252,7 +267,7 @@ def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header],
     headers, notes = drop_copies(series.headers)
     headers, grid, distance = stack_headers(headers, phase, series.folder)
     if distance > ACCEPTED_MM:
-        notes += (f"slices lie up to {distance:.3f} mm off the regular grid",)
+        notes += (Note("slices-irregular", f"slices lie up to {distance:.3f} mm off the regular grid"),)
     notes += note_places([header.claims for header in headers], grid.affine, series.localizers)
     return headers, grid, notes
 

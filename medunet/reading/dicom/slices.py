@@ -9,6 +9,7 @@ from pydicom.uid import HTJ2K, JPEG2000, JPEGLSNearLossless
 
 from medunet.children.decoding import MOST_WORKERS
 from medunet.errors import SeriesError, refuse_damage
+from medunet.findings import Note
 from medunet.reading.dicom.elements import read_dataset
 from medunet.reading.dicom.frames import describe_frames
 from medunet.reading.dicom.headers import Header
@@ -20,7 +21,7 @@ GREY = ("MONOCHROME1", "MONOCHROME2")
 AHEAD = 2 * MOST_WORKERS
 """Slices that are begun before the one that is waited for is there."""
 T = TypeVar("T")
-_Head = tuple[int, str, Any, Any, tuple[str, ...]]
+_Head = tuple[int, str, Any, Any, tuple[Note, ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +41,7 @@ class Slice:
     subject: str
     dataset: Any
     file: Any
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     pixels: Array
 
 
@@ -107,14 +108,16 @@ def read_planes(file: Any, path: str, frames: list[int]) -> Iterator[Array]:
 def _check_colour(file: Any, path: str) -> None:
     kind = str(file.get("PhotometricInterpretation") or "")
     if file.get("SamplesPerPixel", 1) != 1 or kind not in GREY:
-        raise SeriesError(path, f"it is a colour image ({kind})", "give the original series, not a screenshot")
+        raise SeriesError(
+            path, f"it is a colour image ({kind})", "give the original series, not a screenshot", code="not-an-image"
+        )
 
 
-def find_oddities(file: Any) -> tuple[str, ...]:
+def find_oddities(file: Any) -> tuple[Note, ...]:
     """Notes of what is odd about a file whose values are right."""
     found = []
     if file.get("PhotometricInterpretation") == "MONOCHROME1":
-        found.append("MONOCHROME1: values are kept as stored")
+        found.append(Note("monochrome1", "MONOCHROME1: values are kept as stored"))
     if file.get("LossyImageCompression") == "01" or file.file_meta.TransferSyntaxUID in LOSSY:
-        found.append("the image may have been compressed with loss")
+        found.append(Note("compressed-with-loss", "the image may have been compressed with loss"))
     return tuple(found)

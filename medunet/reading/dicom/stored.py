@@ -23,6 +23,7 @@ from pydicom.uid import (
 
 from medunet.children.decoding import WorkError, submit
 from medunet.errors import SeriesError, refuse_damage
+from medunet.findings import Note
 from medunet.reading.dicom.codestreams import Span, find_streams, measure_stream, read_stream
 from medunet.reading.dicom.elements import PIXELS, UNDEFINED
 from medunet.reading.dicom.headers import name_frame, read_count, read_shape
@@ -71,7 +72,7 @@ class Stored:
     start: int
     content: bytes | None = None
     streams: list[list[Span]] = field(default_factory=list)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def size(self) -> int:
@@ -112,7 +113,7 @@ def open_stored(file: Any, path: str) -> Stored:
     """
     name = next((name for name in PIXELS.values() if name in file), None)
     if name is None:
-        raise SeriesError(path, "Pixel Data is missing", "restore the file")
+        raise SeriesError(path, "Pixel Data is missing", "restore the file", code="file-damaged")
     columns, rows = read_shape(file, path)
     element = file.get_item(name, keep_deferred=True)
     kind = _read_kind(file, name, element.is_little_endian, path)
@@ -122,45 +123,53 @@ def open_stored(file: Any, path: str) -> Stored:
     if not syntax.is_compressed or not syntax.is_encapsulated:
         return replace(stored, notes=_check_length(stored, element.length, frames))
     if syntax not in PLUGINS:
-        raise SeriesError(path, f"its compression {syntax.name} is not read", "convert it without loss")
+        raise SeriesError(
+            path, f"its compression {syntax.name} is not read", "convert it without loss", code="encoding-unsupported"
+        )
     try:
         with open(path, "rb") as source:
             return replace(stored, streams=find_streams(source, stored.start, frames))
     except ValueError as error:
-        raise SeriesError(path, f"its pixels can't be decoded ({error})", "restore the file") from None
+        raise SeriesError(
+            path, f"its pixels can't be decoded ({error})", "restore the file", code="file-damaged"
+        ) from None
 
 
 def _read_syntax(file: Any, path: str) -> UID:
     syntax = file.file_meta.get("TransferSyntaxUID")
     if not syntax:
-        raise SeriesError(path, "Transfer Syntax UID is missing", "restore the header")
+        raise SeriesError(path, "Transfer Syntax UID is missing", "restore the header", code="file-damaged")
     return UID(syntax)
 
 
 def _read_kind(file: Any, name: str, little: bool, path: str) -> np.dtype[Any]:
     allocated, stored = read_count(file, "BitsAllocated", path), read_count(file, "BitsStored", path)
     if allocated not in BITS[name]:
-        raise SeriesError(path, f"it has {allocated} Bits Allocated", "convert it to 16")
+        raise SeriesError(path, f"it has {allocated} Bits Allocated", "convert it to 16", code="encoding-unsupported")
     if name != "PixelData":
         return np.dtype(f"{'<' if little else '>'}f{allocated // 8}")
     sign = file.get("PixelRepresentation")
     if sign not in (0, 1) or not 1 <= stored <= allocated:
         found = f"it has {stored} Bits Stored of {allocated} and the Pixel Representation {sign}"
-        raise SeriesError(path, found, "restore the header")
+        raise SeriesError(path, found, "restore the header", code="encoding-unsupported")
     high = file.get("HighBit")
     if high is not None and high != stored - 1:
         # DICOM PS3.5 8.1.1; decoders take the lowest bits whatever this says.
-        raise SeriesError(path, f"High Bit is {high} of {stored} Bits Stored", "restore the header", str(stored - 1))
+        found = f"High Bit is {high} of {stored} Bits Stored"
+        raise SeriesError(path, found, "restore the header", str(stored - 1), code="encoding-unsupported")
     return np.dtype(f"{'<' if little else '>'}{'i' if sign else 'u'}{allocated // 8}")
 
 
-def _check_length(stored: Stored, found: int, frames: int) -> tuple[str, ...]:
+def _check_length(stored: Stored, found: int, frames: int) -> tuple[Note, ...]:
     """Pixels that are not compressed have one right length; what follows them is left out with a note."""
     wanted = stored.size * frames
     if found == UNDEFINED or found < wanted or wanted <= 0:
         said = "no length" if found == UNDEFINED else f"{found} bytes"
-        raise SeriesError(stored.path, f"Pixel Data holds {said}", "restore the file", expected=str(wanted))
-    return ("bytes after the pixels were left out",) if found > wanted + wanted % 2 else ()
+        raise SeriesError(
+            stored.path, f"Pixel Data holds {said}", "restore the file", expected=str(wanted), code="file-damaged"
+        )
+    note = Note("bytes-left-out", "bytes after the pixels were left out")
+    return (note,) if found > wanted + wanted % 2 else ()
 
 
 def _check_stream(stream: bytes, stored: Stored, subject: str) -> None:
@@ -168,18 +177,23 @@ def _check_stream(stream: bytes, stored: Stored, subject: str) -> None:
     rows, columns = stored.shape
     if rows * columns > max(BLANK_PIXELS, MOST_RATIO * len(stream)):
         found = f"its {rows} × {columns} pixels are compressed to {len(stream)} bytes"
-        raise SeriesError(subject, found, "restore the file", f"at least one for {MOST_RATIO} pixels")
+        raise SeriesError(
+            subject, found, "restore the file", f"at least one for {MOST_RATIO} pixels", code="file-damaged"
+        )
     syntax = stored.file.file_meta.TransferSyntaxUID
     if syntax == RLELossless:
         return
     if syntax in JPEG_LS and not stream.rstrip(b"\0").endswith(END_OF_IMAGE):
         # CharLS refuses it too, after five seconds a slice.
-        raise SeriesError(subject, "its pixels can't be decoded (the JPEG-LS stream breaks off)", "restore the file")
+        found = "its pixels can't be decoded (the JPEG-LS stream breaks off)"
+        raise SeriesError(subject, found, "restore the file", code="file-damaged")
     size = measure_stream(stream)
     if size != stored.shape:
         found = "no size" if size is None else f"{size[0]} Rows and {size[1]} Columns"
         expected = f"{rows} and {columns}, as in its header"
-        raise SeriesError(subject, f"its compressed pixels have {found}", "restore the file", expected)
+        raise SeriesError(
+            subject, f"its compressed pixels have {found}", "restore the file", expected, code="file-damaged"
+        )
 
 
 def describe_image(stored: Stored) -> dict[str, str | int]:
@@ -201,9 +215,13 @@ def _wait(wait: Callable[[], tuple[Any, Array]], stored: Stored, subject: str) -
     try:
         _, pixels = wait()
     except WorkError as error:
-        raise SeriesError(subject, f"its pixels can't be decoded ({error})", "restore the file") from None
+        raise SeriesError(
+            subject, f"its pixels can't be decoded ({error})", "restore the file", code="file-damaged"
+        ) from None
     if pixels.shape != stored.shape:
-        raise SeriesError(subject, f"it decodes to {pixels.shape}, not one slice", "restore the file")
+        raise SeriesError(
+            subject, f"it decodes to {pixels.shape}, not one slice", "restore the file", code="file-damaged"
+        )
     return pixels
 
 
@@ -220,7 +238,7 @@ def _read_plain(stored: Stored, frame: int, subject: str) -> Array:
             data[:] = np.frombuffer(stored.content, np.uint8, stored.size, start)
         pixels = _take_bits(data, stored).reshape(stored.shape)
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        raise SeriesError(subject, "it holds pixels that are not finite", "restore the file")
+        raise SeriesError(subject, "it holds pixels that are not finite", "restore the file", code="values-not-finite")
     return pixels
 
 

@@ -174,14 +174,14 @@ def find_uptake(slices: Sequence[Tracer], subject: str) -> Uptake:
     """
     first = slices[0]
     if any(_without_times(item) != _without_times(first) for item in slices):
-        raise SeriesError(subject, "its slices name different tracers, doses or units", _REMEDY)
+        raise SeriesError(subject, "its slices name different tracers, doses or units", _REMEDY, code="pet-not-suv")
     if first.units == "GML" and not is_suv(first):
-        raise SeriesError(subject, f"its values are SUV of the type {first.kind}", _REMEDY)
+        raise SeriesError(subject, f"its values are SUV of the type {first.kind}", _REMEDY, code="pet-not-suv")
     if is_suv(first):
         return Uptake(1.0, "PET in SUV by body weight, as stored (GML)")
     for name in ("ATTN", "DECY"):
         if name not in first.corrected:
-            raise SeriesError(subject, f"Corrected Image doesn't name {name}", _REMEDY)
+            raise SeriesError(subject, f"Corrected Image doesn't name {name}", _REMEDY, code="pet-not-suv")
     if first.units == "CNTS" and first.philips_suv:
         return Uptake(first.philips_suv, f"PET in SUV by body weight: counts × {first.philips_suv:g} (Philips)")
     if first.units == "CNTS" and first.philips_bqml:
@@ -191,7 +191,7 @@ def find_uptake(slices: Sequence[Tracer], subject: str) -> Uptake:
             f"PET in SUV by body weight: counts × {first.philips_bqml:g} Bq/ml (Philips) × {words}",
         )
     if first.units != "BQML":
-        raise SeriesError(subject, f"Units are {first.units or 'missing'}", _REMEDY)
+        raise SeriesError(subject, f"Units are {first.units or 'missing'}", _REMEDY, code="pet-not-suv")
     factor, words = _divide_by_dose(slices, subject)
     return Uptake(factor, f"PET in SUV by body weight: Bq/ml × {words}")
 
@@ -211,27 +211,31 @@ def _divide_by_dose(slices: Sequence[Tracer], subject: str) -> tuple[float, str]
     weight = _demand(first.weight_kg, "Patient's Weight", subject)
     dose = _demand(first.dose_bq, "Radionuclide Total Dose", subject)
     if not LIGHTEST_KG <= weight <= HEAVIEST_KG:
-        raise SeriesError(subject, f"Patient's Weight is {weight:g} kg", _REMEDY)
+        raise SeriesError(subject, f"Patient's Weight is {weight:g} kg", _REMEDY, code="pet-not-suv")
     if dose < LEAST_BQ:
-        raise SeriesError(subject, f"Radionuclide Total Dose is {dose:g} Bq, as if it were MBq", _REMEDY)
+        raise SeriesError(
+            subject, f"Radionuclide Total Dose is {dose:g} Bq, as if it were MBq", _REMEDY, code="pet-not-suv"
+        )
     words = f"{weight:g} kg × 1000 / {dose / 1e6:.6g} MBq"
     if first.decay == "ADMIN":
         return weight * 1000 / dose, f"{words} (decay corrected to the injection)"
     if first.decay != "START":
-        raise SeriesError(subject, f"Decay Correction is {first.decay or 'missing'}", _REMEDY)
+        raise SeriesError(subject, f"Decay Correction is {first.decay or 'missing'}", _REMEDY, code="pet-not-suv")
     half_life = _demand(first.half_life_s, "Radionuclide Half Life", subject)
     began, source = _find_scan(slices, half_life, subject)
     elapsed = (began - _find_injection(first, began, subject)).total_seconds()
     if not 0 <= elapsed <= HALF_LIVES * half_life:
         found = f"it began {elapsed:.0f} s after the injection, at a half-life of {half_life:g} s"
-        raise SeriesError(subject, found, _REMEDY)
+        raise SeriesError(subject, found, _REMEDY, code="pet-not-suv")
     factor = weight * 1000 / (dose * 2 ** (-elapsed / half_life))
     return factor, f"{words} × 2^({elapsed:.6g} s / {half_life:g} s) = {factor:.6g} (from injection to {source})"
 
 
 def _demand(value: float | None, name: str, subject: str) -> float:
     if value is None or value <= 0:
-        raise SeriesError(subject, f"{name} is {'missing' if value is None else format(value, 'g')}", _REMEDY)
+        raise SeriesError(
+            subject, f"{name} is {'missing' if value is None else format(value, 'g')}", _REMEDY, code="pet-not-suv"
+        )
     return value
 
 
@@ -239,7 +243,7 @@ def _find_injection(tracer: Tracer, began: datetime, subject: str) -> datetime:
     if tracer.injected is not None:
         return tracer.injected
     if tracer.injected_time is None:
-        raise SeriesError(subject, "Radiopharmaceutical Start Time is missing", _REMEDY)
+        raise SeriesError(subject, "Radiopharmaceutical Start Time is missing", _REMEDY, code="pet-not-suv")
     injected = datetime.combine(began.date(), tracer.injected_time.time())
     return injected if injected <= began else injected - timedelta(days=1)
 
@@ -258,7 +262,9 @@ def _find_scan(slices: Sequence[Tracer], half_life_s: float, subject: str) -> tu
     if len(starts) == len(slices) and (max(starts) - min(starts)).total_seconds() <= AGREED_S:
         return min(starts), "the start of the scan by its frames"
     why = "is missing" if first.series is None else "is later than its slices, or they have none"
-    raise SeriesError(subject, f"Series Time {why}, and nothing else says to when decay was corrected", _REMEDY)
+    raise SeriesError(
+        subject, f"Series Time {why}, and nothing else says to when decay was corrected", _REMEDY, code="pet-not-suv"
+    )
 
 
 def _count_back(tracer: Tracer, half_life_s: float) -> datetime | None:

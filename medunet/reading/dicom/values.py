@@ -1,6 +1,5 @@
 """Bring the slices of a series into one array, in the units of its header; those of a PET in SUV."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.errors import SeriesError, refuse_damage
+from medunet.findings import Note, warn
 from medunet.geometry import Grid
 from medunet.progress import track
 from medunet.reading.dicom.lookup import MODALITY_LUT, look_up
@@ -17,7 +17,6 @@ from medunet.reading.dicom.slices import Slice, decode_slices, find_oddities
 from medunet.reading.dicom.suv import SUV, Tracer, find_uptake, is_suv, read_tracer
 from medunet.reading.options import DEFAULTS, ReadOptions
 
-LOGGER = logging.getLogger(__name__)
 HIGHEST_HU, HIGHEST_SHARE = 30000, 0.001
 """More than this share of a CT's voxels above this value are negative values that were declared unsigned."""
 
@@ -54,7 +53,7 @@ class Decoded:
     voxels: npt.NDArray[np.generic]
     grid: Grid
     units: str
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def decode_series(series: Series, options: ReadOptions = DEFAULTS) -> Decoded:
@@ -89,28 +88,29 @@ def decode_series(series: Series, options: ReadOptions = DEFAULTS) -> Decoded:
     units = ""
     if series.modality == "CT":
         units = "HU"
-        notes += () if scaled.get(True) else (f"HU by the given slope and intercept, {options.assume_rescale}",)
+        if not scaled.get(True):
+            notes += (Note("rescale-given", f"HU by the given slope and intercept, {options.assume_rescale}"),)
     if series.modality == "PT":
         units, note = _scale_pet(stack, tracers, series.folder, options)
         notes += (note,)
     return Decoded(stack.voxels.transpose(2, 1, 0)[None], grid, units, notes)
 
 
-def _scale_pet(stack: "_Stack", tracers: list[Tracer], subject: str, options: ReadOptions) -> tuple[str, str]:
+def _scale_pet(stack: "_Stack", tracers: list[Tracer], subject: str, options: ReadOptions) -> tuple[str, Note]:
     """Bring a PET to SUV where its headers allow it; its units, and a note."""
     own = f"{tracers[0].units or 'unknown'} {tracers[0].kind}".strip()
     if options.pet == "stored":
-        return SUV if is_suv(tracers[0]) else own, f"PET in units {own}, as stored"
+        return SUV if is_suv(tracers[0]) else own, Note("pet-not-suv", f"PET in units {own}, as stored")
     try:
         if stack.shifted:
-            raise SeriesError(subject, "Rescale Intercept is not 0", "restore the header")
+            raise SeriesError(subject, "Rescale Intercept is not 0", "restore the header", code="pet-not-suv")
         uptake = find_uptake(tracers, subject)
     except SeriesError as error:
-        note = f"PET in units {own}, not SUV: {error.found}"
-        LOGGER.warning("%s: %s", subject, note)
+        note = Note("pet-not-suv", f"PET in units {own}, not SUV: {error.found}")
+        warn(note.code, subject, note.text)
         return own, note
     stack.scale(uptake.factor)
-    return SUV, uptake.note
+    return SUV, Note("pet-in-suv", uptake.note)
 
 
 class _Stack:
@@ -170,6 +170,7 @@ def _check_sign(stack: _Stack, series: Series) -> None:
             series.folder,
             f"{share:.2%} of its voxels lie above {HIGHEST_HU}, as if negative values were declared unsigned",
             "correct Pixel Representation in its headers",
+            code="sign-wrong",
         )
 
 
@@ -182,7 +183,12 @@ def find_values(item: Slice) -> tuple[npt.NDArray[np.generic], Rescale | None]:
 
 def miss_rescale(subject: str, other: str) -> SeriesError:
     """The refusal of a slice without rescale beside another that has it."""
-    return SeriesError(subject, f"Rescale Slope and Intercept are missing, but {other} has them", "restore the header")
+    return SeriesError(
+        subject,
+        f"Rescale Slope and Intercept are missing, but {other} has them",
+        "restore the header",
+        code="rescale-missing",
+    )
 
 
 def assume_rescale(options: ReadOptions, subject: str) -> Rescale:
@@ -196,10 +202,11 @@ def assume_rescale(options: ReadOptions, subject: str) -> Rescale:
             subject,
             "Rescale Slope or Intercept is missing, so its values have no unit",
             "restore the header, or say what holds with --assume-rescale (1,0 where its values are HU already)",
+            code="rescale-missing",
         )
     rescale = Rescale(*options.assume_rescale)
     if not rescale.can_be:
-        raise SeriesError(subject, f"the given slope is {rescale.slope:g}", "give the scanner's")
+        raise SeriesError(subject, f"the given slope is {rescale.slope:g}", "give the scanner's", code="rescale-wrong")
     return rescale
 
 
@@ -210,14 +217,17 @@ def _read_rescale(dataset: Any, path: str) -> Rescale | None:
         if slope is None and intercept is None:
             return None
         if slope is None or intercept is None:
-            raise SeriesError(
-                path, "Rescale Slope or Intercept is missing, so its values have no unit", "restore the header"
-            )
+            found = "Rescale Slope or Intercept is missing, so its values have no unit"
+            raise SeriesError(path, found, "restore the header", code="rescale-missing")
         rescale = Rescale(float(slope), float(intercept))
     except (TypeError, ValueError) as error:
         if isinstance(error, SeriesError):
             raise
-        raise SeriesError(path, "Rescale Slope or Intercept is no number", "restore the header") from None
+        raise SeriesError(
+            path, "Rescale Slope or Intercept is no number", "restore the header", code="rescale-wrong"
+        ) from None
     if not rescale.can_be:
-        raise SeriesError(path, f"Rescale Slope is {slope} and Intercept {intercept}", "restore the header")
+        raise SeriesError(
+            path, f"Rescale Slope is {slope} and Intercept {intercept}", "restore the header", code="rescale-wrong"
+        )
     return rescale

@@ -34,14 +34,15 @@ def read_itk(path: Path) -> Read:
     """
     if os.fsencode(path) != str(path).encode(errors="replace"):
         # ITK would end the process.
-        raise InputError(path, "its name can't be given to ITK in this locale", "run in a UTF-8 locale, or rename it")
+        found = "its name can't be given to ITK in this locale"
+        raise InputError(path, found, "run in a UTF-8 locale, or rename it", code="encoding-unsupported")
     fields = _read_fields(path)
     _check_data_file(path, fields)
     _check_place(path, fields)
     place, stored = read_by_itk(path, _count_voxels(path, fields) * LARGEST_TYPE)
     if place["axes"] != 3 or place["components"] != 1:
         found = f"it has {place['axes']} axes and {place['components']} channels"
-        raise InputError(path, f"{found}, not one volume", "give a grey volume")
+        raise InputError(path, f"{found}, not one volume", "give a grey volume", code="not-an-image")
     voxels = check_values(stored, path).transpose(2, 1, 0)
     affine = np.eye(4)
     affine[:3, :3] = np.array(place["direction"]).reshape(3, 3) * np.array(place["spacing"])
@@ -49,7 +50,7 @@ def read_itk(path: Path) -> Read:
     try:
         return voxels[None], Grid(voxels.shape, flip_lps_ras(affine)), ()
     except GeometryError as error:
-        raise GeometryError(path, f"its affine: {error.found}", error.remedy) from None
+        raise GeometryError(path, f"its affine: {error.found}", error.remedy, code="place-ambiguous") from None
 
 
 def _read_fields(path: Path) -> dict[str, str]:
@@ -78,7 +79,8 @@ def _count_voxels(path: Path, fields: dict[str, str]) -> int:
     data = path.with_name(fields.get("elementdatafile", fields.get("datafile", "")) or path.name)
     held = (data if data.is_file() else path).stat().st_size * MOST_COMPRESSION
     if not 1 <= count <= held:
-        raise InputError(path, f"it declares the size '{text}' and holds at most {held} voxels", "restore the file")
+        found = f"it declares the size '{text}' and holds at most {held} voxels"
+        raise InputError(path, found, "restore the file", code="file-damaged")
     return count
 
 
@@ -88,9 +90,12 @@ def _check_data_file(path: Path, fields: dict[str, str]) -> None:
     if name.upper() == "LOCAL":
         return
     if "/" in name or "\\" in name or "%" in name or name.upper().startswith("LIST") or not name:
-        raise InputError(path, f"it takes its voxels from {name or 'nowhere'}", "put one data file beside the header")
+        found = f"it takes its voxels from {name or 'nowhere'}"
+        raise InputError(path, found, "put one data file beside the header", code="voxels-elsewhere")
     if (path.parent / name).is_symlink():
-        raise InputError(path, f"it takes its voxels through the link {name}", "put the data file beside it")
+        raise InputError(
+            path, f"it takes its voxels through the link {name}", "put the data file beside it", code="voxels-elsewhere"
+        )
 
 
 def _check_place(path: Path, fields: dict[str, str]) -> None:
@@ -100,7 +105,10 @@ def _check_place(path: Path, fields: dict[str, str]) -> None:
     else:
         missing = [name for name in ("space", "space directions") if name.replace(" ", "") not in fields]
     if missing:
-        raise GeometryError(path, f"its header has no {missing[0]}, so its place is unknown", "add it to the header")
+        found = f"its header has no {missing[0]}, so its place is unknown"
+        raise GeometryError(path, found, "add it to the header", code="place-missing")
     space = fields.get("space", "lps").lower()
     if space not in SPACES:
-        raise GeometryError(path, f"its space is {space}, not one of the patient", "write it in LPS or RAS")
+        raise GeometryError(
+            path, f"its space is {space}, not one of the patient", "write it in LPS or RAS", code="place-ambiguous"
+        )

@@ -13,6 +13,7 @@ from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
 
 from medunet.errors import GeometryError, InputError
+from medunet.findings import Note
 from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, Shape, measure_displacement
 from medunet.reading.files.values import Read, check_values
 
@@ -49,15 +50,21 @@ def read_nifti(path: Path, prefer: Form | None = None) -> Read:
         image, header = _open_nifti(path)
         shape = (*image.shape, 1)
         if len(shape) not in (4, 5) or 0 in shape or shape[3] > COMPONENTS:
-            raise InputError(path, f"it has the shape {image.shape}, not one volume", "split it into volumes")
+            raise InputError(
+                path, f"it has the shape {image.shape}, not one volume", "split it into volumes", code="not-an-image"
+            )
         _check_size(image, length, path)
         if np.isinf(header["scl_slope"]):
-            raise InputError(path, f"its scl_slope is {header['scl_slope']}", "restore the header")
+            raise InputError(
+                path, f"its scl_slope is {header['scl_slope']}", "restore the header", code="rescale-wrong"
+            )
         voxels = np.moveaxis(np.asanyarray(image.dataobj).reshape(shape[:4]), 3, 0)
     except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(path, f"it can't be read as NIfTI ({error})", "restore the file") from None
+        raise InputError(
+            path, f"it can't be read as NIfTI ({error})", "restore the file", code="file-damaged"
+        ) from None
     grid, notes = _choose_grid(header, shape[:3], path, prefer)
     return check_values(voxels, path), grid, notes
 
@@ -86,7 +93,9 @@ def _measure_length(path: Path) -> int:
             while block := stream.read(1 << 22):
                 length += len(block)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(path, f"its compression is damaged ({error})", "restore the file") from None
+        raise InputError(
+            path, f"its compression is damaged ({error})", "restore the file", code="file-damaged"
+        ) from None
     return length
 
 
@@ -95,19 +104,25 @@ def _check_size(image: Any, length: int, path: Path) -> None:
     offset, smallest = int(image.dataobj.offset), int(image.header.single_vox_offset)
     wanted = offset + math.prod(image.shape) * image.header.get_data_dtype().itemsize
     if offset < smallest:
-        raise InputError(path, f"its voxels start at byte {offset}, within the header", "restore the file")
+        raise InputError(
+            path, f"its voxels start at byte {offset}, within the header", "restore the file", code="file-damaged"
+        )
     if length < wanted:
-        raise InputError(path, f"it holds {length} bytes", "restore the file", expected=f"{wanted}")
+        raise InputError(
+            path, f"it holds {length} bytes", "restore the file", expected=f"{wanted}", code="file-damaged"
+        )
 
 
-def _choose_grid(header: Any, shape: Shape, path: Path, prefer: Form | None) -> tuple[Grid, tuple[str, ...]]:
+def _choose_grid(header: Any, shape: Shape, path: Path, prefer: Form | None) -> tuple[Grid, tuple[Note, ...]]:
     forms = [form for form in FORMS if header[f"{form}_code"] > 0]
     if not forms:
-        raise GeometryError(path, "neither sform nor qform is set, so its place is unknown", "set one of them")
+        raise GeometryError(
+            path, "neither sform nor qform is set, so its place is unknown", "set one of them", code="place-missing"
+        )
     notes = []
     if prefer and len(forms) == 2:
         forms = [prefer]
-        notes.append(f"the {prefer} was chosen, whatever the other one says")
+        notes.append(Note("place-ambiguous", f"the {prefer} was chosen, whatever the other one says"))
     unit = header.get_xyzt_units()[0]
     factor = SCALES.get(unit, 1.0)
     grids = [_make_grid(header, form, factor, shape, path) for form in forms]
@@ -115,14 +130,17 @@ def _choose_grid(header: Any, shape: Shape, path: Path, prefer: Form | None) -> 
     # Or by a voxel, where voxels are smaller than that.
     if distance > min(RECORDED_MM, *grids[0].spacing):
         found = f"its qform and sform lie {distance:.3g} mm apart"
-        raise GeometryError(path, found, "choose one with --prefer sform or qform, or delete the wrong one")
+        raise GeometryError(
+            path, found, "choose one with --prefer sform or qform, or delete the wrong one", code="place-ambiguous"
+        )
     if distance > ACCEPTED_MM:
-        notes.append(f"qform and sform lie {distance:.3g} mm apart; the sform counts")
+        notes.append(Note("place-ambiguous", f"qform and sform lie {distance:.3g} mm apart; the sform counts"))
     if factor != 1:
-        notes.append(f"units of {unit} were scaled to mm")
+        notes.append(Note("header-scaled", f"units of {unit} were scaled to mm"))
     stored = np.abs(np.array(header["pixdim"][1:4], dtype=np.float64)) * factor
     if not np.allclose(stored, grids[0].spacing, rtol=PIXDIM, atol=0):
-        notes.append(f"pixdim gives the spacing {stored.round(4).tolist()} mm; that of the sform counts")
+        said = f"pixdim gives the spacing {stored.round(4).tolist()} mm; that of the sform counts"
+        notes.append(Note("header-contradicts", said))
     return grids[0], tuple(notes)
 
 
@@ -133,4 +151,6 @@ def _make_grid(header: Any, form: Form, factor: float, shape: Shape, path: Path)
         affine = header.get_sform() if form == "sform" else header.get_qform()
         return Grid(shape, np.diag([factor, factor, factor, 1.0]) @ affine)
     except (HeaderDataError, ValueError) as error:
-        raise GeometryError(path, f"its {form}: {getattr(error, 'found', error)}", "repair the header") from None
+        raise GeometryError(
+            path, f"its {form}: {getattr(error, 'found', error)}", "repair the header", code="place-ambiguous"
+        ) from None

@@ -15,6 +15,7 @@ from PIL import Image
 
 from medunet.children.decoding import read_by_itk
 from medunet.errors import InputError
+from medunet.findings import Note
 from medunet.geometry import Grid
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -25,7 +26,7 @@ GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
 SAMPLES = {GREY: 1, COLOUR: 3, PALETTE: 1, GREY_ALPHA: 2, COLOUR_ALPHA: 4}
 MOST_PIXELS = 1 << 27
 Pixels = npt.NDArray[np.unsignedinteger]
-Read = tuple[Pixels, Grid, tuple[str, ...]]
+Read = tuple[Pixels, Grid, tuple[Note, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,14 @@ def read_picture(path: Path) -> Read:
         InputError: it is damaged, no PNG inside, animated, or transparent somewhere.
     """
     pixels = _decode(_open_file(path), indices=False)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     if pixels.shape[2] in (2, 4):
         pixels, alpha = pixels[..., :-1], pixels[..., -1]
         clear = int(np.count_nonzero(alpha != np.iinfo(alpha.dtype).max))
         if clear:
-            raise InputError(
-                path, f"its alpha channel makes {clear} pixels transparent", "flatten it onto a background"
-            )
-        notes = ("an opaque alpha channel was dropped",)
+            found = f"its alpha channel makes {clear} pixels transparent"
+            raise InputError(path, found, "flatten it onto a background", code="not-an-image")
+        notes = (Note("alpha-left-out", "an opaque alpha channel was dropped"),)
     return _arrange(pixels, notes)
 
 
@@ -78,24 +78,29 @@ def _open_file(path: Path) -> _File:
     content = path.read_bytes()
     if not content.startswith(SIGNATURE):
         found = next((name for start, name in OTHERS.items() if content.startswith(start)), "something else")
-        raise InputError(path, f"it is named PNG but is {found} inside", "convert it to PNG")
+        raise InputError(path, f"it is named PNG but is {found} inside", "convert it to PNG", code="not-an-image")
     place, kind, packed = len(SIGNATURE), b"", []
     while kind != b"IEND":
         head = content[place : place + 8]
         length, kind = struct.unpack(">I4s", head) if len(head) == 8 else (0, b"")
         end = place + 12 + length
         if len(head) < 8 or end > len(content):
-            raise InputError(path, f"it ends after {len(content)} bytes, within its data", "restore the file")
+            raise InputError(
+                path, f"it ends after {len(content)} bytes, within its data", "restore the file", code="file-damaged"
+            )
         if zlib.crc32(content[place + 4 : end - 4]) != int.from_bytes(content[end - 4 : end], "big"):
-            raise InputError(path, f"a checksum of its {kind.decode('latin-1')} chunk is wrong", "restore the file")
+            found = f"a checksum of its {kind.decode('latin-1')} chunk is wrong"
+            raise InputError(path, found, "restore the file", code="file-damaged")
         if kind == b"acTL":
-            raise InputError(path, "it is animated", "save each frame as its own PNG")
+            raise InputError(path, "it is animated", "save each frame as its own PNG", code="not-an-image")
         if kind == b"IDAT":
             packed.append(content[place + 8 : end - 4])
         place = end
     columns, rows, depth, colour, *_, interlaced = struct.unpack_from(">IIBBBBB", content, len(SIGNATURE) + 8)
     if not 1 <= columns * rows <= MOST_PIXELS:
-        raise InputError(path, f"it has {columns} × {rows} pixels", "cut it into parts", f"at most {MOST_PIXELS}")
+        raise InputError(
+            path, f"it has {columns} × {rows} pixels", "cut it into parts", f"at most {MOST_PIXELS}", code="too-large"
+        )
     line = 1 + (columns * depth * SAMPLES.get(colour, 1) + 7) // 8
     return _File(path, depth, colour, b"".join(packed), rows * line, interlaced)
 
@@ -119,7 +124,7 @@ def _decode(file: _File, *, indices: bool) -> Pixels:
                 return np.asarray(image.convert("RGB" if clear is None else "RGBA"))
             pixels = np.atleast_3d(np.asarray(image))
     except (OSError, ValueError, SyntaxError, RuntimeError, zlib.error, Image.DecompressionBombError) as error:
-        raise InputError(file.path, f"it can't be decoded ({error})", "restore the file") from None
+        raise InputError(file.path, f"it can't be decoded ({error})", "restore the file", code="file-damaged") from None
     if file.colour == GREY and file.depth < 8:
         # Pillow stretches 2 and 4 bits to 8; labels need the stored numbers.
         pixels = pixels.astype(np.uint8) // (1 if file.depth == 1 else 255 // (2**file.depth - 1))
@@ -129,6 +134,6 @@ def _decode(file: _File, *, indices: bool) -> Pixels:
     return pixels
 
 
-def _arrange(pixels: Pixels, notes: tuple[str, ...]) -> Read:
+def _arrange(pixels: Pixels, notes: tuple[Note, ...]) -> Read:
     voxels = np.ascontiguousarray(pixels.transpose(2, 1, 0)[..., None])
     return voxels, Grid(voxels.shape[1:], np.eye(4), "px"), notes

@@ -1,6 +1,5 @@
 """RTSTRUCT: find its contours, and fill them on a grid by pixel centres and even-odd."""
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.errors import LabelError, refuse_damage
+from medunet.findings import warn
 from medunet.geometry import RECORDED_MM, Grid, Points
 from medunet.reading.dicom.objects import RTSTRUCT, read_object
 
-LOGGER = logging.getLogger(__name__)
 CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
 PARALLEL = 0.5
 """How far, in slices, the points of one contour may spread across slices."""
@@ -24,7 +23,7 @@ ONE_PLANE = 0.25
 def read_contours(path: Path | str) -> dict[str, list[Points]]:
     """Closed contours of every structure; a structure that is declared but not drawn has none.
 
-    Contours that enclose nothing (points, open lines) are left out with a warning in the log.
+    Contours that enclose nothing (points, open lines) are left out with a warning.
 
     Returns:
         ROI name to a list of (N, 3) points, RAS mm.
@@ -42,13 +41,15 @@ def take_contours(dataset: Any, path: Path | str) -> dict[str, list[Points]]:
     for roi in dataset.get("StructureSetROISequence") or []:
         name = str(roi.get("ROIName", ""))
         if name in names.values():
-            raise LabelError(path, f"two structures are called '{name}'", "rename one of them")
+            raise LabelError(path, f"two structures are called '{name}'", "rename one of them", code="label-twice")
         names[str(roi.get("ROINumber"))] = name
     contours: dict[str, list[Points]] = {name: [] for name in names.values()}
     for item in dataset.get("ROIContourSequence") or []:
         number = str(item.get("ReferencedROINumber"))
         if number not in names:
-            raise LabelError(path, f"contours name the unknown structure {number}", "export it again")
+            raise LabelError(
+                path, f"contours name the unknown structure {number}", "export it again", code="label-unknown"
+            )
         contours[names[number]] += _read_closed(item, f"{path} {names[number]}")
     return contours
 
@@ -57,7 +58,7 @@ def _read_closed(item: Any, subject: str) -> list[Points]:
     kinds = [(str(contour.get("ContourGeometricType", "")), contour) for contour in item.get("ContourSequence") or []]
     skipped = Counter(kind or "unnamed" for kind, _ in kinds if kind not in CLOSED)
     for kind, count in skipped.items():
-        LOGGER.warning("%s: %d contours of the kind %s enclose nothing and are left out", subject, count, kind)
+        warn("label-contours", subject, f"{count} contours of the kind {kind} enclose nothing and are left out")
     return [_points(contour, subject) for kind, contour in kinds if kind in CLOSED]
 
 
@@ -65,9 +66,12 @@ def _points(contour: Any, subject: str) -> Points:
     try:
         values = np.array(contour.get("ContourData") or [], dtype=np.float64).ravel()
     except (TypeError, ValueError):
-        raise LabelError(subject, "a contour holds what is no number", "export it again") from None
+        raise LabelError(
+            subject, "a contour holds what is no number", "export it again", code="label-contours"
+        ) from None
     if len(values) == 0 or len(values) % 3 or not np.isfinite(values).all():
-        raise LabelError(subject, f"a contour holds {len(values)} numbers, no finite triples", "export it again")
+        found = f"a contour holds {len(values)} numbers, no finite triples"
+        raise LabelError(subject, found, "export it again", code="label-contours")
     points = values.reshape(-1, 3)
     points[:, :2] *= -1  # LPS to RAS, as flip_lps_ras does for affines
     return points
@@ -78,7 +82,7 @@ def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArr
 
     Points count exactly as given; each contour lies on the slice nearest to it. A centre on an edge is inside on
     the left and lower side only (half-open edges), so that neighbouring structures never share a voxel. Contours
-    that aren't wholly on the grid, or lie off its slices, are told in the log.
+    that aren't wholly on the grid, or lie off its slices, are warned of.
 
     Args:
         contours: (N, 3) points each, RAS mm, parallel to the slices of the grid.
@@ -105,15 +109,12 @@ def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArr
         cut += bool((low < -0.5).any() or (high > size - 0.5).any())
         mask[:, :, k] ^= fill_polygon(index[:, :2], grid.shape[:2])
     if outside == len(contours) and contours:
-        raise LabelError(subject, "all of its contours lie outside of the image", "give the image it was drawn on")
-    if outside or cut:
-        LOGGER.warning(
-            "%s: of %d contours %d lie outside of the image, %d partly",
-            subject,
-            len(contours),
-            outside,
-            cut,
+        raise LabelError(
+            subject, "all of its contours lie outside of the image", "give the image it was drawn on", code="label-grid"
         )
+    if outside or cut:
+        found = f"of {len(contours)} contours {outside} lie outside of the image, {cut} partly"
+        warn("label-grid", subject, found)
     return mask
 
 
@@ -123,23 +124,21 @@ def _find_slices(indices: Sequence[Points], grid: Grid, subject: str) -> list[in
     slices = []
     for index in indices:
         if np.ptp(index[:, 2]) > PARALLEL:
-            raise LabelError(
-                subject, "a contour is not parallel to the image's slices", "give the image it was drawn on"
-            )
+            found = "a contour is not parallel to the image's slices"
+            raise LabelError(subject, found, "give the image it was drawn on", code="label-grid")
         height = float(index[:, 2].mean())
         slices.append(round(height))
         planes[slices[-1]].append(height)
     if any(max(heights) - min(heights) > ONE_PLANE for heights in planes.values()):
-        raise LabelError(
-            subject, "several of its planes fall on one slice of the image", "give the image it was drawn on"
-        )
+        found = "several of its planes fall on one slice of the image"
+        raise LabelError(subject, found, "give the image it was drawn on", code="label-grid")
     strides = set(np.diff(sorted(planes)).tolist())
     if len(planes) > 2 and len(strides) == 1 and strides != {1}:
         found = f"its planes lie {strides.pop()} slices of the image apart"
-        raise LabelError(subject, found, "give the image it was drawn on")
+        raise LabelError(subject, found, "give the image it was drawn on", code="label-every-nth-slice")
     off = max((abs(height - k) for k, heights in planes.items() for height in heights), default=0.0) * grid.spacing[2]
     if off > RECORDED_MM:
-        LOGGER.warning("%s: its contours lie up to %.2f mm off the slices of the image", subject, off)
+        warn("label-grid", subject, f"its contours lie up to {off:.2f} mm off the slices of the image")
     return slices
 
 

@@ -1,6 +1,5 @@
 """DICOM SEG: bring each frame where it says that it lies, never where its number would have it."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy.typing as npt
 from pydicom.uid import ExplicitVRBigEndian
 
 from medunet.errors import GeometryError, LabelError, refuse_damage
+from medunet.findings import warn
 from medunet.geometry import RECORDED_MM, Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
 from medunet.reading.dicom.frames import PER_FRAME, describe_frames
@@ -18,7 +18,6 @@ from medunet.reading.dicom.objects import SEG, check_frame_of_reference, read_ob
 from medunet.reading.dicom.slices import read_planes
 from medunet.records import suggest
 
-LOGGER = logging.getLogger(__name__)
 BITS = {"BINARY": (1,), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
 """Bits of a pixel by SegmentationType (DICOM PS3.3 C.8.20.2)."""
 FRACTIONS = "it holds fractions; voxels of at least one half belong to a segment"
@@ -78,7 +77,8 @@ def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping
         start, steps = _place(header, grid)
         for segment, inside in _split(dataset, frame, plane, header.subject):
             if segment not in numbers.values():
-                raise LabelError(header.subject, f"it shows the segment {segment}, which isn't described", _AGAIN)
+                found = f"it shows the segment {segment}, which isn't described"
+                raise LabelError(header.subject, found, _AGAIN, code="label-unknown")
             if segment in values:
                 j, i = np.nonzero(inside)
                 index = start + i[:, None] * steps[0] + j[:, None] * steps[1]
@@ -89,19 +89,22 @@ def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping
 def _check_encoding(dataset: Any, path: Path | str) -> None:
     kind, bits = dataset.get("SegmentationType"), dataset.get("BitsAllocated")
     if bits not in BITS.get(kind, ()):
-        raise LabelError(path, f"it is a {kind} segmentation of {bits} bits", "convert it to a BINARY one")
+        found = f"it is a {kind} segmentation of {bits} bits"
+        raise LabelError(path, found, "convert it to a BINARY one", code="encoding-unsupported")
     syntax = dataset.file_meta.TransferSyntaxUID
     if kind == "BINARY" and (syntax.is_compressed or syntax == ExplicitVRBigEndian):
-        raise LabelError(path, f"its encoding {syntax.name} is not read", "convert it to Explicit VR Little Endian")
+        found = f"its encoding {syntax.name} is not read"
+        raise LabelError(path, found, "convert it to Explicit VR Little Endian", code="encoding-unsupported")
     frames, declared = len(dataset.get(PER_FRAME) or []), dataset.get("NumberOfFrames")
     wanted = -(-frames * int(dataset.Rows) * int(dataset.Columns) * bits // 8)
-    found = dataset.get_item("PixelData", keep_deferred=True).length if "PixelData" in dataset else 0
-    if frames == 0 or frames != declared or (found < wanted and not syntax.is_compressed):
-        raise LabelError(path, f"it declares {declared} frames, describes {frames} and holds {found} bytes", _AGAIN)
+    held = dataset.get_item("PixelData", keep_deferred=True).length if "PixelData" in dataset else 0
+    if frames == 0 or frames != declared or (held < wanted and not syntax.is_compressed):
+        found = f"it declares {declared} frames, describes {frames} and holds {held} bytes"
+        raise LabelError(path, found, _AGAIN, code="file-damaged")
     if kind == "FRACTIONAL":
         if not dataset.get("MaximumFractionalValue"):
-            raise LabelError(path, "it says no Maximum Fractional Value", _AGAIN)
-        LOGGER.warning("%s: %s", path, FRACTIONS)
+            raise LabelError(path, "it says no Maximum Fractional Value", _AGAIN, code="encoding-unsupported")
+        warn("label-fractions", path, FRACTIONS)
 
 
 def _number_segments(dataset: Any, path: Path | str) -> dict[str, int]:
@@ -112,7 +115,7 @@ def _number_segments(dataset: Any, path: Path | str) -> dict[str, int]:
         if number == 0:
             continue
         if name in numbers:
-            raise LabelError(path, f"two of its segments are called {name}", "rename one of them")
+            raise LabelError(path, f"two of its segments are called {name}", "rename one of them", code="label-twice")
         numbers[name] = number
     return numbers
 
@@ -125,7 +128,7 @@ def _match_segments(
     for label in table.labels:
         name = segments.get(label.name, label.name)
         if name not in numbers:
-            raise LabelError(path, f"it has no segment '{name}'", suggest(name, sorted(numbers)))
+            raise LabelError(path, f"it has no segment '{name}'", suggest(name, sorted(numbers)), code="label-unknown")
         values[numbers[name]] = label.value
     return values
 
@@ -151,7 +154,7 @@ def _split(
                 yield number, plane == number
         return
     if frame.get("ReferencedSegmentNumber") is None:
-        raise LabelError(subject, "it names no segment", _AGAIN)
+        raise LabelError(subject, "it names no segment", _AGAIN, code="label-unknown")
     half = float(dataset.get("MaximumFractionalValue") or 1) / 2
     yield int(frame.ReferencedSegmentNumber), plane >= half  # type: ignore[operator]
 
@@ -180,6 +183,7 @@ def _place(header: Header, grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArr
             header.subject,
             f"its pixels lie up to {distance:.3g} mm away from the voxels of its image",
             "resample it to that image, or name the image that it was made on",
+            code="label-grid",
         )
     return start, steps
 
@@ -199,10 +203,12 @@ def _mark(
 ) -> None:
     """Give voxels, (N, 3) indices, the value of a label."""
     if ((index < 0) | (index >= labels.shape)).any():
-        raise GeometryError(subject, "it marks voxels outside of the image", "give the image that it was made on")
+        raise GeometryError(
+            subject, "it marks voxels outside of the image", "give the image that it was made on", code="label-grid"
+        )
     at = tuple(index.T)
     others = set(np.unique(labels[at]).tolist()) - {0, value}
     if others:
         pair = f"{table.names[value - 1]} and {table.names[min(others) - 1]}"
-        raise LabelError(subject, f"the segments {pair} overlap", "keep one of them")
+        raise LabelError(subject, f"the segments {pair} overlap", "keep one of them", code="label-overlap")
     labels[at] = value

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
+from medunet.findings import Note
 from medunet.reading.dicom.claims import note_places, read_claims
 
 STACK = np.diag([0.6, 0.9, 3.0, 1.0])
@@ -42,14 +43,16 @@ def test_numbers_are_taken_and_nonsense_is_left_out() -> None:
 def test_claims_that_contradict_the_positions_are_noted(values: dict[str, list[float]], note: str) -> None:
     notes = note_places(claim(**values) if values else [{}] * 4, STACK)
     assert len(notes) == bool(note)
-    assert note in "".join(notes)
+    assert note in "".join(map(str, notes))
+    assert {item.code for item in notes} <= {"header-contradicts"}
 
 
 def test_a_leaning_stack_may_claim_the_step_along_its_table() -> None:
     step = float(np.hypot(3, 0.8))
     for distance in (3, step):
         claims = claim(SpacingBetweenSlices=[distance] * 3, SliceLocation=[0, distance, 2 * distance])
-        assert note_places(claims, LEANING) == ("slices are sheared by 14.93 degrees, which the affine keeps",)
+        said = "slices are sheared by 14.93 degrees, which the affine keeps"
+        assert note_places(claims, LEANING) == (Note("slices-sheared", said),)
 
 
 def test_what_one_slice_lacks_is_claimed_by_none() -> None:
@@ -58,4 +61,4 @@ def test_what_one_slice_lacks_is_claimed_by_none() -> None:
 
 
 def test_localizers_are_counted() -> None:
-    assert note_places([{}, {}], STACK, 2) == ("localizers in the series were set aside: 2",)
+    assert note_places([{}, {}], STACK, 2) == (Note("set-aside", "localizers in the series were set aside: 2"),)

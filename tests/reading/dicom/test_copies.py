@@ -21,7 +21,8 @@ def test_copies_go_and_slices_come_back_in_order(tmp_path: Path) -> None:
     assert len(kept) == 6
     assert heights == sorted(heights) or heights == sorted(heights, reverse=True)
     assert len(notes) == 1
-    assert "is a copy of" in notes[0]
+    assert notes[0].code == "slice-copied"
+    assert "is a copy of" in notes[0].text
 
 
 def test_images_with_other_marks_and_frames_are_no_copies(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 from dicoms import change, make_grid, write_series
 from pydicom import Dataset
 
+from medunet.findings import Note
 from medunet.reading import read_volume
 from medunet.reading.dicom.padding import find_padding
 
@@ -23,7 +24,8 @@ def test_padding_is_kept_and_noted_and_counts_as_no_high_value(tmp_path: Path) -
     expected = voxels.astype(np.float32)
     expected[:10, 0] = 63536 - 1024
     assert np.array_equal(volume.voxels[0], expected)
-    assert volume.source.notes == ("pixels of the stored value 63536 are padding, which is kept",)
+    said = "pixels of the stored value 63536 are padding, which is kept"
+    assert volume.source.notes == (Note("padding-kept", said),)
 
 
 def test_signed_values_and_ranges() -> None:

@@ -38,7 +38,7 @@ def test_copies_are_dropped_with_a_note(tmp_path: Path) -> None:
     shutil.copy(first, tmp_path / "copy.dcm")
     volume = read_volume(tmp_path)
     assert volume.grid.shape[2] == 6
-    assert "is a copy of" in volume.source.notes[0]
+    assert "is a copy of" in volume.source.notes[0].text
 
 
 @pytest.mark.parametrize("name", ["PatientID", "StudyInstanceUID"])
@@ -92,7 +92,7 @@ def test_two_images_of_one_place_are_copies_only_if_their_pixels_agree(tmp_path:
     dataset.save_as(tmp_path / "copy.dcm")
     volume = read_volume(tmp_path)
     assert (volume.voxels[0] == voxels).all()
-    assert "is a copy of" in volume.source.notes[0]
+    assert "is a copy of" in volume.source.notes[0].text
     dataset.RescaleIntercept = -1000
     dataset.save_as(tmp_path / "copy.dcm")
     with pytest.raises(SeriesError, match="different images"):
@@ -162,7 +162,7 @@ def test_a_sheared_stack_is_exact_and_noted(tmp_path: Path) -> None:
     last = dcmread(sorted(tmp_path.glob("*.dcm"))[-1])
     own = [-float(last.ImagePositionPatient[0]), -float(last.ImagePositionPatient[1]), last.ImagePositionPatient[2]]
     assert volume.grid.to_world([[0, 0, 5]])[0] == pytest.approx(own, abs=1e-6)
-    assert "sheared by 14.93 degrees" in volume.source.notes[0]
+    assert "sheared by 14.93 degrees" in volume.source.notes[0].text
 
 
 def test_jitter_is_noted(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_jitter_is_noted(tmp_path: Path) -> None:
         dataset.ImagePositionPatient = [float(x) + 0.12, y, z]
 
     change(tmp_path, shift, only=[2])
-    assert "off the regular grid" in read_volume(tmp_path).source.notes[0]
+    assert "off the regular grid" in read_volume(tmp_path).source.notes[0].text
 
 
 @pytest.mark.data

@@ -9,6 +9,7 @@ from dicoms import HALF_LIFE, change, make_grid, make_pet, write_series
 from pydicom import Dataset, dcmread
 
 from medunet.errors import SeriesError
+from medunet.findings import Note
 from medunet.reading import ReadOptions, read_volume
 from medunet.reading.dicom.suv import find_uptake, parse_time, read_tracer
 
@@ -164,10 +165,14 @@ def test_a_pet_is_read_in_suv_and_says_how(tmp_path: Path) -> None:
         f"{expect(3600):.6g}",
         "time of the series",
     ):
-        assert part in note
+        assert part in note.text
+    assert note.code == "pet-in-suv"
     stored = read_volume(tmp_path, ReadOptions(pet="stored"))
     assert np.allclose(stored.voxels[0], activity)
-    assert (stored.source.units, stored.source.notes) == ("BQML", ("PET in units BQML, as stored",))
+    assert (stored.source.units, stored.source.notes) == (
+        "BQML",
+        (Note("pet-not-suv", "PET in units BQML, as stored"),),
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,7 +190,7 @@ def test_a_pet_without_factors_keeps_its_unit_with_a_warning(
         volume = read_volume(tmp_path)
     assert np.allclose(volume.voxels[0] - volume.voxels.min(), activity - activity.min())
     assert volume.source.units == "BQML"
-    assert volume.source.notes == (f"PET in units BQML, not SUV: {why}",)
+    assert volume.source.notes == (Note("pet-not-suv", f"PET in units BQML, not SUV: {why}"),)
     assert why in caplog.text
 
 

@@ -8,6 +8,7 @@ from dicoms import change, make_grid, write_series
 from pydicom import Dataset, dcmread
 
 from medunet.errors import SeriesError
+from medunet.findings import Note
 from medunet.reading import ReadOptions, find_series, read_volume
 
 
@@ -81,7 +82,7 @@ def test_a_ct_without_rescale_is_refused_unless_told(tmp_path: Path) -> None:
         read_volume(tmp_path)
     volume = read_volume(tmp_path, ReadOptions(assume_rescale=(1, -1024)))
     assert np.array_equal(volume.voxels[0], voxels)
-    assert volume.source.notes == ("HU by the given slope and intercept, (1.0, -1024.0)",)
+    assert volume.source.notes == (Note("rescale-given", "HU by the given slope and intercept, (1.0, -1024.0)"),)
     assert np.array_equal(read_volume(tmp_path, ReadOptions(assume_rescale=(1, 0))).voxels[0], voxels + 1024)
     with pytest.raises(SeriesError, match="given slope"):
         read_volume(tmp_path, ReadOptions(assume_rescale=(0, 0)))
@@ -138,7 +139,7 @@ def test_oddities_that_leave_values_right_are_noted(tmp_path: Path) -> None:
     change(tmp_path, edit)
     volume = read_volume(tmp_path)
     assert np.array_equal(volume.voxels[0], voxels)
-    assert set(volume.source.notes) == {
+    assert set(map(str, volume.source.notes)) == {
         "PET in units BQML, not SUV: Rescale Intercept is not 0",
         "MONOCHROME1: values are kept as stored",
         "the image may have been compressed with loss",
@@ -151,7 +152,7 @@ def test_real_pet_is_scaled_slice_by_slice(sts: Path) -> None:
     folder = sts / "STS_004" / "PET"
     volume = read_volume(folder)
     assert volume.voxels.dtype == np.float32
-    assert volume.source.notes == (
+    assert tuple(map(str, volume.source.notes)) == (
         "NumberOfSlices is 85, but there are 66",  # the scan was cut to a box
         "PET in SUV by body weight, as stored (GML)",
     )

@@ -8,6 +8,7 @@ from monai.data import PILReader
 from PIL import Image
 
 from medunet.errors import InputError
+from medunet.findings import Note
 from medunet.reading import read_indices, read_volume
 
 RANDOM = np.random.default_rng(0)
@@ -38,7 +39,7 @@ def test_an_opaque_alpha_is_dropped_and_a_transparent_one_refused(tmp_path: Path
     both = np.concatenate([np.atleast_3d(pixels), OPAQUE], axis=2)
     volume = read_volume(save(tmp_path / "a.png", both))
     assert np.array_equal(volume.voxels[..., 0].transpose(2, 1, 0), np.atleast_3d(pixels))
-    assert volume.source.notes == ("an opaque alpha channel was dropped",)
+    assert volume.source.notes == (Note("alpha-left-out", "an opaque alpha channel was dropped"),)
     both[2, 3, -1] = 10
     with pytest.raises(InputError, match=r"b\.png: its alpha channel makes 1 pixels transparent"):
         read_volume(save(tmp_path / "b.png", both))

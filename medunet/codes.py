@@ -1,0 +1,281 @@
+"""The codes of what can be wrong or odd: one table, from which the reference of `medunet check` is made.
+
+A *code* names one kind of fault for programs, and stays what it is while sentences are worded better. It is given
+where the fault is found: with the error that is raised, the warning that is told or the note that is taken.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+"""error: refused when it is read or trained on; warning: taken as it is, and probably not meant; note: odd."""
+Code = Literal[
+    # files, series and labels
+    "path-missing",
+    "file-damaged",
+    "not-an-image",
+    "encoding-unsupported",
+    "too-large",
+    "archive-refused",
+    "voxels-elsewhere",
+    "values-not-finite",
+    "place-missing",
+    "place-ambiguous",
+    "header-wrong",
+    "header-contradicts",
+    "header-scaled",
+    "single-slice",
+    "slices-missing",
+    "slices-irregular",
+    "slices-mixed",
+    "slice-copied",
+    "slices-sheared",
+    "several-series",
+    "several-phases",
+    "choice-unknown",
+    "patients-mixed",
+    "patient-missing",
+    "rescale-missing",
+    "rescale-wrong",
+    "rescale-given",
+    "sign-wrong",
+    "pet-in-suv",
+    "pet-not-suv",
+    "padding-kept",
+    "monochrome1",
+    "compressed-with-loss",
+    "bytes-left-out",
+    "alpha-left-out",
+    "set-aside",
+    "label-grid",
+    "label-overlap",
+    "label-values",
+    "label-unknown",
+    "label-twice",
+    "label-names-differ",
+    "label-contours",
+    "label-fractions",
+    "label-not-dicom",
+    # cohorts
+    "channel-missing",
+    "channel-ambiguous",
+    "name-twice",
+    "folds-wrong",
+    "list-wrong",
+    "patients-too-few",
+    "units-differ",
+    "components-differ",
+    "size-differs",
+    "dimensions-differ",
+    "label-missing",
+    "label-empty",
+    "patient-twice",
+    "volume-twice",
+    "image-empty",
+    "spacing-outlier",
+    "size-implausible",
+    "values-not-hu",
+    "values-outlier",
+    "label-at-border",
+    "label-margin-constant",
+    "label-specks",
+    "label-holes",
+    "label-every-nth-slice",
+    "side-differs",
+    "image-mirrored",
+    "handedness-differs",
+    # commands
+    "input-wrong",
+    "option-wrong",
+    "output-exists",
+    "output-differs",
+    "format-unfit",
+    "record-wrong",
+    "bundle-wrong",
+    "weights-missing",
+    "weights-wrong",
+    "labels-differ",
+    "patient-seen",
+    "files-changed",
+    "run-busy",
+    "run-begun",
+    "run-unfinished",
+    "run-damaged",
+    "loss-not-finite",
+    "processes-unfit",
+    "resource-short",
+    "extra-missing",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be known of a code.
+
+    Attributes:
+        meaning: what it stands for, for users; Markdown.
+        severity: what it usually is; a code of errors may be a warning or a note where less is lost.
+        remedy: what to do about warnings and notes that don't say so themselves.
+        option: of the command line, that repairs it; a finding has it where its remedy names it.
+    """
+
+    meaning: str
+    severity: Severity = "error"
+    remedy: str = ""
+    option: str = ""
+
+
+FILES: dict[Code, Entry] = {
+    "path-missing": Entry("a file that is named isn't there, or a folder holds no image"),
+    "file-damaged": Entry("cut, broken, or less in it than its header says; two images of one SOPInstanceUID"),
+    "not-an-image": Entry("colours, animation, a time series, another format than its name says"),
+    "encoding-unsupported": Entry("a compression, an encoding or a name that isn't read"),
+    "too-large": Entry("a picture of more pixels than are read"),
+    "archive-refused": Entry("a zip that can't be unpacked safely"),
+    "voxels-elsewhere": Entry("a header that takes its voxels from an arbitrary place"),
+    "values-not-finite": Entry("NaN or infinite voxels"),
+    "place-missing": Entry("position, orientation or spacing is missing or can't be"),
+    "place-ambiguous": Entry("affines that contradict each other, or can't be", option="--prefer"),
+    "header-wrong": Entry("another tag that is missing or can't be"),
+    "header-contradicts": Entry("a header whose spacing or order isn't that of its affine, which counts", "note"),
+    "header-scaled": Entry("lengths that were scaled to mm", "note"),
+    "single-slice": Entry("one slice, which makes no volume"),
+    "slices-missing": Entry("gaps in a series"),
+    "slices-irregular": Entry(
+        "slices off any regular grid, or of another size, spacing or orientation; as a note, slightly off"
+    ),
+    "slices-mixed": Entry("images that don't belong to one series"),
+    "slice-copied": Entry("a copy of a slice was left out", "note"),
+    "slices-sheared": Entry("a tilted gantry; the affine keeps it", "note"),
+    "several-series": Entry(
+        "a folder of several scans is one; an error where one image is to be read: choose it", "note", option="--series"
+    ),
+    "several-phases": Entry("choose one; each phase is checked", option="--phase"),
+    "choice-unknown": Entry("there is no such series or phase"),
+    "patients-mixed": Entry("several patients or studies in one series, or in the channels of one case"),
+    "patient-missing": Entry("no PatientID, or labels of a patient without images"),
+    "rescale-missing": Entry("a CT whose values have no unit", option="--assume-rescale"),
+    "rescale-wrong": Entry("a rescale or Modality LUT that can't be"),
+    "rescale-given": Entry("HU by the given rescale", "note"),
+    "sign-wrong": Entry("negative values declared unsigned"),
+    "pet-in-suv": Entry("a PET in SUV: by which factor", "note"),
+    "pet-not-suv": Entry(
+        "a PET not in SUV: why not; as a note, it was asked for as it is stored",
+        "warning",
+        "complete the header, or take it as it is with --pet stored",
+        "--pet",
+    ),
+    "padding-kept": Entry("pixels that the header declares to be padding, which are kept", "note"),
+    "monochrome1": Entry("a picture that shows high values dark; its values are kept as stored", "note"),
+    "compressed-with-loss": Entry("an image that may have been compressed with loss", "note"),
+    "bytes-left-out": Entry("bytes after the pixels, which were left out", "note"),
+    "alpha-left-out": Entry("an opaque alpha channel, which was left out", "note"),
+    "set-aside": Entry("what is no image", "note"),
+    "label-grid": Entry(
+        "labels that don't lie on their image, or, as a warning, not wholly",
+        remedy="make sure that the labels were made on this image",
+    ),
+    "label-overlap": Entry("structures or segments share voxels"),
+    "label-values": Entry("values that no label has; as a warning, classes that may be objects", option="--objects"),
+    "label-unknown": Entry("a structure or segment that isn't there or isn't described"),
+    "label-twice": Entry("two of one name, or two files for one image"),
+    "label-names-differ": Entry("structures are called differently from patient to patient"),
+    "label-contours": Entry(
+        "contours that are broken or, as a warning, enclose nothing",
+        remedy="draw closed contours, or do without them",
+    ),
+    "label-fractions": Entry("a fractional segmentation, taken from one half on", "warning"),
+    "label-not-dicom": Entry("no RTSTRUCT or SEG where one is named"),
+}
+"""Of single images and labels."""
+COHORTS: dict[Code, Entry] = {
+    "channel-missing": Entry(
+        "a patient without a channel (the patient is checked by those that all have)", option="--channels"
+    ),
+    "channel-ambiguous": Entry("a patient with two series for one channel"),
+    "name-twice": Entry("two cases, channels or files of one name"),
+    "folds-wrong": Entry("folds that hold out unknown patients, nobody or everybody"),
+    "list-wrong": Entry("the list of cases: a key, a column or a cell that can't be"),
+    "patients-too-few": Entry("fewer than two patients with labels"),
+    "units-differ": Entry("values that aren't in one unit in all cases"),
+    "components-differ": Entry("files of a channel that aren't alike in all cases: grey, colours, several volumes"),
+    "size-differs": Entry("images with and without a physical size, or pictures of one case that differ in size"),
+    "dimensions-differ": Entry("single slices beside volumes", option="--dims"),
+    "label-missing": Entry("a case without labels, which `init` leaves out", "warning", "add labels, or leave it out"),
+    "label-empty": Entry("labels without a voxel, or (note) without one of the labels", "warning"),
+    "patient-twice": Entry(
+        "one PatientID, up to case and spaces, is several patients of the cohort, so that folds would train on one and "
+        "score the other. Several cases of one patient are no finding: folds keep them together",
+        "warning",
+    ),
+    "volume-twice": Entry(
+        "two images of equal values, in whatever file format, type or order of axes; not after resampling or rescaling",
+        "warning",
+    ),
+    "image-empty": Entry("all values are equal", "warning"),
+    "spacing-outlier": Entry("a spacing half or twice the median, along any axis", "warning"),
+    "size-implausible": Entry("voxels below 0.02 mm or above 20 mm, or above 2.5 m in all: a wrong unit", "warning"),
+    "values-not-hu": Entry(
+        "a CT whose range is below 100, or without anything below 0 and a median above 600, as if 1024 hadn't been "
+        "taken off. A box within the body has no air, so that its absence says nothing",
+        "warning",
+    ),
+    "values-outlier": Entry(
+        "a range (0.5th to 99.5th percentile) 30 times the median or a 30th of it; a note for MR, whose values have no "
+        "unit",
+        "warning",
+    ),
+    "label-at-border": Entry(
+        "a label touches the border of its volume; one note where more than half of the cases do", "warning"
+    ),
+    "label-margin-constant": Entry(
+        "in 90 % of at least 8 cases the labels keep the same margins along an axis, within one voxel, while their "
+        "extents differ: the images were cut around the labels",
+        "warning",
+    ),
+    "label-specks": Entry("pieces of at most 3 voxels beside one of 100 or more, no corner in common", "warning"),
+    "label-holes": Entry("enclosed places without any label", "warning"),
+    "label-every-nth-slice": Entry(
+        "80 % of the steps between the slices of a label, at least 3, are the same one above 1. Contours of that kind "
+        "are refused",
+        "warning",
+    ),
+    "side-differs": Entry(
+        "a label lies on the other side of the middle, or of another label, than in nearly all cases (at least nine "
+        "tenths lie off the middle by a tenth of half the image and on one side, and chance is below 0.2 %, so at "
+        "least 14 cases); or a label called left lies right of the one called right, in any one case",
+        "warning",
+    ),
+    "image-mirrored": Entry(
+        "an image resembles the others only with left and right swapped, from 8 cases on", "warning"
+    ),
+    "handedness-differs": Entry(
+        "axes are stored in the other handedness than in most files, which is right if the affine is", "note"
+    ),
+}
+"""Of cases beside each other, and of the list that names them."""
+COMMANDS: dict[Code, Entry] = {
+    "input-wrong": Entry("anything else that was given and can't be used"),
+    "option-wrong": Entry("an option that can't be read, or names what isn't there"),
+    "output-exists": Entry("an output that would be overwritten"),
+    "output-differs": Entry("what was read back isn't what was written: the disk is damaged"),
+    "format-unfit": Entry("a format that can't hold this mask or this cohort", option="--format"),
+    "record-wrong": Entry("a JSON file of medunet with a key that is unknown, missing or can't be"),
+    "bundle-wrong": Entry("no bundle, or one that is incomplete or whose parts don't fit each other"),
+    "weights-missing": Entry("a bundle that isn't trained"),
+    "weights-wrong": Entry("weights that aren't those of the bundle, or can't be read safely"),
+    "labels-differ": Entry("masks with other labels than the bundle or the truth"),
+    "patient-seen": Entry("a network would be scored or trained on patients that must be held out from it"),
+    "files-changed": Entry("files that changed while they were read"),
+    "run-busy": Entry("another process trains this fold"),
+    "run-begun": Entry("a training that has begun with something else"),
+    "run-unfinished": Entry("a training that stopped before its end; the same command goes on"),
+    "run-damaged": Entry("a training whose checkpoints or weights are broken", option="--restart"),
+    "loss-not-finite": Entry("a training whose loss became infinite or no number"),
+    "processes-unfit": Entry("more, fewer or other processes than a training can be shared by"),
+    "resource-short": Entry("disk, memory or time that ran out"),
+    "extra-missing": Entry("an optional package that isn't installed"),
+}
+"""Of commands other than `check`."""
+CODES: dict[Code, Entry] = {**FILES, **COHORTS, **COMMANDS}
+"""Everything that is known of each code."""
