@@ -49,7 +49,7 @@ $(DEPLOY)/.ready: pyproject.toml constraints.txt
 	$(DEPLOY)/bin/pip install -c constraints.txt -e '.[deploy]'
 	touch $@
 
-readers: $(READERS)/.ready ## an environment with other readers of DICOM, for workflows/compare_readers.py
+readers: $(READERS)/.ready ## an environment with other readers of DICOM, for workflows/peers/compare_readers.py
 
 # What medunet has too is taken from its environment: the torch that MONAI needs alone is gigabytes. MONAI's
 # ITKReader is compared where itk (1.5 GB) is installed there as well.
@@ -59,7 +59,7 @@ $(READERS)/.ready: $(READY)
 	$(READERS)/bin/pip install -c constraints.txt dicom2nifti dcm2niix
 	touch $@
 
-nnunet-env: $(NNUNET)/.ready ## an environment with nnU-Net, for workflows/compare_nnunet.py and throughput.py
+nnunet-env: $(NNUNET)/.ready ## an environment with nnU-Net, for workflows/peers/compare_nnunet.py and throughput.py
 
 $(NNUNET)/.ready: constraints.txt
 	test -x $(NNUNET)/bin/python || $(PYTHON) -m venv $(NNUNET)
@@ -67,7 +67,7 @@ $(NNUNET)/.ready: constraints.txt
 	$(NNUNET)/bin/pip install -c constraints.txt nnunetv2
 	touch $@
 
-maskrcnn-env: $(MASKRCNN)/.ready ## an environment with torchvision, for workflows/compare_maskrcnn.py
+maskrcnn-env: $(MASKRCNN)/.ready ## an environment with torchvision, for workflows/peers/compare_maskrcnn.py
 
 # The torch that torchvision is built for is another than ours; all else is taken from our environment.
 $(MASKRCNN)/.ready: $(READY)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from phantoms import PhantomSize, draw_cohort, write_patient
 from plans import pin_schedule
 
 import medunet
+from medunet.testing.phantoms import PhantomSize, draw_cohort, write_patient
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 SIZE = PhantomSize((48, 40, 20), (7.0, 7.0, 10.0))

@@ -4,28 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from phantom_dicom import Identity, write_contours, write_ct
 from pydicom import Dataset, dcmread
 
 from medunet.geometry import Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
 from medunet.reading import read_segmentation
+from medunet.testing.faults import ORIENTATIONS
+from medunet.testing.phantoms import Identity, write_contours, write_ct
 from medunet.writing import Algorithm, write_segmentation
-
-
-def _complete(row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """Directions of I, J and of the normal K, as columns."""
-    row = row / np.linalg.norm(row)
-    column = column - (column @ row) * row
-    column /= np.linalg.norm(column)
-    return np.column_stack([row, column, np.cross(row, column)])
-
-
-ORIENTATIONS = {
-    "axial": np.eye(3),
-    "sagittal": _complete(np.array([0, 1.0, 0]), np.array([0, 0, -1.0])),
-    "oblique": _complete(np.array([1, -0.1, 0.05]), np.array([0.2, 1.0, -0.3])),
-}
 
 
 def make_grid(orientation: str = "oblique", shape: tuple[int, int, int] = (12, 10, 6)) -> Grid:

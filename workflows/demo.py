@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 from command import finish
-from phantoms import PhantomSize, make_cohort
 
 import medunet
 from medunet.files import check_free
 from medunet.progress import format_seconds
+from medunet.testing.phantoms import PhantomSize, make_cohort
 
 TRAINING_PATIENTS = 16
 UNSEEN_PATIENTS = 8

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicoms import change, write_seg
-from phantoms import PhantomSize, make_cohort
 from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 
@@ -14,6 +13,7 @@ from medunet.cohort import find_cohort, read_channel, read_label, write_cohort
 from medunet.errors import InputError, LabelError, MedunetError, MissingInputError, SeriesError
 from medunet.labels import LabelTable
 from medunet.reading import read_mask, read_volume
+from medunet.testing.phantoms import PhantomSize, make_cohort
 
 
 @pytest.fixture

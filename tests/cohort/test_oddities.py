@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from facts import edit_image, edit_label, make_case
-from phantoms import PhantomSize, draw_cohort
 
 from medunet.cohort.cases import Cohort
 from medunet.cohort.facts import CaseFacts, measure_image
 from medunet.cohort.oddities import compare_cases
 from medunet.labels import LabelTable
 from medunet.reading import Source, Volume
+from medunet.testing.phantoms import PhantomSize, draw_cohort
 
 COHORT = Cohort(channels=("ct",), modalities={"ct": "CT"}, labels=LabelTable.from_names(["liver", "spleen"]), cases=())
 COUNT = 16

@@ -3,13 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phantoms import PhantomSize, make_cohort
 from pydicom import Dataset, dcmread
 
 from medunet.cohort import find_cohort, read_channel, read_label
 from medunet.cohort.structures import match_structures
 from medunet.errors import LabelError
 from medunet.reading import LabelFile
+from medunet.testing.phantoms import PhantomSize, make_cohort
 
 
 def make_file(*names: str) -> LabelFile:

@@ -26,6 +26,7 @@ LAYERS = {
     "training": 8,
     "planner": 8,
     "report": 9,
+    "testing": 9,
     "cross_validation": 10,
     "api": 11,
     "deploy": 12,
@@ -48,10 +49,15 @@ def find_imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= (
-                {f"{node.module}.{name.name}" for name in node.names} if node.module == "medunet" else {node.module}
-            )
+            names = {f"{node.module}.{name.name}" for name in node.names}
+            found |= names if node.module == "medunet" else {name if is_module(name) else node.module for name in names}
     return found
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name is one of our modules or packages, and no name within one."""
+    place = PACKAGE.parent.joinpath(*name.split("."))
+    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
 
 
 def name_part(path: Path) -> str:
@@ -72,6 +78,24 @@ def test_imports_point_up(path: Path) -> None:
                 f"{part} imports {other}"
             )
         assert root not in FORBIDDEN.get(part, set()), f"{part} loads {root}"
+
+
+def test_what_others_test_with_is_no_part_of_the_program() -> None:
+    for path in MODULES:
+        if name_part(path) != "testing":
+            assert not [name for name in find_imports(path) if name.startswith("medunet.testing")], path
+
+
+@pytest.mark.parametrize("folder", ["phantoms", "faults"])
+def test_made_up_scans_know_files_alone(folder: str) -> None:
+    """So that readers of DICOM are tested where no network can run."""
+    modules = list((PACKAGE / "testing" / folder).iterdir())
+    assert len(modules) > 3
+    for path in modules:
+        for name in find_imports(path) if path.suffix == ".py" else ():
+            root, *rest = name.split(".")
+            assert root not in ("torch", "monai", "ignite"), path
+            assert root != "medunet" or rest[0] == "testing" or LAYERS[rest[0]] <= LAYERS["cohort"], path
 
 
 def test_no_circle() -> None:

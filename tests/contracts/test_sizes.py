@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = sorted([*(ROOT / "medunet").rglob("*.py"), *(ROOT / "workflows").glob("*.py")])
+MODULES = sorted([*(ROOT / "medunet").rglob("*.py"), *(ROOT / "workflows").rglob("*.py")])
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

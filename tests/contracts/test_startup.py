@@ -7,10 +7,23 @@ import sys
 HEAVY = ("torch", "monai", "ignite", "SimpleITK", "nibabel", "pydicom", "scipy")
 
 
+def list_loaded(names: str) -> set[str]:
+    """Modules that a fresh process has loaded after it imported some."""
+    code = f"import sys, {names}; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
 def test_help_and_import_load_nothing_heavy() -> None:
-    code = "import sys, medunet, medunet.cli; print(*[name for name in sys.modules if '.' not in name])"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not set(HEAVY) & set(loaded)
+    loaded = list_loaded("medunet, medunet.cli")
+    assert not set(HEAVY) & loaded
+    assert "medunet.cli" in loaded
+    assert "medunet.testing" not in loaded
+
+
+def test_made_up_scans_load_no_network() -> None:
+    loaded = list_loaded("medunet.testing.phantoms, medunet.testing.faults")
+    assert "pydicom" in loaded
+    assert not {"torch", "monai", "ignite"} & loaded
 
 
 def test_help_answers_in_under_a_third_of_a_second() -> None:

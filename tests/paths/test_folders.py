@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fault_phantom import make_scan, rename, write_dataset
-from faults import FAULTS
-from phantom_dicom import make_uid
-from phantoms import PhantomSize, make_cohort
 
 from medunet.cohort import find_cohort, read_channel, read_label, write_cohort
 from medunet.errors import InputError
+from medunet.testing.faults import FAULTS
+from medunet.testing.faults.scans import make_scan, rename, write_dataset
+from medunet.testing.phantoms import PhantomSize, make_cohort, make_uid
 
 C = {"LC_ALL": "C"}
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

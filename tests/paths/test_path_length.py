@@ -43,7 +43,7 @@ def test_a_full_ct_fits_eight_gib(trained: Path, tmp_path: Path) -> None:
     import json
     import subprocess
 
-    from phantoms import PhantomSize, make_cohort
+    from medunet.testing.phantoms import PhantomSize, make_cohort
 
     (folder,) = make_cohort(tmp_path / "ct", 1, PhantomSize((512, 512, 300), (0.8, 0.8, 1.25)))
     command = [sys.executable, "-m", "medunet", "predict", str(trained), str(folder), "-o", str(tmp_path / "out")]

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicoms import change, make_grid, write_mask, write_phases, write_series
-from faults import FAULTS
 from pydicom import Dataset
 
 from medunet.errors import MedunetError
 from medunet.findings import Finding
 from medunet.reading import ReadOptions, check_folder, check_image, find_series, read_volume
+from medunet.testing.faults import FAULTS
 
 
 def drop(*names: str):  # noqa: ANN201

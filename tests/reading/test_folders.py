@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import SimpleITK
 from dicoms import make_grid, write_series
-from fault_phantom import make_scan, rename, write_dataset
-from faults import FAULTS
-from phantom_dicom import make_uid
 
 from medunet.errors import MissingInputError, SeriesError
 from medunet.reading import find_series, read_volume
+from medunet.testing.faults import FAULTS
+from medunet.testing.faults.scans import make_scan, rename, write_dataset
+from medunet.testing.phantoms import make_uid
 
 NAME = "Größe + 1 (ü)"
 LOCALES = {

@@ -9,9 +9,10 @@ from pathlib import Path
 import mutations
 import numpy as np
 import pytest
-from mutations import Seed, make_seeds, mutate
+from mutations import Seed, make_seeds
 
 from medunet.children.supervise import Worker, WorkerError
+from medunet.testing.faults import damage
 
 SECONDS = 10
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits on memor
 
 @contextmanager
 def start_reader() -> Iterator[Worker]:
-    path = os.pathsep.join([str(ROOT), str(ROOT / "workflows"), str(ROOT / "tests")])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     worker = Worker([sys.executable, mutations.__file__], {"PYTHONPATH": path})
     try:
         yield worker
@@ -43,7 +44,7 @@ def read_damaged(count: int, seed: int, folder: Path) -> dict[str, str]:
     with start_reader() as worker:
         for number in range(count):
             sound = seeds[number % len(seeds)]
-            came = ask(worker, sound, mutate(sound.content, np.random.default_rng((seed, number))))
+            came = ask(worker, sound, damage(sound.content, np.random.default_rng((seed, number))))
             sound.path.write_bytes(sound.content)
             if came != "refused" and not came.startswith("read "):
                 wrong[f"{sound.name} {number}"] = came

@@ -8,8 +8,6 @@ from tempfile import TemporaryDirectory
 import nibabel as nib
 import numpy as np
 import pytest
-from fault_phantom import Scan, make_scan, write_numbers
-from fault_verdicts import judge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nibabel.orientations import apply_orientation, inv_ornt_aff
@@ -17,6 +15,8 @@ from nibabel.orientations import apply_orientation, inv_ornt_aff
 from medunet.geometry import Grid, measure_displacement
 from medunet.labels import LabelTable, Mask
 from medunet.reading import find_series, measure_grid, read_mask, read_segmentation, read_volume
+from medunet.testing.faults import judge
+from medunet.testing.faults.scans import Scan, make_scan, write_numbers
 from medunet.writing import Algorithm, write_nifti, write_segmentation
 
 CLEAN = make_scan("axial")

@@ -1,13 +1,13 @@
 from pathlib import Path
 
 import pytest
-from fault_coding import compress_lossless_jpeg
-from fault_phantom import make_scan
 from pydicom import dcmread
 from pydicom.encaps import get_frame
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless
 
 from medunet.reading.dicom.codestreams import measure_stream
+from medunet.testing.faults import make_scan
+from medunet.testing.faults.coding import compress_lossless_jpeg
 
 
 @pytest.mark.parametrize(("syntax", "plugin"), [(JPEGLSLossless, "pyjpegls"), (JPEG2000Lossless, "pylibjpeg")])
