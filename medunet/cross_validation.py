@@ -9,7 +9,7 @@ from typing import Any
 
 from medunet.bundle import Bundle, find_weights, open_bundle, publish_folds
 from medunet.cohort import Case, count_folds, split_cases
-from medunet.errors import InputError, ResourceError
+from medunet.errors import InputError
 from medunet.evaluation import (
     Choice,
     CrossValidation,
@@ -25,11 +25,10 @@ from medunet.labels import Mask
 from medunet.reading import Volume
 from medunet.records import write_record
 from medunet.report import CasePicture, draw_scored, write_spread
-from medunet.training import FoldResult, is_done, is_launched, read_result, train_bundle
+from medunet.training import FoldResult, find_run, is_launched, train_bundle
+from medunet.training.runs import Action
 
 LOGGER = logging.getLogger(__name__)
-HELD_OUT = "held_out"
-"""Folder of a run for the masks of its held-out cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,40 +81,25 @@ def train_folds(
     )
     results = []
     for fold, cases in enumerate(held_out):
-        run = bundle.work / f"fold{fold}"
-        trained = not restart and is_done(run)
+        run = find_run(bundle, fold)
+        trained = not restart and run.allows(Action.TAKE_OVER)
         LOGGER.info("fold %d%s", fold, " is trained already" if trained else ":")
         if not trained:
             train(fold=fold)
-        results.append(_check_result(run, trained))
-        predictor = load_predictor(bundle, {run / "model.pt": results[-1].weights_sha256})
-        predict_cases(predictor, cases, run / HELD_OUT)
+        results.append(run.read_result())
+        predictor = load_predictor(bundle, {run.weights: results[-1].weights_sha256})
+        predict_cases(predictor, cases, run.held_out)
     return _finish(bundle, held_out, results)
-
-
-def _check_result(run: Path, trained: bool) -> FoldResult:
-    """What a fold came to, unless it was stopped just now, or `trained` before and damaged since."""
-    result = read_result(run)
-    if result is None:
-        raise ResourceError(
-            run, "its weights aren't those of its result.json", "train it anew with --restart", code="run-damaged"
-        )
-    if not trained and result.ended == "signal":
-        epochs = result.training["epochs"]
-        raise ResourceError(
-            run, f"it was stopped after {epochs} epochs", "go on with the same command", code="run-unfinished"
-        )
-    return result
 
 
 def _finish(bundle: Bundle, held_out: Sequence[Sequence[Case]], results: Sequence[FoldResult]) -> TrainedFolds:
     cohort = bundle.cohort()
     validation = score_masks(
-        cohort, held_out, lambda fold, case, truth: find_prediction(bundle.work / f"fold{fold}" / HELD_OUT, case, truth)
+        cohort, held_out, lambda fold, case, truth: find_prediction(find_run(bundle, fold).held_out, case, truth)
     )
     scores = bundle.work / "cross_validation" / "scores.json"
     write_record(scores, validation)
-    files = {fold: bundle.work / f"fold{fold}" / "model.pt" for fold in range(len(results))}
+    files = {fold: find_run(bundle, fold).weights for fold in range(len(results))}
     publish_folds(bundle.folder, files, {"training": _join_facts(results, len(cohort.cases))})
     published = open_bundle(bundle.folder)
     weights = tuple(find_weights(published.folder, published.metadata))
@@ -148,7 +132,7 @@ def predict_held_out(bundle: Bundle, choice: Choice) -> Path:
     """
     if choice.fold == "all":
         raise ValueError("an ensemble has seen every patient")
-    folder = bundle.work / f"fold{choice.fold}" / HELD_OUT
+    folder = find_run(bundle, choice.fold).held_out
     predict_cases(open_predictor(bundle, choice.fold), choice.cases, folder)
     return folder
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from medunet.bundle import Bundle, find_stale, find_training, open_bundle, rewrite_bundle, write_bundle
+from medunet.bundle import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
 from medunet.cohort import Cohort, check_cohort, find_cohort, find_folds, fold_cohort
 from medunet.errors import InputError
 from medunet.files import check_free
@@ -14,6 +14,7 @@ from medunet.measuring import Fingerprint, measure_cohort
 from medunet.networks import describe_speed, find_vram, measure_step
 from medunet.planning import Memory, Plan, make_plan, predict_peaks
 from medunet.records import Record, read_record
+from medunet.training import CONFIGS, check_untrained, find_training
 
 LOGGER = logging.getLogger(__name__)
 MINUTES = 45.0
@@ -37,7 +38,7 @@ def make_bundle(
     cohort, fingerprint = _measure(path, channels, objects, wishes)
     cohort = fold_cohort(cohort, path, fingerprint.sum_volumes(cohort))
     planned = _plan(cohort, fingerprint, wishes)
-    write_bundle(folder, planned, fingerprint, cohort)
+    write_bundle(folder, planned, fingerprint, cohort, CONFIGS)
     return planned
 
 
@@ -82,7 +83,8 @@ def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
     else:
         planned = _foresee(bundle, bundle.plan) if write else bundle.plan
     if write:
-        rewrite_bundle(bundle, planned)
+        check_untrained(bundle)
+        rewrite_bundle(bundle, planned, CONFIGS)
         LOGGER.info("wrote plan.json and the configurations of %s", folder)
     else:
         warn_if_stale(folder)
@@ -96,7 +98,7 @@ def warn_if_stale(folder: Path) -> None:
         BundleError: it is no bundle.
     """
     bundle = open_bundle(folder)
-    stale = find_stale(bundle)
+    stale = find_stale(bundle, CONFIGS)
     if stale and not find_training(bundle):
         LOGGER.warning(
             "%s: %s is not what plan.json makes; if that was edited, bring both in line with medunet plan %s --write",

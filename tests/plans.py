@@ -16,6 +16,7 @@ from medunet.labels import LabelTable
 from medunet.measuring import Fingerprint
 from medunet.planning import NetworkPlan, Normalization, Plan
 from medunet.records import write_json
+from medunet.training import CONFIGS
 
 
 def make_test_plan(dims: int = 3, channels: tuple[str, ...] = ("ct",)) -> Plan:
@@ -99,4 +100,4 @@ def make_tiny_bundle(folder: Path, patients: str) -> Path:
         cases=tuple(cases),
         folds=(tuple(patients[:half]), tuple(patients[half:])),
     )
-    return write_bundle(folder, plan, Fingerprint(cases=(), channels={}), cohort).folder
+    return write_bundle(folder, plan, Fingerprint(cases=(), channels={}), cohort, CONFIGS).folder

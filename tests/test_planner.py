@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from medunet.bundle import open_bundle, rewrite_bundle
+from medunet.bundle import open_bundle
 from medunet.errors import BundleError, MissingInputError, OutputExistsError
 from medunet.planner import Wishes, find_memory, make_bundle, plan_bundle, plan_path, warn_if_stale
 from medunet.planning import Memory
@@ -66,8 +66,10 @@ def test_configurations_that_are_not_of_the_plan_are_warned_of_until_training(
     caplog.clear()
     warn_if_stale(untrained)
     assert not caplog.records
+    before = open_bundle(untrained).plan
     with pytest.raises(BundleError, match=r"its training has begun \(fold0\)"):
-        rewrite_bundle(open_bundle(untrained), open_bundle(untrained).plan)
+        plan_bundle(untrained, Wishes(budget_minutes=2 * before.budget_minutes), write=True)
+    assert open_bundle(untrained).plan == before
 
 
 def test_what_would_take_more_than_it_may_is_warned_of(untrained: Path, caplog: pytest.LogCaptureFixture) -> None:

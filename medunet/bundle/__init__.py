@@ -1,7 +1,7 @@
 """A MONAI bundle as a record: written from a plan, opened, checked, its weights loaded strictly."""
 
-from medunet.bundle.configs import make_evaluate_config, make_inference_config, make_multi_gpu_config, make_train_config
-from medunet.bundle.folder import Bundle, find_stale, find_training, open_bundle, rewrite_bundle, write_bundle
+from medunet.bundle.configs import Makers, make_evaluate_config, make_inference_config
+from medunet.bundle.folder import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
 from medunet.bundle.metadata import make_metadata
 from medunet.bundle.weights import (
     find_weights,
@@ -10,26 +10,26 @@ from medunet.bundle.weights import (
     publish_folds,
     publish_weights,
     read_weights,
+    save_tensors,
     write_weights,
 )
 
 __all__ = [
     "Bundle",
+    "Makers",
     "find_stale",
-    "find_training",
     "find_weights",
     "join_hashes",
     "load_weights",
     "make_evaluate_config",
     "make_inference_config",
     "make_metadata",
-    "make_multi_gpu_config",
-    "make_train_config",
     "open_bundle",
     "publish_folds",
     "publish_weights",
     "read_weights",
     "rewrite_bundle",
+    "save_tensors",
     "write_bundle",
     "write_weights",
 ]

@@ -1,20 +1,12 @@
 """The bundle's folder: write it from a plan, open and check it."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from medunet.bundle.configs import (
-    ENSEMBLE_KEYS,
-    INFERENCE_KEYS,
-    OF_NETWORKS,
-    Config,
-    make_multi_gpu_config,
-    make_train_config,
-)
+from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, OF_NETWORKS, Makers
 from medunet.bundle.metadata import make_metadata
 from medunet.bundle.weights import FOLDS_KEY
 from medunet.cohort import Cohort, read_cohort, write_cohort
@@ -25,11 +17,6 @@ from medunet.planning import Plan
 from medunet.records import read_json, read_record, suggest, write_json, write_record
 
 LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
-CONFIGS = {
-    **OF_NETWORKS,
-    "train.json": make_train_config,
-    "multi_gpu_train.json": make_multi_gpu_config,
-}
 CARD = """# {name}
 A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a medical device.
 
@@ -89,8 +76,15 @@ class Bundle:
         return read_cohort(self.work / "cohort.json")
 
 
-def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Cohort) -> Bundle:
+def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Cohort, further: Makers) -> Bundle:
     """Write a new bundle, whole or not at all.
+
+    Args:
+        folder: that is made.
+        plan: what it follows from.
+        fingerprint: what was measured of the cohort; cases are numbered in it, since a bundle is handed on.
+        cohort: that it will be trained on.
+        further: configurations beside `inference.json` and `evaluate.json`, such as those that train it.
 
     Raises:
         OutputExistsError: the folder exists.
@@ -99,49 +93,46 @@ def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Coh
     with whole_folder(folder) as part:
         for place in ("configs", "docs", "models", "work"):
             (part / place).mkdir()
-        _write_plan(part, plan, name)
+        _write_plan(part, plan, name, further)
         write_record(part / "configs" / "fingerprint.json", _without_names(fingerprint))
         write_cohort(part / "work" / "cohort.json", cohort)
         (part / "LICENSE").write_text(LICENSE, encoding="utf-8")
     return open_bundle(folder)
 
 
-def rewrite_bundle(bundle: Bundle, plan: Plan) -> Bundle:
-    """Give a bundle that wasn't trained yet another plan: plan, configurations, metadata and card.
+def rewrite_bundle(bundle: Bundle, plan: Plan, further: Makers) -> Bundle:
+    """Give a bundle another plan: plan, configurations, metadata and card.
 
-    Raises:
-        BundleError: it was trained, or its training has begun.
+    Args:
+        bundle: whose training hasn't begun, since weights and runs stay as they are.
+        plan: the other one.
+        further: configurations, as of `write_bundle`.
     """
-    if begun := find_training(bundle):
-        found = f"its training has begun ({begun.name})"
-        raise BundleError(bundle.folder, found, "make another bundle with medunet init", code="run-begun")
-    _write_plan(bundle.folder, plan, bundle.metadata.get("name", bundle.folder.resolve().name))
+    _write_plan(bundle.folder, plan, bundle.metadata.get("name", bundle.folder.resolve().name), further)
     return open_bundle(bundle.folder)
 
 
-def find_training(bundle: Bundle) -> Path | None:
-    """A run or the weights of a bundle whose training has begun."""
-    traces = [*sorted(bundle.work.glob("fold*")), *sorted((bundle.folder / "models").glob("*.pt"))]
-    return next(iter(traces), None)
+def find_stale(bundle: Bundle, further: Makers) -> list[str]:
+    """Names of configurations that aren't what the plan makes, since it or they were edited.
 
-
-def find_stale(bundle: Bundle) -> list[str]:
-    """Names of configurations that aren't what the plan makes, since it or they were edited."""
+    Args:
+        bundle: as it was opened.
+        further: configurations, as of `write_bundle`; one that the bundle hasn't is none of these.
+    """
     # Through JSON, which knows no tuples.
     files = tuple(bundle.metadata.get(FOLDS_KEY, ()))
-    makers: dict[str, Callable[[Plan], Config]] = {**CONFIGS}
-    if files:
-        makers |= {name: partial(make, files=files) for name, make in OF_NETWORKS.items()}
+    makers: Makers = {name: partial(make, files=files) for name, make in OF_NETWORKS.items()} | dict(further)
     made = {
         bundle.folder / "configs" / name: json.loads(json.dumps(make(bundle.plan))) for name, make in makers.items()
     }
     return [path.name for path, config in made.items() if path.is_file() and read_json(path) != config]
 
 
-def _write_plan(folder: Path, plan: Plan, name: str) -> None:
+def _write_plan(folder: Path, plan: Plan, name: str, further: Makers) -> None:
     configs = folder / "configs"
+    makers: Makers = {**OF_NETWORKS, **further}
     write_record(configs / "plan.json", plan)
-    for config, make in CONFIGS.items():
+    for config, make in makers.items():
         write_json(configs / config, make(plan))
     write_json(configs / "metadata.json", make_metadata(plan, name))
     with whole_file(folder / "docs" / "README.md") as part:

@@ -30,7 +30,23 @@ def name_fold(fold: int) -> str:
 def write_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
     """Write weights as CPU tensors, whole or not at all; an older file is replaced."""
     with whole_file(path) as part:
-        torch.save({key: value.detach().cpu().contiguous() for key, value in state.items()}, part)
+        save_tensors(part, {key: value.detach().cpu().contiguous() for key, value in state.items()})
+
+
+def save_tensors(path: Path, value: Mapping[str, Any]) -> None:
+    """Write what torch can save; equal values make equal files, since no name of a file goes in.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    with path.open("wb") as stream:
+        try:
+            torch.save(value, stream)
+        except RuntimeError as error:
+            # Of a write that failed torch tells only that a position isn't where it should be.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def publish_weights(folder: Path, state: Mapping[str, torch.Tensor], facts: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,14 +50,22 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         self._augment = Compose(list(augmentation))
         self._seed = seed
         self._epoch = 0
-        centres = [case.centres() for case in self._cases]
-        self._centres = [rows[rows[:, 0] > 0] for rows in centres]
-        self._known = [rows[rows[:, 0] == 0] for rows in centres]
-        self._with_labels = [n for n, centres in enumerate(self._centres) if len(centres)]
+
+    @cached_property
+    def _centres(self) -> list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+        """For each case rows of `PreparedCase.centres`: those of labels, and those that somebody looked at."""
+        rows = [case.centres() for case in self._cases]
+        return [(found[found[:, 0] > 0], found[found[:, 0] == 0]) for found in rows]
+
+    @cached_property
+    def _with_labels(self) -> list[int]:
+        """Numbers of the cases that hold a label."""
+        return [number for number, (labelled, _) in enumerate(self._centres) if len(labelled)]
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the patches of an epoch; the loader's workers must start after this."""
         self._epoch = epoch
+        _ = self._with_labels  # read here once, since each worker would read it in every epoch
 
     def __len__(self) -> int:
         return self._length
@@ -65,7 +74,8 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         """One patch: `image` float32 (C, …) and `label` float32 (1, …)."""
         draw, number, forced = self._choose(index)
         case = self._cases[number]
-        image, label = self._cut(draw, case, self._centres[number] if forced else self._known[number])
+        labelled, known = self._centres[number]
+        image, label = self._cut(draw, case, labelled if forced else known)
         sample = {"image": image, "label": label}
         if self._patch[-1] == 1:
             sample = {key: value[..., 0] for key, value in sample.items()}

@@ -3,17 +3,19 @@
 from medunet.training.averaging import WeightAverage
 from medunet.training.board import TensorBoard
 from medunet.training.checkpoints import KeepBest, RunCheckpoint
+from medunet.training.config import CONFIGS, make_multi_gpu_config, make_train_config
 from medunet.training.early_stop import EarlyStop
 from medunet.training.handlers import Deadline, EpochSeed, GradientClip, NanStop, TrainingProgress
 from medunet.training.history import History
 from medunet.training.ranks import GatheredLoss, is_launched, join_ranks, share_batch, share_cases
-from medunet.training.result import FoldResult, is_done, read_result
 from medunet.training.run import train_bundle
+from medunet.training.runs import FoldResult, RunFolder, State, check_untrained, find_run, find_training
 from medunet.training.schedule import Schedule, make_schedule
 from medunet.training.session import TrainingSession, open_session
 from medunet.training.transfer import Start, fit_weights, prepare_start, read_start
 
 __all__ = [
+    "CONFIGS",
     "Deadline",
     "EarlyStop",
     "EpochSeed",
@@ -24,20 +26,25 @@ __all__ = [
     "KeepBest",
     "NanStop",
     "RunCheckpoint",
+    "RunFolder",
     "Schedule",
     "Start",
+    "State",
     "TensorBoard",
     "TrainingProgress",
     "TrainingSession",
     "WeightAverage",
+    "check_untrained",
+    "find_run",
+    "find_training",
     "fit_weights",
-    "is_done",
     "is_launched",
     "join_ranks",
+    "make_multi_gpu_config",
     "make_schedule",
+    "make_train_config",
     "open_session",
     "prepare_start",
-    "read_result",
     "read_start",
     "share_batch",
     "share_cases",

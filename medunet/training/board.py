@@ -17,13 +17,13 @@ SIZE = 384
 """Pixels, at least, of the longer side of an overlay."""
 
 
-def open_writer(folder: str, purge_step: int) -> Any:
-    """A writer of torch, or None where the package tensorboard isn't installed."""
+def find_writer() -> Any:
+    """Torch's SummaryWriter, or None where the package tensorboard isn't installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(folder, purge_step=purge_step)
+    return SummaryWriter
 
 
 class TensorBoard:
@@ -33,40 +33,45 @@ class TensorBoard:
     that it repeats twice.
 
     Args:
-        session: the run; logs lie in `tensorboard` of its folder.
+        session: the run, in whose folder the logs lie.
         validator: whose first case is drawn.
     """
 
     def __init__(self, session: TrainingSession, validator: Engine) -> None:
         self._session = session
         self._validator = validator
+        self._kind: Any = None
+        self._first_step = 1
         self._writer: Any = None
         self._overlay: npt.NDArray[np.uint8] | None = None
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer, after the history and the checkpoint that restores the epoch."""
-        engine.add_event_handler(Events.STARTED, self._open)
+        engine.add_event_handler(Events.STARTED, self._begin)
         self._validator.add_event_handler(Events.ITERATION_COMPLETED(once=1), self._draw)
         self._validator.add_event_handler(Events.STARTED, self._forget)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._write)
         engine.add_event_handler(Events.COMPLETED, self._close)
 
-    def _open(self, engine: Engine) -> None:
-        if is_first():
-            self._writer = open_writer(str(self._session.folder / "tensorboard"), engine.state.iteration + 1)
+    def _begin(self, engine: Engine) -> None:
+        self._kind = find_writer() if is_first() else None
+        self._first_step = engine.state.iteration + 1
 
     def _forget(self, _: Engine) -> None:
         self._overlay = None
 
     def _draw(self, validator: Engine) -> None:
-        if self._writer is not None:
+        if self._kind is not None:
             case = validator.state.output[0]
             self._overlay = draw_overlay(*(_take(case[key]) for key in ("image", "label", "pred")))
 
     def _write(self, engine: Engine) -> None:
-        rows = read_history(self._session.folder / "history.csv")
-        if self._writer is None or not rows:
+        rows = read_history(self._session.run.history)
+        if self._kind is None or not rows:
             return
+        if self._writer is None:
+            # Not before the first checkpoint is written: on a full disk the thread of a writer ends with a traceback.
+            self._writer = self._kind(str(self._session.run.board), purge_step=self._first_step)
         row, step = rows[-1], engine.state.iteration
         for name, value in (("loss", row.loss), ("learning rate", row.learning_rate), ("held-out Dice", row.dice)):
             if value is not None:

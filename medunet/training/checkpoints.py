@@ -9,15 +9,12 @@ from typing import Any, Protocol
 import torch
 from ignite.engine import Engine, Events
 
-from medunet.errors import ResourceError
-from medunet.files import hash_file, whole_file
 from medunet.networks import DeepSupervision
 from medunet.training.averaging import WeightAverage
 from medunet.training.ranks import is_first, on_first
+from medunet.training.runs import RunFolder
 
 LOGGER = logging.getLogger(__name__)
-NAME = "checkpoint-{:05d}.pt"
-GENERATIONS = 2
 
 
 class Counter(Protocol):
@@ -53,7 +50,7 @@ class RunCheckpoint:
         optimizer: torch.optim.Optimizer,
         lr_scheduler: Any,
     ) -> None:
-        self._folder = Path(folder)
+        self._run = RunFolder(Path(folder))
         self._network = network
         self._average = average.network
         self._optimizer = optimizer
@@ -96,10 +93,10 @@ class RunCheckpoint:
     def _save(self, engine: Engine) -> None:
         self.epoch = engine.state.epoch
         if is_first():
-            self._write()
+            self._run.save_checkpoint(self.epoch, self._describe())
 
-    def _write(self) -> None:
-        state = {
+    def _describe(self) -> dict[str, Any]:
+        return {
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -110,19 +107,10 @@ class RunCheckpoint:
             "seconds": self.seconds,
             "counters": {name: counter.state_dict() for name, counter in self._counters.items()},
         }
-        path = self._folder / NAME.format(self.epoch)
-        # The sum is there before the checkpoint has its name: a process killed at any moment leaves whole pairs.
-        with whole_file(path) as part:
-            torch.save(state, part)
-            with whole_file(_hash_path(path)) as text:
-                text.write_text(hash_file(part), encoding="ascii")
-        for old in self._list()[GENERATIONS:]:
-            old.unlink()
-            _hash_path(old).unlink(missing_ok=True)
 
     def _resume(self, engine: Engine) -> None:
         self._resumed_at = time.monotonic()
-        state = on_first(self._load)
+        state = on_first(self._run.load_checkpoint)
         if state is None:
             return
         self._network.load_state_dict(state["network"])
@@ -137,28 +125,6 @@ class RunCheckpoint:
         engine.state.epoch = self.epoch
         engine.state.iteration = self.epoch * engine.state.epoch_length
         LOGGER.info("goes on after epoch %d of %d", self.epoch, engine.state.max_epochs)
-
-    def _list(self) -> list[Path]:
-        """Checkpoints, the latest first."""
-        return sorted(self._folder.glob(NAME.replace("{:05d}", "*")), reverse=True)
-
-    def _load(self) -> dict[str, Any] | None:
-        for left in self._folder.glob(".part-*"):
-            left.unlink()  # of a process that was killed while it wrote
-        paths = self._list()
-        for path in paths:
-            mark = _hash_path(path)
-            if mark.is_file() and mark.read_text(encoding="ascii") == hash_file(path):
-                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-                return state
-            LOGGER.warning("%s: its SHA-256 is wrong, so the checkpoint before it is taken", path)
-        if paths:
-            raise ResourceError(self._folder, "no checkpoint is whole", "start anew with --restart", code="run-damaged")
-        return None
-
-
-def _hash_path(path: Path) -> Path:
-    return path.with_suffix(".sha256")
 
 
 def read_metric(validator: Engine) -> float:

@@ -90,7 +90,7 @@ class History:
         self._dice, self._seen = None, []
 
     def _note_epoch(self, engine: Engine, loss: float, with_label: float, foreground: float) -> None:
-        path = self._session.folder / "history.csv"
+        path = self._session.run.history
         row = Epoch(
             epoch=engine.state.epoch,
             steps=engine.state.iteration,
@@ -116,7 +116,7 @@ class History:
             schedule.epochs * schedule.steps_per_epoch,
             title,
         )
-        with whole_file(self._session.folder / "progress.png") as part:
+        with whole_file(self._session.run.picture) as part:
             picture.save(part, format="png")
 
 

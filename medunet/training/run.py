@@ -1,6 +1,8 @@
 """Run a bundle's train.json: the same wiring and loop as `python -m monai.bundle run`, on one process or many."""
 
+import errno
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +11,17 @@ from typing import Any
 from monai.bundle import ConfigWorkflow
 
 from medunet.bundle import open_bundle
-from medunet.errors import BundleError, OutputExistsError, raise_ours
+from medunet.errors import BundleError, ResourceError, find_medunet_error, raise_ours
+from medunet.records import read_record
 from medunet.training.ranks import is_launched, join_ranks, on_first
-from medunet.training.result import FINISHED
-from medunet.training.session import default_workers, lock_run
+from medunet.training.runs import Action, RunFolder, find_run
+from medunet.training.schedule import Schedule
+from medunet.training.session import default_workers
 from medunet.training.transfer import prepare_start
+
+LOGGER = logging.getLogger(__name__)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system answers where nothing more can be written: disk, quota, or largest file."""
 
 
 def train_bundle(
@@ -30,7 +38,7 @@ def train_bundle(
     Args:
         folder: the bundle.
         fold: whose patients are held out.
-        budget_minutes: None takes the plan's.
+        budget_minutes: None takes the plan's. A run that has a schedule keeps that, with a warning.
         restart: keep an older run of this fold under another name and begin anew.
         source: bundle from whose weights the run starts.
         patience: validations without a gain after which the run ends; 0 never ends it. It counts at its first start.
@@ -43,7 +51,7 @@ def train_bundle(
         MedunetError: whatever stopped it.
     """
     bundle = open_bundle(folder)
-    run = bundle.work / f"fold{fold}"
+    run = find_run(bundle, fold)
     configs = _choose_configs(folder)
     if is_launched():
         join_ranks()
@@ -52,6 +60,7 @@ def train_bundle(
         on_first(lambda: prepare_start(bundle, fold, open_bundle(source)))
     overrides: dict[str, Any] = {"fold": fold, "patience": patience}
     if budget_minutes is not None:
+        on_first(lambda: warn_of_budget(run, budget_minutes))
         overrides["budget"] = budget_minutes
     run_configs(folder, configs, overrides)
     return folder / "models" / "model.pt"
@@ -83,7 +92,21 @@ def run_configs(folder: Path, configs: Sequence[str], overrides: Mapping[str, An
         workflow.run()
         workflow.finalize()
     except Exception as error:
+        if (full := find_full_disk(error)) is not None:
+            ours = find_medunet_error(error)
+            subject = ours.subject if ours else full.filename or folder / "work"
+            found = f"it can't be written ({full.strerror})"
+            raise ResourceError(subject, found, "make room and go on with the same command") from error
         raise_ours(error)
+
+
+def find_full_disk(error: BaseException | None) -> OSError | None:
+    """Find in the chain of what an error was raised from what the system answers where a disk is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextmanager
@@ -104,18 +127,22 @@ def _choose_configs(folder: Path) -> list[str]:
     return [str(path) for path in paths]
 
 
-def _make_way(run: Path, restart: bool) -> None:
-    """Put an older run aside if that is asked for; refuse one that is finished."""
-    if restart and run.exists():
-        with lock_run(run):
-            run.rename(_free_name(run))
-    if (run / FINISHED).exists():
-        fold = run.name.removeprefix("fold")
-        raise OutputExistsError(run, f"fold {fold} is trained already", "add --restart to train it anew")
+def _make_way(run: RunFolder, restart: bool) -> None:
+    """Put an older run aside if that is asked for; refuse one that can't go on."""
+    if restart and run.allows(Action.RESTART):
+        run.put_aside()
+    run.check(Action.RESUME)
 
 
-def _free_name(run: Path) -> Path:
-    number = 1
-    while (name := run.with_name(f"{run.name}.before-{number}")).exists():
-        number += 1
-    return name
+def warn_of_budget(run: RunFolder, budget_minutes: float) -> None:
+    """Warn where a run keeps the schedule of another budget than the one that is wanted now."""
+    if not run.schedule.is_file():
+        return
+    minutes = read_record(run.schedule, Schedule).budget_seconds / 60
+    if not math.isclose(minutes, budget_minutes):
+        LOGGER.warning(
+            "%s: the run keeps this schedule, made for a budget of %g min, not of %g; begin anew with --restart",
+            run.schedule,
+            minutes,
+            budget_minutes,
+        )

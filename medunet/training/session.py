@@ -1,9 +1,10 @@
 """One training run of one fold: its folder, its cases and its schedule."""
 
-import fcntl
 import logging
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -11,10 +12,8 @@ from typing import IO, TYPE_CHECKING
 import ignite.distributed as idist
 from torch import nn
 
-from medunet.bundle import Bundle, open_bundle, publish_weights, write_weights
-from medunet.cohort import split_cases
-from medunet.errors import InputError
-from medunet.files import hash_file
+from medunet.bundle import Bundle, open_bundle, publish_weights
+from medunet.cohort import Cohort, split_cases
 from medunet.machine import compare_peak, forget_peak_memory, measure_peak_memory
 from medunet.networks import choose_device, measure_peak_vram, measure_step
 from medunet.planning import Plan, subtract_program
@@ -29,7 +28,7 @@ from medunet.training.ranks import (
     share_batch,
     share_cases,
 )
-from medunet.training.result import FINISHED, RECORD, WEIGHTS, Ending, FoldResult
+from medunet.training.runs import Ending, RunFolder, find_run
 from medunet.training.schedule import Schedule, make_schedule
 from medunet.training.transfer import load_start, read_start
 
@@ -43,97 +42,61 @@ PROBE_SHARE, MOST_PROBE_SECONDS = 0.01, 30.0
 """Of the budget goes into timing steps: of five steps, probes of one quiet machine were 0.54 to 0.87 s a step."""
 
 
+@dataclass(slots=True)
 class TrainingSession:
-    """A run that starts or is resumed.
+    """A run that starts or is resumed, made by `open_session`.
 
     Attributes:
         bundle: what is trained.
-        plan: its plan.
-        folder: of the run, `work/fold<K>`.
+        run: its folder.
         fold: which patients are held out.
+        learning_rate: the plan's, or that of a run which starts from the weights of another bundle.
         training: prepared cases to train on.
         validation: prepared cases of the held-out patients.
         schedule: epochs and steps, fixed when the run first started.
         started: `time.monotonic()` when this process opened the run.
-        ended: why its steps ended, once they have.
-        learning_rate: the plan's, or that of a run which starts from the weights of another bundle.
+        held_gib: memory that this process held before, beyond its libraries.
         peak_gib: what each stage took at most, as far as it ran in this process.
+        locks: what holds the run for this process, until `finish` or the process ends; of the first rank only.
+        ended: why its steps ended, once they have.
     """
 
-    def __init__(self, bundle: Bundle, fold: int, budget_minutes: float, patience: int = 0) -> None:
-        self.started = time.monotonic()
-        forget_peak_memory()  # of planning in this process, which times wider networks
-        self._held_gib = subtract_program(measure_peak_memory() / 2**30)
-        self.ended: Ending = "schedule"
-        self.bundle = bundle
-        self.plan: Plan = bundle.plan
-        self.peak_gib: dict[str, float] = {}
-        self.fold = fold
-        self.folder = bundle.work / f"fold{fold}"
-        cohort = bundle.cohort()
-        share_batch(self.plan.batch)
-        on_first(self._hold)
-        start = on_first(lambda: read_start(self.folder))
-        self.learning_rate = self.plan.learning_rate if start is None else start.learning_rate
-        training, validation = split_cases(cohort, fold)
-        border = self.plan.objects.border if self.plan.objects else 0
-        prepare = partial(prepare_cases, cohort, steps=bundle.preprocessing, cache=bundle.work / "cache", border=border)
-        self.training = in_turn(lambda: prepare(cases=training))
-        self.validation = in_turn(lambda: prepare(cases=validation))
-        self._note_peak("prepare", measure_peak_memory() / 2**30, self._held_gib)
-        self.schedule = self._open_schedule(budget_minutes * 60, patience)
+    bundle: Bundle
+    run: RunFolder
+    fold: int
+    learning_rate: float
+    training: list[PreparedCase]
+    validation: list[PreparedCase]
+    schedule: Schedule
+    started: float
+    held_gib: float
+    peak_gib: dict[str, float]
+    locks: list[IO[bytes]]
+    ended: Ending = "schedule"
 
-    def _hold(self) -> None:
-        self._lock = lock_run(self.folder)
+    @property
+    def plan(self) -> Plan:
+        """The plan of the bundle."""
+        return self.bundle.plan
 
-    def _note_peak(self, stage: str, gib: float, held_gib: float = 0.0) -> None:
-        self.peak_gib[stage] = round(gib, 2)
-        compare_peak(stage, self.plan.peak_gib.get(stage), gib, held_gib)
-
-    def _open_schedule(self, budget_seconds: float, patience: int) -> Schedule:
-        path = self.folder / "schedule.json"
-        schedule = on_first(lambda: read_record(path, Schedule) if path.is_file() else None)
-        if schedule is None:
-            measured = self._probe(budget_seconds).model_copy(update={"patience": patience})
-            on_first(lambda: write_record(path, measured))
-            schedule = on_first(lambda: measured)
-        return schedule
-
-    def _probe(self, budget_seconds: float) -> Schedule:
-        """Measure on all ranks at once, which may share cores; the slowest counts."""
-        batch = share_batch(self.plan.batch)
-        probe = min(MOST_PROBE_SECONDS, PROBE_SHARE * budget_seconds)
-        own = measure_step(self.plan.model_copy(update={"batch": batch}), probe)
-        step = float(idist.all_reduce(own + measure_exchange(self.plan), "MAX"))
-        warn_if_slower(step, self.plan.step_seconds)
-        loader = float(idist.all_reduce(measure_loader(self.plan, self.training), "MIN")) * default_workers()
-        if choose_device().type == "cpu":
-            # A loader takes a core from one of the network's threads, and the others wait for that one.
-            step += batch / loader
-        patches = sum(count_patches(case, self.plan) for case in share_cases(self.validation))
-        # A forward pass is about a third of a training step of `batch` patches.
-        validation = int(idist.all_reduce(patches, "MAX")) * step / (3 * batch)
-        rates = loader * idist.get_world_size(), self.plan.batch / step
-        spent = time.monotonic() - self.started
-        schedule = make_schedule(budget_seconds, spent, max(step, batch / loader), validation, rates)
-        LOGGER.info(
-            "loader %.1f patches/s, network %.1f patches/s: %d steps in %.1f minutes",
-            *rates,
-            schedule.epochs * schedule.steps_per_epoch,
-            budget_seconds / 60,
-        )
-        return schedule
+    @property
+    def folder(self) -> Path:
+        """Path of the run's folder, for configurations."""
+        return self.run.path
 
     def load_start(self, network: nn.Module) -> None:
         """Load the weights that the run starts from, if it doesn't start from random ones."""
-        load_start(self.folder, network)
+        load_start(self.run, network)
 
     def finish(self, checkpoint: "RunCheckpoint") -> None:
         """Write the best weights into the run and the bundle, and what they scored into its metadata."""
-        self._note_peak("train", measure_peak_memory() / 2**30, self._held_gib)
+        peak = measure_peak_memory() / 2**30
+        self.peak_gib["train"] = note_peak(self.plan, "train", peak, self.held_gib)
         if (vram := measure_peak_vram()) is not None:
-            self._note_peak("train_vram", vram)
+            self.peak_gib["train_vram"] = note_peak(self.plan, "train_vram", vram)
         on_first(lambda: self._publish(checkpoint))
+        for lock in self.locks:
+            lock.close()
 
     def _publish(self, checkpoint: "RunCheckpoint") -> None:
         training = {
@@ -147,42 +110,109 @@ class TrainingSession:
             "peak_memory_gib": self.peak_gib,
         }
         state = checkpoint.best_state()
-        write_weights(self.folder / WEIGHTS, state)
-        digest = hash_file(self.folder / WEIGHTS)
-        write_record(self.folder / RECORD, FoldResult(weights_sha256=digest, ended=self.ended, training=training))
+        result = self.run.write_result(state, self.ended, training)
         publish_weights(self.bundle.folder, state, {"training": training})
-        if checkpoint.epoch >= self.schedule.epochs or self.ended == "patience":
-            (self.folder / FINISHED).touch()
+        self.run.finish(result, self.schedule.epochs)
         LOGGER.info("wrote %s", self.bundle.folder / "models" / "model.pt")
 
 
 def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: int = 0) -> TrainingSession:
-    """Open a run of a bundle: prepare its cases, and probe this machine unless the run has a schedule.
+    """Open a run of a bundle: hold it, prepare its cases, and probe this machine unless the run has a schedule.
+
+    Args:
+        bundle_root: folder of the bundle.
+        fold: whose patients are held out.
+        budget_minutes: what the schedule is made for, where the run has none.
+        patience: of that schedule.
 
     Raises:
         MedunetError: the bundle, the fold or a case can't be used.
     """
     check_joined()
-    return TrainingSession(open_bundle(Path(bundle_root)), fold, budget_minutes, patience)
+    bundle = open_bundle(Path(bundle_root))
+    plan, run = bundle.plan, find_run(bundle, fold)
+    started = time.monotonic()
+    forget_peak_memory()  # of planning in this process, which times wider networks
+    held_gib = subtract_program(measure_peak_memory() / 2**30)
+    cohort = bundle.cohort()
+    share_batch(plan.batch)
+    locks: list[IO[bytes]] = []
+    on_first(lambda: locks.append(run.hold()))
+    start = on_first(lambda: read_start(run))
+    training, validation = _prepare(bundle, cohort, fold)
+    peak_gib = {"prepare": note_peak(plan, "prepare", measure_peak_memory() / 2**30, held_gib)}
+    schedule = _fix_schedule(
+        run, lambda: _probe(plan, training, validation, budget_minutes * 60, started), patience=patience
+    )
+    return TrainingSession(
+        bundle=bundle,
+        run=run,
+        fold=fold,
+        learning_rate=plan.learning_rate if start is None else start.learning_rate,
+        training=training,
+        validation=validation,
+        schedule=schedule,
+        started=started,
+        held_gib=held_gib,
+        peak_gib=peak_gib,
+        locks=locks,
+    )
 
 
-def lock_run(folder: Path) -> IO[bytes]:
-    """Hold a run for this process; it is given back when the returned file is closed, however the process ends.
+def _prepare(bundle: Bundle, cohort: Cohort, fold: int) -> tuple[list[PreparedCase], list[PreparedCase]]:
+    """Prepared cases to train on, and those of the held-out patients."""
+    border = bundle.plan.objects.border if bundle.plan.objects else 0
+    prepare = partial(prepare_cases, cohort, steps=bundle.preprocessing, cache=bundle.work / "cache", border=border)
+    training, validation = split_cases(cohort, fold)
+    return in_turn(lambda: prepare(cases=training)), in_turn(lambda: prepare(cases=validation))
 
-    Raises:
-        InputError: another process trains it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / "lock").open("ab")
-    try:
-        # Unlike flock, workers that outlive a killed process don't inherit it.
-        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise InputError(
-            folder, "another process trains this fold", "wait for it, or stop it", code="run-busy"
-        ) from None
-    return lock
+
+def _fix_schedule(run: RunFolder, probe: Callable[[], Schedule], *, patience: int) -> Schedule:
+    """The schedule that a run has, or the one that all ranks measure now, which is kept."""
+    schedule = on_first(lambda: read_record(run.schedule, Schedule) if run.schedule.is_file() else None)
+    if schedule is None:
+        measured = probe().model_copy(update={"patience": patience})
+        on_first(lambda: write_record(run.schedule, measured))
+        schedule = on_first(lambda: measured)
+    return schedule
+
+
+def _probe(
+    plan: Plan,
+    training: list[PreparedCase],
+    validation: list[PreparedCase],
+    budget_seconds: float,
+    started: float,
+) -> Schedule:
+    """Measure on all ranks at once, which may share cores; the slowest counts."""
+    batch = share_batch(plan.batch)
+    probe = min(MOST_PROBE_SECONDS, PROBE_SHARE * budget_seconds)
+    own = measure_step(plan.model_copy(update={"batch": batch}), probe)
+    step = float(idist.all_reduce(own + measure_exchange(plan), "MAX"))
+    warn_if_slower(step, plan.step_seconds)
+    loader = float(idist.all_reduce(measure_loader(plan, training), "MIN")) * default_workers()
+    if choose_device().type == "cpu":
+        # A loader takes a core from one of the network's threads, and the others wait for that one.
+        step += batch / loader
+    patches = sum(count_patches(case, plan) for case in share_cases(validation))
+    # A forward pass is about a third of a training step of `batch` patches.
+    seconds = int(idist.all_reduce(patches, "MAX")) * step / (3 * batch)
+    rates = loader * idist.get_world_size(), plan.batch / step
+    spent = time.monotonic() - started
+    schedule = make_schedule(budget_seconds, spent, max(step, batch / loader), seconds, rates)
+    LOGGER.info(
+        "loader %.1f patches/s, network %.1f patches/s: %d steps in %.1f minutes",
+        *rates,
+        schedule.epochs * schedule.steps_per_epoch,
+        budget_seconds / 60,
+    )
+    return schedule
+
+
+def note_peak(plan: Plan, stage: str, gib: float, held_gib: float = 0.0) -> float:
+    """Compare the peak memory of a stage with what the plan foresaw; returns it rounded, in GiB."""
+    compare_peak(stage, plan.peak_gib.get(stage), gib, held_gib)
+    return round(gib, 2)
 
 
 def warn_if_slower(step: float, planned: float | None) -> None:
@@ -200,6 +230,7 @@ def measure_loader(plan: Plan, cases: list[PreparedCase], seconds: float = 2.0) 
     """Patches a second that one loader process makes."""
     warp, steps = build_augmentation(plan)
     dataset = PatchDataset(cases, warp, plan.batch, 1000, plan.foreground_share, steps, plan.seed)
+    dataset.set_epoch(0)  # reads what the patches are drawn from, which isn't to be timed
     started, made = time.perf_counter(), 0
     while made < 4 or (time.perf_counter() - started < seconds and made < len(dataset)):
         _ = dataset[made]

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -14,9 +13,9 @@ from medunet.files import hash_file
 from medunet.networks import build_network
 from medunet.records import Record, read_record, write_record
 from medunet.training.ranks import on_first
+from medunet.training.runs import Action, RunFolder, find_run
 
 LOGGER = logging.getLogger(__name__)
-WEIGHTS, RECORD = "start.pt", "start.json"
 SHARE = 0.3
 """Of the plan's learning rate, for weights that have learnt already."""
 FIRST, LAST = "input_block.", "output_block."
@@ -58,11 +57,11 @@ def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
     known = [number for number in (fold,) if f"model_fold{number}.pt" in source.metadata.get("fold_weights", {})]
     path, wanted = next(iter(find_weights(source.folder, source.metadata, known[0] if known else None).items()))
     digest, state = read_weights(path, wanted)
-    run = bundle.work / f"fold{fold}"
+    run = find_run(bundle, fold)
     begun = read_start(run)
     if begun is not None and begun.source_sha256 == digest:
         return begun
-    if any(run.glob("checkpoint-*.pt")):
+    if not run.allows(Action.START):
         how = "without other weights" if begun is None else f"from other weights, of {begun.bundle}"
         raise InputError(
             f"--from {source.folder}", f"fold {fold} began {how}", "leave it out, or add --restart", code="run-begun"
@@ -78,16 +77,16 @@ def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
             f"plan {bundle.folder} --write",
             code="bundle-wrong",
         )
-    write_weights(run / WEIGHTS, fitting)
+    write_weights(run.start_weights, fitting)
     start = Start(
         bundle=source.folder.resolve().name,
         source_sha256=digest,
-        weights_sha256=hash_file(run / WEIGHTS),
+        weights_sha256=hash_file(run.start_weights),
         copied=len(fitting),
         left=tuple(left),
         learning_rate=float(f"{SHARE * bundle.plan.learning_rate:.3g}"),
     )
-    write_record(run / RECORD, start)
+    write_record(run.start, start)
     return start
 
 
@@ -156,12 +155,12 @@ def _describe(value: torch.Tensor) -> str:
     return " × ".join(map(str, value.shape))
 
 
-def read_start(run: Path) -> Start | None:
+def read_start(run: RunFolder) -> Start | None:
     """What a run started from; None for random weights."""
-    return read_record(run / RECORD, Start) if (run / RECORD).is_file() else None
+    return read_record(run.start, Start) if run.start.is_file() else None
 
 
-def load_start(run: Path, network: nn.Module) -> None:
+def load_start(run: RunFolder, network: nn.Module) -> None:
     """Load what a run started from into its network, and say what fits; random weights stay where nothing was given.
 
     Raises:
@@ -170,7 +169,7 @@ def load_start(run: Path, network: nn.Module) -> None:
     start = on_first(lambda: read_start(run))
     if start is None:
         return
-    _, state = on_first(lambda: read_weights(run / WEIGHTS, start.weights_sha256))
+    _, state = on_first(lambda: read_weights(run.start_weights, start.weights_sha256))
     network.load_state_dict(state, strict=False)
     total = start.copied + len(start.left)
     LOGGER.info(

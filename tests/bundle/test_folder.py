@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from medunet.bundle import find_stale, find_training, open_bundle, rewrite_bundle
+from medunet.bundle import Makers, find_stale, open_bundle, rewrite_bundle
 from medunet.errors import BundleError
 from medunet.records import read_json, write_json
+from medunet.training import CONFIGS
 
 
 def test_a_bundle_has_the_parts_of_monais_layout_and_no_patient(untrained: Path) -> None:
@@ -36,23 +37,32 @@ def test_a_bundle_without_its_cohort_says_so(untrained: Path) -> None:
 
 def test_a_bundle_that_is_not_trained_takes_another_plan(untrained: Path) -> None:
     bundle = open_bundle(untrained)
-    assert find_training(bundle) is None
     changed = bundle.plan.model_copy(update={"batch": 3, "reasons": {"batch": "three is enough"}})
-    rewritten = rewrite_bundle(bundle, changed)
+    rewritten = rewrite_bundle(bundle, changed, CONFIGS)
     assert rewritten.plan == changed
-    assert find_stale(rewritten) == []
+    assert find_stale(rewritten, CONFIGS) == []
     assert read_json(untrained / "configs" / "train.json")["train"]["dataset"]["batch"] == 3
     assert "three is enough" in (untrained / "docs" / "README.md").read_text()
     assert rewritten.metadata["name"] == bundle.metadata["name"]
-    (untrained / "models" / "model.pt").touch()
-    with pytest.raises(BundleError, match=r"its training has begun \(model\.pt\)"):
-        rewrite_bundle(rewritten, bundle.plan)
     assert open_bundle(untrained).plan == changed
+
+
+def test_further_configurations_are_those_that_are_handed_in(untrained: Path) -> None:
+    further: Makers = {"batch.json": lambda plan: {"batch": plan.batch, "patch": plan.patch}}
+    bundle = open_bundle(untrained)
+    assert find_stale(bundle, further) == []
+    rewritten = rewrite_bundle(bundle, bundle.plan, further)
+    path = untrained / "configs" / "batch.json"
+    assert read_json(path) == {"batch": bundle.plan.batch, "patch": list(bundle.plan.patch)}
+    assert find_stale(rewritten, further) == []
+    write_json(path, {"batch": 0})
+    assert find_stale(rewritten, further) == ["batch.json"]
+    assert find_stale(rewritten, CONFIGS) == []
 
 
 def test_configurations_that_were_edited_are_found_and_those_that_are_missing_are_not(untrained: Path) -> None:
     path = untrained / "configs" / "train.json"
     write_json(path, read_json(path) | {"budget": 1.5})
-    assert find_stale(open_bundle(untrained)) == ["train.json"]
+    assert find_stale(open_bundle(untrained), CONFIGS) == ["train.json"]
     path.unlink()
-    assert find_stale(open_bundle(untrained)) == []
+    assert find_stale(open_bundle(untrained), CONFIGS) == []

@@ -1,4 +1,6 @@
+import errno
 import hashlib
+import resource
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from medunet.bundle import (
     open_bundle,
     publish_folds,
     publish_weights,
+    save_tensors,
     write_weights,
 )
-from medunet.errors import BundleError, InputError
+from medunet.errors import BundleError, InputError, ResourceError
 from medunet.files import hash_file
 from medunet.networks import build_network, make_network
 from medunet.records import read_json, write_json
@@ -36,6 +39,40 @@ def test_weights_come_back_by_their_hash(folder: Path) -> None:
     )
     pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_equal_weights_make_equal_files_whatever_their_names(tmp_path: Path) -> None:
+    for name in ("a.pt", "of another name.pt"):
+        write_weights(tmp_path / name, {"x": torch.arange(5.0)})
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "of another name.pt").read_bytes()
+    assert torch.equal(torch.load(tmp_path / "a.pt", weights_only=True)["x"], torch.arange(5.0))
+
+
+@pytest.mark.parametrize("most", [70_000, 400_500])
+def test_a_disk_that_is_full_is_told_as_that_and_the_older_weights_stay(tmp_path: Path, most: int) -> None:
+    write_weights(tmp_path / "model.pt", {"x": torch.zeros(5)})
+    before = (tmp_path / "model.pt").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        with pytest.raises(OSError) as raised:  # noqa: PT011 (its number is looked at)
+            save_tensors(tmp_path / "part", {"x": torch.ones(100_000)})
+        with pytest.raises(ResourceError, match=r"model\.pt: it can't be written"):
+            write_weights(tmp_path / "model.pt", {"x": torch.ones(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert raised.value.errno == errno.EFBIG
+    assert (tmp_path / "model.pt").read_bytes() == before
+
+
+def test_what_is_no_full_disk_stays_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(RuntimeError, match="something else"):
+        write_weights(tmp_path / "model.pt", {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_does_not_fit_is_counted(folder: Path) -> None:

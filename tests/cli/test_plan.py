@@ -9,6 +9,7 @@ from medunet.bundle import find_stale, open_bundle
 from medunet.cli.plan import describe_plan
 from medunet.planning import Memory, Speed
 from medunet.records import read_json, write_json
+from medunet.training import CONFIGS
 
 
 def test_reasons_stand_there_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +49,7 @@ def test_a_bundle_is_planned_again_and_stays_as_it_is_without_write(
     assert (bundle.plan.dims, bundle.plan.budget_minutes) == (2, 1.0)
     assert bundle.plan.memory is not None
     assert bundle.plan.memory.ram_gib == 1.5
-    assert find_stale(bundle) == []
+    assert find_stale(bundle, CONFIGS) == []
     assert bundle.inference["network_def"]["spatial_dims"] == 2
 
 

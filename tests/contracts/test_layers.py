@@ -1,6 +1,7 @@
-"""A module imports its own folder and the layers above it; nothing imports in a circle."""
+"""A module imports its own folder and the layers above it, and names no others; nothing imports in a circle."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ LAYERS = {
     "inference": 8,
     "evaluation": 8,
     "training": 8,
-    "planner": 8,
+    "planner": 9,
     "report": 9,
     "testing": 9,
     "cross_validation": 10,
@@ -96,6 +97,25 @@ def test_made_up_scans_know_files_alone(folder: str) -> None:
             root, *rest = name.split(".")
             assert root not in ("torch", "monai", "ignite"), path
             assert root != "medunet" or rest[0] == "testing" or LAYERS[rest[0]] <= LAYERS["cohort"], path
+
+
+def find_names_in_strings(path: Path) -> set[str]:
+    """Parts of the package that strings name, as configurations do: `training` of `medunet.training.open_session`."""
+    texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+    return {name for text in texts if isinstance(text, str) for name in re.findall(r"\bmedunet\.(\w+)", text)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_strings_point_up_too(path: Path) -> None:
+    part = name_part(path)
+    for other in find_names_in_strings(path) & LAYERS.keys():
+        assert other == part or LAYERS[other] < LAYERS.get(part, 99), f"{part} names {other}"
+
+
+def test_the_wiring_of_training_names_what_it_needs_and_a_bundle_does_not() -> None:
+    assert "training" in find_names_in_strings(PACKAGE / "training" / "config.py")
+    for path in (PACKAGE / "bundle").iterdir():
+        assert path.suffix != ".py" or "medunet.training" not in path.read_text(encoding="utf-8")
 
 
 def test_no_circle() -> None:

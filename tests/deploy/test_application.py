@@ -46,7 +46,7 @@ def fused(tmp_path: Path) -> Path:
     plan = make_test_plan(channels=("ct", "pet"))
     cohort = Cohort(channels=plan.channels, modalities=plan.modalities, labels=plan.labels, cases=())
     fingerprint = Fingerprint(cases=(), channels={})
-    bundle = write_bundle(tmp_path / "fused", plan, fingerprint, cohort)
+    bundle = write_bundle(tmp_path / "fused", plan, fingerprint, cohort, {})
     torch.manual_seed(3)
     publish_weights(bundle.folder, build_network(bundle.inference["network_def"]).state_dict(), {})
     return bundle.folder

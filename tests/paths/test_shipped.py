@@ -15,11 +15,12 @@ from medunet.cohort import Cohort, find_cohort, read_folds, split_cases
 from medunet.evaluation import Scores
 from medunet.inference import open_predictor
 from medunet.records import read_record
+from medunet.training import CONFIGS
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path.parent.parent for path in ROOT.glob("bundles/*/configs/plan.json"))
 MEGABYTE = 1_000_000
-CONFIGS = ("inference.json", "evaluate.json", "train.json", "multi_gpu_train.json")
+NAMES = ("inference.json", "evaluate.json", "train.json", "multi_gpu_train.json")
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
@@ -39,8 +40,8 @@ def test_a_shipped_bundle_is_whole_and_its_card_shows_its_scores(folder: Path) -
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
 def test_a_shipped_bundle_is_made_anew_without_a_difference(folder: Path) -> None:
     bundle = open_bundle(folder)
-    assert all((folder / "configs" / name).is_file() for name in CONFIGS)
-    assert not find_stale(bundle)
+    assert all((folder / "configs" / name).is_file() for name in NAMES)
+    assert not find_stale(bundle, CONFIGS)
     written, made = bundle.metadata, make_metadata(bundle.plan, folder.name)
     assert all(written[key] == made[key] for key in ("schema", "network_data_format", "segments", "data_type"))
 

@@ -17,10 +17,11 @@ import torch
 from plans import make_test_plan, pin_schedule
 
 import medunet
-from medunet.bundle import make_train_config, open_bundle, write_bundle
+from medunet.bundle import open_bundle, write_bundle
 from medunet.cohort import find_cohort
 from medunet.measuring import measure_cohort
 from medunet.records import read_json, write_json
+from medunet.training import CONFIGS, make_train_config
 
 EPOCHS, STEPS = 4, 3
 SECONDS = 900
@@ -53,7 +54,7 @@ def untrained_balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folds = (("ball0", "ball1", "ball2"), ("ball3",), ("ball4",))
     cohort = find_cohort(folder / "cohort").model_copy(update={"folds": folds})
-    write_bundle(folder / "bundle", make_test_plan(), measure_cohort(cohort), cohort)
+    write_bundle(folder / "bundle", make_test_plan(), measure_cohort(cohort), cohort, CONFIGS)
     pin_schedule(folder / "bundle", EPOCHS, STEPS)
     schedule = folder / "bundle" / "work" / "fold0" / "schedule.json"
     write_json(schedule, {**read_json(schedule), "validation_interval": 2})

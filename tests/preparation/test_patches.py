@@ -44,6 +44,13 @@ def test_a_patch_depends_on_seed_epoch_and_index_alone(cases: list[PreparedCase]
     assert not np.array_equal(first[5]["image"], make_dataset(cases, seed=1)[5]["image"])
 
 
+def test_cases_are_read_when_an_epoch_is_chosen(tmp_path: Path) -> None:
+    dataset = make_dataset([PreparedCase("absent", tmp_path / "absent")])
+    assert len(dataset) == 20
+    with pytest.raises(FileNotFoundError):
+        dataset.set_epoch(1)
+
+
 def test_the_cases_of_a_batch_have_names(cases: list[PreparedCase]) -> None:
     dataset = make_dataset(cases[:1])
     assert dataset.name_batch(3) == ["case 0", "case 0"]

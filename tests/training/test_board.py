@@ -6,7 +6,7 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 
-from medunet.training import TensorBoard, board
+from medunet.training import RunFolder, TensorBoard, board
 from medunet.training.board import PREDICTION, TRUTH, draw_overlay
 from medunet.training.history import Epoch, _write_history
 
@@ -26,7 +26,7 @@ def make_trainer(folder: Path, resumed_after: int = 0) -> Engine:
 
     trainer.add_event_handler(Events.STARTED, resume)
     trainer.add_event_handler(Events.EPOCH_COMPLETED, note)
-    TensorBoard(SimpleNamespace(folder=folder), validator).attach(trainer)  # type: ignore[arg-type]
+    TensorBoard(SimpleNamespace(run=RunFolder(folder)), validator).attach(trainer)  # type: ignore[arg-type]
     return trainer
 
 
@@ -46,8 +46,17 @@ def test_a_resumed_run_has_every_point_once(tmp_path: Path) -> None:
 
 def test_a_run_without_the_package_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
-    assert board.open_writer(str(tmp_path / "x"), 1) is None
+    assert board.find_writer() is None
     make_trainer(tmp_path).run([0], max_epochs=1)
+    assert not (tmp_path / "tensorboard").exists()
+
+
+def test_nothing_is_written_before_the_first_epoch_is_saved(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    trainer = make_trainer(tmp_path)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trainer.run([0], max_epochs=1)
     assert not (tmp_path / "tensorboard").exists()
 
 

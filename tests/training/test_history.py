@@ -7,7 +7,7 @@ import torch
 from ignite.engine import Engine
 from PIL import Image
 
-from medunet.training import History
+from medunet.training import History, RunFolder
 from medunet.training.history import Epoch, diagnose, read_history
 
 
@@ -21,7 +21,9 @@ def make_run(folder: Path, dice: float, losses: list[float]) -> Engine:
     step = iter(losses)
     trainer = Engine(lambda *_: {"loss": next(step)})
     trainer.add_event_handler("EPOCH_COMPLETED", lambda engine: None if engine.state.epoch % 2 else validator.run([0]))
-    session = SimpleNamespace(folder=folder, schedule=schedule, plan=SimpleNamespace(labels=SimpleNamespace(ignore=2)))
+    session = SimpleNamespace(
+        run=RunFolder(folder), schedule=schedule, plan=SimpleNamespace(labels=SimpleNamespace(ignore=2))
+    )
     History(session, optimizer, validator).attach(trainer)  # type: ignore[arg-type]
     return trainer
 

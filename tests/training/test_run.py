@@ -1,14 +1,23 @@
+import errno
+import gc
 import json
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from plans import pin_schedule, stop_training
+from plans import make_tiny_bundle, pin_schedule, stop_training
 
 import medunet
-from medunet.errors import OutputExistsError
+from medunet.bundle import open_bundle
+from medunet.errors import OutputExistsError, ResourceError
 from medunet.records import read_json, write_json
+from medunet.training import State, find_run
+from medunet.training.run import find_full_disk, warn_of_budget
 
 
 def test_a_trained_bundle_says_how_it_was_trained(trained: Path) -> None:
@@ -85,3 +94,85 @@ def test_a_signal_to_all_processes_leaves_a_model(untrained: Path) -> None:
     assert "Traceback" not in output
     assert "Logging file" not in output, "MONAI's own lines are none of the user's"
     assert (untrained / "models" / "model.pt").is_file()
+
+
+FULL = "No space left on device"
+LIMITED = (
+    "import resource, sys; from medunet.cli import main; "
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2); main()"
+)
+"""The command line in a process whose files can't grow beyond so many bytes."""
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundles = [make_tiny_bundle(tmp_path / name / "bundle", "abcd") for name in "ab"]
+    for bundle in bundles:
+        pin_schedule(bundle, epochs=3, steps_per_epoch=2)
+    straight = torch.load(medunet.train(bundles[0]), weights_only=True)
+    bundle, save = bundles[1], torch.save
+    run = find_run(open_bundle(bundle), 0)
+
+    def save_once(value: Any, stream: Any) -> None:
+        if run.checkpoint(1).exists():
+            raise OSError(errno.ENOSPC, FULL)
+        save(value, stream)
+
+    monkeypatch.setattr(torch, "save", save_once)
+    sentence = "it can't be written ({}); make room and go on with the same command."
+    with pytest.raises(ResourceError, match=re.escape(f"{run.checkpoint(2)}: {sentence}".format(FULL))):
+        medunet.train(bundle)
+    monkeypatch.undo()
+    gc.collect()  # the trainer that failed is a circle, and holds the run
+    assert (run.find_state(), run.list_checkpoints()) == (State.CHECKPOINTED, [run.checkpoint(1)])
+    # Of a write that really fails torch raises a RuntimeError about positions in its file.
+    limit = run.checkpoint(1).stat().st_size // 2
+    command = [sys.executable, "-c", LIMITED, str(limit), "train", str(bundle)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    *lines, last = done.stderr.splitlines()
+    assert last == f"medunet: {run.checkpoint(2)}: {sentence.format('File too large')}"
+    assert not any("rror" in line or "Traceback" in line for line in lines)
+    assert (run.find_state(), run.list_checkpoints()) == (State.CHECKPOINTED, [run.checkpoint(1)])
+    assert not list(run.path.glob(".part-*"))
+    resumed = torch.load(medunet.train(bundle), weights_only=True)
+    assert all(torch.equal(straight[key], resumed[key]) for key in straight)
+
+
+def test_a_full_disk_is_found_behind_what_libraries_raise() -> None:
+    full = OSError(errno.ENOSPC, FULL)
+    with pytest.raises(RuntimeError) as raised:
+        try:
+            raise full
+        except OSError:
+            raise RuntimeError("unexpected pos 768 vs 662")  # noqa: B904 (as torch does)
+    assert find_full_disk(raised.value) is full
+    assert find_full_disk(OSError(errno.EACCES, "Permission denied")) is None
+
+
+def test_a_run_keeps_the_schedule_of_its_first_budget_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle = make_tiny_bundle(tmp_path / "bundle", "ab")
+    run = find_run(open_bundle(bundle), 0)
+    warn_of_budget(run, 5)
+    pin_schedule(bundle, epochs=1, steps_per_epoch=1)
+    warn_of_budget(run, 100)
+    assert not caplog.records
+    medunet.train(bundle, budget_minutes=5)
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "medunet.training.run"]
+    sentence = "the run keeps this schedule, made for a budget of 100 min, not of 5; begin anew with --restart"
+    assert said == f"{run.schedule}: {sentence}"
+
+
+def test_damaged_weights_of_a_finished_run_are_made_again_from_its_checkpoint(tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(tmp_path / "bundle", "ab")
+    pin_schedule(bundle, epochs=2, steps_per_epoch=1)
+    before = medunet.train(bundle).read_bytes()
+    run = find_run(open_bundle(bundle), 0)
+    run.weights.write_bytes(b"x")
+    assert medunet.train(bundle).read_bytes() == before
+    assert run.find_state() == State.FINISHED
+    for path in (run.weights, *run.list_checkpoints()):
+        path.write_bytes(b"x")
+    with pytest.raises(ResourceError, match="neither its weights nor any checkpoint is whole; train it anew with"):
+        medunet.train(bundle)

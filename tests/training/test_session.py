@@ -1,12 +1,11 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from plans import make_tiny_bundle
 
-from medunet.errors import InputError
-from medunet.training import open_session
-from medunet.training.session import count_patches, default_workers, lock_run, warn_if_slower
+from medunet.bundle import open_bundle
+from medunet.training import Schedule, State, TrainingSession, find_run, open_session
+from medunet.training.session import count_patches, default_workers, warn_if_slower
 
 
 def test_patients_are_held_out_and_the_schedule_stays(untrained: Path) -> None:
@@ -19,18 +18,27 @@ def test_patients_are_held_out_and_the_schedule_stays(untrained: Path) -> None:
     assert 0.1 < first.peak_gib["prepare"] < 64
 
 
-def test_one_process_trains_a_fold(tmp_path: Path) -> None:
-    other = (
-        "import pathlib, sys, time; from medunet.training.session import lock_run; "
-        "held = lock_run(pathlib.Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+def test_a_session_stores_its_parts_and_does_nothing(tmp_path: Path) -> None:
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "bundle", "ab"))
+    rates = {"seconds_per_step": 1.0, "loader_patches_per_second": 1.0, "network_patches_per_second": 1.0}
+    schedule = Schedule(epochs=2, steps_per_epoch=1, validation_interval=1, budget_seconds=60, **rates)
+    before = sorted(tmp_path.rglob("*"))
+    session = TrainingSession(
+        bundle=bundle,
+        run=find_run(bundle, 0),
+        fold=0,
+        learning_rate=0.1,
+        training=[],
+        validation=[],
+        schedule=schedule,
+        started=0.0,
+        held_gib=0.0,
+        peak_gib={},
+        locks=[],
     )
-    with subprocess.Popen([sys.executable, "-c", other, str(tmp_path)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        with pytest.raises(InputError, match="another process trains this fold"):
-            lock_run(tmp_path)
-        process.kill()
-    lock_run(tmp_path).close()
+    assert (session.plan, session.folder, session.ended) == (bundle.plan, bundle.work / "fold0", "schedule")
+    assert session.run.find_state() == State.ABSENT
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_workers_leave_the_network_its_cores() -> None:

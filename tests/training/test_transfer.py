@@ -11,7 +11,7 @@ from medunet.labels import LabelTable
 from medunet.measuring import Fingerprint
 from medunet.networks import build_network, make_network
 from medunet.planning import NetworkPlan, Plan
-from medunet.training import fit_weights, prepare_start, read_start
+from medunet.training import CONFIGS, find_run, fit_weights, prepare_start, read_start
 from medunet.training.transfer import load_start
 
 
@@ -26,7 +26,7 @@ def make_bundle(folder: Path, plan: Plan, patients: str, seed: int | None = None
         cases=tuple(Case(id=name, patient=name, channels=channels) for name in patients),
         folds=((patients[0],), tuple(patients[1:])),
     )
-    bundle = write_bundle(folder, plan, Fingerprint(cases=(), channels={}), cohort)
+    bundle = write_bundle(folder, plan, Fingerprint(cases=(), channels={}), cohort, CONFIGS)
     if seed is not None:
         torch.manual_seed(seed)
         state = build_network(bundle.inference["network_def"]).state_dict()
@@ -48,7 +48,7 @@ def test_what_fits_is_kept_in_the_run_and_loaded(tmp_path: Path, caplog: pytest.
     (line,) = start.left
     assert line.startswith("input_block.conv1.conv.weight: other channels, 4 × 1 × 3 × 3 × 3 there and 4 × 2 × 3")
     assert start.learning_rate == pytest.approx(0.3 * bundle.plan.learning_rate)
-    run = bundle.work / "fold0"
+    run = find_run(bundle, 0)
     assert read_start(run) == start
     torch.manual_seed(5)
     network, other = (build_network(bundle.inference["network_def"]) for _ in range(2))
@@ -65,18 +65,17 @@ def test_what_fits_is_kept_in_the_run_and_loaded(tmp_path: Path, caplog: pytest.
 def test_a_run_that_began_otherwise_is_refused(tmp_path: Path) -> None:
     sources = [open_again(make_bundle(tmp_path / f"s{seed}", make_test_plan(), "ab", seed=seed)) for seed in range(2)]
     bundle = make_bundle(tmp_path / "bundle", make_test_plan(), "cd")
-    run = bundle.work / "fold0"
-    run.mkdir()
-    (run / "checkpoint-00001.pt").touch()
+    run = find_run(bundle, 0)
+    run.save_checkpoint(1, {})
     with pytest.raises(InputError, match="fold 0 began without other weights; leave it out, or add --restart"):
         prepare_start(bundle, 0, sources[0])
-    (run / "checkpoint-00001.pt").unlink()
+    run.checkpoint(1).unlink()
     prepare_start(bundle, 0, sources[0])
-    (run / "checkpoint-00001.pt").touch()
+    run.save_checkpoint(1, {})
     prepare_start(bundle, 0, sources[0])
     with pytest.raises(InputError, match="began from other weights, of s0"):
         prepare_start(bundle, 0, sources[1])
-    (run / "start.pt").write_bytes(b"x")
+    run.start_weights.write_bytes(b"x")
     with pytest.raises(BundleError, match="its SHA-256"):
         load_start(run, torch.nn.Identity())
 
@@ -86,7 +85,7 @@ def test_a_network_that_knows_the_held_out_patients_is_refused(tmp_path: Path) -
     bundle = make_bundle(tmp_path / "bundle", make_test_plan(), "bad")
     with pytest.raises(InputError, match="patient b, whom fold 0 holds out, was in its training"):
         prepare_start(bundle, 0, source)
-    assert read_start(bundle.work / "fold0") is None
+    assert read_start(find_run(bundle, 0)) is None
     honest = make_bundle(tmp_path / "honest", make_test_plan(), "abc")
     assert prepare_start(honest, 0, source).left == ()
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from command import finish
 from PIL import Image
 
 from medunet.files import whole_folder
@@ -21,6 +20,7 @@ from medunet.records import write_json
 
 sys.path.append(str(Path(__file__).parents[1]))  # where lies what all workflows share
 
+from command import finish
 
 SIZE = 192
 DISCS = 24

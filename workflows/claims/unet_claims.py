@@ -23,7 +23,7 @@ from medunet.cohort import Cohort, split_cases
 from medunet.errors import InputError
 from medunet.evaluation import Scores
 from medunet.records import read_record, write_record
-from medunet.training import Schedule
+from medunet.training import Schedule, State, find_run
 from medunet.training.run import run_configs
 
 sys.path.append(str(Path(__file__).parents[1]))  # where lies what all workflows share
@@ -115,9 +115,9 @@ def _train(
         cache = base / "work" / "cache"
         cache.mkdir(exist_ok=True)
         (bundle / "work" / "cache").symlink_to(cache.absolute())
-    run = bundle / "work" / f"fold{arguments.fold}"
-    if not (run / "finished").exists():
-        write_record(run / "schedule.json", make_fixed_schedule(arguments.steps))
+    run = find_run(open_bundle(bundle), arguments.fold)
+    if run.find_state() != State.FINISHED:
+        write_record(run.schedule, make_fixed_schedule(arguments.steps))
         config = str(bundle / "configs" / "train.json")
         run_configs(bundle, [config], {"fold": arguments.fold, **(options or {})})
     scores: Scores = medunet.evaluate(bundle, output=evaluation).scores

@@ -20,9 +20,6 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 import torch
-from command import finish
-from one_fold import make_parser
-from paired import compare_values
 from PIL import Image
 from scipy import ndimage
 
@@ -37,6 +34,9 @@ from medunet.records import read_json, write_json
 
 sys.path.append(str(Path(__file__).parents[1]))  # where lies what all workflows share
 
+from command import finish
+from one_fold import make_parser
+from paired import compare_values
 
 Numbers = npt.NDArray[np.int64]
 OURS, PLAIN, PEER = "medunet", "foreground alone", "Mask R-CNN"

@@ -39,7 +39,6 @@ from nnunet_runs import Peer
 from torch.utils.data import DataLoader, RandomSampler
 
 from medunet.bundle import Bundle, open_bundle
-from medunet.bundle.configs import make_train_config
 from medunet.cohort import split_cases, write_cohort
 from medunet.errors import InputError
 from medunet.networks import make_optimizer
@@ -53,6 +52,7 @@ from medunet.preparation import (
     prepare_cases,
 )
 from medunet.progress import report
+from medunet.training import make_train_config
 from medunet.training.session import default_workers
 
 sys.path.append(str(Path(__file__).parents[1]))  # where lies what all workflows share
