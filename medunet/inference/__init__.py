@@ -1,6 +1,6 @@
 """From a scan to a mask on its own grid: backend, assemble, restore."""
 
-from medunet.inference.assemble import assemble_logits
+from medunet.inference.assemble import assemble_planes, count_assembling
 from medunet.inference.box import Box, parse_box
 from medunet.inference.cases import find_prediction, predict_case, predict_cases
 from medunet.inference.outputs import Outputs, name_mask, plan_outputs, write_outputs
@@ -13,7 +13,8 @@ __all__ = [
     "Outputs",
     "Predictor",
     "Scan",
-    "assemble_logits",
+    "assemble_planes",
+    "count_assembling",
     "find_prediction",
     "find_scan",
     "find_scans",

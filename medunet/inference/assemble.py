@@ -1,59 +1,119 @@
-"""From the logits of patches to the logits of the whole prepared volume."""
+"""From the logits of patches to the logits of the whole prepared volume, plane by plane."""
 
+from collections.abc import Iterable, Iterator
+
+import numpy as np
 import torch
 from monai.data.utils import compute_importance_map
 
+from medunet.geometry import Shape
 from medunet.inference.backends import Backend
 from medunet.preparation import Start, place_patches
 from medunet.progress import track
 
-AT_ONCE = 2
-"""Patches in one call: on a CPU with AVX2 torch takes 2 to 15 times longer for one 3D patch than for two together."""
 
-
-def assemble_logits(
-    image: torch.Tensor, backend: Backend, patch: tuple[int, int, int], overlap: float, what: str
-) -> torch.Tensor:
+def assemble_planes(
+    image: torch.Tensor, backend: Backend, patch: Shape, overlap: float, what: str
+) -> Iterator[torch.Tensor]:
     """Run a backend over all patches and add their logits up, weighted by MONAI's Gaussian.
+
+    A plane is handed on as soon as no patch will touch it again. Patches are run along the first axis slowest, and
+    planes come along it: another axis would add the patches of a voxel in another order and so round otherwise.
 
     Args:
         image: (C, I, J, K) float32; padded with 0 where it is smaller than the patch, as MONAI does.
-        backend: computes logits.
+        backend: computes logits; gets as many patches at once as it prefers, and those that are left.
         patch: voxels (I, J, K).
         overlap: of neighbouring patches.
         what: name of the work for the progress.
 
-    Returns:
-        (classes, I, J, K) float32.
+    Yields:
+        (classes, J, K) float32 for each i of the image, in order.
     """
     padded, offset = _pad(image, patch)
     weight = compute_importance_map(patch, mode="gaussian", sigma_scale=0.125)
     weight = weight.clamp(min=max(float(weight.min()), 1e-3)).float()
     starts = place_patches(tuple(padded.shape[1:]), patch, overlap)
-    logits: torch.Tensor | None = None
-    total = torch.zeros(padded.shape[1:])
-    for group in track(_in_groups(starts), what, -(-len(starts) // AT_ONCE)):
-        boxes = [tuple(slice(s, s + n) for s, n in zip(start, patch, strict=True)) for start in group]
-        # A lone 3D patch is computed twice rather than alone.
-        inputs = [padded[(slice(None), *box)] for box in (boxes if patch[2] == 1 else (boxes + boxes)[:AT_ONCE])]
-        scores = backend.run(torch.stack(inputs))
-        if logits is None:
-            logits = torch.zeros((scores.shape[1], *padded.shape[1:]))
-        for box, score in zip(boxes, scores, strict=False):
-            logits[(slice(None), *box)] += score * weight
-            total[box] += weight
-    if logits is None:
-        raise ValueError("a volume has at least one patch")
-    logits /= total
     inner = tuple(slice(o, o + n) for o, n in zip(offset, image.shape[1:], strict=True))
-    return logits[(slice(None), *inner)]
+    for i, plane in enumerate(_sum_patches(_run_patches(padded, backend, patch, starts, what), padded.shape, weight)):
+        if inner[0].start <= i < inner[0].stop:
+            yield plane[:, inner[1], inner[2]]
 
 
-def _in_groups(starts: list[Start]) -> list[list[Start]]:
-    return [starts[n : n + AT_ONCE] for n in range(0, len(starts), AT_ONCE)]
+def count_assembling(shape: Shape, patch: Shape, channels: int, classes: int, batch: int) -> int:
+    """Bytes that `assemble_planes` holds at most beside the image, and beside the backend while that runs.
+
+    Args:
+        shape: voxels (I, J, K) of the image.
+        patch: voxels (I, J, K).
+        channels: of the image.
+        classes: logits of a voxel.
+        batch: patches at once.
+    """
+    padded = [max(pair) for pair in zip(shape, patch, strict=True)]
+    copy = channels * int(np.prod(padded)) if tuple(padded) != tuple(shape) else 0
+    # One plane more than a patch has: the last that was handed on.
+    sums = (classes + 1) * (patch[0] + 1) * padded[1] * padded[2]
+    # Patches and their logits, the logits before them, those times their weight, and the weights.
+    voxels = int(np.prod(patch)) * (batch * (channels + 2 * classes) + classes + 1)
+    return 4 * (copy + sums + voxels)
 
 
-def _pad(image: torch.Tensor, patch: tuple[int, int, int]) -> tuple[torch.Tensor, list[int]]:
+def _sum_patches(
+    patches: Iterable[tuple[Start, torch.Tensor]], shape: tuple[int, ...], weight: torch.Tensor
+) -> Iterator[torch.Tensor]:
+    """Weighted means of the logits of patches, plane by plane.
+
+    Args:
+        patches: first voxel and logits (classes, I, J, K) of each, those that begin with a lower plane first.
+        shape: (C, I, J, K) of the padded image.
+        weight: (I, J, K) of each voxel of a patch.
+
+    Yields:
+        (classes, J, K) for each i of the padded image, in order.
+    """
+    # Of the planes that patches still touch, from `first` on: sums of weighted logits, and of weights.
+    sums: torch.Tensor | None = None
+    total, first = torch.zeros((len(weight), *shape[2:])), 0
+    for start, logits in patches:
+        if sums is None:
+            sums = torch.zeros((len(logits), *total.shape))
+        if done := start[0] - first:
+            yield from (sums[:, i] / total[i] for i in range(done))
+            _move_on(sums, done)
+            _move_on(total[None], done)
+            first = start[0]
+        box = tuple(slice(s, s + n) for s, n in zip(start[1:], weight.shape[1:], strict=True))
+        sums[(slice(None), slice(None), *box)] += logits * weight
+        total[(slice(None), *box)] += weight
+    if sums is None:
+        raise ValueError("a volume has at least one patch")
+    yield from (sums[:, i] / total[i] for i in range(len(weight)))
+
+
+def _move_on(planes: torch.Tensor, done: int) -> None:
+    """Drop the first planes of (classes, I, J, K) in place, and add as many of 0 at the end."""
+    depth = planes.shape[1]
+    # So many at a time that none is read after it was written.
+    for i in range(done, depth, done):
+        count = min(done, depth - i)
+        planes[:, i - done : i - done + count] = planes[:, i : i + count]
+    planes[:, depth - done :] = 0
+
+
+def _run_patches(
+    padded: torch.Tensor, backend: Backend, patch: Shape, starts: list[Start], what: str
+) -> Iterator[tuple[Start, torch.Tensor]]:
+    """First voxel and logits (classes, I, J, K) of each patch, in the order of `starts`."""
+    size = backend.traits.preferred_batch
+    groups = [starts[n : n + size] for n in range(0, len(starts), size)]
+    for group in track(groups, what, len(groups)):
+        boxes = [tuple(slice(s, s + n) for s, n in zip(start, patch, strict=True)) for start in group]
+        logits = backend.run(torch.stack([padded[(slice(None), *box)] for box in boxes]))
+        yield from zip(group, logits, strict=True)
+
+
+def _pad(image: torch.Tensor, patch: Shape) -> tuple[torch.Tensor, list[int]]:
     missing = [max(size - n, 0) for size, n in zip(patch, image.shape[1:], strict=True)]
     if not any(missing):
         return image, [0, 0, 0]

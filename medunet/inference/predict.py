@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from medunet.bundle import Bundle, find_weights, join_hashes, load_weights
-from medunet.inference.assemble import assemble_logits
+from medunet.geometry import Grid
+from medunet.inference.assemble import assemble_planes
 from medunet.inference.backends import Backend, TorchBackend
 from medunet.inference.box import Box, warn_if_larger
 from medunet.inference.restore import restore_mask
@@ -19,7 +21,7 @@ from medunet.preparation import find_source_grid, run_chain
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A bundle that is ready to predict.
+    """A bundle that is ready to predict; as a context manager it closes its backend at the end.
 
     Attributes:
         bundle: where chain and plan come from.
@@ -35,6 +37,12 @@ class Predictor:
     def weights_sha256(self) -> str:
         """Of the loaded weights, one hash for all files."""
         return join_hashes(self.weights)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.backend.close()
 
 
 def open_predictor(bundle: Bundle, fold: int | None = None) -> Predictor:
@@ -59,7 +67,9 @@ def load_predictor(bundle: Bundle, files: Mapping[Path, str | None]) -> Predicto
         for network, (path, wanted) in zip(networks, files.items(), strict=True)
     }
     network = networks[0] if len(networks) == 1 else MeanNetwork(networks)
-    return Predictor(bundle, TorchBackend(network, choose_device(), bundle.plan.dims), weights)
+    plan = bundle.plan
+    backend = TorchBackend(choose_device()).open(network, (plan.count_inputs(), *plan.patch), plan.dims)
+    return Predictor(bundle, backend, weights)
 
 
 def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Mask:
@@ -84,6 +94,7 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Ma
         warn_if_larger(grid, plan.extent_mm, scan.id)
     else:
         voxels, affine = box.crop(voxels, affine, scan.id)
-    logits = assemble_logits(voxels, predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
-    mask = replace(restore_mask(logits, affine, grid, plan.labels, plan.objects), notes=image.meta["notes"])
+    planes = assemble_planes(voxels, predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
+    network = Grid(voxels.shape[1:], affine)
+    mask = replace(restore_mask(planes, network, grid, plan.labels, plan.objects), notes=image.meta["notes"])
     return mask if box is None else box.clear_outside(mask)

@@ -37,15 +37,21 @@ class AutocastInferer(Inferer):
 
     Args:
         inferer: runs the network; None calls it directly.
+        precision: of autocast; None takes the best of the device.
     """
 
-    def __init__(self, inferer: Inferer | None = None) -> None:
+    def __init__(self, inferer: Inferer | None = None, precision: torch.dtype | None = None) -> None:
         super().__init__()
         self._inferer = inferer
+        self._precision = precision
+
+    def find_precision(self, device: torch.device) -> torch.dtype:
+        """What a network on a device is computed in."""
+        return choose_precision(device) if self._precision is None else self._precision
 
     def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
         """Logits of `network`, or the list of them."""
-        dtype = choose_precision(inputs.device)
+        dtype = self.find_precision(inputs.device)
         with torch.autocast(inputs.device.type, dtype, enabled=dtype != torch.float32):
             run = self._inferer or (lambda x, net, *a, **k: net(x, *a, **k))
             logits = run(inputs, network, *args, **kwargs)

@@ -15,7 +15,15 @@ from medunet.preparation.channel_dropout import RandDropChanneld
 from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
-from medunet.preparation.resample import paint_regions, resample_image, resample_labels, resample_numbers, take_largest
+from medunet.preparation.resample import (
+    count_resampling,
+    paint_regions,
+    resample_image,
+    resample_labels,
+    resample_numbers,
+    resample_planes,
+    take_largest,
+)
 from medunet.preparation.warp import Warp
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "Warp",
     "WholeDataset",
     "build_augmentation",
+    "count_resampling",
     "find_source_grid",
     "instantiate",
     "locate_images",
@@ -43,6 +52,7 @@ __all__ = [
     "resample_image",
     "resample_labels",
     "resample_numbers",
+    "resample_planes",
     "run_chain",
     "take_largest",
 ]

@@ -1,17 +1,20 @@
 """Linear resampling to another grid, plane by plane: of images, and of class scores straight to labels."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn.functional import grid_sample
 
-from medunet.geometry import Affine, Grid
+from medunet.geometry import Affine, Grid, Shape
 
 PLANE_BUDGET = 4_000_000
 """Target voxels that are interpolated at once: bounds the memory to some 100 MB for two classes."""
-
+FOLLOWS = 0.4
+"""Source planes that a plane of the target may lean over to follow them: then it lies between three at most."""
+POSITION_BYTES = 48
+"""For a target voxel that is interpolated: its position (three float32), float64 that it is computed with, labels."""
 
 Decide = Callable[[torch.Tensor], torch.Tensor]
 """From scores (C, I, J, K) to labels (I, J, K) uint8."""
@@ -66,6 +69,121 @@ def resample_labels(
     return labels
 
 
+def resample_planes(
+    planes: Iterable[torch.Tensor], source: Grid, grid: Grid, decide: Decide = take_largest
+) -> npt.NDArray[np.uint8]:
+    """As `resample_labels`, bit for bit, of scores that arrive plane by plane along the first axis of their grid.
+
+    Where planes of the target follow those of the source, which the grid of a network does but for sheared scans,
+    three planes of scores exist at a time. Else all are held: a plane of an oblique target cuts through them.
+
+    Args:
+        planes: (classes, J, K) float for each i of `source`, in order; all are taken.
+        source: grid of the scores.
+        grid: where labels are wanted.
+        decide: makes labels of scores.
+
+    Returns:
+        (I, J, K) uint8 on `grid`.
+    """
+    if source.shape == grid.shape and np.array_equal(source.affine, grid.affine):
+        same = np.empty(grid.shape, dtype=np.uint8)
+        for i, plane in enumerate(planes):
+            same[i] = decide(plane.float()[:, None]).numpy()[0]
+        return same
+    axis = _find_following(source, grid)
+    if axis is None:
+        return resample_labels(_hold(planes, source.shape), source.affine, grid, decide)
+    return _follow_planes(enumerate(planes), source, grid, axis, decide)
+
+
+def count_resampling(source: Grid, grid: Grid, classes: int) -> int:
+    """Bytes that `resample_planes` holds at most: labels, and scores on either grid.
+
+    Args:
+        source: grid of the scores.
+        grid: where labels are wanted.
+        classes: scores of a voxel.
+    """
+    labels, plane = int(np.prod(grid.shape)), 4 * classes * int(np.prod(source.shape[1:]))
+    if source.shape == grid.shape and np.array_equal(source.affine, grid.affine):
+        return labels + plane + POSITION_BYTES * int(np.prod(grid.shape[1:]))
+    axis, one = _find_following(source, grid), 4 * classes + POSITION_BYTES
+    if axis is None:
+        flat = grid.shape[0] * grid.shape[1]
+        return labels + plane * source.shape[0] + one * flat * min(grid.shape[2], max(1, PLANE_BUDGET // flat))
+    return labels + 6 * plane + one * labels // grid.shape[axis]
+
+
+def _find_following(source: Grid, grid: Grid) -> int | None:
+    """The axis of a grid whose planes lie between neighbouring planes, along its first axis, of the source."""
+    row = np.abs((np.linalg.inv(source.affine) @ grid.affine)[0, :3])
+    axis = int(row.argmax())
+    leans = (np.delete(row, axis) * (np.delete(np.array(grid.shape), axis) - 1)).sum()
+    return axis if leans <= FOLLOWS else None
+
+
+def _hold(planes: Iterable[torch.Tensor], shape: Shape) -> torch.Tensor:
+    """All planes as one tensor, (classes, I, J, K)."""
+    held: torch.Tensor | None = None
+    for i, plane in enumerate(planes):
+        if held is None:
+            held = torch.empty((len(plane), *shape))
+        held[:, i] = plane
+    if held is None:
+        raise ValueError("a grid has at least one plane")
+    return held
+
+
+def _follow_planes(
+    arriving: Iterator[tuple[int, torch.Tensor]], source: Grid, grid: Grid, axis: int, decide: Decide
+) -> npt.NDArray[np.uint8]:
+    """Labels plane by plane along `axis`, in the order in which the planes of scores arrive."""
+    labels = np.empty(grid.shape, dtype=np.uint8)
+    to_source = np.linalg.inv(source.affine) @ grid.affine
+    order = range(grid.shape[axis]) if to_source[0, axis] > 0 else reversed(range(grid.shape[axis]))
+    held: dict[int, torch.Tensor] = {}
+    for index in order:
+        ranges = tuple(range(index, index + 1) if n == axis else range(size) for n, size in enumerate(grid.shape))
+        positions = _source_positions(ranges, to_source, source.shape)
+        first, stop = _move_to_slab(positions, source.shape[0])
+        while max(held, default=-1) < stop - 1:
+            number, plane = next(arriving)
+            held[number] = plane.float()
+        held = {number: plane for number, plane in held.items() if number >= first}
+        slab = torch.stack([held[number] for number in range(first, stop)], dim=1)
+        sampled = grid_sample(slab[None], positions[None], padding_mode="border", align_corners=True)
+        labels[tuple(slice(part.start, part.stop) for part in ranges)] = decide(sampled[0]).numpy()
+    # Whoever makes the planes says how far that is, to the last.
+    for _ in arriving:
+        pass
+    return labels
+
+
+def _move_to_slab(positions: torch.Tensor, size: int) -> tuple[int, int]:
+    """Make positions in a volume those in a slab of two or three of its planes, so that the same values come out.
+
+    `grid_sample` makes an index of a position in float32. The same steps are taken here, so that the index is its own
+    to the last bit. Indices are multiples of 2⁻²⁵, those from 0.5 on of 2⁻²⁴; so the whole number of the first plane
+    is subtracted, and the index in a slab of 2 (or 3, then it is at least 0.5) planes made a position between -1 and
+    1, without rounding; and back in `grid_sample`.
+
+    Args:
+        positions: (I, J, K, 3) as of `_source_positions`; the last column is changed.
+        size: planes of the volume.
+
+    Returns:
+        The first plane of the slab, and the one behind its last.
+    """
+    if size == 1:
+        return 0, 1
+    index = ((positions[..., 2] + 1) / 2 * (size - 1)).clamp(0, size - 1)
+    first = min(int(index.min()), size - 2)
+    stop = min(max(int(index.max()), first) + 2, size)
+    positions[..., 2] = (index - first) * (2.0 / (stop - 1 - first)) - 1.0
+    return first, stop
+
+
 def resample_image(voxels: npt.NDArray[np.generic], affine: Affine, grid: Grid) -> npt.NDArray[np.float32]:
     """An image at every voxel of another grid, interpolated linearly and kept at the border outside.
 
@@ -109,20 +227,19 @@ def _sample_planes(
     step = max(1, PLANE_BUDGET // (grid.shape[0] * grid.shape[1]))
     for start in range(0, grid.shape[2], step):
         stop = min(start + step, grid.shape[2])
-        positions = _source_positions(grid.shape, start, stop, to_source, values.shape[1:])
+        ranges = (range(grid.shape[0]), range(grid.shape[1]), range(start, stop))
+        positions = _source_positions(ranges, to_source, values.shape[1:])
         sampled = grid_sample(values[None], positions[None], mode=mode, padding_mode="border", align_corners=True)
         yield slice(start, stop), sampled[0]
 
 
-def _source_positions(
-    shape: tuple[int, int, int], start: int, stop: int, to_source: Affine, source: torch.Size
-) -> torch.Tensor:
-    """Positions (I, J, planes, 3) as `grid_sample` wants them: last axis first, -1 and 1 at the outer centres."""
-    axes = [torch.arange(shape[0]), torch.arange(shape[1]), torch.arange(start, stop)]
-    out = torch.empty((shape[0], shape[1], stop - start, 3))
+def _source_positions(ranges: tuple[range, ...], to_source: Affine, source: Sequence[int]) -> torch.Tensor:
+    """Positions (I, J, K, 3) of a box as `grid_sample` wants them: last axis first, -1 and 1 at the outer centres."""
+    axes = [torch.arange(part.start, part.stop).double() for part in ranges]
+    out = torch.empty((*map(len, ranges), 3))
     for axis in range(3):
         row = to_source[axis]
-        terms = [(axes[n].double() * row[n]).reshape([-1 if m == n else 1 for m in range(3)]) for n in range(3)]
+        terms = [(axes[n] * row[n]).reshape([-1 if m == n else 1 for m in range(3)]) for n in range(3)]
         index = terms[0] + terms[1] + terms[2] + row[3]
         out[..., 2 - axis] = index * (2.0 / max(source[axis] - 1, 1)) - 1.0
     return out

@@ -100,8 +100,13 @@ def test_made_up_scans_know_files_alone(folder: str) -> None:
 
 
 def find_names_in_strings(path: Path) -> set[str]:
-    """Parts of the package that strings name, as configurations do: `training` of `medunet.training.open_session`."""
-    texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+    """Parts of the package that strings name, as configurations do: `training` of `medunet.training.open_session`.
+
+    Docstrings may point anywhere.
+    """
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in prose]
     return {name for text in texts if isinstance(text, str) for name in re.findall(r"\bmedunet\.(\w+)", text)}
 
 

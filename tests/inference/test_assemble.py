@@ -1,24 +1,75 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from monai.inferers import SlidingWindowInferer
+from streams import LocalBackend, assemble_whole, follow_live_bytes
 
-from medunet.inference import assemble_logits
+from medunet.geometry import Shape
+from medunet.inference import assemble_planes, count_assembling
 
-
-class Local:
-    """Two logits of every voxel, from the voxel and its place in the patch, so that blending shows."""
-
-    name = "local"
-
-    def run(self, patch: torch.Tensor) -> torch.Tensor:
-        ramp = torch.linspace(0, 1, patch.shape[2])[None, None, :, None, None]
-        return torch.cat([patch + ramp, patch * 2 - ramp], dim=1)
+SHAPES = [(40, 30, 20), (16, 16, 16), (9, 40, 5), (33, 17, 16)]
 
 
-@pytest.mark.parametrize("shape", [(40, 30, 20), (16, 16, 16), (9, 40, 5), (33, 17, 16)])
-def test_logits_equal_those_of_monai(shape: tuple[int, int, int]) -> None:
+def assemble(image: torch.Tensor, backend: LocalBackend, patch: Shape, overlap: float) -> torch.Tensor:
+    return torch.stack(list(assemble_planes(image, backend, patch, overlap, "test")), dim=1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_logits_equal_those_of_monai(shape: Shape) -> None:
     image = torch.randn(1, *shape, generator=torch.Generator().manual_seed(0))
-    ours = assemble_logits(image, Local(), (16, 16, 16), 0.5, "test")
-    theirs = SlidingWindowInferer((16, 16, 16), 2, 0.5, mode="gaussian")(image[None], Local().run)[0]
+    ours = assemble(image, LocalBackend(), (16, 16, 16), 0.5)
+    theirs = SlidingWindowInferer((16, 16, 16), 2, 0.5, mode="gaussian")(image[None], LocalBackend().run)[0]
     assert ours.shape == (2, *shape)
     assert torch.allclose(ours, theirs, atol=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(*[st.integers(1, 12)] * 3),
+    st.tuples(*[st.integers(3, 8)] * 2, st.sampled_from((1, 4, 6))),
+    st.sampled_from((0.0, 0.25, 0.5, 0.75)),
+    st.integers(1, 3),
+    st.integers(1, 5),
+)
+def test_planes_are_those_of_the_whole_volume_to_the_last_bit(
+    shape: Shape, patch: Shape, overlap: float, classes: int, batch: int
+) -> None:
+    image = torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))
+    whole = assemble_whole(image, LocalBackend(classes), patch, overlap)
+    assert torch.equal(assemble(image, LocalBackend(classes, batch), patch, overlap), whole)
+
+
+def test_a_plane_comes_as_soon_as_no_patch_touches_it_again() -> None:
+    backend = LocalBackend()
+    arriving = assemble_planes(torch.randn(1, 20, 8, 8), backend, (8, 8, 8), 0.5, "test")
+    run = []
+    for _ in arriving:
+        run.append(sum(backend.batches))
+    # Patches begin at planes 0, 4, 8 and 12, and run in pairs.
+    assert run == [2] * 4 + [4] * 16
+
+
+@pytest.mark.parametrize(("batch", "expected"), [(1, [1] * 9), (2, [2, 2, 2, 2, 1]), (4, [4, 4, 1]), (50, [9])])
+def test_a_backend_gets_as_many_patches_as_it_prefers(batch: int, expected: list[int]) -> None:
+    backend = LocalBackend(batch=batch)
+    assemble(torch.zeros(1, 16, 16, 8), backend, (8, 8, 8), 0.5)
+    assert backend.batches == expected
+
+
+class LeanBackend(LocalBackend):
+    """Takes no memory but that of its logits."""
+
+    def run(self, patches: torch.Tensor) -> torch.Tensor:
+        return torch.zeros((len(patches), self.classes, *patches.shape[2:]))
+
+
+@pytest.mark.parametrize("shape", [(60, 40, 30), (200, 7, 30)])
+def test_memory_is_what_was_counted(shape: Shape) -> None:
+    image, patch, classes = torch.rand(1, *shape), (8, 16, 16), 6
+    counted = count_assembling(shape, patch, 1, classes, 2)
+    with follow_live_bytes() as live:
+        for _ in assemble_planes(image, LeanBackend(classes), patch, 0.5, "test"):
+            pass
+    assert counted / 2 < live.peak - image.nbytes <= counted
+    assert counted < 4 * classes * image.numel()

@@ -23,3 +23,11 @@ def test_a_mask_lies_on_the_grid_of_its_scan(trained: Path, patients: list[Path]
 def test_no_weights_no_predictor(untrained: Path) -> None:
     with pytest.raises(BundleError, match="no weights"):
         open_predictor(open_bundle(untrained))
+
+
+def test_a_predictor_closes_its_backend(trained: Path, patients: list[Path]) -> None:
+    bundle = open_bundle(trained)
+    with open_predictor(bundle) as predictor:
+        assert predict_scan(predictor, find_scan(patients[0], bundle.plan)).voxels.size
+    with pytest.raises(RuntimeError, match="isn't open"):
+        predict_scan(predictor, find_scan(patients[0], bundle.plan))

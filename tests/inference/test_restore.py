@@ -4,13 +4,17 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from monai.bundle import ConfigParser
 from nibabel.orientations import apply_orientation, inv_ornt_aff
 from plans import make_test_plan
 from stock import measure_dice
+from streams import LocalBackend, assemble_whole, oblique_grids, turned_grids
+from torch.nn.functional import grid_sample
 
-from medunet.geometry import Grid
-from medunet.inference import restore_mask
+from medunet.geometry import Grid, Shape
+from medunet.inference import assemble_planes, restore_mask
 from medunet.labels import LabelTable, Region
 from medunet.planning import Normalization, ObjectsPlan
 from medunet.preparation import make_decision, make_preprocessing, run_chain
@@ -26,7 +30,7 @@ def test_logits_go_back_linearly_before_labels_are_taken() -> None:
         return 20 - np.linalg.norm(world - 38, axis=1).reshape(grid.shape)
 
     logits = torch.from_numpy(np.stack([np.zeros(coarse.shape), distance(coarse)])).float()
-    mask = restore_mask(logits, coarse.affine, fine, LabelTable.from_names(["ball"]))
+    mask = restore_mask(logits.unbind(1), coarse, fine, LabelTable.from_names(["ball"]))
     truth = distance(fine) > 0
     assert measure_dice(mask.voxels, truth) > 0.98
     assert mask.grid is fine
@@ -55,7 +59,8 @@ def test_a_mask_comes_back_from_all_48_orientations(tmp_path: Path) -> None:
         source = read_volume(tmp_path / "a.nii").grid
         scores = torch.cat([item.as_tensor() for item in logits])
         assert scores.shape[1:] == tuple(2 * n - 1 for n in labels.shape)
-        mask = restore_mask(scores, np.asarray(logits[0].affine), source, LabelTable.from_names(["one", "two"]))
+        network = Grid(scores.shape[1:], np.asarray(logits[0].affine))
+        mask = restore_mask(scores.unbind(1), network, source, LabelTable.from_names(["one", "two"]))
         assert np.array_equal(mask.voxels, stored), orientation
 
 
@@ -68,7 +73,7 @@ def test_the_last_region_above_one_half_counts() -> None:
     table = LabelTable.from_names(["a", "b", "c"]).model_copy(update={"regions": regions})
     logits = torch.tensor([[-1.0, 2, 2, 2, -1, 0], [-1, -1, 1, 1, -1, -1], [-1, -1, -1, 0.1, 3, -1]])
     grid = Grid((6, 1, 1), np.eye(4))
-    mask = restore_mask(logits.reshape(3, 6, 1, 1), grid.affine, grid, table)
+    mask = restore_mask(logits.reshape(3, 6, 1, 1).unbind(1), grid, grid, table)
     assert mask.voxels.ravel().tolist() == [0, 1, 3, 2, 2, 0]
     # MONAI takes the same decision by the bundle's configuration.
     steps = make_decision(make_test_plan().model_copy(update={"labels": table}))
@@ -84,8 +89,52 @@ def test_objects_are_numbered_on_the_source_grid() -> None:
     classes[1:4, 1:5], classes[4, 1:5], classes[5:8, 1:5], classes[8, 5] = 1, 2, 1, 1
     logits = torch.from_numpy(np.stack([classes == value for value in range(3)])).float()
     table = LabelTable.from_names(["nucleus"], objects=True)
-    mask = restore_mask(logits, grid.affine, grid, table, ObjectsPlan(border=1, smallest=2))
+    mask = restore_mask(logits.unbind(1), grid, grid, table, ObjectsPlan(border=1, smallest=2))
     assert (mask.kind, len(mask.find_sizes()), mask.find_sizes().sum()) == ("instances", 2, 28)
     # A bundle without a border class has its connected parts.
-    parts = restore_mask(logits[:2], grid.affine, grid, table)
+    parts = restore_mask(logits[:2].unbind(1), grid, grid, table)
     assert (parts.kind, sorted(parts.find_sizes())) == ("instances", [1, 12, 12])
+
+
+def restore_whole(logits: torch.Tensor, network: Grid, source: Grid, values: tuple[int, ...]) -> np.ndarray:
+    """Labels as they are made plainly: logits at every voxel of the source at once, then the decision."""
+    if network.shape != source.shape or not np.array_equal(network.affine, source.affine):
+        rows = np.linalg.inv(network.affine) @ source.affine
+        steps = torch.meshgrid(*(torch.arange(n).double() for n in source.shape), indexing="ij")
+        places = torch.empty((*source.shape, 3))
+        for axis, size in enumerate(network.shape):
+            index = steps[0] * rows[axis, 0] + steps[1] * rows[axis, 1] + steps[2] * rows[axis, 2] + rows[axis, 3]
+            places[..., 2 - axis] = index * (2.0 / max(size - 1, 1)) - 1.0
+        logits = grid_sample(logits[None], places[None], padding_mode="border", align_corners=True)[0]
+    if not values:
+        return logits.numpy().argmax(0)
+    labels = np.zeros(source.shape, int)
+    for score, value in zip(logits.numpy(), values, strict=True):
+        labels[score > 0] = value
+    return labels
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(*[st.integers(1, 12)] * 3),
+    st.tuples(*[st.integers(3, 6)] * 3),
+    st.sampled_from((0.0, 0.25, 0.5)),
+    st.sampled_from(("two", "four", "regions")),
+    st.data(),
+)
+def test_labels_from_patches_are_those_of_whole_logits(
+    shape: Shape, patch: Shape, overlap: float, kind: str, data: st.DataObject
+) -> None:
+    network = Grid(shape, np.diag([2.0, 1.5, 3.0, 1.0]))
+    source = data.draw(st.one_of(turned_grids(network), oblique_grids(network)))
+    table = LabelTable.from_names(["a", "b", "c"] if kind != "two" else ["a"])
+    values: tuple[int, ...] = ()
+    if kind == "regions":
+        parts = {"whole": (1, 2, 3), "core": (2, 3), "inner": (3,)}
+        regions = tuple(Region(name=name, values=of, value=of[0]) for name, of in parts.items())
+        table, values = table.model_copy(update={"regions": regions}), (1, 2, 3)
+    backend = LocalBackend({"two": 2, "four": 4, "regions": 3}[kind])
+    image = torch.randn(1, *shape, generator=torch.Generator().manual_seed(data.draw(st.integers(0, 99))))
+    mask = restore_mask(assemble_planes(image, backend, patch, overlap, "test"), network, source, table)
+    whole = restore_whole(assemble_whole(image, backend, patch, overlap), network, source, values)
+    assert np.array_equal(mask.voxels, whole)

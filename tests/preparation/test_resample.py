@@ -1,10 +1,21 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stock import measure_dice
+from streams import follow_live_bytes, oblique_grids, turned_grids
 
 from medunet.geometry import Grid
-from medunet.preparation import resample_image, resample_labels, resample_numbers
+from medunet.preparation import (
+    count_resampling,
+    resample_image,
+    resample_labels,
+    resample_numbers,
+    resample_planes,
+)
 
 
 def ball(grid: Grid, centre: tuple[float, float, float], radius: float) -> np.ndarray:
@@ -60,3 +71,80 @@ def test_numbers_of_objects_are_never_mixed() -> None:
     assert np.unique(moved).tolist() == [4, 70_001]
     assert (moved[:9] == 70_001).all()
     assert (moved[10:] == 4).all()
+
+
+SHAPES = st.tuples(*[st.integers(1, 9)] * 3)
+
+
+def fold_bits(scores: torch.Tensor) -> torch.Tensor:
+    """A byte of all bits of all scores of a voxel, instead of labels; 0.0 is -0.0."""
+    bits = (scores + 0.0).contiguous().view(torch.int32)
+    mixed = bits ^ (bits >> 8) ^ (bits >> 16) ^ (bits >> 24)
+    places = torch.arange(1, len(scores) + 1)[:, None, None, None]
+    return ((mixed & 255) * places).sum(0).to(torch.uint8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SHAPES, st.integers(1, 4), st.data())
+def test_scores_that_arrive_plane_by_plane_are_the_same_to_the_last_bit(
+    shape: tuple[int, int, int], classes: int, data: st.DataObject
+) -> None:
+    source = Grid(shape, np.diag([1.5, 2.0, 3.0, 1.0]))
+    target = data.draw(st.one_of(turned_grids(source), oblique_grids(source)))
+    scores = torch.randn((classes, *shape), generator=torch.Generator().manual_seed(data.draw(st.integers(0, 99))))
+    whole = resample_labels(scores, source.affine, target, fold_bits)
+    assert np.array_equal(resample_planes(scores.unbind(1), source, target, fold_bits), whole)
+
+
+@pytest.mark.parametrize("size", [2, 3, 30, 97, 300, 511])
+@pytest.mark.parametrize("turn", [1.0, -1.0])
+def test_long_axes_are_the_same_to_the_last_bit(size: int, turn: float) -> None:
+    source = Grid((size, 3, 2), np.eye(4))
+    scores = torch.randn((2, size, 3, 2), generator=torch.Generator().manual_seed(size))
+    step = 0.371
+    affine = np.diag([turn * step, 0.9, 0.8, 1.0])
+    affine[0, 3] = 0.1 if turn > 0 else size - 1.1
+    # Headers give directions in six digits, so that axes lean a little.
+    affine[0, 1:3] = 0.13, -0.02
+    target = Grid((int(size / step) + 5, 4, 3), affine)
+    whole = resample_labels(scores, source.affine, target, fold_bits)
+    assert np.array_equal(resample_planes(scores.unbind(1), source, target, fold_bits), whole)
+
+
+def test_planes_are_taken_when_they_are_needed_and_let_go() -> None:
+    source, target = Grid((20, 6, 5), np.diag([2.0, 2, 2, 1])), Grid((5, 10, 30), np.eye(4)[[2, 1, 0, 3]])
+    asked: list[int] = []
+    decided: list[int] = []
+
+    def make() -> Iterator[torch.Tensor]:
+        for i in range(20):
+            asked.append(i)
+            yield torch.zeros(2, 6, 5)
+
+    def decide(scores: torch.Tensor) -> torch.Tensor:
+        decided.append(max(asked))
+        return torch.zeros(scores.shape[1:], dtype=torch.uint8)
+
+    resample_planes(make(), source, target, decide)
+    # Those that no plane of the target needs, too, so that whoever makes them comes to an end.
+    assert asked == list(range(20))
+    # The plane on either side of each; an index that is rounded down lies a plane earlier.
+    assert all(k // 2 <= last <= min(k // 2 + 1, 19) for k, last in enumerate(decided))
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.5], ids=["followed", "oblique"])
+def test_memory_is_what_was_counted(tilt: float) -> None:
+    source = Grid((40, 30, 20), np.diag([2.0, 2, 2, 1]))
+    affine = np.diag([1.0, 1, 1, 1])
+    affine[0, 1] = tilt
+    target = Grid((80, 60, 40), affine)
+
+    def make() -> Iterator[torch.Tensor]:
+        for _ in range(40):
+            yield torch.rand(5, 30, 20)
+
+    with follow_live_bytes() as live:
+        labels = resample_planes(make(), source, target)
+    counted = count_resampling(source, target, 5)
+    assert counted / 3 < live.peak + labels.nbytes <= counted
+    assert (counted > 4 * 5 * 40 * 30 * 20) == bool(tilt)

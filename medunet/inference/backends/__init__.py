@@ -1,6 +1,6 @@
-"""What runs a network on patches: one interface, a small table of names."""
+"""What runs a network on patches: one contract, and the backends that keep it."""
 
-from medunet.inference.backends.interface import Backend
+from medunet.inference.backends.interface import Backend, Precision, Traits
 from medunet.inference.backends.torch_backend import TorchBackend
 
-__all__ = ["Backend", "TorchBackend"]
+__all__ = ["Backend", "Precision", "TorchBackend", "Traits"]
