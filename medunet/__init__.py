@@ -1,19 +1,122 @@
 """medunet: from a folder of scans to a MONAI bundle that segments them."""
 
+import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from medunet.api import (
+        Evaluation,
+        Prediction,
+        check,
+        evaluate,
+        export_cohort,
+        init,
+        plan,
+        predict,
+        read_volume,
+        train,
+        train_folds,
+    )
+    from medunet.cohort import Case, Cohort
+    from medunet.cross_validation import TrainedFolds
+    from medunet.errors import (
+        BundleError,
+        ExtraError,
+        GeometryError,
+        InputError,
+        LabelError,
+        MedunetError,
+        MissingInputError,
+        OutputExistsError,
+        RecordError,
+        ResourceError,
+        SeriesError,
+    )
+    from medunet.evaluation import Scores
+    from medunet.findings import Finding
+    from medunet.geometry import Grid
+    from medunet.labels import Label, LabelTable, Mask
+    from medunet.planning import Memory, Plan
+    from medunet.reading import ReadOptions, Source, Volume
+
+    __version__: str
 
 # Before torch is loaded: idle OpenMP threads sleep soon. Where two processes share the cores, spinning ones take
 # them from the working thread (a step of 0.2 s took 6 s, now 0.7 s); alone on the machine it costs nothing.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-__all__ = ["check", "evaluate", "export_cohort", "init", "plan", "predict", "read_volume", "train", "train_folds"]
+__all__ = [
+    "BundleError",
+    "Case",
+    "Cohort",
+    "Evaluation",
+    "ExtraError",
+    "Finding",
+    "GeometryError",
+    "Grid",
+    "InputError",
+    "Label",
+    "LabelError",
+    "LabelTable",
+    "Mask",
+    "MedunetError",
+    "Memory",
+    "MissingInputError",
+    "OutputExistsError",
+    "Plan",
+    "Prediction",
+    "ReadOptions",
+    "RecordError",
+    "ResourceError",
+    "Scores",
+    "SeriesError",
+    "Source",
+    "TrainedFolds",
+    "Volume",
+    "__version__",
+    "check",
+    "evaluate",
+    "export_cohort",
+    "init",
+    "plan",
+    "predict",
+    "read_volume",
+    "train",
+    "train_folds",
+]
+_PLACES = {
+    "medunet.api": "Evaluation Prediction check evaluate export_cohort init plan predict read_volume train train_folds",
+    "medunet.cohort": "Case Cohort",
+    "medunet.cross_validation": "TrainedFolds",
+    "medunet.errors": "BundleError ExtraError GeometryError InputError LabelError MedunetError MissingInputError "
+    "OutputExistsError RecordError ResourceError SeriesError",
+    "medunet.evaluation": "Scores",
+    "medunet.findings": "Finding",
+    "medunet.geometry": "Grid",
+    "medunet.labels": "Label LabelTable Mask",
+    "medunet.planning": "Memory Plan",
+    "medunet.reading": "ReadOptions Source Volume",
+}
+"""Modules and the public names that come from them when first used: importing medunet loads neither torch nor
+pydantic."""
 
 
-def __getattr__(name: str) -> Any:
-    """Load the public verbs on first use, so that importing medunet loads no torch."""
-    if name in __all__:
-        from medunet import api
+# Hidden from type checkers, which else take whatever is misspelled for it.
+if not TYPE_CHECKING:
 
-        return getattr(api, name)
-    raise AttributeError(f"module 'medunet' has no attribute '{name}'")
+    def __getattr__(name: str) -> Any:
+        """Load a public name on first use."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("medunet")
+        for place, names in _PLACES.items():
+            if name in names.split():
+                return getattr(importlib.import_module(place), name)
+        raise AttributeError(f"module 'medunet' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """Names of the public verbs, types and errors, and what every module has."""
+    return sorted({*globals(), *__all__})

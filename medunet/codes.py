@@ -47,6 +47,7 @@ Code = Literal[
     "bytes-left-out",
     "alpha-left-out",
     "set-aside",
+    "scan-read",
     "label-grid",
     "label-overlap",
     "label-values",
@@ -171,6 +172,10 @@ FILES: dict[Code, Entry] = {
     "bytes-left-out": Entry("bytes after the pixels, which were left out", "note"),
     "alpha-left-out": Entry("an opaque alpha channel, which was left out", "note"),
     "set-aside": Entry("what is no image", "note"),
+    "scan-read": Entry(
+        "what was read of a scan that is no part of a cohort: modality, voxels, spacing, unit and range of values",
+        "note",
+    ),
     "label-grid": Entry(
         "labels that don't lie on their image, or, as a warning, not wholly",
         remedy="make sure that the labels were made on this image",

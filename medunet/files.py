@@ -1,14 +1,18 @@
 """Files and folders that appear whole or not at all, and the hash of a file."""
 
+import getpass
 import hashlib
+import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from medunet.errors import OutputExistsError, ResourceError
+from medunet.errors import InputError, MissingInputError, OutputExistsError, ResourceError
 
+LOGGER = logging.getLogger(__name__)
 PathLike = str | os.PathLike[str]
 
 
@@ -29,6 +33,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         with part.open("rb+") as stream:
             os.fsync(stream.fileno())
         part.replace(path)
+        LOGGER.debug("wrote %s", path)
     except OSError as error:
         if isinstance(error, ResourceError) or getattr(error, "remedy", None):
             raise
@@ -54,6 +59,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         part.mkdir(parents=True)
         yield part
         part.rename(path)
+        LOGGER.debug("wrote %s", path)
     except OSError as error:
         if getattr(error, "remedy", None):
             raise
@@ -65,13 +71,61 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def check_free(path: Path) -> None:
-    """Check that nothing would be overwritten.
+    """Check, before anything is computed for it, that a file or folder of this name can be made.
 
     Raises:
-        OutputExistsError: `path` exists.
+        OutputExistsError: `path` exists, so it would be overwritten.
+        InputError: a file stands where its folder should be.
+        ResourceError: its folder can't be written to.
     """
-    if path.exists():
+    if os.path.lexists(path):
         raise OutputExistsError(path, "it exists already", "choose another output or remove it first")
+    check_writable(path.parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Check that files can be made in a folder, or that itself can be made where it isn't there.
+
+    Raises:
+        InputError: it is a file, or would lie in one.
+        ResourceError: it can't be written to.
+    """
+    place = folder.absolute()
+    place = next(item for item in (place, *place.parents) if os.path.lexists(item))
+    if not place.is_dir():
+        raise InputError(folder, f"{'it' if place == folder.absolute() else place} is no folder", "choose another one")
+    try:
+        # Asking for permissions isn't enough: the disk may be read-only, and to some systems nobody is forbidden.
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        which = "it" if place == folder.absolute() else str(place)
+        found = f"{which} {_name_owner(place)} ({error.strerror or error})"
+        raise ResourceError(folder, found, "choose another folder, or ask for the right to write there") from None
+
+
+def _name_owner(folder: Path) -> str:
+    """That a folder can't be written to; whose it is and who we are, as far as the system says so."""
+    try:
+        return f"belongs to {folder.owner()} and can't be written to by {getpass.getuser()}"
+    # The names of users aren't everywhere: NotImplementedError on Windows, KeyError in containers.
+    except (OSError, KeyError, NotImplementedError, ImportError):
+        return "can't be written to"
+
+
+def check_input(path: Path) -> None:
+    """Check that something is there that can be read.
+
+    Raises:
+        MissingInputError: nothing is there.
+        InputError: it is neither a file nor a folder.
+    """
+    if not path.exists():
+        raise MissingInputError(path, "there is no such file or folder", "check the path", code="path-missing")
+    if not path.is_file() and not path.is_dir():
+        raise InputError(
+            path, "it is neither a file nor a folder", "give a file, or a folder of files", code="path-missing"
+        )
 
 
 def hash_file(path: Path) -> str:

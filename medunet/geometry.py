@@ -61,6 +61,16 @@ class Grid:
         object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
 
+    def __repr__(self) -> str:
+        return f"Grid({self.describe()})"
+
+    def describe(self) -> str:
+        """In words: `512 × 512 × 120 voxels of 0.98 × 0.98 × 3 mm`, or `640 × 480 pixels`."""
+        if self.unit == "px":
+            return " × ".join(map(str, self.shape[: 3 if self.shape[2] > 1 else 2])) + " pixels"
+        sizes = " × ".join(f"{size:.3g}" for size in self.spacing)
+        return f"{' × '.join(map(str, self.shape))} voxels of {sizes} mm"
+
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Distance between neighbouring voxels along (I, J, K), in `unit`."""

@@ -1,6 +1,8 @@
 """What the numbers of a mask mean: the label table, and the mask itself."""
 
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
@@ -145,6 +147,31 @@ class Mask:
     grid: Grid
     table: LabelTable
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        unit = "mL" if self.grid.unit == "mm" else "px"
+        volumes = ", ".join(f"{name} {volume:.4g} {unit}" for name, volume in self.volumes_ml().items())
+        return f"Mask({self.kind}, {self.grid.describe()}, {volumes})"
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the mask as a NIfTI file, or as a PNG where it is of a picture; it is read back and compared.
+
+        Args:
+            path: ends with `.nii.gz` or `.nii`, or for a picture with `.png`. A DICOM SEG refers to the series that
+                it was made from, so `medunet.predict` writes it.
+            overwrite: replace a file that exists.
+
+        Returns:
+            The path.
+
+        Raises:
+            OutputExistsError: the file exists.
+            InputError: the ending isn't one of these, or doesn't fit the mask.
+            ResourceError: the file can't be written, or what was read back differs.
+        """
+        from medunet.saving import save_mask  # readers and writers lie below labels, which all of them know
+
+        return save_mask(self, Path(path), overwrite=overwrite)
 
     def volumes_ml(self) -> dict[str, float]:
         """Volume of each label or region in millilitres (in voxels where the grid has no physical size)."""

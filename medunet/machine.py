@@ -1,11 +1,17 @@
-"""What this machine has, and what memory a stage of the work took of it."""
+"""What this machine has, and what memory a stage of the work took of it.
 
+Children that must start fast import this module too, so it loads nothing but the standard library.
+"""
+
+import ctypes
+import importlib
 import logging
 import os
-import resource
+import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where Linux says what a container may take, in bytes or as the word "max": control groups version 2, version 1."""
@@ -14,6 +20,16 @@ TOO_MUCH = 1.25
 """A stage that took so many times the prediction is worth a warning."""
 LITTLE_GIB = 0.05
 """Less from before is not worth a word."""
+UNKNOWN_RAM = 8 * 2**30
+"""Bytes that a machine is taken to have where its system doesn't say."""
+
+
+def find_module(name: str) -> Any:
+    """A module of the standard library that not every system has, or None (`fcntl` and `resource`: Windows)."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
 
 
 def count_cores() -> int:
@@ -23,7 +39,11 @@ def count_cores() -> int:
 
 def find_ram() -> int:
     """Bytes of memory that this process may have: the machine's, or the limit of its container where that is less."""
-    ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if hasattr(os, "sysconf"):
+        ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    else:
+        # MEMORYSTATUSEX: its length, the load in percent, then the memory of the machine in bytes.
+        ram = _ask_windows("GlobalMemoryStatusEx", "<II7Q", 2) or UNKNOWN_RAM
     for limit in CONTAINER_LIMITS:
         with suppress(OSError, ValueError):
             ram = min(ram, int(limit.read_text(encoding="ascii")))
@@ -31,15 +51,41 @@ def find_ram() -> int:
 
 
 def measure_peak_memory() -> int:
-    """Largest memory that this process has held since it began or was told to forget, in bytes (resident set)."""
+    """Largest memory that this process has held since it began or was told to forget, in bytes (resident set).
+
+    It is 0 where the system doesn't say.
+    """
     status = Path("/proc/self/status")
     if status.is_file():
         # getrusage also counts what the process that started this one held then.
         peak = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), "")
         if peak:
             return int(peak.split()[1]) * 1024
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    resource = find_module("resource")
+    if resource is None:
+        # PROCESS_MEMORY_COUNTERS: its length, page faults, then the peak of the working set; -1 is this process.
+        return _ask_windows("K32GetProcessMemoryInfo", "<II8Q", 2, ctypes.c_void_p(-1))
+    peak_kib = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     return peak_kib if sys.platform == "darwin" else peak_kib * 1024
+
+
+def _ask_windows(function: str, layout: str, field: int, *before: Any) -> int:
+    """A number from a record that a function of Windows' kernel32 fills in, 0 where there is none.
+
+    Args:
+        function: takes the record, whose first field is its own length.
+        layout: of the record, as `struct` says it.
+        field: which of its fields is wanted.
+        before: arguments before the record; those of a length come after it.
+    """
+    libraries: Any = getattr(ctypes, "windll", None)
+    if libraries is None:
+        return 0
+    size = struct.calcsize(layout)
+    record = ctypes.create_string_buffer(struct.pack("<I", size), size)
+    behind = (size,) if before else ()
+    getattr(libraries.kernel32, function)(*before, record, *behind)
+    return int(struct.unpack(layout, record.raw)[field])
 
 
 def forget_peak_memory() -> None:

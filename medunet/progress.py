@@ -6,6 +6,7 @@ Work calls `track`; a command line wraps the call in `showing(sink)`. Without a 
 
 import logging
 import math
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -87,6 +88,46 @@ def format_seconds(seconds: float) -> str:
     if seconds < 6000:
         return f"{int(seconds) // 60}:{int(seconds) % 60:02d} min"
     return f"{int(seconds) // 3600}:{int(seconds) % 3600 // 60:02d} h"
+
+
+class _Lines(logging.Handler):
+    """Plain lines on standard error, as long as nobody else listens."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not logging.getLogger().handlers:
+            warning = "warning: " if record.levelno >= logging.WARNING else ""
+            sys.stderr.write(f"{warning}{record.getMessage()}\n")
+
+
+def speak() -> logging.Handler | None:
+    """Let log lines of medunet, and so its progress, appear on standard error where nobody has configured logging.
+
+    Who has set a level for the logger "medunet", or given it or the root logger a handler, has configured it; then
+    nothing is changed.
+
+    Returns:
+        The handler that was added to the logger "medunet".
+    """
+    logger = logging.getLogger("medunet")
+    if logger.handlers or logger.level != logging.NOTSET or logging.getLogger().handlers:
+        return None
+    handler = _Lines()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    return handler
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """As `speak`, until the block ends."""
+    handler = speak()
+    try:
+        yield
+    finally:
+        if handler is not None:
+            logger = logging.getLogger("medunet")
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
 
 
 _SINK: ContextVar[ProgressSink | None] = ContextVar("progress_sink", default=None)

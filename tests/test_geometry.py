@@ -66,3 +66,10 @@ def test_a_row_of_an_affine_gives_a_coordinate_of_every_voxel() -> None:
 def test_perpendicular_axes_are_told_from_sheared_ones(shear: float, orthogonal: bool) -> None:
     affine = np.array([[0, -2, 0, 5], [1, 0, shear, 4], [0, 0, 3, 0], [0, 0, 0, 1.0]])
     assert Grid((2, 2, 2), affine).is_orthogonal() == orthogonal
+
+
+def test_a_grid_is_said_in_a_line() -> None:
+    grid = Grid((512, 512, 120), np.diag([0.9765625, -0.9765625, 3, 1]))
+    assert repr(grid) == "Grid(512 × 512 × 120 voxels of 0.977 × 0.977 × 3 mm)"
+    assert repr(Grid((640, 480, 1), np.eye(4), "px")) == "Grid(640 × 480 pixels)"
+    assert Grid((640, 480, 2), np.eye(4), "px").describe() == "640 × 480 × 2 pixels"

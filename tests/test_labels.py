@@ -96,3 +96,14 @@ def test_regions_stand_for_their_labels() -> None:
 def test_tables_that_contradict_themselves_are_refused(more: dict[str, object], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         make_table(**more)
+
+
+def test_a_mask_is_said_in_a_line() -> None:
+    voxels = np.zeros((10, 10, 5), np.uint8)
+    voxels[:2], voxels[2] = 1, 2
+    mask = Mask(
+        "classes", voxels, Grid(voxels.shape, np.diag([2.0, 2, 3, 1])), LabelTable.from_names(["lung", "heart"])
+    )
+    assert repr(mask) == "Mask(classes, 10 × 10 × 5 voxels of 2 × 2 × 3 mm, lung 1.2 mL, heart 0.6 mL)"
+    flat = Mask("instances", voxels[..., :1], Grid((10, 10, 1), np.eye(4), "px"), LabelTable.from_names(["cell"], True))
+    assert repr(flat) == "Mask(instances, 10 × 10 pixels, cell 30 px)"

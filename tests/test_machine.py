@@ -1,12 +1,24 @@
+import ctypes
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from medunet import machine
-from medunet.machine import compare_peak, count_cores, find_ram, forget_peak_memory, measure_peak_memory
+from medunet.machine import (
+    UNKNOWN_RAM,
+    compare_peak,
+    count_cores,
+    find_module,
+    find_ram,
+    forget_peak_memory,
+    measure_peak_memory,
+)
 
 
 def test_memory_of_a_child_is_not_that_of_who_started_it() -> None:
@@ -61,3 +73,34 @@ def test_a_process_that_is_bound_to_one_core_has_one() -> None:
     finally:
         os.sched_setaffinity(0, own)
     assert count_cores() == len(own)
+
+
+def test_a_module_that_the_system_lacks_is_none() -> None:
+    assert find_module("struct") is struct
+    assert find_module("a_module_of_another_system") is None
+
+
+class Windows:
+    """Answers as kernel32 does: a record of known size, a number in its third field."""
+
+    def GlobalMemoryStatusEx(self, record: Any) -> int:  # noqa: N802
+        length, *_ = struct.unpack("<I", record.raw[:4])
+        assert length == len(record) == 64
+        record.raw = struct.pack("<II7Q", length, 40, 3 * 2**30, *range(6))
+        return 1
+
+    def K32GetProcessMemoryInfo(self, process: Any, record: Any, size: int) -> int:  # noqa: N802
+        assert process.value == ctypes.c_void_p(-1).value
+        assert size == len(record) == 72
+        record.raw = struct.pack("<II8Q", size, 7, 2**28, *range(7))
+        return 1
+
+
+def test_memory_is_known_on_windows_and_assumed_where_nothing_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CONTAINER_LIMITS", ())
+    monkeypatch.setattr(machine, "Path", lambda _: Path("there is no such folder"))
+    monkeypatch.setattr(machine, "find_module", lambda _: None)
+    monkeypatch.delattr(os, "sysconf")
+    assert (find_ram(), measure_peak_memory()) == (UNKNOWN_RAM, 0)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=Windows()), raising=False)
+    assert (find_ram(), measure_peak_memory()) == (3 * 2**30, 2**28)

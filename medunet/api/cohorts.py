@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from medunet.api.arguments import Minutes, verb
 from medunet.files import PathLike
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from medunet.planning import Memory, Plan
 
 
+@verb
 def check(path: PathLike, *, channels: Sequence[str] | None = None, objects: bool = False) -> list["Finding"]:
     """Say everything that is wrong or odd about a scan, a folder of scans or a cohort.
 
@@ -31,6 +33,7 @@ def check(path: PathLike, *, channels: Sequence[str] | None = None, objects: boo
     return check_path(Path(path), tuple(channels) if channels else None, objects=objects)
 
 
+@verb
 def export_cohort(
     cohort: PathLike,
     output: PathLike,
@@ -71,12 +74,13 @@ def _resample(*image: Any) -> Any:
     return resample_image(*image)
 
 
+@verb
 def init(
     cohort: PathLike,
     bundle: PathLike,
     *,
     dims: Literal[2, 3] | None = None,
-    budget_minutes: float = 45.0,
+    budget_minutes: Minutes = 45.0,
     memory: "Memory | None" = None,
     channels: Sequence[str] | None = None,
     objects: bool = False,
@@ -105,11 +109,12 @@ def init(
     return make_bundle(Path(cohort), Path(bundle), wishes, channels, objects)
 
 
+@verb
 def plan(
     path: PathLike,
     *,
     dims: Literal[2, 3] | None = None,
-    budget_minutes: float | None = None,
+    budget_minutes: Minutes | None = None,
     memory: "Memory | None" = None,
     channels: Sequence[str] | None = None,
     objects: bool = False,

@@ -4,8 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from medunet.api.arguments import verb
 from medunet.files import PathLike
 
 if TYPE_CHECKING:
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
     from medunet.reading import ReadOptions, Volume
 
 
+@verb
 def read_volume(
     path: PathLike,
     series: str | None = None,
     *,
     phase: str | None = None,
     assume_rescale: tuple[float, float] | None = None,
-    pet: str = "suv",
-    prefer: str | None = None,
+    pet: Literal["suv", "stored"] = "suv",
+    prefer: Literal["sform", "qform"] | None = None,
 ) -> "Volume":
     """Read a file, or a folder that holds one DICOM series.
 
@@ -38,6 +40,11 @@ def read_volume(
 
     Raises:
         MedunetError: it is no regular volume.
+
+    Example:
+        >>> import medunet
+        >>> medunet.read_volume("scans/CT")
+        Volume(CT of 12 × 10 × 6 voxels of 0.7 × 1.1 × 3 mm in HU, scans/CT)
     """
     from medunet.reading import ReadOptions
     from medunet.reading import read_volume as read
@@ -69,6 +76,7 @@ class Prediction:
         return next(iter(self.files.values()), None)
 
 
+@verb
 def predict(
     bundle: PathLike,
     *scans: PathLike,
@@ -94,13 +102,17 @@ def predict(
 
     Raises:
         OutputExistsError: an output exists.
+        ResourceError: its folder can't be written to.
         MedunetError: the bundle or a scan can't be used.
     """
     from medunet.bundle import open_bundle
     from medunet.errors import InputError
+    from medunet.files import check_writable
     from medunet.inference import find_scans, name_scan, open_predictor, parse_box, plan_outputs
 
-    inside = parse_box(box) if box else None
+    if output is not None:
+        check_writable(Path(output))
+    inside = None if box is None else parse_box(box)
     opened = open_bundle(Path(bundle))
     found = [scan for path in scans for scan in find_scans(Path(path), opened.plan, options or {})]
     if images:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medunet.api.arguments import verb
 from medunet.files import PathLike
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Evaluation:
     picture: Path
 
 
+@verb
 def evaluate(
     bundle: PathLike,
     *,
@@ -46,6 +48,7 @@ def evaluate(
 
     Raises:
         OutputExistsError: the output exists.
+        ResourceError: its folder can't be written to.
         InputError: a patient was in training.
     """
     from medunet.bundle import open_bundle
@@ -62,9 +65,9 @@ def evaluate(
             bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}", code="weights-missing"
         )
     given = Path(predictions) if predictions is not None else None
-    choices = choose_cases(opened, Path(cohort) if cohort is not None else None)
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
+    choices = choose_cases(opened, Path(cohort) if cohort is not None else None)
     with whole_folder(target) as part:
         scores, pictures = score_choices(opened, choices, given)
         write_record(part / "scores.json", scores)

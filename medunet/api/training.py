@@ -3,20 +3,22 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medunet.api.arguments import Count, Minutes, verb
 from medunet.files import PathLike
 
 if TYPE_CHECKING:
     from medunet.cross_validation import TrainedFolds
 
 
+@verb
 def train(
     bundle: PathLike,
     *,
-    fold: int = 0,
-    budget_minutes: float | None = None,
+    fold: Count = 0,
+    budget_minutes: Minutes | None = None,
     restart: bool = False,
     source: PathLike | None = None,
-    patience: int = 0,
+    patience: Count = 0,
 ) -> Path:
     """Train a bundle, or go on with a run that was interrupted.
 
@@ -44,13 +46,14 @@ def train(
     )
 
 
+@verb
 def train_folds(
     bundle: PathLike,
     *,
-    budget_minutes: float | None = None,
+    budget_minutes: Minutes | None = None,
     restart: bool = False,
     source: PathLike | None = None,
-    patience: int = 0,
+    patience: Count = 0,
 ) -> "TrainedFolds":
     """Train every fold of a bundle, score each patient by the network that never saw it, and make an ensemble.
 

@@ -1,24 +1,24 @@
 """Runs doubtful work in a child process, one job at a time: a crash or a hang costs that job alone.
 
-A message is a JSON record and bytes beside it; what a child says is data and never run. Nothing of ours is imported
-here, so that a child starts fast, also in an environment where only the standard library is.
+A message is a JSON record and bytes beside it; what a child says is data and never run. Nothing is imported here
+but the standard library, so that a child starts fast, also in an environment where only that is.
 """
 
 import contextlib
-import fcntl
 import json
 import math
 import os
-import resource
-import select
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from struct import Struct
 from typing import Any, BinaryIO
+
+from medunet.machine import find_module
 
 START_SECONDS = 300
 """What a child may need to import its libraries on a busy machine."""
@@ -71,7 +71,8 @@ class Worker:
                 raise WorkerError(f"it can't be started: {error}") from None
             for stream in (self._process.stdin, self._process.stdout):
                 _widen(stream)
-            self._greeting, _ = self._listen(START_SECONDS, 0)
+            with self._within(START_SECONDS):
+                self._greeting, _ = self._listen(0)
         return self._greeting
 
     def ask(self, job: Record, content: Content = b"", *, seconds: float, most: int = 0) -> tuple[Record, bytearray]:
@@ -93,37 +94,64 @@ class Worker:
         process = self._process
         if process is None or process.stdin is None:
             raise WorkerError("it is not running")
-        try:
-            _send(process.stdin, job, content)
-        except BrokenPipeError:
-            raise self._lose() from None
-        return self._listen(seconds, most)
+        with self._within(seconds):
+            try:
+                _send(process.stdin, job, content)
+            except OSError:
+                raise self._lose() from None
+            return self._listen(most)
 
-    def _listen(self, seconds: float, most: int) -> tuple[Record, bytearray]:
-        end = time.monotonic() + seconds
-        words, size = SIZES.unpack(self._receive(SIZES.size, end, seconds))
+    @contextlib.contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        """End the child when the block takes longer, which ends what the block waits for.
+
+        A timer does so on every system; Windows can't wait for a pipe and a clock at once.
+        """
+        process, turn = self._process, threading.Lock()
+        is_over = is_late = False
+
+        def end() -> None:
+            nonlocal is_late
+            with turn:
+                if process is not None and not is_over:
+                    is_late = True
+                    process.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except WorkerError:
+            if not is_late:
+                raise
+        finally:
+            timer.cancel()
+            with turn:
+                is_over = True
+        if is_late:
+            self.stop()
+            raise WorkerError(f"no answer within {seconds:g} s")
+
+    def _listen(self, most: int) -> tuple[Record, bytearray]:
+        words, size = SIZES.unpack(self._receive(SIZES.size))
         if words > MOST_WORDS or size > most:
             self.stop()
             raise WorkerError(f"its answer has {words + size} bytes")
         try:
-            record: Record = json.loads(self._receive(words, end, seconds))
+            record: Record = json.loads(self._receive(words))
         except ValueError:
             self.stop()
             raise WorkerError("its answer makes no sense") from None
-        return record, self._receive(size, end, seconds)
+        return record, self._receive(size)
 
-    def _receive(self, size: int, end: float, seconds: float) -> bytearray:
+    def _receive(self, size: int) -> bytearray:
         process = self._process
         if process is None or process.stdout is None:
             raise WorkerError("it is not running")
         buffer = bytearray(size)
         left = memoryview(buffer)
-        ready = select.poll()
-        ready.register(process.stdout, select.POLLIN)
         while left:
-            if not ready.poll(max(0.0, end - time.monotonic()) * 1000):
-                self.stop()
-                raise WorkerError(f"no answer within {seconds:g} s")
             count = process.stdout.readinto(left)  # type: ignore[attr-defined]
             if not count:
                 raise self._lose()
@@ -136,7 +164,7 @@ class Worker:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(1)
         self.stop()
-        if code == -signal.SIGXCPU:
+        if hasattr(signal, "SIGXCPU") and code == -signal.SIGXCPU:
             return WorkerError("it took more time than it may")
         return WorkerError(f"it died with {f'signal {-code}' if code < 0 else f'exit code {code}'}")
 
@@ -168,21 +196,24 @@ def serve(answer: Callable[[Record, bytes], Answer], greeting: Record) -> None:
 
 
 def limit_process(memory: int, seconds: float = math.inf) -> None:
-    """Limit what this process may take from now on, as far as the system can (memory: Linux).
+    """Limit what this process may take from now on, as far as the system can (memory: Linux; nothing: Windows).
 
     Args:
         memory: bytes beyond what it has.
         seconds: of the processor, after which the system ends it.
     """
+    resource = find_module("resource")
+    if resource is None:
+        return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(FileNotFoundError):
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + memory)
+        _lower(resource, resource.RLIMIT_AS, pages * resource.getpagesize() + memory)
     if seconds < math.inf:
-        _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
+        _lower(resource, resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
 
 
-def _lower(kind: int, limit: int) -> None:
+def _lower(resource: Any, kind: int, limit: int) -> None:
     most = resource.getrlimit(kind)[1]
     resource.setrlimit(kind, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
@@ -197,5 +228,6 @@ def _send(stream: BinaryIO | Any, record: Record, content: Content) -> None:
 
 def _widen(stream: Any) -> None:
     """Let a pipe hold a slice; where the system doesn't allow it, it only is slower."""
+    fcntl = find_module("fcntl")
     with contextlib.suppress(AttributeError, OSError):
         fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -2,6 +2,9 @@
 
 import sys
 import time
+import traceback
+from contextvars import copy_context
+from typing import Annotated
 
 import typer
 
@@ -11,15 +14,14 @@ from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
 from medunet.cli.plan import plan
 from medunet.cli.predict import predict
-from medunet.cli.screen import is_first_rank
+from medunet.cli.screen import choose_voice, is_first_rank, is_verbose
 from medunet.cli.train import train
-from medunet.errors import MedunetError
+from medunet.errors import InputError, MedunetError
 
 app = typer.Typer(
     name="medunet",
     help="Segment medical images: from a folder of scans to a MONAI bundle that predicts.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -32,12 +34,42 @@ app.command(name="predict")(predict)
 app.command(name="evaluate")(evaluate)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        print(f"medunet {metadata.version('medunet')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _take_options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings, refusals and results.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show also details, what libraries say, and where an error arose.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options before the command."""
+    if quiet and verbose:
+        raise InputError("--quiet --verbose", "they contradict each other", "choose one")
+    choose_voice(quiet=quiet, verbose=verbose)
+
+
 def main() -> None:
     """Run the command line; exit code 2 and one sentence for everything that the user can mend."""
+    copy_context().run(_run)  # what the options choose ends with it
+
+
+def _run() -> None:
     try:
-        app()
+        app(prog_name="medunet")
     except MedunetError as error:
         if not is_first_rank():
             time.sleep(5)  # where the first rank says the same, torchrun ends this one before it repeats it
+        if is_verbose():
+            traceback.print_exception(error)
         print(f"medunet: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -17,7 +17,7 @@ CohortArgument = Annotated[
         show_default=False,
     ),
 ]
-ChannelsOption = Annotated[str, typer.Option(help="Only these channels, like ct,pet.", show_default="all")]
+ChannelsOption = Annotated[str | None, typer.Option(help="Only these channels, like ct,pet.", show_default="all")]
 ObjectsOption = Annotated[bool, typer.Option("--objects", help="Label maps number the objects of one label.")]
 FoldOption = Annotated[
     str, typer.Option("--fold", metavar="K|all", help="Fold whose patients are held out, or all folds.")
@@ -35,6 +35,20 @@ def parse_fold(text: str) -> int | None:
     if not text.isascii() or not text.isdigit():
         raise InputError(f"--fold {text}", "it is no fold", "write a number from 0 on, or all", code="option-wrong")
     return int(text)
+
+
+def parse_names(text: str | None, option: str) -> list[str] | None:
+    """Names from ct,pet; None where the option isn't given.
+
+    Raises:
+        InputError: a name is empty, or there is none.
+    """
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise InputError(f"{option} {text!r}", "a name is empty", "write names with a comma between, or leave it out")
+    return names
 
 
 BYTES = {"M": 2.0**20, "MI": 2.0**20, "MIB": 2.0**20, "MB": 1e6, "G": 2.0**30, "GI": 2.0**30, "GIB": 2.0**30}
@@ -68,7 +82,6 @@ def _parse_amount(text: str, option: str, factors: dict[str, float], example: st
     except (ValueError, KeyError):
         value = 0.0
     if not 0 < value < float("inf"):
-        raise InputError(
-            f"{option} {text}", "it is no positive amount", f"write it like {example}", code="option-wrong"
-        )
+        found, remedy = "it is no positive amount", f"write it like {example}"
+        raise InputError(f"{option} {text or repr(text)}", found, remedy, code="option-wrong")
     return value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medunet import api
-from medunet.cli.arguments import ChannelsOption, ObjectsOption
+from medunet.cli.arguments import ChannelsOption, ObjectsOption, parse_names
 from medunet.cli.screen import screen
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def check(
         Path,
         typer.Argument(metavar="PATH", help="A file, a folder of scans, or a COHORT.", show_default=False),
     ],
-    channels: ChannelsOption = "",
+    channels: ChannelsOption = None,
     objects: ObjectsOption = False,
     everything: Annotated[bool, typer.Option("--all", help="List each finding.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -31,8 +31,9 @@ def check(
     """Say everything that is wrong or odd about a scan, a folder or a cohort; exit code 2 if there is an error."""
     from medunet.archives import unpack_archives
 
+    names = parse_names(channels, "--channels")
     with screen(), unpack_archives([path]) as (place,):
-        findings = api.check(place, channels=channels.split(",") if channels else None, objects=objects)
+        findings = api.check(place, channels=names, objects=objects)
     counts = {kind: sum(item.severity == kind for item in findings) for kind in ("error", "warning", "note")}
     if as_json:
         found = [item.model_dump() | {"subject": _shorten(item.subject, place)} for item in findings]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from medunet import api
-from medunet.cli.arguments import ChannelsOption, CohortArgument, ObjectsOption
+from medunet.cli.arguments import ChannelsOption, CohortArgument, ObjectsOption, parse_names
 from medunet.cli.screen import screen
 
 app = typer.Typer(help="Bring a cohort into the layout of another tool.", no_args_is_help=True)
@@ -22,15 +22,14 @@ def export(
     cohort: CohortArgument,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.", show_default=False)],
     layout: Annotated[str, typer.Option("--format", metavar="nnunet|msd", help="Whose layout.", show_default=False)],
-    channels: ChannelsOption = "",
+    channels: ChannelsOption = None,
     objects: ObjectsOption = False,
 ) -> None:
     """Write a cohort as NIfTI, and pictures as PNG, in the layout of nnU-Net or the Medical Segmentation Decathlon."""
     from medunet.archives import unpack_archives
 
+    names = parse_names(channels, "--channels")
     with screen(), unpack_archives([cohort]) as (path,):
-        found = api.export_cohort(
-            path, output, layout, channels=channels.split(",") if channels else None, objects=objects
-        )
+        found = api.export_cohort(path, output, layout, channels=names, objects=objects)
     labels = found.labels.describe()
     print(f"wrote {output}: {len(found.cases)} cases of {', '.join(found.channels)} with the labels {labels}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument
+from medunet.cli.arguments import BundleArgument, parse_names
 from medunet.cli.inputs import Inputs, take_inputs
 from medunet.cli.screen import screen
 from medunet.errors import InputError
@@ -22,12 +22,12 @@ def predict(
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks.")] = Path("masks"),
     box: Annotated[
-        str, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
-    ] = "",
+        str | None, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
+    ] = None,
     formats: Annotated[
-        str,
+        str | None,
         typer.Option("--format", help="nifti, seg (DICOM SEG) or nifti,seg.", show_default="nifti, or png of pictures"),
-    ] = "",
+    ] = None,
     empty_seg: Annotated[
         bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG where nothing was found, too.")
     ] = True,
@@ -39,6 +39,7 @@ def predict(
 
     if not scans and not inputs.images:
         raise InputError("medunet predict", "no scan is given", "name files or folders, or --image NAME=PATH")
+    names = parse_names(formats, "--format") or []
     with screen(), unpack_archives(scans or []) as paths:
         predictions = api.predict(
             bundle,
@@ -46,8 +47,8 @@ def predict(
             output=output,
             images=inputs.images,
             options=inputs.options,
-            box=box or None,
-            formats=formats.split(",") if formats else (),
+            box=box,
+            formats=names,
             empty_seg=empty_seg,
         )
     for item in predictions:
@@ -57,6 +58,6 @@ def predict(
             volumes += f", {len(item.mask.find_sizes())} objects"
         files = ", ".join(map(str, item.files.values())) or item.id
         print(f"{files}: {volumes} ({item.seconds:.1f} s)")
-        if "seg" in formats and not item.mask.voxels.any():
+        if "seg" in names and not item.mask.voxels.any():
             print(f"{item.id}: nothing was found; {'the SEG is valid and empty' if empty_seg else 'no SEG is written'}")
     print(f"peak memory {measure_peak_memory() / 2**30:.2f} GiB")

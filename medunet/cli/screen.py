@@ -6,7 +6,9 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from typing import Literal
 
 from medunet.progress import Clock, LogSink, describe_progress, showing
 
@@ -32,10 +34,17 @@ class BarSink:
 
 
 class _Lines(logging.Handler):
+    """Prints a line for each record, of a verbose command with the logger's name."""
+
+    def __init__(self, named: bool) -> None:
+        super().__init__()
+        self._named = named
+
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "\r\x1b[K" if sys.stderr.isatty() else ""
         warning = "warning: " if record.levelno >= logging.WARNING else ""
-        print(f"{prefix}{warning}{record.getMessage()}", file=sys.stderr, flush=True)
+        name = f"{record.name}: " if self._named else ""
+        print(f"{prefix}{name}{warning}{record.getMessage()}", file=sys.stderr, flush=True)
 
 
 def is_first_rank() -> bool:
@@ -43,20 +52,58 @@ def is_first_rank() -> bool:
     return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["RANK"] == "0"
 
 
+Voice = Literal["quiet", "normal", "verbose"]
+LEVELS = {"quiet": logging.WARNING, "normal": logging.INFO, "verbose": logging.DEBUG}
+"""Of what medunet itself logs."""
+_VOICE: ContextVar[Voice] = ContextVar("voice", default="normal")
+
+
+def choose_voice(*, quiet: bool, verbose: bool) -> None:
+    """Say how much this command shows: of `--quiet` and `--verbose`, at most one."""
+    _VOICE.set("quiet" if quiet else "verbose" if verbose else "normal")
+
+
+def is_verbose() -> bool:
+    """Whether this command shows details."""
+    return _VOICE.get() == "verbose"
+
+
 @contextmanager
 def screen() -> Iterator[None]:
-    """Show progress and log lines of medunet while the block runs, and silence those of libraries."""
-    warnings.filterwarnings("ignore")
-    logging.getLogger().addHandler(logging.NullHandler())
-    for noisy in ("ignite", "monai", "torch"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
-    logger = logging.getLogger("medunet")
-    handler = _Lines()
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    """Show progress and log lines of medunet while the block runs, and silence those of libraries.
+
+    A quiet command shows warnings only, a verbose one also details and what libraries say.
+    """
+    voice = _VOICE.get()
+    lines, bar = _Lines(named=voice == "verbose"), sys.stderr.isatty() and is_first_rank() and voice != "quiet"
+    with ExitStack() as stack:
+        if voice == "verbose":
+            stack.enter_context(_logging("", logging.INFO, lines))
+        else:
+            stack.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore")
+            for noisy in ("ignite", "monai", "torch"):
+                stack.enter_context(_logging(noisy, logging.ERROR))
+            # Without any handler, Python would print what libraries warn of.
+            stack.enter_context(_logging("", logging.WARNING, logging.NullHandler()))
+        stack.enter_context(_logging("medunet", LEVELS[voice], lines))
+        stack.callback(setattr, logging.getLogger("medunet"), "propagate", True)
+        logging.getLogger("medunet").propagate = False
+        stack.enter_context(showing(BarSink() if bar else LogSink()))
+        yield
+
+
+@contextmanager
+def _logging(name: str, level: int, handler: logging.Handler | None = None) -> Iterator[None]:
+    """Give a logger a level and a handler while the block runs."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(level)
+    if handler is not None:
+        logger.addHandler(handler)
     try:
-        with showing(BarSink() if sys.stderr.isatty() and is_first_rank() else LogSink()):
-            yield
+        yield
     finally:
-        logger.removeHandler(handler)
+        logger.setLevel(before)
+        if handler is not None:
+            logger.removeHandler(handler)

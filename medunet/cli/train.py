@@ -14,8 +14,8 @@ def train(
     bundle: BundleArgument,
     fold: FoldOption = "0",
     budget: Annotated[
-        str, typer.Option(help="Training time of each fold, like 45m or 2h.", show_default="the plan's")
-    ] = "",
+        str | None, typer.Option(help="Training time of each fold, like 45m or 2h.", show_default="the plan's")
+    ] = None,
     source: Annotated[
         Path | None,
         typer.Option(
@@ -35,7 +35,7 @@ def train(
     With --fold all every fold is trained, one after the other; those that are trained stay. Each patient is then
     scored by the network that never saw it, and the bundle becomes an ensemble of all networks.
     """
-    number, minutes = parse_fold(fold), parse_minutes(budget) if budget else None
+    number, minutes = parse_fold(fold), None if budget is None else parse_minutes(budget)
     with screen():
         if number is None:
             result = api.train_folds(bundle, budget_minutes=minutes, restart=restart, source=source, patience=patience)

@@ -5,20 +5,24 @@ from typing import Annotated, Any
 
 import typer
 
-from medunet.cli.arguments import ChannelsOption, ObjectsOption, parse_gib, parse_minutes
+from medunet.cli.arguments import ChannelsOption, ObjectsOption, parse_gib, parse_minutes, parse_names
 from medunet.cli.inputs import share_options
 
 
 def make_wishes(
-    budget: Annotated[str, typer.Option(help="Training time to plan for, like 45m or 2h.", show_default="45m")] = "",
+    budget: Annotated[
+        str | None, typer.Option(help="Training time to plan for, like 45m or 2h.", show_default="45m")
+    ] = None,
     dims: Annotated[
         int | None, typer.Option(help="3, or 2 for slices.", min=2, max=3, show_default="2 if every image is one slice")
     ] = None,
     ram: Annotated[
-        str, typer.Option(help="Memory for training, like 8G.", show_default="half; at most 8G without a GPU")
-    ] = "",
-    vram: Annotated[str, typer.Option(help="Memory of the GPU, like 16G.", show_default="what it has free")] = "",
-    channels: ChannelsOption = "",
+        str | None, typer.Option(help="Memory for training, like 8G.", show_default="half; at most 8G without a GPU")
+    ] = None,
+    vram: Annotated[
+        str | None, typer.Option(help="Memory of the GPU, like 16G.", show_default="what it has free")
+    ] = None,
+    channels: ChannelsOption = None,
     objects: ObjectsOption = False,
 ) -> dict[str, Any]:
     """Arguments of `medunet.plan` and `medunet.init`; none for an option that isn't given.
@@ -28,15 +32,16 @@ def make_wishes(
     """
     given: dict[str, Any] = {
         "dims": dims,
-        "budget_minutes": parse_minutes(budget) if budget else None,
-        "channels": channels.split(",") if channels else None,
+        "budget_minutes": None if budget is None else parse_minutes(budget),
+        "channels": parse_names(channels, "--channels"),
         "objects": objects or None,
     }
-    if ram or vram:
+    if ram is not None or vram is not None:
         from medunet.planning import Memory  # brings pydantic, which --help doesn't need
 
         given["memory"] = Memory(
-            ram_gib=parse_gib(ram, "--ram") if ram else None, vram_gib=parse_gib(vram, "--vram") if vram else None
+            ram_gib=None if ram is None else parse_gib(ram, "--ram"),
+            vram_gib=None if vram is None else parse_gib(vram, "--vram"),
         )
     return {name: value for name, value in given.items() if value is not None}
 

@@ -8,7 +8,8 @@ from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed, lis
 from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
 from medunet.cohort.oddities import compare_cases
-from medunet.errors import MissingInputError, collecting
+from medunet.errors import collecting
+from medunet.files import check_input
 from medunet.findings import Finding, describe_error
 from medunet.geometry import Grid, check_same_pixels
 from medunet.labels import LabelTable, Mask
@@ -19,6 +20,7 @@ from medunet.reading import (
     check_contours,
     check_folder,
     check_image,
+    describe_read,
     find_modality,
     find_series,
     is_image_file,
@@ -32,7 +34,7 @@ def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: 
 
     Every file is read by the readers of `init` and `predict`, so an error is what they would refuse, and a note what
     they would note; here they go on with all that doesn't depend on what was refused. Patients of a folder make a
-    cohort, whose cases are compared too.
+    cohort, whose cases are compared too; of scans of one patient a note says what was read.
 
     Args:
         path: as of `read_volume` or `find_cohort`.
@@ -45,12 +47,11 @@ def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: 
     Raises:
         MissingInputError: there is no such path.
     """
-    if not path.exists():
-        raise MissingInputError(path, "there is no such file or folder", "check the path", code="path-missing")
+    check_input(path)
     if is_listed(path):
         findings = _check_list(path, channels, objects)
     elif path.is_file() and (is_image_file(path) or find_modality(path) in (RTSTRUCT, SEG)):
-        findings = check_contours(str(path))
+        findings = check_contours(str(path), tell=True)
     else:
         findings = _check_tree(path, channels)
     order = ("error", "warning", "note")
@@ -87,10 +88,10 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None) -> list[Finding]:
     facts: list[CaseFacts] = []
     known = frozenset[str]()
     if cohort is not None:
-        facts, of_cases = _check_cases(cohort)
+        facts, of_cases = _check_cases(cohort, tell=not is_cohort)
         findings += of_cases
         known = _list_read(cohort)
-    findings += check_folder(found, path, known)
+    findings += check_folder(found, path, known, tell=not is_cohort)
     if cohort is not None and is_cohort:
         findings += _check_whole(cohort, facts, path, complete=not errors and not missed)
     return findings
@@ -101,17 +102,17 @@ def _list_read(cohort: Cohort) -> frozenset[str]:
     return frozenset(series | {case.label.path for case in cohort.cases if case.label is not None})
 
 
-def _check_cases(cohort: Cohort) -> tuple[list[CaseFacts], list[Finding]]:
+def _check_cases(cohort: Cohort, *, tell: bool = False) -> tuple[list[CaseFacts], list[Finding]]:
     facts: list[CaseFacts] = []
     findings: list[Finding] = []
     for case in track(cohort.cases, "checking cases", len(cohort.cases)):
-        measured, found = _check_case(cohort, case)
+        measured, found = _check_case(cohort, case, tell)
         facts.append(measured)
         findings += found
     return facts, findings
 
 
-def _check_case(cohort: Cohort, case: Case) -> tuple[CaseFacts, list[Finding]]:
+def _check_case(cohort: Cohort, case: Case, tell: bool) -> tuple[CaseFacts, list[Finding]]:
     findings, images, mask = [], {}, None
     reference: Grid | None = None
     for name in cohort.channels:
@@ -120,6 +121,7 @@ def _check_case(cohort: Cohort, case: Case) -> tuple[CaseFacts, list[Finding]]:
         findings += found
         if volume is None:
             continue
+        findings += [describe_read(source.path, volume.describe(), volume.voxels)] if tell else []
         images[name] = measure_image(volume)
         if name == cohort.channels[0]:
             reference = volume.grid

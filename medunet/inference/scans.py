@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medunet.errors import InputError, MissingInputError, SeriesError
+from medunet.files import check_input
 from medunet.planning import Plan
 from medunet.reading import ReadOptions, Series, find_series, is_image_file
 from medunet.records import suggest
@@ -56,8 +57,7 @@ def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
         MissingInputError: nothing is there, or no image.
         SeriesError: no series, or more than one, has the modality of a channel, or they are of different patients.
     """
-    if not path.exists():
-        raise MissingInputError(path, "there is no such file or folder", "check the path")
+    check_input(path)
     if path.is_file():
         if len(plan.channels) > 1:
             raise InputError(
@@ -141,8 +141,7 @@ def name_scan(images: Mapping[str, Path], plan: Plan, options: Options = NO_OPTI
         if name not in plan.channels:
             found = "the bundle has no such channel"
             raise InputError(f"--image {name}", found, suggest(name, list(plan.channels)), code="option-wrong")
-        if not path.exists():
-            raise MissingInputError(path, "there is no such file or folder", "check the path")
+        check_input(path)
     for name in plan.channels:
         if name not in images:
             found = "this channel of the bundle is missing"

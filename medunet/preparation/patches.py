@@ -156,11 +156,13 @@ def cut_patch(array: npt.NDArray[Any], start: npt.NDArray[np.int64], patch: npt.
 class PatchLoader(DataLoader[dict[str, torch.Tensor]]):
     """A DataLoader whose workers never see SIGTERM or Ctrl-C sent to all processes: the trainer answers and ends them.
 
-    Workers inherit the blocked signals from the moment on in which they are forked.
+    Workers inherit the blocked signals from the moment on in which they are forked; Windows knows neither.
     """
 
     def __iter__(self) -> Any:
         """Start the workers of an epoch."""
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().__iter__()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             return super().__iter__()

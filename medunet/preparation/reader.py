@@ -26,7 +26,8 @@ class VolumeReader(ImageReader):
     Example:
         >>> from monai.transforms import LoadImaged
         >>> load = LoadImaged(keys="image", ensure_channel_first=True)
-        >>> load({"image": "scans/CT"}, reader=VolumeReader())  # doctest: +SKIP
+        >>> load({"image": "scans/CT"}, reader=VolumeReader())["image"].shape
+        torch.Size([1, 12, 10, 6])
     """
 
     def __init__(self, options: Mapping[str, ReadOptions] | ReadOptions | None = None) -> None:

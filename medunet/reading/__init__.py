@@ -1,6 +1,6 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
-from medunet.reading.check import attempt, check_contours, check_folder, check_image
+from medunet.reading.check import attempt, check_contours, check_folder, check_image, describe_read
 from medunet.reading.dicom.objects import LabelFile, find_modality, read_label_file
 from medunet.reading.dicom.series import Findings, Series, find_series, measure_grid, sort_series
 from medunet.reading.files.png import read_indices
@@ -21,6 +21,7 @@ __all__ = [
     "check_folder",
     "check_image",
     "choose_series",
+    "describe_read",
     "find_modality",
     "find_series",
     "is_image_file",

@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from medunet.errors import MedunetError, SeriesError, collecting, independent, refuse_damage
 from medunet.findings import Finding, Note, add_remedy, describe_error, describe_note, listening, make_finding
 from medunet.reading.dicom.copies import drop_copies
@@ -17,7 +20,7 @@ from medunet.reading.dicom.slices import decode_slices
 from medunet.reading.dicom.values import assume_rescale, decode_series, find_values, miss_rescale
 from medunet.reading.labels.contours import read_contours
 from medunet.reading.options import DEFAULTS, ReadOptions
-from medunet.reading.volume import Volume, choose_series, is_image_file, read_volume
+from medunet.reading.volume import Volume, choose_series, describe_image, is_image_file, read_volume
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,21 +57,38 @@ def check_image(path: Path | str, options: ReadOptions = DEFAULTS) -> tuple[Volu
     return None, _drop_twins(found + (_go_on(series, options, found[-1]) if series else []))
 
 
-def check_series(series: Series, options: ReadOptions = DEFAULTS) -> list[Finding]:
-    """Read a series that was found already; findings as of `check_image`."""
+def describe_read(subject: object, words: str, voxels: npt.NDArray[np.generic]) -> Finding:
+    """Say what was read, as a note.
+
+    Args:
+        subject: file or folder.
+        words: of `describe_image`.
+        voxels: whose smallest and largest value are told.
+    """
+    values = f"values {voxels.min():g} to {voxels.max():g}"
+    return make_finding("scan-read", subject, f"read as {words}, {values}")
+
+
+def check_series(series: Series, options: ReadOptions = DEFAULTS, *, tell: bool = False) -> list[Finding]:
+    """Read a series that was found already; findings as of `check_image`, and with `tell` what was read."""
     decoded, found = attempt(decode_series, series, options)
     if decoded is not None:
-        return found + _take_notes(series.folder, decoded.notes, found)
+        found += _take_notes(series.folder, decoded.notes, found)
+        words = describe_image(decoded.voxels, decoded.grid, series.modality, decoded.units)
+        return [*found, describe_read(series.folder, words, decoded.voxels)] if tell else found
     return _drop_twins(found + _go_on(series, options, found[-1]))
 
 
-def check_folder(found: Findings, path: Path, known: frozenset[str] = frozenset()) -> list[Finding]:
+def check_folder(
+    found: Findings, path: Path, known: frozenset[str] = frozenset(), *, tell: bool = False
+) -> list[Finding]:
     """Read all images and contours of a folder.
 
     Args:
         found: what it holds.
         path: of the folder.
         known: SeriesInstanceUIDs and paths of labels that have been read already.
+        tell: what was read of each series, too.
     """
     findings = []
     if len(found.series) > 1 and not known:
@@ -80,7 +100,7 @@ def check_folder(found: Findings, path: Path, known: frozenset[str] = frozenset(
         findings += attempt(choose_series, path, None)[1]
     for series in found.series:
         if series.uid not in known:
-            findings += check_series(series)
+            findings += check_series(series, tell=tell)
     for labels in found.labels:
         if labels.path not in known:
             findings += check_contours(labels.path)
@@ -90,10 +110,11 @@ def check_folder(found: Findings, path: Path, known: frozenset[str] = frozenset(
     return findings
 
 
-def check_contours(path: str) -> list[Finding]:
-    """What can be said of a file of labels without its image."""
+def check_contours(path: str, *, tell: bool = False) -> list[Finding]:
+    """What can be said of a file of labels without its image, or of an image; with `tell` also what was read."""
     if is_image_file(Path(path)):
-        return check_image(path)[1]
+        volume, found = check_image(path)
+        return [*found, describe_read(path, volume.describe(), volume.voxels)] if tell and volume else found
     return attempt(read_contours, path)[1] if find_modality(path) == RTSTRUCT else []
 
 

@@ -1,5 +1,6 @@
 """Any path to a volume or a mask: the only place that knows which reader is for what."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError, refuse_damage
+from medunet.files import check_input
 from medunet.findings import Note
 from medunet.geometry import Grid, Points, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
@@ -70,6 +72,48 @@ class Volume:
     grid: Grid
     source: Source
 
+    def __repr__(self) -> str:
+        return f"Volume({self.describe()}, {self.source.path})"
+
+    def describe(self) -> str:
+        """In words: `CT of 512 × 512 × 120 voxels of 0.98 × 0.98 × 3 mm in HU`; `an image` where nothing says more."""
+        return describe_image(self.voxels, self.grid, self.source.modality, self.source.units)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the voxels as a NIfTI file, or those of a picture as a PNG; it is read back and compared.
+
+        Where a volume came from and its unit of values are not kept: no such file has a place for them.
+
+        Args:
+            path: ends with `.nii.gz` or `.nii`, or for a picture with `.png`.
+            overwrite: replace a file that exists.
+
+        Returns:
+            The path.
+
+        Raises:
+            OutputExistsError: the file exists.
+            InputError: the ending isn't one of these, or doesn't fit the volume.
+            ResourceError: the file can't be written, or what was read back differs.
+        """
+        from medunet.saving import save_volume  # it reads back what it wrote, so it lies below the readers
+
+        return save_volume(self, Path(path), overwrite=overwrite)
+
+
+def describe_image(voxels: npt.NDArray[np.generic], grid: Grid, modality: str, units: str) -> str:
+    """An image in words, as of `Volume.describe`.
+
+    Args:
+        voxels: (C, I, J, K).
+        grid: where they lie.
+        modality: DICOM modality, "" where it isn't known.
+        units: of the values, "" where they aren't known.
+    """
+    kind = modality or ("a picture" if grid.unit == "px" else "an image")
+    several = f" with {len(voxels)} components" if len(voxels) > 1 else ""
+    return f"{kind} of {grid.describe()}{several}{f' in {units}' if units else ''}"
+
 
 def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
     """Read a file, or a folder that holds one DICOM series.
@@ -89,13 +133,14 @@ def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
         InputError: the file is damaged or no volume.
 
     Example:
-        >>> volume = read_volume("scans/CT")  # doctest: +SKIP
-        >>> volume.voxels.shape, volume.grid.spacing  # doctest: +SKIP
-        ((1, 512, 512, 120), (0.98, 0.98, 3.0))
+        >>> volume = read_volume("scans/CT")
+        >>> volume
+        Volume(CT of 12 × 10 × 6 voxels of 0.7 × 1.1 × 3 mm in HU, scans/CT)
+        >>> volume.voxels.shape, volume.voxels.dtype.name
+        ((1, 12, 10, 6), 'int16')
     """
     path = Path(path)
-    if not path.exists():
-        raise MissingInputError(path, "there is no such file or folder", "check the path", code="path-missing")
+    check_input(path)
     if read := _find_reader(path, IMAGES):
         if options.series or options.phase:
             found = "it is a file without series or phases"

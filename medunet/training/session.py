@@ -18,6 +18,7 @@ from medunet.machine import compare_peak, forget_peak_memory, measure_peak_memor
 from medunet.networks import choose_device, measure_peak_vram, measure_step
 from medunet.planning import Plan, subtract_program
 from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches, prepare_cases
+from medunet.progress import speak
 from medunet.records import read_record, write_record
 from medunet.training.ranks import (
     check_joined,
@@ -129,6 +130,8 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: i
         MedunetError: the bundle, the fold or a case can't be used.
     """
     check_joined()
+    if idist.get_rank() == 0:
+        speak()  # `monai.bundle run` configures no logging, so nothing would be seen of hours of work
     bundle = open_bundle(Path(bundle_root))
     plan, run = bundle.plan, find_run(bundle, fold)
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Write grey pictures and masks of pictures as PNG."""
+"""Write pictures and masks of pictures as PNG."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,8 @@ from PIL import Image
 
 from medunet.errors import ResourceError
 from medunet.labels import Mask
+
+DIFFERENT = ("what was read back differs from what was written", "check the disk")
 
 
 def write_grey(
@@ -26,9 +28,25 @@ def write_grey(
     """
     Image.fromarray(np.ascontiguousarray(pixels[:, :, 0].T)).save(path, format="PNG")
     if not np.array_equal(read_back(path), pixels):
-        raise ResourceError(
-            path, "what was read back differs from what was written", "check the disk", code="output-differs"
-        )
+        raise ResourceError(path, *DIFFERENT, code="output-differs")
+
+
+def write_colour(
+    voxels: npt.NDArray[np.generic], path: Path, read_back: Callable[[Path], npt.NDArray[np.generic]]
+) -> None:
+    """Write a colour picture as PNG of 8 bits a colour.
+
+    Args:
+        voxels: (3, I, J, 1) uint8, red, green and blue: i counts columns, j rows.
+        path: as of `write_grey`.
+        read_back: reads the voxels of the written file.
+
+    Raises:
+        ResourceError: the disk is full, or what was read back differs.
+    """
+    Image.fromarray(np.ascontiguousarray(voxels[..., 0].transpose(2, 1, 0))).save(path, format="PNG")
+    if not np.array_equal(read_back(path), voxels):
+        raise ResourceError(path, *DIFFERENT, code="output-differs")
 
 
 def write_picture(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask]) -> None:

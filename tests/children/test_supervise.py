@@ -60,3 +60,11 @@ def test_a_child_that_can_not_start_is_told() -> None:
         Worker([sys.executable, "-c", "raise SystemExit(3)"]).start()
     with pytest.raises(WorkerError, match="can't be started"):
         Worker(["no such program"]).start()
+
+
+def test_a_child_that_does_not_listen_is_ended() -> None:
+    deaf = "import sys, time; sys.stdout.buffer.write(bytes([2]) + bytes(11) + b'{}'); sys.stdout.flush()"
+    worker = Worker([sys.executable, "-c", f"{deaf}; time.sleep(60)"])
+    assert worker.start() == {}
+    with pytest.raises(WorkerError, match=r"within 0\.5 s"):
+        worker.ask({}, bytes(1 << 24), seconds=0.5)

@@ -1,6 +1,7 @@
 """Faults made in the files of the phantom cohort."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from dicoms import change, make_grid, write_series
+from PIL import Image
 
 from medunet.cohort import check_path
 from medunet.errors import MissingInputError
@@ -129,9 +131,26 @@ def test_labels_are_told_even_without_their_image(copied: Path) -> None:
 
 
 def test_one_patient_is_a_scan_and_no_cohort(patients: list[Path]) -> None:
-    assert check_path(patients[0]) == []
-    assert check_path(patients[0] / "CT") == []
+    for path in (patients[0], patients[0] / "CT"):
+        (read,) = check_path(path)
+        assert (read.code, read.severity, Path(read.subject).name) == ("scan-read", "note", "CT")
+        assert re.fullmatch(
+            r"read as CT of 48 × 40 × 20 voxels of 6.42 × 6.42 × 10 mm in HU, values -\d+ to \d+", read.found
+        )
     assert check_path(next(patients[0].glob("*.dcm"))) == []
+
+
+def test_of_a_single_file_it_is_told_what_was_read(tmp_path: Path) -> None:
+    values = np.linspace(-5, 2.5, 24, dtype=np.float32).reshape(4, 3, 2)
+    nib.save(nib.Nifti1Image(values, np.diag([0.5, 1, 2.25, 1])), tmp_path / "a.nii.gz")
+    Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 2, 3)).save(tmp_path / "b.png")
+    for name, words in (
+        ("a.nii.gz", "read as an image of 4 × 3 × 2 voxels of 0.5 × 1 × 2.25 mm, values -5 to 2.5"),
+        ("b.png", "read as a picture of 2 × 4 pixels with 3 components, values 0 to 23"),
+    ):
+        assert [(item.code, item.found) for item in check_path(tmp_path / name)] == [("scan-read", words)]
+    (tmp_path / "a.nii.gz").write_bytes(b"broken")
+    assert [item.code for item in check_path(tmp_path / "a.nii.gz")] == ["file-damaged"]
 
 
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ def test_made_up_scans_load_no_network() -> None:
     assert not {"torch", "monai", "ignite"} & loaded
 
 
+def test_errors_and_names_are_there_at_once() -> None:
+    code = "import sys, medunet; medunet.MedunetError, medunet.__version__, dir(medunet); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {*HEAVY, "numpy", "pydantic", "typer"} & set(loaded)
+
+
 def test_help_answers_in_under_a_third_of_a_second() -> None:
     """In seconds of the processor, which other work on the machine doesn't lengthen."""
     seconds = []

@@ -8,7 +8,7 @@ from dicoms import make_grid, write_mask, write_series
 from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
-from medunet.reading import ReadOptions, find_series, read_mask, read_volume
+from medunet.reading import ReadOptions, Source, Volume, find_series, read_mask, read_volume
 
 LESION = LabelTable.from_names(["lesion"])
 
@@ -94,3 +94,17 @@ def test_a_single_slice_is_no_volume(tmp_path: Path) -> None:
     write_series(tmp_path, make_grid())
     with pytest.raises(SeriesError, match="single slice"):
         read_volume(sorted(tmp_path.glob("*.dcm"))[0])
+
+
+def test_a_volume_is_said_in_a_line() -> None:
+    grid, voxels = Grid((4, 3, 2), np.diag([1.0, 1, 2.5, 1])), np.zeros((1, 4, 3, 2))
+    source = Source(path="a/CT", modality="PT", units="SUVbw")
+    assert repr(Volume(voxels, grid, source)) == "Volume(PT of 4 × 3 × 2 voxels of 1 × 1 × 2.5 mm in SUVbw, a/CT)"
+    plain = Volume(np.zeros((3, 4, 3, 2)), grid, Source(path="b.nii"))
+    assert plain.describe() == "an image of 4 × 3 × 2 voxels of 1 × 1 × 2.5 mm with 3 components"
+
+
+def test_a_series_is_said_in_a_line(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    (series,) = find_series(tmp_path).series
+    assert repr(series) == f"Series(CT '{series.description}' of 6 files, {series.uid}, {tmp_path})"

@@ -1,7 +1,9 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from plans import make_tiny_bundle
+from plans import make_tiny_bundle, pin_schedule
 
 from medunet.bundle import open_bundle
 from medunet.training import Schedule, State, TrainingSession, find_run, open_session
@@ -51,3 +53,12 @@ def test_a_step_far_slower_than_planned_is_told(caplog: pytest.LogCaptureFixture
     assert not caplog.records
     warn_if_slower(6.0, 0.2)
     assert "6.00 s here, 0.20 s when the bundle was planned" in caplog.text
+
+
+def test_a_run_that_nobody_listens_to_speaks(tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(tmp_path / "bundle", "abcd")
+    pin_schedule(bundle, 1, 2)
+    for before, told in (("", True), ("import logging; logging.getLogger('medunet').setLevel('WARNING'); ", False)):
+        code = f"{before}import sys; from medunet.training import open_session; open_session(sys.argv[1], 0, 0.2)"
+        done = subprocess.run([sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, check=True)
+        assert ("memory of stage prepare" in done.stderr) is told

@@ -125,7 +125,7 @@ def _run_unet(bundle: Path, cases: Sequence[Case]) -> Result:
     for case in track(cases, "predicting", len(cases)):
         picture, label = _locate(case)
         (done,) = medunet.predict(bundle, picture)
-        numbers = done.mask.voxels
+        numbers = done.mask.voxels.astype(np.int64)
         if done.mask.kind == "classes":
             numbers, _ = ndimage.label(numbers)
         precision[case.id] = _score(numbers[..., 0].T, _read_numbers(label))

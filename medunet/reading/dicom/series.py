@@ -80,6 +80,9 @@ class Series:
     problems: tuple[SeriesError, ...] = ()
     localizers: int = 0
 
+    def __repr__(self) -> str:
+        return f"Series({self.modality} '{self.description}' of {len(self.files)} files, {self.uid}, {self.folder})"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
