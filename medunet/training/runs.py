@@ -22,7 +22,6 @@ but in its own files: a state is derived from them whenever somebody asks. "Weig
 - take over: `--fold all` leaves the run as it is, instead of going on with it.
 """
 
-import fcntl
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from medunet.bundle import Bundle, save_tensors, write_weights
 from medunet.codes import Code
 from medunet.errors import BundleError, InputError, MedunetError, OutputExistsError, RecordError, ResourceError
 from medunet.files import hash_file, whole_file
+from medunet.machine import find_module
 from medunet.records import Record, read_record, write_record
 
 LOGGER = logging.getLogger(__name__)
@@ -271,8 +271,7 @@ class RunFolder:
             found = f"it can't be written ({error.strerror or error})"
             raise ResourceError(self.path, found, "make room, or let this user write there") from error
         try:
-            # Unlike flock, workers that outlive a killed process don't inherit it.
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(lock)
         except OSError:
             lock.close()
             raise InputError(
@@ -378,3 +377,13 @@ def check_untrained(bundle: Bundle) -> None:
     if begun := find_training(bundle):
         found = f"its training has begun ({begun.name})"
         raise BundleError(bundle.folder, found, "make another bundle with medunet init", code="run-begun")
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Lock a file for this process; an OSError says that another one has it."""
+    if (posix := find_module("fcntl")) is not None:
+        # Unlike flock, workers that outlive a killed process don't inherit it.
+        posix.lockf(file, posix.LOCK_EX | posix.LOCK_NB)
+    elif (windows := find_module("msvcrt")) is not None:
+        file.seek(0)
+        windows.locking(file.fileno(), windows.LK_NBLCK, 1)
