@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from counting import Counts
 from plans import pin_schedule
 
 import medunet
@@ -91,3 +92,9 @@ def nuclei(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pet_seg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real whole-body PET in Bq/ml with a DICOM SEG of it; don't change it."""
     return unpack("pet_seg", tmp_path_factory.mktemp("pet_seg"))
+
+
+@pytest.fixture
+def counts(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Counts:
+    """Counts parses of headers and hashes of files while the test runs."""
+    return Counts(tmp_path_factory.mktemp("counts"), monkeypatch)

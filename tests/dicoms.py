@@ -53,9 +53,9 @@ def draw_balls(grid: Grid, names: Sequence[str] = ("lesion",), radius_mm: float 
 
 def write_seg(path: Path, mask: Mask, series: Path) -> None:
     """Write a mask on a series of `write_series`."""
-    files = [str(file) for file in sorted(series.glob("*.dcm"))]
+    slices = [dcmread(file, stop_before_pixels=True) for file in sorted(series.glob("*.dcm"))]
     algorithm = Algorithm("ball finder", "1.2.3", "f" * 64)
-    write_segmentation(mask, path, files, algorithm, lambda part, _: read_segmentation(part, mask.grid, mask.table))
+    write_segmentation(mask, path, slices, algorithm, lambda part, _: read_segmentation(part, mask.grid, mask.table))
 
 
 def change(folder: Path, edit: Callable[[Dataset, int], None], only: Sequence[int] | None = None) -> None:

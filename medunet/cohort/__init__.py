@@ -2,6 +2,7 @@
 
 from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
 from medunet.cohort.body import find_body, keep_largest, measure_body
+from medunet.cohort.carry import carry_series, pack_series, unpack_series
 from medunet.cohort.cases import (
     Case,
     Channel,
@@ -9,7 +10,9 @@ from medunet.cohort.cases import (
     LabelSource,
     check_cohort,
     check_labelled,
+    find_channel,
     make_absolute,
+    open_case,
     read_channel,
     read_cohort,
     read_label,
@@ -20,6 +23,7 @@ from medunet.cohort.discovery import find_cohort
 from medunet.cohort.export import export_cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts, gather_facts, measure_image
 from medunet.cohort.folds import count_folds, find_folds, fold_cohort, read_folds, split_cases, split_folds
+from medunet.cohort.identity import hash_files, list_case_files, stamp_files
 from medunet.cohort.oddities import compare_cases
 
 __all__ = [
@@ -34,6 +38,7 @@ __all__ = [
     "agree_on_labels",
     "agree_on_unit",
     "agree_on_values",
+    "carry_series",
     "check_cohort",
     "check_labelled",
     "check_path",
@@ -41,19 +46,26 @@ __all__ = [
     "count_folds",
     "export_cohort",
     "find_body",
+    "find_channel",
     "find_cohort",
     "find_folds",
     "fold_cohort",
     "gather_facts",
+    "hash_files",
     "keep_largest",
+    "list_case_files",
     "make_absolute",
     "measure_body",
     "measure_image",
+    "open_case",
+    "pack_series",
     "read_channel",
     "read_cohort",
     "read_folds",
     "read_label",
     "split_cases",
     "split_folds",
+    "stamp_files",
+    "unpack_series",
     "write_cohort",
 ]

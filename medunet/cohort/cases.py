@@ -8,14 +8,25 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 from scipy import ndimage
 
 from medunet.errors import InputError, LabelError, MissingInputError, RecordError, independent
 from medunet.findings import warn
 from medunet.geometry import Grid
 from medunet.labels import COLOURS, LabelTable, Mask
-from medunet.reading import ReadOptions, Volume, read_mask, read_volume
+from medunet.reading import (
+    Image,
+    ReadOptions,
+    Series,
+    Volume,
+    choose_series,
+    find_image,
+    find_known,
+    is_image_file,
+    read_image,
+    read_mask,
+)
 from medunet.records import Record, read_record, suggest, write_record
 
 NO_LINES: Mapping[str, int] = {}
@@ -38,9 +49,32 @@ Labels = Annotated[LabelTable, BeforeValidator(_make_table)]
 
 
 class Channel(ReadOptions):
-    """Where one image of a case lies, and how to read it."""
+    """Where one image of a case lies, and how to read it.
+
+    What it was found as is carried along within this process, beside what is written.
+    """
 
     path: str
+    _found: tuple[str, str | None, Series] | None = PrivateAttr(None)
+
+    def with_series(self, series: Series) -> "Channel":
+        """This channel, carrying the series that lies at its path."""
+        channel = self.model_copy()
+        channel._found = self.path, self.series, series
+        return channel
+
+    @property
+    def found(self) -> Series | None:
+        """The series that it carries, if its files haven't changed since; None where it is to be found by its path."""
+        if self._found is None or self._found[:2] != (self.path, self.series):
+            return None
+        return self._found[2] if self._found[2].is_unchanged() else None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Channel) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.series))
 
 
 class LabelSource(Record):
@@ -293,17 +327,41 @@ def check_ids(cases: tuple[Case, ...], subject: str) -> None:
         )
 
 
+def find_channel(channel: Channel) -> Image:
+    """Find one image of a case: the series that the channel carries, else what lies at its path.
+
+    A folder of many series is found once for all cases that lie there.
+
+    Raises:
+        MedunetError: as `medunet.reading.find_image`.
+    """
+    path, series = Path(channel.path), channel.found
+    if series is None and (is_image_file(path) or not path.exists()):
+        return find_image(path, channel)
+    series = series or choose_series(path, channel.series, find_known(path, channel.series))
+    return Image(channel.path, channel, series)
+
+
 def read_channel(case: Case, channel: str) -> Volume:
     """Read one image of a case.
 
     Raises:
         MedunetError: as `read_volume`.
     """
-    source = case.channels[channel]
-    return read_volume(source.path, source)
+    return read_image(find_channel(case.channels[channel]))
 
 
-def read_label(cohort: Cohort, case: Case, grid: Grid, frame_of_reference_uid: str = "") -> Mask:
+def open_case(cohort: Cohort, case: Case) -> tuple[Volume, Mask]:
+    """Read the first channel of a case, and its labels on that grid.
+
+    Raises:
+        MedunetError: as `read_channel` and `read_label`.
+    """
+    reference = read_channel(case, cohort.channels[0])
+    return reference, read_label(cohort, case, reference.grid)
+
+
+def read_label(cohort: Cohort, case: Case, grid: Grid) -> Mask:
     """Read the labels of a case on the grid of its first channel, in whose frame of reference they must lie.
 
     A structure that is declared but not drawn gives a mask without its voxels; a case of which nobody said where
@@ -313,12 +371,20 @@ def read_label(cohort: Cohort, case: Case, grid: Grid, frame_of_reference_uid: s
 
     Raises:
         LabelError: the case has no label.
-        MedunetError: as `read_mask`.
+        MedunetError: as `read_mask`, or the first channel can't be found.
     """
     if case.label is None:
         raise LabelError(f"case {case.id}", "it has no label", "add one or leave the case out", code="label-missing")
-    mask = read_mask(case.label.path, grid, cohort.labels, case.label.rois, frame_of_reference_uid)
+    mask = read_mask(case.label.path, grid, cohort.labels, case.label.rois, find_frame(cohort, case))
     if not cohort.labels.objects or mask.kind == "instances":
         return mask
     parts, _ = ndimage.label(mask.voxels)
     return replace(mask, kind="instances", voxels=parts.astype(np.uint32))
+
+
+def find_frame(cohort: Cohort, case: Case) -> str:
+    """FrameOfReferenceUID in which the labels of a case must lie; "" where files of its kind name none."""
+    if case.label is None or is_image_file(Path(case.label.path)):
+        return ""
+    series = find_channel(case.channels[cohort.channels[0]]).series
+    return series.frame_of_reference_uid if series else ""

@@ -1,9 +1,19 @@
 """Everything that is wrong or odd about a scan, a folder of scans or a cohort."""
 
+from functools import partial
 from pathlib import Path
 
 from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
-from medunet.cohort.cases import Case, Cohort, check_cohort, check_labelled, read_label
+from medunet.cohort.carry import carry_series
+from medunet.cohort.cases import (
+    Case,
+    Cohort,
+    check_cohort,
+    check_labelled,
+    find_channel,
+    find_frame,
+    read_label,
+)
 from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed, list_common_channels
 from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
@@ -15,11 +25,10 @@ from medunet.geometry import Grid, check_same_pixels
 from medunet.labels import LabelTable, Mask
 from medunet.progress import track
 from medunet.reading import (
-    Volume,
     attempt,
     check_contours,
     check_folder,
-    check_image,
+    check_found,
     describe_read,
     find_modality,
     find_series,
@@ -88,6 +97,8 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None) -> list[Finding]:
     facts: list[CaseFacts] = []
     known = frozenset[str]()
     if cohort is not None:
+        # Beside a file that can't be read a series is found again with its own folder, and refused as init does.
+        cohort = cohort if errors else carry_series(cohort, found.series)
         facts, of_cases = _check_cases(cohort, tell=not is_cohort)
         findings += of_cases
         known = _list_read(cohort)
@@ -117,7 +128,7 @@ def _check_case(cohort: Cohort, case: Case, tell: bool) -> tuple[CaseFacts, list
     reference: Grid | None = None
     for name in cohort.channels:
         source = case.channels[name]
-        volume, found = check_image(source.path, source)
+        volume, found = check_found(partial(find_channel, source))
         findings += found
         if volume is None:
             continue
@@ -125,7 +136,7 @@ def _check_case(cohort: Cohort, case: Case, tell: bool) -> tuple[CaseFacts, list
         images[name] = measure_image(volume)
         if name == cohort.channels[0]:
             reference = volume.grid
-            mask, found = _check_label(cohort, case, volume)
+            mask, found = _check_label(cohort, case, volume.grid)
         elif reference is not None:
             words = source.path, f"the {cohort.channels[0]} of its case"
             found = attempt(check_same_pixels, volume.grid, reference, *words)[1]
@@ -137,17 +148,16 @@ def _check_case(cohort: Cohort, case: Case, tell: bool) -> tuple[CaseFacts, list
     return gather_facts(case, images, mask), findings
 
 
-def _check_label(cohort: Cohort, case: Case, image: Volume) -> tuple[Mask | None, list[Finding]]:
+def _check_label(cohort: Cohort, case: Case, grid: Grid) -> tuple[Mask | None, list[Finding]]:
     """Read labels; those of an object that is refused one by one, since each may be refused for itself."""
     label = case.label
     if label is None:
         return None, []
-    frame = image.source.frame_of_reference_uid
-    mask, findings = attempt(read_label, cohort, case, image.grid, frame)
+    mask, findings = attempt(read_label, cohort, case, grid)
     if mask is None and not is_image_file(Path(label.path)):
         for name in cohort.labels.names:
             one, structure = LabelTable.from_names([name]), {name: label.rois.get(name, name)}
-            findings += attempt(read_mask, label.path, image.grid, one, structure, frame)[1]
+            findings += attempt(read_mask, label.path, grid, one, structure, find_frame(cohort, case))[1]
     return mask, findings
 
 

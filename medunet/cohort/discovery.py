@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medunet.cohort.carry import carry_series
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_folds, check_ids, read_cohort
 from medunet.cohort.datasets import NAME, read_dataset
 from medunet.cohort.lists import ENDINGS, Tables, read_list, read_tables
@@ -101,7 +102,7 @@ def _search(path: Path, channels: tuple[str, ...] | None, tables: Tables) -> Coh
             "give a DICOM tree, a folder of images/ and labels/ of PNG, a dataset.json, cohort.json, CSV or JSON lines",
             code="path-missing",
         )
-    return arrange_cohort(path, found, channels, tables)
+    return carry_series(arrange_cohort(path, found, channels, tables), found.series)
 
 
 def is_listed(path: Path) -> bool:

@@ -175,7 +175,7 @@ def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: R
         _write_voxels(voxels, grid, part / name)
     label = f"labelsTr/{case.id}{ending}" if case.label else ""
     if label:
-        mask = _close_gap(read_label(cohort, case, grid, reference.source.frame_of_reference_uid).join_objects())
+        mask = _close_gap(read_label(cohort, case, grid).join_objects())
         write = write_nifti if ending == ".nii.gz" else write_picture
         write(mask, part / label, lambda path, _: read_mask(path, grid, mask.table))
     else:

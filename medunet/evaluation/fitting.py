@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from medunet.bundle import Bundle
-from medunet.cohort import Case, Cohort, read_channel, read_label
+from medunet.cohort import Case, Cohort, open_case, read_channel
 from medunet.evaluation.choice import Choice
 from medunet.evaluation.floors import (
     EllipsoidFit,
@@ -71,12 +71,12 @@ def read_case(cohort: Cohort, case: Case) -> tuple[Volume, dict[str, Image], Mas
         MedunetError: a file can't be read, or the case has no label.
     """
     reference, *others = cohort.channels
-    first = read_channel(case, reference)
+    first, truth = open_case(cohort, case)
     images = {reference: take_intensities(first)}
     for name in others:
         volume = read_channel(case, name)
         images[name] = _bring_to(first.grid, take_intensities(volume), volume.grid)
-    return first, images, read_label(cohort, case, first.grid, first.source.frame_of_reference_uid)
+    return first, images, truth
 
 
 def _bring_to(grid: Grid, image: Image, own: Grid) -> Image:

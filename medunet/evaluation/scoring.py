@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from medunet.cohort import Case, Cohort, read_channel, read_label
+from medunet.cohort import Case, Cohort, open_case
 from medunet.evaluation.fitting import Floors, read_case, separate_parts
 from medunet.evaluation.scores import CaseScore, Scores, score_case
 from medunet.evaluation.spread import CrossValidation, summarize_folds
@@ -58,8 +58,7 @@ def score_masks(
     scores: list[CaseScore] = []
     pairs = [(fold, case) for fold, cases in enumerate(folds) for case in cases]
     for fold, case in track(pairs, "scoring cases", len(pairs)):
-        first = read_channel(case, cohort.channels[0])
-        truth = read_label(cohort, case, first.grid, first.source.frame_of_reference_uid)
+        first, truth = open_case(cohort, case)
         scores += score_case(find_mask(fold, case, truth), truth, case.id)
     return summarize_folds(
         Scores(unit=first.grid.unit, objects=cohort.labels.objects, methods={"medunet": tuple(scores)}), folds

@@ -10,7 +10,7 @@ from medunet.inference.outputs import name_mask, plan_outputs, write_outputs
 from medunet.inference.predict import Predictor, predict_scan
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
-from medunet.preparation import locate_images
+from medunet.preparation import find_images
 from medunet.reading import read_mask
 from medunet.records import read_record
 from medunet.runs import RunRecord
@@ -26,7 +26,7 @@ def predict_case(predictor: Predictor, case: Case) -> Mask:
 
 
 def _make_scan(predictor: Predictor, case: Case) -> Scan:
-    return Scan(case.id, *locate_images(case, predictor.bundle.plan.channels))
+    return Scan(case.id, find_images(case, predictor.bundle.plan.channels))
 
 
 def predict_cases(predictor: Predictor, cases: Sequence[Case], folder: Path) -> None:

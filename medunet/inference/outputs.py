@@ -12,7 +12,7 @@ from medunet.geometry import Unit
 from medunet.inference.predict import Predictor
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
-from medunet.reading import ReadOptions, choose_series, read_mask, read_segmentation, sort_series
+from medunet.reading import Header, read_mask, read_segmentation, sort_series
 from medunet.records import suggest, write_record
 from medunet.runs import record_run
 from medunet.writing import Algorithm, check_source, write_nifti, write_picture, write_segmentation
@@ -31,13 +31,13 @@ class Outputs:
         files: by format; none where nothing is written, not even a run record.
         record: the run record.
         empty_seg: write a SEG where nothing was found, too.
-        slices: files of the source series in the order of its slices, which a SEG refers to.
+        slices: headers of the source series in the order of its slices, which a SEG refers to.
     """
 
     files: dict[str, Path]
     record: Path
     empty_seg: bool = True
-    slices: tuple[str, ...] = ()
+    slices: tuple[Header, ...] = ()
 
 
 def name_mask(name: str, unit: Unit) -> str:
@@ -79,17 +79,17 @@ def plan_outputs(
     return Outputs(files, folder / f"{scan.id}.json", empty_seg, slices)
 
 
-def _find_slices(bundle: Bundle, scan: Scan) -> tuple[str, ...]:
-    key, path = next(iter(scan.paths.items()))
-    if Path(path).is_file():
+def _find_slices(bundle: Bundle, scan: Scan) -> tuple[Header, ...]:
+    """Headers of the slices, in the order in which they are read into the mask's grid."""
+    image = scan.reference
+    if image.series is None or Path(image.path).is_file():
         raise SeriesError(
-            path,
+            image.path,
             "it is a file, and a DICOM SEG refers to a DICOM series",
             "give the folder of the series, or leave seg out of --format",
             code="format-unfit",
         )
-    options = scan.options.get(key) or ReadOptions()
-    headers, _, _ = sort_series(choose_series(Path(path), options.series), options.phase)
+    headers, _, _ = sort_series(image.series, image.options.phase)
     if headers[0].frame is not None:
         raise SeriesError(
             headers[0].path,
@@ -97,8 +97,8 @@ def _find_slices(bundle: Bundle, scan: Scan) -> tuple[str, ...]:
             "leave seg out of --format",
             code="format-unfit",
         )
-    check_source(headers[0].path, bundle.plan.labels.labels, _name_algorithm(bundle, "0"))
-    return tuple(header.path for header in headers)
+    check_source(headers[0].describe(), bundle.plan.labels.labels, _name_algorithm(bundle, "0"))
+    return tuple(headers)
 
 
 def _name_algorithm(bundle: Bundle, weights_sha256: str) -> Algorithm:
@@ -143,7 +143,7 @@ def _write_seg(mask: Mask, path: Path, outputs: Outputs, predictor: Predictor) -
     write_segmentation(
         mask.join_objects(),
         path,
-        outputs.slices,
+        [header.describe() for header in outputs.slices],
         _name_algorithm(predictor.bundle, predictor.weights_sha256),
         lambda part, _: read_segmentation(part, mask.grid, mask.join_objects().table),
     )

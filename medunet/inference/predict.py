@@ -87,7 +87,7 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Ma
         MedunetError: a file is refused by its reader, or the box lies elsewhere.
     """
     plan = predictor.bundle.plan
-    image = run_chain(predictor.bundle.preprocessing, scan.paths, scan.options, plan)
+    image = run_chain(predictor.bundle.preprocessing, scan.images, plan)
     grid = find_source_grid(image)
     voxels, affine = image.as_tensor(), np.asarray(image.affine)
     if box is None:

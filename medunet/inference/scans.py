@@ -7,7 +7,7 @@ from pathlib import Path
 from medunet.errors import InputError, MissingInputError, SeriesError
 from medunet.files import check_input
 from medunet.planning import Plan
-from medunet.reading import ReadOptions, Series, find_series, is_image_file
+from medunet.reading import Image, ReadOptions, Series, find_image, find_series, is_image_file
 from medunet.records import suggest
 
 Options = Mapping[str, ReadOptions]
@@ -21,13 +21,17 @@ class Scan:
 
     Attributes:
         id: name of its outputs.
-        paths: a path for each channel key of the bundle's chain.
-        options: how to read it, by channel key.
+        images: a file, or a series with its headers, for each channel key of the bundle's chain; the first is the
+            reference, on whose grid the mask lies.
     """
 
     id: str
-    paths: dict[str, str]
-    options: dict[str, ReadOptions]
+    images: dict[str, Image]
+
+    @property
+    def reference(self) -> Image:
+        """The image on whose grid the mask lies."""
+        return next(iter(self.images.values()))
 
 
 def find_scans(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> list[Scan]:
@@ -63,9 +67,9 @@ def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
             raise InputError(
                 path, f"it is one file, but the bundle takes {_join(plan.channels)}", NAME_EACH, code="channel-missing"
             )
-        return Scan(id=_strip(path.name), paths={"image": str(path)}, options=_spread(options, plan))
+        return Scan(_strip(path.name), {key: find_image(path, how) for key, how in _spread(options, plan).items()})
     how = _spread(options, plan)
-    found = find_series(path).series
+    found = find_series(path, keep=True).series
     if not found:
         raise _miss_series(path, plan)
     chosen = {
@@ -79,11 +83,10 @@ def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
             f"give the folder of one patient, or {NAME_EACH}",
             code="patients-mixed",
         )
-    return Scan(
-        id=path.resolve().name,
-        paths={key: item.folder for key, item in chosen.items()},
-        options={key: how[key].model_copy(update={"series": item.uid}) for key, item in chosen.items()},
-    )
+    images = {
+        key: Image(item.folder, how[key].model_copy(update={"series": item.uid}), item) for key, item in chosen.items()
+    }
+    return Scan(path.resolve().name, images)
 
 
 def _spread(options: Options, plan: Plan) -> dict[str, ReadOptions]:
@@ -146,8 +149,11 @@ def name_scan(images: Mapping[str, Path], plan: Plan, options: Options = NO_OPTI
         if name not in images:
             found = "this channel of the bundle is missing"
             raise InputError(f"--image {name}", found, f"add --image {name}=PATH", code="channel-missing")
-    paths = {key: str(images[name]) for key, name in zip(plan.image_keys(), plan.channels, strict=True)}
-    return Scan(id=_strip(images[plan.channels[0]].name), paths=paths, options=_spread(options, plan))
+    how = _spread(options, plan)
+    images_found = {
+        key: find_image(images[name], how[key]) for key, name in zip(plan.image_keys(), plan.channels, strict=True)
+    }
+    return Scan(_strip(images[plan.channels[0]].name), images_found)
 
 
 def _strip(name: str) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from medunet import errors
 from medunet.children.crew import Crew
 from medunet.children.supervise import Record, WorkerError
-from medunet.cohort import Case, Cohort
-from medunet.errors import ResourceError
+from medunet.cohort import Case, Cohort, list_case_files, pack_series
+from medunet.errors import MedunetError, ResourceError
 from medunet.machine import count_cores, find_ram
-from medunet.measuring.store import Store, list_files, list_sources, stamp_case
+from medunet.measuring.store import Store, stamp_case
 from medunet.progress import track
 
 LOGGER = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def measure_missing(cohort: Cohort, store: Store, ram_gib: float | None = None) 
         MedunetError: as of `measure_case`, for the first such case.
         ResourceError: a process died.
     """
-    missing = [case for case in cohort.cases if store.find(stamp_case(cohort, case)) is None]
+    missing = [case for case in cohort.cases if not _is_measured(cohort, case, store)]
     if not missing:
         return 0
     # Where a script was started by its path, its children find medunet beside it only by this.
@@ -54,9 +54,21 @@ def measure_missing(cohort: Cohort, store: Store, ram_gib: float | None = None) 
         crew.close()
 
 
+def _is_measured(cohort: Cohort, case: Case, store: Store) -> bool:
+    """Whether the store holds a case; one that can't be found is refused when its turn comes."""
+    try:
+        return store.find(stamp_case(cohort, case)) is not None
+    except MedunetError:
+        return False
+
+
 def _make_job(cohort: Cohort, case: Case, store: Store) -> Record:
     alone = cohort.model_copy(update={"cases": (case,), "folds": None})
-    return {"cohort": alone.model_dump(mode="json"), "store": str(store.folder.resolve())}
+    return {
+        "cohort": alone.model_dump(mode="json"),
+        "series": pack_series(case),
+        "store": str(store.folder.resolve()),
+    }
 
 
 def _take_peak(case: Case, future: "Future[tuple[Record, bytearray]]") -> int:
@@ -87,8 +99,11 @@ def count_workers(cases: Sequence[Case], ram_gib: float | None = None) -> int:
 
 
 def estimate_bytes(case: Case) -> int:
-    """Bytes of the voxels of a case, judged by its files before they are read."""
-    files = [file for path in set(list_sources(case)) for file in list_files(Path(path))]
+    """Bytes of the voxels of a case, judged by its files before they are read; 0 where they can't be found."""
+    try:
+        files = {file for _, found in list_case_files(case) for file in found}
+    except MedunetError:
+        return 0
     return sum(file.stat().st_size * (COMPRESSED if file.suffix in (".gz", ".png") else 1) for file in files)
 
 

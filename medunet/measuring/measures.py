@@ -9,16 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from medunet.cohort import (
-    Case,
-    CaseFacts,
-    Cohort,
-    gather_facts,
-    measure_body,
-    measure_image,
-    read_channel,
-    read_label,
-)
+from medunet.cohort import Case, CaseFacts, Cohort, gather_facts, measure_body, measure_image, open_case, read_channel
 from medunet.findings import Finding, handing_to
 from medunet.geometry import Grid, Points, check_same_pixels
 from medunet.reading import Volume
@@ -93,8 +84,7 @@ def measure_case(cohort: Cohort, case: Case) -> Measured:
     """
     images, samples, size, body = {}, {}, 0, (0, 0, 0)
     with _listening() as said:
-        reference = read_channel(case, cohort.channels[0])
-        mask = read_label(cohort, case, reference.grid, reference.source.frame_of_reference_uid)
+        reference, mask = open_case(cohort, case)
         points = _sample_foreground(mask.is_labelled(), reference.grid)
         body = measure_body(reference, cohort.modalities[cohort.channels[0]])
         volumes = _open_volumes(cohort, case, reference)

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from medunet.cohort import Case, CaseFacts, Cohort, ImageFacts, LabelFacts
-from medunet.files import hash_file, whole_file
+from medunet.cohort import Case, CaseFacts, Cohort, ImageFacts, LabelFacts, hash_files, stamp_files
+from medunet.files import whole_file
 from medunet.findings import Finding, Note
 from medunet.measuring.measures import CaseMeasure, Measured, Said
 from medunet.reading import Source
@@ -108,35 +108,12 @@ class Store:
 
 def stamp_case(cohort: Cohort, case: Case) -> str:
     """Hash of how a case is read and of the sizes and dates of its files; changes when one of them does."""
-    files = [(path, list_files(Path(path))) for path in list_sources(case)]
-    stamps = [[str(file), *_stamp(file)] for _, inside in files for file in inside]
-    return _hash([*_describe(cohort, case), stamps])
+    return _hash([*_describe(cohort, case), stamp_files(case)])
 
 
 def hash_case(cohort: Cohort, case: Case) -> str:
     """Hash of how a case is read and of the contents of its files."""
-    contents = [
-        [str(file.relative_to(path)), hash_file(file)]
-        for path in map(Path, list_sources(case))
-        for file in list_files(path)
-    ]
-    return _hash([*_describe(cohort, case), contents])
-
-
-def list_sources(case: Case) -> list[str]:
-    """Paths of the channels and labels of a case."""
-    return [channel.path for channel in case.channels.values()] + ([case.label.path] if case.label else [])
-
-
-def list_files(path: Path) -> list[Path]:
-    """The file itself, or all files of a folder, sorted."""
-    return sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
-
-
-def _stamp(file: Path) -> tuple[int, int, int]:
-    """Size, date of content and date of anything: a program that sets the second can't set the third."""
-    stat = file.stat()
-    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    return _hash([*_describe(cohort, case), hash_files(case)])
 
 
 def _describe(cohort: Cohort, case: Case) -> list[Any]:

@@ -5,7 +5,7 @@ import traceback
 from pathlib import Path
 
 from medunet.children.supervise import Answer, Record, serve
-from medunet.cohort import Case, Cohort
+from medunet.cohort import Case, Cohort, unpack_series
 from medunet.errors import InputError, MedunetError
 from medunet.machine import measure_peak_memory
 from medunet.measuring.measures import measure_case
@@ -16,7 +16,7 @@ def answer(job: Record, _: bytes) -> Answer:
     """Measure a case, unless the store knows its content.
 
     Args:
-        job: `cohort` that holds the one case, and the `store`.
+        job: `cohort` that holds the one case, its `series` as of `pack_series`, and the `store`.
 
     Returns:
         Peak memory of this process in bytes as `peak`; or the `error` that a user can mend, as its kind, words and
@@ -24,7 +24,7 @@ def answer(job: Record, _: bytes) -> Answer:
     """
     try:
         cohort = Cohort.model_validate(job["cohort"])
-        put_case(cohort, cohort.cases[0], Store(Path(job["store"])))
+        put_case(cohort, unpack_series(cohort.cases[0], job["series"]), Store(Path(job["store"])))
     except MedunetError as error:
         words = error.subject, error.found, error.remedy, error.expected
         return {"error": [type(error).__name__, *words, error.code]}, b""

@@ -3,9 +3,9 @@
 from medunet.preparation.augmentation import build_augmentation, make_augmentation, make_warp
 from medunet.preparation.cache import PreparedCase, prepare_case, prepare_cases
 from medunet.preparation.chain import (
+    find_images,
     find_source_grid,
     instantiate,
-    locate_images,
     make_decision,
     make_preprocessing,
     make_restoring,
@@ -37,9 +37,9 @@ __all__ = [
     "WholeDataset",
     "build_augmentation",
     "count_resampling",
+    "find_images",
     "find_source_grid",
     "instantiate",
-    "locate_images",
     "make_augmentation",
     "make_decision",
     "make_preprocessing",

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from medunet.cohort import Case, Cohort, read_label
+from medunet.cohort import Case, Cohort, read_label, stamp_files
 from medunet.files import whole_folder
 from medunet.geometry import Grid
 from medunet.labels import Mask
 from medunet.objects import BORDER, make_border_target
-from medunet.preparation.chain import find_source_grid, locate_images, run_chain
+from medunet.preparation.chain import find_images, find_source_grid, run_chain
 from medunet.preparation.resample import resample_labels, resample_numbers
 from medunet.progress import track
 
@@ -79,7 +79,7 @@ def prepare_case(
     prepared = PreparedCase(case.id, cache / _name_entry(case, steps, border))
     if prepared.folder.is_dir():
         return prepared
-    image = run_chain(steps, *locate_images(case, cohort.channels))
+    image = run_chain(steps, find_images(case, cohort.channels))
     source = find_source_grid(image)
     grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine), source.unit)
     mask = read_label(cohort, case, source)
@@ -118,16 +118,6 @@ def _find_centres(label: npt.NDArray[np.uint8], count: int, ignore: int | None) 
 
 
 def _name_entry(case: Case, steps: Sequence[dict[str, Any]], border: int) -> str:
-    files = [channel.path for channel in case.channels.values()]
-    files += [case.label.path] if case.label else []
-    stamps = [[path, *_stamp(Path(path))] for path in files]
-    what = [case.model_dump(mode="json"), list(steps), stamps, *([border] if border else [])]
+    what = [case.model_dump(mode="json"), list(steps), stamp_files(case), *([border] if border else [])]
     content = json.dumps(what, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:24]
-
-
-def _stamp(path: Path) -> list[int]:
-    """Count, total size and newest date of the files: changes when a file does."""
-    files = [item for item in path.iterdir() if item.is_file()] if path.is_dir() else [path]
-    stats = [file.stat() for file in files]
-    return [len(stats), sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)]

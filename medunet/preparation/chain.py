@@ -13,12 +13,12 @@ from monai.bundle import ComponentLocator, ConfigComponent
 from monai.data import MetaTensor
 from monai.transforms import Compose, LoadImaged
 
-from medunet.cohort import Case
+from medunet.cohort import Case, find_channel
 from medunet.errors import BundleError, InputError, raise_ours
 from medunet.geometry import Grid
 from medunet.planning import Normalization, Plan, name_keys
 from medunet.preparation.reader import VolumeReader
-from medunet.reading import ReadOptions
+from medunet.reading import Image
 
 Step = dict[str, Any]
 FAR = 2**30
@@ -167,16 +167,14 @@ def _holds_expression(value: Any) -> bool:
 
 def run_chain(
     steps: Sequence[Step],
-    paths: Mapping[str, str],
-    options: Mapping[str, ReadOptions] | None = None,
+    images: Mapping[str, Image],
     plan: Plan | None = None,
 ) -> Any:
     """Run a preprocessing chain with medunet's reader in place of MONAI's.
 
     Args:
         steps: as from `make_preprocessing`.
-        paths: a path for each channel key.
-        options: how to read it, by channel key.
+        images: that were found, by channel key.
         plan: refuses images of another kind than it was made for.
 
     Returns:
@@ -192,11 +190,12 @@ def run_chain(
             "preprocessing", "its first transform is not LoadImaged", "restore the bundle's inference.json"
         )
     data: dict[str, Any] = {}
+    paths = {key: found.path for key, found in images.items()}
     try:
-        for key, path in paths.items():
+        for key, found in images.items():
             # One channel at a time, since two of them may lie in one folder, or in one series.
             (load,) = instantiate([{**steps[0], "keys": [key]}])
-            data |= load({key: path}, reader=VolumeReader((options or {}).get(key)))
+            data |= load({key: found.path}, reader=VolumeReader(found))
         if plan is not None:
             _check_kind(data, paths, plan)
         notes = tuple(f"{path}: {note}" for key, path in paths.items() if (note := data[key].meta["notes"]))
@@ -230,10 +229,14 @@ def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], plan: Plan) -
             )
 
 
-def locate_images(case: Case, channels: tuple[str, ...]) -> tuple[dict[str, str], dict[str, ReadOptions]]:
-    """What a preprocessing chain needs of a case: by key a path, and how to read it."""
-    images = dict(zip(name_keys(channels), (case.channels[name] for name in channels), strict=True))
-    return {key: image.path for key, image in images.items()}, {**images}
+def find_images(case: Case, channels: tuple[str, ...]) -> dict[str, Image]:
+    """Find what a preprocessing chain reads of a case, by key.
+
+    Raises:
+        MedunetError: a channel can't be found.
+    """
+    keys = zip(name_keys(channels), channels, strict=True)
+    return {key: find_channel(case.channels[name]) for key, name in keys}
 
 
 def find_source_grid(image: MetaTensor) -> Grid:

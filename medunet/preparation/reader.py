@@ -10,7 +10,7 @@ from monai.data import ImageReader
 from monai.utils import MetaKeys, SpaceKeys
 
 from medunet.errors import SeriesError
-from medunet.reading import ReadOptions, Volume, read_volume
+from medunet.reading import Image, ReadOptions, Volume, read_image, read_volume
 
 
 class VolumeReader(ImageReader):
@@ -21,7 +21,8 @@ class VolumeReader(ImageReader):
     sentence.
 
     Args:
-        options: how to read, for all paths or by path: which series of a folder, which phase of a series, ….
+        options: how to read, for all paths or by path: which series of a folder, which phase of a series, …; or the
+            image at the path, found already with its headers.
 
     Example:
         >>> from monai.transforms import LoadImaged
@@ -30,7 +31,7 @@ class VolumeReader(ImageReader):
         torch.Size([1, 12, 10, 6])
     """
 
-    def __init__(self, options: Mapping[str, ReadOptions] | ReadOptions | None = None) -> None:
+    def __init__(self, options: Mapping[str, ReadOptions] | ReadOptions | Image | None = None) -> None:
         super().__init__()
         self._options = options or {}
 
@@ -49,6 +50,8 @@ class VolumeReader(ImageReader):
                 raise SeriesError(data[0], f"it came with {len(data) - 1} more paths", "give the folder of the series")
             data = data[0]
         options = self._options
+        if isinstance(options, Image):
+            return read_image(options)
         return read_volume(
             data, options if isinstance(options, ReadOptions) else options.get(str(data)) or ReadOptions()
         )

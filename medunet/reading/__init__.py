@@ -1,16 +1,31 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
-from medunet.reading.check import attempt, check_contours, check_folder, check_image, describe_read
+from medunet.reading.check import attempt, check_contours, check_folder, check_found, check_image, describe_read
+from medunet.reading.dicom.file_headers import stamp_file
+from medunet.reading.dicom.headers import Header
+from medunet.reading.dicom.known import find_known
 from medunet.reading.dicom.objects import LabelFile, find_modality, read_label_file
-from medunet.reading.dicom.series import Findings, Series, find_series, measure_grid, sort_series
+from medunet.reading.dicom.series import Findings, Series, find_again, find_series, measure_grid, sort_series
 from medunet.reading.files.png import read_indices
 from medunet.reading.labels.contours import rasterize, read_contours
 from medunet.reading.labels.segmentations import read_segmentation
 from medunet.reading.options import ReadOptions
-from medunet.reading.volume import Source, Volume, choose_series, is_image_file, read_mask, read_volume
+from medunet.reading.volume import (
+    Image,
+    Source,
+    Volume,
+    choose_series,
+    find_image,
+    is_image_file,
+    read_image,
+    read_mask,
+    read_volume,
+)
 
 __all__ = [
     "Findings",
+    "Header",
+    "Image",
     "LabelFile",
     "ReadOptions",
     "Series",
@@ -19,19 +34,25 @@ __all__ = [
     "attempt",
     "check_contours",
     "check_folder",
+    "check_found",
     "check_image",
     "choose_series",
     "describe_read",
+    "find_again",
+    "find_image",
+    "find_known",
     "find_modality",
     "find_series",
     "is_image_file",
     "measure_grid",
     "rasterize",
     "read_contours",
+    "read_image",
     "read_indices",
     "read_label_file",
     "read_mask",
     "read_segmentation",
     "read_volume",
     "sort_series",
+    "stamp_file",
 ]

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -20,7 +21,7 @@ from medunet.reading.dicom.slices import decode_slices
 from medunet.reading.dicom.values import assume_rescale, decode_series, find_values, miss_rescale
 from medunet.reading.labels.contours import read_contours
 from medunet.reading.options import DEFAULTS, ReadOptions
-from medunet.reading.volume import Volume, choose_series, describe_image, is_image_file, read_volume
+from medunet.reading.volume import Image, Volume, describe_image, find_image, is_image_file, read_image
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,13 +49,24 @@ def check_image(path: Path | str, options: ReadOptions = DEFAULTS) -> tuple[Volu
         The volume, None where it is refused; its refusal and all others that don't follow from it, or what it was
         warned of or noted for.
     """
-    volume, found = attempt(read_volume, path, options)
-    if volume is not None:
-        return volume, found + _take_notes(str(path), volume.source.notes, found)
-    with collecting() as errors:
-        series, _ = attempt(choose_series, Path(path), options.series)
-    found += map(describe_error, errors)
-    return None, _drop_twins(found + (_go_on(series, options, found[-1]) if series else []))
+    return check_found(partial(find_image, path, options))
+
+
+def check_found(find: Callable[[], Image]) -> tuple[Volume | None, list[Finding]]:
+    """Find an image and read it; returns what `check_image` does."""
+    image, found = attempt(find)
+    if image is None:
+        with collecting() as errors:
+            image, _ = attempt(find)
+        found += map(describe_error, errors)
+    else:
+        volume, said = attempt(read_image, image)
+        found += said
+        if volume is not None:
+            return volume, found + _take_notes(image.path, volume.source.notes, found)
+    if image is not None and image.series is not None:
+        found += _go_on(image.series, image.options, found[-1])
+    return None, _drop_twins(found)
 
 
 def describe_read(subject: object, words: str, voxels: npt.NDArray[np.generic]) -> Finding:
@@ -97,7 +109,7 @@ def check_folder(
         choose = f"choose one to read with --series [NAME=]UID: {listed}"
         findings.append(make_finding("several-series", path, few, choose))
     if not found.series and not found.labels and not any(is_image_file(Path(name)) for name, _ in found.others):
-        findings += attempt(choose_series, path, None)[1]
+        findings += attempt(find_image, path)[1]
     for series in found.series:
         if series.uid not in known:
             findings += check_series(series, tell=tell)

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError, refuse_damage
-from medunet.files import check_input
 from medunet.findings import Note
 from medunet.geometry import Grid, Points, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.dicom.objects import RTSTRUCT, SEG, check_frame_of_reference, read_object
-from medunet.reading.dicom.series import Series, find_series
+from medunet.reading.dicom.series import Findings, Series, find_series
 from medunet.reading.dicom.values import decode_series
 from medunet.reading.files.itk import read_itk
 from medunet.reading.files.nifti import read_nifti
@@ -115,11 +114,49 @@ def describe_image(voxels: npt.NDArray[np.generic], grid: Grid, modality: str, u
     return f"{kind} of {grid.describe()}{several}{f' in {units}' if units else ''}"
 
 
-def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
-    """Read a file, or a folder that holds one DICOM series.
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """An image that was found, to be read.
+
+    Attributes:
+        path: as it was given.
+        options: how to read it.
+        series: the DICOM series that it is, with its headers; None for a file of another format.
+    """
+
+    path: str
+    options: ReadOptions = DEFAULTS
+    series: Series | None = None
+
+
+def find_image(path: Path | str, options: ReadOptions = DEFAULTS, *, keep: bool = True) -> Image:
+    """Find out what a path is: a file, or which DICOM series.
 
     Args:
         path: NIfTI, NRRD, MHA, PNG, or a folder of DICOM files.
+        options: which series it is, and how to read it.
+        keep: headers of the series are kept whole, as of `find_series`.
+
+    Raises:
+        MissingInputError: there is nothing to read.
+        SeriesError: several series and none chosen.
+        InputError: a series or phase is wanted of a file that has none.
+    """
+    path = Path(path)
+    check_input(path)
+    if is_image_file(path):
+        if options.series or options.phase:
+            found = "it is a file without series or phases"
+            raise InputError(path, found, "leave them out, or give the DICOM series", code="choice-unknown")
+        return Image(str(path), options)
+    return Image(str(path), options, choose_series(path, options.series, find_series(path, keep=keep)))
+
+
+def read_volume(path: Path | str | Series, options: ReadOptions = DEFAULTS) -> Volume:
+    """Read a file, or a folder that holds one DICOM series.
+
+    Args:
+        path: NIfTI, NRRD, MHA, PNG, or a folder of DICOM files; or a series that was found already.
         options: which series and which image of it, and what its headers leave open.
 
     Returns:
@@ -139,28 +176,35 @@ def read_volume(path: Path | str, options: ReadOptions = DEFAULTS) -> Volume:
         >>> volume.voxels.shape, volume.voxels.dtype.name
         ((1, 12, 10, 6), 'int16')
     """
-    path = Path(path)
-    check_input(path)
-    if read := _find_reader(path, IMAGES):
-        if options.series or options.phase:
-            found = "it is a file without series or phases"
-            raise InputError(path, found, "leave them out, or give the DICOM series", code="choice-unknown")
-        with refuse_damage(path):
-            voxels, grid, notes = read_nifti(path, options.prefer) if read is read_nifti else read(path)
-        return Volume(voxels, grid, Source(path=str(path), notes=notes))
-    chosen = choose_series(path, options.series)
-    decoded = decode_series(chosen, options)
+    return read_image(Image(path.folder, options, path) if isinstance(path, Series) else find_image(path, options))
+
+
+def read_image(image: Image) -> Volume:
+    """Read an image that was found; returns and raises what `read_volume` does."""
+    if image.series is None:
+        return _read_file(Path(image.path), image.options)
+    series = image.series
+    decoded = decode_series(series, image.options)
     source = Source(
-        path=str(path),
-        modality=chosen.modality,
-        patient_id=chosen.patient_id,
-        study_uid=chosen.study_uid,
-        series_uid=chosen.uid,
-        frame_of_reference_uid=chosen.frame_of_reference_uid,
+        path=image.path,
+        modality=series.modality,
+        patient_id=series.patient_id,
+        study_uid=series.study_uid,
+        series_uid=series.uid,
+        frame_of_reference_uid=series.frame_of_reference_uid,
         units=decoded.units,
         notes=decoded.notes,
     )
     return Volume(decoded.voxels, decoded.grid, source)
+
+
+def _read_file(path: Path, options: ReadOptions) -> Volume:
+    read = _find_reader(path, IMAGES)
+    if read is None:
+        raise MissingInputError(path, "there is no such file or folder", "check the path")
+    with refuse_damage(path):
+        voxels, grid, notes = read_nifti(path, options.prefer) if read is read_nifti else read(path)
+    return Volume(voxels, grid, Source(path=str(path), notes=notes))
 
 
 def is_image_file(path: Path) -> bool:
@@ -173,9 +217,8 @@ def _find_reader(path: Path, readers: Readers) -> Callable[[Path], Read] | None:
     return next((read for end, read in readers.items() if name.endswith(end)), None) if path.is_file() else None
 
 
-def choose_series(path: Path, uid: str | None) -> Series:
-    """The DICOM series of a folder, by SeriesInstanceUID where it holds several; errors as of `read_volume`."""
-    findings = find_series(path)
+def choose_series(path: Path, uid: str | None, findings: Findings) -> Series:
+    """The DICOM series of a folder, by SeriesInstanceUID where it holds several; errors as of `find_image`."""
     found = findings.series
     if not found:
         aside = "; ".join(f"{name}: {why}" for name, why in findings.others[:3])
@@ -259,4 +302,4 @@ def _fill_contours(
     return Mask("classes", labels, grid, table)
 
 
-__all__ = ["Source", "Volume", "read_mask", "read_volume"]
+__all__ = ["Image", "Source", "Volume", "find_image", "read_image", "read_mask", "read_volume"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
+from pydicom.dataset import FileDataset
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
@@ -48,17 +48,17 @@ class Algorithm:
 
 
 def write_segmentation(
-    mask: Mask, path: Path, files: Sequence[str], algorithm: Algorithm, read_back: Callable[[Path, Mask], Mask]
+    mask: Mask, path: Path, slices: Sequence[FileDataset], algorithm: Algorithm, read_back: Callable[[Path, Mask], Mask]
 ) -> None:
     """Write a mask as a BINARY DICOM Segmentation with a frame for each slice and label.
 
     Frames without a voxel are kept, one bit a pixel: some viewers misplace the rest where they are left out. Each
-    frame takes position, orientation and spacing of its slice from that slice's own file.
+    frame takes position, orientation and spacing of its slice from that slice's own header.
 
     Args:
         mask: what to write.
         path: the temporary name of `records.whole_file`, so that a wrong file never gets its own.
-        files: of the source series, one a slice, in the order of the mask's slices.
+        slices: headers of the source series without pixels, in the order of the mask's slices; they are completed.
         algorithm: what made the mask.
         read_back: reads the written file, given the mask for its grid and table.
 
@@ -67,7 +67,7 @@ def write_segmentation(
         SeriesError: the headers of the series make no segmentation.
         ResourceError: the disk is full, or what was read back differs.
     """
-    dataset = _make_segmentation(mask.voxels, mask.table.labels, files, algorithm)
+    dataset = _make_segmentation(mask.voxels, mask.table.labels, slices, algorithm)
     dataset.save_as(path, enforce_file_format=True)
     again = read_back(path, mask)
     if not np.array_equal(again.voxels, mask.voxels):
@@ -76,17 +76,21 @@ def write_segmentation(
         )
 
 
-def check_source(file: str, labels: Sequence[Label], algorithm: Algorithm) -> None:
+def check_source(first: FileDataset, labels: Sequence[Label], algorithm: Algorithm) -> None:
     """Check on one slice that a series and labels can become a segmentation, before anything is predicted.
 
     Labels without a coded term of their own or of their name are warned of: they are called tissue.
+
+    Args:
+        first: header of the slice without pixels; it is completed.
+        labels: of the mask.
+        algorithm: what will make it.
 
     Raises:
         ExtraError: highdicom isn't installed.
         SeriesError: the headers of the series make no segmentation.
     """
-    header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
-    _make_segmentation(np.zeros((header.Columns, header.Rows, 1), dtype=np.uint8), labels, [file], algorithm)
+    _make_segmentation(np.zeros((first.Columns, first.Rows, 1), dtype=np.uint8), labels, [first], algorithm)
     for label in labels:
         if find_terms(label)[1] == GENERIC:
             LOGGER.warning(
@@ -96,10 +100,11 @@ def check_source(file: str, labels: Sequence[Label], algorithm: Algorithm) -> No
             )
 
 
-def _make_segmentation(voxels: Any, labels: Sequence[Label], files: Sequence[str], algorithm: Algorithm) -> Any:
-    """A highdicom Segmentation of voxels (I, J, K), K being the order of the files."""
+def _make_segmentation(
+    voxels: Any, labels: Sequence[Label], slices: Sequence[FileDataset], algorithm: Algorithm
+) -> Any:
+    """A highdicom Segmentation of voxels (I, J, K), K being the order of the slices."""
     highdicom = load_extra("highdicom", "DICOM SEG")
-    slices = [pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files]
     _complete(slices)
     identification = highdicom.AlgorithmIdentificationSequence(
         name=algorithm.name[:LONG_STRING],
@@ -113,7 +118,7 @@ def _make_segmentation(voxels: Any, labels: Sequence[Label], files: Sequence[str
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # highdicom's warnings quote the patient's name
             segmentation = highdicom.seg.Segmentation(
-                source_images=slices,
+                source_images=list(slices),
                 pixel_array=np.ascontiguousarray(voxels.transpose(2, 1, 0)),
                 segmentation_type="BINARY",
                 segment_descriptions=[_describe(label, identification, highdicom) for label in labels],
@@ -133,7 +138,7 @@ def _make_segmentation(voxels: Any, labels: Sequence[Label], files: Sequence[str
             )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SeriesError(
-            files[0],
+            slices[0].filename,
             f"its header makes no DICOM SEG ({error})",
             "restore the header, or leave seg out of --format",
             code="format-unfit",

@@ -6,6 +6,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from dicoms import change, draw_balls, make_grid, write_mask, write_series
 
 from medunet.cohort import (
     Case,
@@ -13,6 +14,7 @@ from medunet.cohort import (
     Cohort,
     LabelSource,
     check_cohort,
+    open_case,
     read_channel,
     read_cohort,
     read_label,
@@ -55,6 +57,23 @@ def test_a_cohort_comes_back_and_relative_paths_lie_beside_it(tmp_path: Path) ->
     bare = cohort.cases[0].model_copy(update={"label": None})
     with pytest.raises(LabelError, match="it has no label"):
         read_label(cohort, bare, volume.grid)
+
+
+def test_image_and_labels_are_opened_together_and_in_one_frame_of_reference(tmp_path: Path) -> None:
+    grid = make_grid()
+    voxels = write_series(tmp_path / "ct", grid)
+    write_mask(tmp_path / "contours.dcm", np.asarray(draw_balls(grid).voxels), grid, voxels)
+    channel, label = Channel(path=str(tmp_path / "ct")), LabelSource(path=str(tmp_path / "contours.dcm"))
+    case = Case(id="p", patient="p", channels={"ct": channel}, label=label)
+    labels = LabelTable.from_names(["lesion"])
+    cohort = Cohort(channels=("ct",), modalities={"ct": "CT"}, labels=labels, cases=(case,))
+    volume, mask = open_case(cohort, case)
+    assert np.array_equal(volume.voxels[0], voxels)
+    assert mask.grid is volume.grid
+    assert np.array_equal(mask.voxels, draw_balls(grid).voxels)
+    change(tmp_path / "ct", lambda dataset, _: setattr(dataset, "FrameOfReferenceUID", "1.2.3"))
+    with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
+        open_case(cohort, case)
 
 
 @pytest.mark.parametrize(

@@ -305,11 +305,12 @@ def test_segmentations_are_labels_too(pair: Path) -> None:
         assert case.label is not None
         assert Path(case.label.path).name == "seg.dcm"
         volume = read_channel(case, "ct")
-        mask = read_label(found, case, volume.grid, volume.source.frame_of_reference_uid)
+        mask = read_label(found, case, volume.grid)
         expected = read_mask(pair.parent / f"{old.id}.dcm", volume.grid, found.labels)
         assert np.array_equal(mask.voxels, expected.voxels)
+        edit_all(Path(case.channels["ct"].path), lambda dataset: setattr(dataset, "FrameOfReferenceUID", "1.2.3"))
         with pytest.raises(LabelError, match="its frame of reference"):
-            read_label(found, case, volume.grid, "1.2.3")
+            read_label(found, case, volume.grid)
 
 
 @pytest.mark.parametrize(
@@ -393,5 +394,5 @@ def test_a_real_pet_has_the_segments_of_its_seg(pet_seg: Path) -> None:
     (case,) = cohort.cases
     assert (cohort.channels, cohort.labels.names) == (("pet",), ("Neoplasm, Primary", "Neoplasm, Secondary"))
     volume = read_channel(case, "pet")
-    found = read_label(cohort, case, volume.grid, volume.source.frame_of_reference_uid).volumes_ml()
+    found = read_label(cohort, case, volume.grid).volumes_ml()
     assert all(volume > 0.5 for volume in found.values())

@@ -65,13 +65,19 @@ def test_nothing_found_is_an_empty_segmentation_or_none(trained: Path, patients:
 def test_one_format_that_fails_leaves_none(
     trained: Path, patients: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The slices vanish while the network works, so that the SEG fails after the NIfTI is written."""
+    """The SEG fails after the NIfTI is written; that the slices vanish while the network works makes nothing fail."""
     predictor = open_predictor(open_bundle(trained))
     series = Path(shutil.copytree(patients[0], tmp_path / "p"))
     scan = find_scan(series, predictor.bundle.plan)
     planned = plan_outputs(predictor.bundle, scan, tmp_path / "out", BOTH)
     (made,) = medunet.predict(trained, series)
     shutil.rmtree(series)
-    with pytest.raises(ResourceError, match="can't be written"):
+
+    def fill_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(ResourceError, match="can't be written"):
+        patch.setattr("medunet.inference.outputs.write_segmentation", fill_disk)
         write_outputs(planned, made.mask, predictor, 0.0)
     assert list((tmp_path / "out").iterdir()) == []
+    assert list(write_outputs(planned, made.mask, predictor, 0.0)) == ["nifti", "seg"]

@@ -18,7 +18,7 @@ from medunet.inference import assemble_planes, restore_mask
 from medunet.labels import LabelTable, Region
 from medunet.planning import Normalization, ObjectsPlan
 from medunet.preparation import make_decision, make_preprocessing, run_chain
-from medunet.reading import read_volume
+from medunet.reading import find_image, read_volume
 
 
 def test_logits_go_back_linearly_before_labels_are_taken() -> None:
@@ -55,7 +55,7 @@ def test_a_mask_comes_back_from_all_48_orientations(tmp_path: Path) -> None:
         logits = []
         for value in range(3):
             nib.save(nib.Nifti1Image(100 * (stored == value).astype(np.int16), place), tmp_path / "a.nii")
-            logits.append(run_chain(steps, {"image": str(tmp_path / "a.nii")}))
+            logits.append(run_chain(steps, {"image": find_image(tmp_path / "a.nii")}))
         source = read_volume(tmp_path / "a.nii").grid
         scores = torch.cat([item.as_tensor() for item in logits])
         assert scores.shape[1:] == tuple(2 * n - 1 for n in labels.shape)

@@ -21,8 +21,20 @@ def study(tmp_path: Path) -> Path:
 
 def test_series_of_a_patient_are_matched_by_modality(study: Path) -> None:
     scan = find_scan(study, BOTH)
-    assert (scan.id, Path(scan.paths["ct"]).name, Path(scan.paths["pet"]).name) == ("p", "a", "b")
-    assert list(find_scan(study, make_test_plan()).paths) == ["image"]
+    assert (scan.id, Path(scan.images["ct"].path).name, Path(scan.images["pet"].path).name) == ("p", "a", "b")
+    assert list(find_scan(study, make_test_plan()).images) == ["image"]
+
+
+def test_a_scan_holds_its_series_with_their_headers(study: Path, tmp_path: Path) -> None:
+    named = name_scan({"ct": study / "a", "pet": study / "b"}, BOTH)
+    for scan in (find_scan(study, BOTH), named):
+        assert scan.reference is scan.images["ct"]
+        for image in scan.images.values():
+            assert image.series is not None
+            assert image.series.folder == image.path
+            assert all(header.file is not None and header.file.kept for header in image.series.headers)
+    (tmp_path / "a.nii").touch()
+    assert find_scan(tmp_path / "a.nii", make_test_plan()).reference.series is None
 
 
 def test_what_does_not_match_is_listed(study: Path) -> None:
@@ -37,7 +49,7 @@ def test_series_of_several_patients_make_no_scan(study: Path) -> None:
     change(study / "b", lambda dataset, _: setattr(dataset, "PatientID", "PH-U"))
     with pytest.raises(SeriesError, match=r"its series of ct and pet are of different patients; .* --image NAME=PATH"):
         find_scan(study, BOTH)
-    assert Path(find_scan(study, make_test_plan()).paths["image"]).name == "a"
+    assert Path(find_scan(study, make_test_plan()).images["image"].path).name == "a"
     write_series(study / "c", make_grid("sagittal"))
     change(study / "c", lambda dataset, _: setattr(dataset, "PatientID", "PH-V"))
     with pytest.raises(SeriesError, match=r"CT series are of 2 patients; give the folder of each, like .*\*"):
@@ -48,9 +60,10 @@ def test_a_series_and_its_phase_are_chosen_by_channel(study: Path) -> None:
     write_series(study / "c", make_grid("sagittal"))
     uid = next(item.uid for item in find_series(study).series if item.folder.endswith("c"))
     scan = find_scan(study, BOTH, {"ct": ReadOptions(series=uid, phase="2"), "": ReadOptions(pet="stored")})
-    assert Path(scan.paths["ct"]).name == "c"
-    assert (scan.options["ct"].series, scan.options["ct"].phase) == (uid, "2")
-    assert (scan.options["pet"].phase, scan.options["pet"].pet) == (None, "stored")
+    assert Path(scan.images["ct"].path).name == "c"
+    ct, pet = scan.images["ct"].options, scan.images["pet"].options
+    assert (ct.series, ct.phase) == (uid, "2")
+    assert (pet.phase, pet.pet) == (None, "stored")
     with pytest.raises(SeriesError, match=r"no series is CT and has the UID 1\.2"):
         find_scan(study, BOTH, {"ct": ReadOptions(series="1.2")})
     with pytest.raises(InputError, match="no such channel; did you mean 'pet'"):
@@ -61,8 +74,8 @@ def test_two_channels_may_lie_in_one_folder(study: Path) -> None:
     for path in sorted((study / "b").iterdir()):
         path.rename(study / "a" / f"pet-{path.name}")
     scan = find_scan(study, BOTH)
-    assert scan.paths["ct"] == scan.paths["pet"] == str(study / "a")
-    assert scan.options["ct"].series != scan.options["pet"].series
+    assert scan.images["ct"].path == scan.images["pet"].path == str(study / "a")
+    assert scan.images["ct"].options.series != scan.images["pet"].options.series
 
 
 def test_files_and_names(tmp_path: Path, study: Path) -> None:
@@ -71,7 +84,7 @@ def test_files_and_names(tmp_path: Path, study: Path) -> None:
     assert find_scan(path, make_test_plan()).id == "scan"
     with pytest.raises(InputError, match="but the bundle takes ct and pet"):
         find_scan(path, BOTH)
-    assert name_scan({"ct": study / "a", "pet": study / "b"}, BOTH).paths["pet"] == str(study / "b")
+    assert name_scan({"ct": study / "a", "pet": study / "b"}, BOTH).images["pet"].path == str(study / "b")
     with pytest.raises(InputError, match="no such channel; did you mean 'pet'"):
         name_scan({"ct": path, "pett": path}, BOTH)
     with pytest.raises(InputError, match="--image pet: this channel"):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from medunet.cohort import Cohort, find_cohort
+from medunet.cohort import Cohort, find_cohort, pack_series
 from medunet.errors import InputError
 from medunet.measuring import worker
 from medunet.measuring.measures import Measured, measure_case
@@ -11,7 +11,8 @@ from medunet.measuring.store import Store, read_entry, stamp_case
 
 def make_job(cohort: Cohort, folder: Path) -> dict[str, object]:
     alone = cohort.model_copy(update={"cases": cohort.cases[:1]})
-    return {"cohort": alone.model_dump(mode="json"), "store": str(folder)}
+    series = pack_series(cohort.cases[0])
+    return {"cohort": alone.model_dump(mode="json"), "series": series, "store": str(folder)}
 
 
 def test_a_case_is_measured_into_the_store_once(

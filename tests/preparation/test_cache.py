@@ -1,12 +1,17 @@
+import os
+import shutil
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from dicoms import change
 from discs import draw_discs
+from pydicom import dcmread
 
 from medunet.bundle import open_bundle
 from medunet.cohort import LabelSource, find_cohort, read_channel, read_label
+from medunet.errors import LabelError
 from medunet.preparation import PatchDataset, Warp, prepare_case, prepare_cases
 
 
@@ -34,6 +39,41 @@ def test_the_cache_is_kept_until_the_case_changes(untrained: Path, tmp_path: Pat
     changed = [dict(step) for step in bundle.preprocessing]
     changed[-1]["dtype"] = "float16"
     assert prepare_case(cohort, cohort.cases[0], changed, tmp_path).folder != first.folder
+
+
+def test_a_slice_that_changed_in_a_subfolder_is_prepared_anew(untrained: Path, tmp_path: Path) -> None:
+    """Of equal size, and with an older date: only that anything was written at all tells it."""
+    bundle = open_bundle(untrained)
+    cohort = bundle.cohort()
+    source = cohort.cases[0].channels["ct"]
+    shutil.copytree(source.path, tmp_path / "in" / "below")
+    channel = source.model_copy(update={"path": str(tmp_path / "in")})
+    case = cohort.cases[0].model_copy(update={"channels": {"ct": channel}})
+    first = prepare_case(cohort, case, bundle.preprocessing, tmp_path / "cache")
+    assert prepare_case(cohort, case, bundle.preprocessing, tmp_path / "cache").folder == first.folder
+    path = tmp_path / "in" / "below" / "0005.dcm"
+    before = path.stat()
+    dataset = dcmread(path)
+    dataset.PixelData = np.full_like(dataset.pixel_array, 3000).tobytes()
+    dataset.save_as(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns - 10**9))
+    assert path.stat().st_size == before.st_size
+    again = prepare_case(cohort, case, bundle.preprocessing, tmp_path / "cache")
+    assert again.folder != first.folder
+    assert not np.array_equal(again.image(), first.image())
+
+
+def test_labels_of_another_frame_of_reference_are_not_prepared(untrained: Path, tmp_path: Path) -> None:
+    bundle = open_bundle(untrained)
+    cohort = bundle.cohort()
+    case = cohort.cases[0]
+    shutil.copytree(case.channels["ct"].path, tmp_path / "in")
+    change(tmp_path / "in", lambda dataset, _: setattr(dataset, "FrameOfReferenceUID", "1.2.3"))
+    moved = case.channels["ct"].model_copy(update={"path": str(tmp_path / "in")})
+    with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
+        prepare_case(
+            cohort, case.model_copy(update={"channels": {"ct": moved}}), bundle.preprocessing, tmp_path / "cache"
+        )
 
 
 def test_what_is_ignored_stays_so_and_is_no_foreground(untrained: Path, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from pydicom import Dataset
 from medunet.cohort import Case, Channel
 from medunet.errors import BundleError, InputError, SeriesError
 from medunet.planning import Normalization, Plan, name_keys
-from medunet.preparation import find_source_grid, locate_images, make_preprocessing, run_chain
+from medunet.preparation import find_images, find_source_grid, make_preprocessing, run_chain
 from medunet.preparation.chain import instantiate
-from medunet.reading import ReadOptions
+from medunet.reading import ReadOptions, find_image, find_series
 
 
 def ramp(grid: "object") -> np.ndarray:
@@ -26,7 +26,7 @@ def test_values_stay_at_their_place_in_the_world(tmp_path: Path, orientation: st
     grid = make_grid(orientation, (40, 36, 30))
     write_series(tmp_path, grid, ramp(grid))
     plan = make_test_plan()
-    image = run_chain(make_preprocessing(plan), {"image": str(tmp_path)})
+    image = run_chain(make_preprocessing(plan), {"image": find_image(tmp_path)})
     assert np.allclose(np.linalg.norm(np.asarray(image.affine)[:3, :3], axis=0), plan.spacing_mm, atol=1e-3)
     indices = np.argwhere(np.ones(image.shape[1:], bool))
     world = indices @ np.asarray(image.affine)[:3, :3].T + np.asarray(image.affine)[:3, 3]
@@ -41,9 +41,9 @@ def test_channels_meet_on_the_grid_of_the_first(tmp_path: Path) -> None:
     ct, pet = make_grid("axial", (40, 36, 30)), make_grid("axial", (20, 18, 16))
     write_series(tmp_path / "ct", ct)
     write_series(tmp_path / "pet", pet)
-    paths = {"ct": str(tmp_path / "ct"), "pet": str(tmp_path / "pet")}
-    image = run_chain(make_preprocessing(make_test_plan(channels=("ct", "pet"))), paths)
-    alone = run_chain(make_preprocessing(make_test_plan()), {"image": paths["ct"]})
+    images = {"ct": find_image(tmp_path / "ct"), "pet": find_image(tmp_path / "pet")}
+    image = run_chain(make_preprocessing(make_test_plan(channels=("ct", "pet"))), images)
+    alone = run_chain(make_preprocessing(make_test_plan()), {"image": images["ct"]})
     assert image.shape == (2, *alone.shape[1:])
     assert np.allclose(image.numpy()[0], alone.numpy()[0], atol=1e-5)
 
@@ -52,7 +52,7 @@ def test_a_refusal_keeps_its_sentence(tmp_path: Path) -> None:
     write_series(tmp_path, make_grid())
     change(tmp_path, lambda dataset, _: setattr(dataset, "PixelSpacing", None), only=[1])
     with pytest.raises(SeriesError, match="PixelSpacing is missing"):
-        run_chain(make_preprocessing(make_test_plan()), {"image": str(tmp_path)})
+        run_chain(make_preprocessing(make_test_plan()), {"image": find_image(tmp_path)})
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,19 @@ def test_a_chain_is_data(step: dict[str, object], words: str) -> None:
         instantiate([step])
 
 
-def test_a_single_channel_is_called_image_and_chosen_series_go_along() -> None:
-    case = Case(id="a", patient="a", channels={"ct": Channel(path="x"), "pet": Channel(path="y", series="1.2")})
+def test_a_single_channel_is_called_image_and_chosen_series_go_along(tmp_path: Path) -> None:
+    for name in ("x", "y"):
+        write_series(tmp_path / name, make_grid("axial" if name == "x" else "oblique"))
+    x, y = str(tmp_path / "x"), str(tmp_path / "y")
+    uid = find_series(y).series[0].uid
+    case = Case(id="a", patient="a", channels={"ct": Channel(path=x), "pet": Channel(path=y, series=uid)})
     assert name_keys(("ct",)) == ("image",)
-    assert locate_images(case, ("ct",)) == ({"image": "x"}, {"image": Channel(path="x")})
-    paths, options = locate_images(case, ("ct", "pet"))
-    assert paths == {"ct": "x", "pet": "y"}
-    assert {key: value.series for key, value in options.items()} == {"ct": None, "pet": "1.2"}
+    (alone,) = find_images(case, ("ct",)).items()
+    assert (alone[0], alone[1].path, alone[1].options) == ("image", x, Channel(path=x))
+    images = find_images(case, ("ct", "pet"))
+    assert {key: image.path for key, image in images.items()} == {"ct": x, "pet": y}
+    assert {key: image.options.series for key, image in images.items()} == {"ct": None, "pet": uid}
+    assert [image.series and image.series.folder for image in images.values()] == [x, y]
 
 
 def test_two_phases_of_one_series_are_two_channels(tmp_path: Path) -> None:
@@ -90,7 +96,7 @@ def test_two_phases_of_one_series_are_two_channels(tmp_path: Path) -> None:
     )
     load = make_preprocessing(make_test_plan(channels=("ct", "pet")))[:2]
     steps = [*load, {"_target_": "ConcatItemsd", "keys": ["ct", "pet"], "name": "image"}]
-    assert np.array_equal(run_chain(steps, *locate_images(case, ("ct", "pet"))).numpy(), [second, first])
+    assert np.array_equal(run_chain(steps, find_images(case, ("ct", "pet"))).numpy(), [second, first])
 
 
 def make_picture_plan(components: int) -> Plan:
@@ -107,7 +113,7 @@ def test_grey_is_repeated_alpha_cut_off_and_colour_kept(tmp_path: Path, shape: t
     path = tmp_path / "a.png"
     Image.fromarray(pixels).save(path)
     steps = make_preprocessing(make_picture_plan(3))
-    ours = run_chain(steps, {"image": str(path)}, plan=make_picture_plan(3))
+    ours = run_chain(steps, {"image": find_image(path)}, plan=make_picture_plan(3))
     theirs = Compose(instantiate(steps))({"image": str(path)})["image"]
     assert np.array_equal(ours.numpy()[..., 0], theirs.numpy())
     colours = np.atleast_3d(pixels)[..., :3].astype(float)
@@ -124,13 +130,13 @@ def test_what_the_bundle_was_not_planned_for_is_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(path)
     grey, volumes = make_picture_plan(1), make_test_plan()
     with pytest.raises(InputError, match=r"a\.png: it has 3 components; the bundle takes 1"):
-        run_chain(make_preprocessing(grey), {"image": str(path)}, plan=grey)
+        run_chain(make_preprocessing(grey), {"image": find_image(path)}, plan=grey)
     with pytest.raises(InputError, match=r"a\.png: it is a picture; the bundle takes images with a physical size"):
-        run_chain(make_preprocessing(volumes), {"image": str(path)}, plan=volumes)
+        run_chain(make_preprocessing(volumes), {"image": find_image(path)}, plan=volumes)
     grid = make_grid()
     write_series(tmp_path / "ct", grid)
     with pytest.raises(InputError, match="it is no picture; the bundle takes pictures"):
-        run_chain(make_preprocessing(grey), {"image": str(tmp_path / "ct")}, plan=grey)
+        run_chain(make_preprocessing(grey), {"image": find_image(tmp_path / "ct")}, plan=grey)
 
 
 def test_values_in_other_units_than_those_of_training_are_refused(tmp_path: Path) -> None:
@@ -142,19 +148,18 @@ def test_values_in_other_units_than_those_of_training_are_refused(tmp_path: Path
 
     change(tmp_path, edit)
     plan = make_test_plan(channels=("pet",)).model_copy(update={"units": {"pet": "SUVbw"}})
-    paths = {"image": str(tmp_path)}
-    assert run_chain(make_preprocessing(plan), paths, plan=plan).shape[0] == 1
+    assert run_chain(make_preprocessing(plan), {"image": find_image(tmp_path)}, plan).shape[0] == 1
     with pytest.raises(InputError, match=r"its values are in BQML \(.*as stored\); the bundle takes SUVbw"):
-        run_chain(make_preprocessing(plan), paths, {"image": ReadOptions(pet="stored")}, plan)
+        run_chain(make_preprocessing(plan), {"image": find_image(tmp_path, ReadOptions(pet="stored"))}, plan)
     change(tmp_path, lambda dataset, _: setattr(dataset, "PatientWeight", None))
     with pytest.raises(InputError, match="not SUV: Patient's Weight is missing"):
-        run_chain(make_preprocessing(plan), paths, plan=plan)
+        run_chain(make_preprocessing(plan), {"image": find_image(tmp_path)}, plan)
 
 
 def test_slices_of_a_2d_network_stay_where_they_are(tmp_path: Path) -> None:
     grid = make_grid("axial", (40, 36, 30))
     write_series(tmp_path, grid)
-    image = run_chain(make_preprocessing(make_test_plan(dims=2)), {"image": str(tmp_path)})
+    image = run_chain(make_preprocessing(make_test_plan(dims=2)), {"image": find_image(tmp_path)})
     spacing = np.linalg.norm(np.asarray(image.affine)[:3, :3], axis=0)
     assert spacing == pytest.approx((3.0, 3.0, grid.spacing[2]), abs=1e-3)
     assert image.shape[3] == grid.shape[2]

@@ -75,7 +75,7 @@ def test_segments_that_were_written_are_read_as_they_were(scan: Scan) -> None:
         write_segmentation(
             mask,
             Path(folder) / "a.seg",
-            series.files,
+            [header.describe() for header in series.headers],
             Algorithm("made up", "1", "f" * 64),
             lambda part, own: read_segmentation(part, own.grid, own.table),
         )

@@ -8,7 +8,7 @@ from dicoms import make_grid, write_mask, write_series
 from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
-from medunet.reading import ReadOptions, Source, Volume, find_series, read_mask, read_volume
+from medunet.reading import ReadOptions, Source, Volume, find_image, find_series, read_image, read_mask, read_volume
 
 LESION = LabelTable.from_names(["lesion"])
 
@@ -108,3 +108,32 @@ def test_a_series_is_said_in_a_line(tmp_path: Path) -> None:
     write_series(tmp_path, make_grid())
     (series,) = find_series(tmp_path).series
     assert repr(series) == f"Series(CT '{series.description}' of 6 files, {series.uid}, {tmp_path})"
+
+
+def test_an_image_that_was_found_is_read_as_by_its_path(tmp_path: Path) -> None:
+    write_series(tmp_path / "in" / "a", make_grid())
+    write_series(tmp_path / "in" / "b", make_grid("axial"))
+    uid = next(item.uid for item in find_series(tmp_path).series if item.folder.endswith("b"))
+    options = ReadOptions(series=uid)
+    image = find_image(tmp_path / "in", options)
+    assert (image.path, image.options) == (str(tmp_path / "in"), options)
+    assert image.series is not None
+    assert image.series.uid == uid
+    found, expected = read_image(image), read_volume(tmp_path / "in", options)
+    assert np.array_equal(found.voxels, expected.voxels)
+    assert found.source == expected.source
+    opened = read_volume(image.series, options)
+    assert np.array_equal(opened.voxels, expected.voxels)
+    assert opened.source.path == str(tmp_path / "in" / "b")
+
+
+def test_a_file_is_an_image_without_a_series(tmp_path: Path) -> None:
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), tmp_path / "a.nii")
+    image = find_image(tmp_path / "a.nii")
+    assert image.series is None
+    assert read_image(image).grid.shape == (4, 4, 4)
+    (tmp_path / "a.nii").unlink()
+    with pytest.raises(MissingInputError, match="no such file"):
+        read_image(image)
+    with pytest.raises(MissingInputError, match="no such file"):
+        find_image(tmp_path / "a.nii")

@@ -38,8 +38,8 @@ def write_case(folder: Path, orientation: str, edit: Callable[[Path], None] = la
     headers, grid, _ = sort_series(find_series(folder / "series").series[0])
     mask = Mask("classes", draw_balls(grid, TABLE.names).voxels, grid, TABLE)
     path = folder / "m.seg.dcm"
-    files = [header.path for header in headers]
-    write_segmentation(mask, path, files, ALGORITHM, lambda part, _: read_segmentation(part, grid, TABLE))
+    slices = [header.describe() for header in headers]
+    write_segmentation(mask, path, slices, ALGORITHM, lambda part, _: read_segmentation(part, grid, TABLE))
     return path, mask
 
 
@@ -77,10 +77,10 @@ def test_judges_on_real_series(tmp_path: Path, archive: str, folder: str) -> Non
     subprocess.run(["tar", "-xf", SHARED / archive, "-C", tmp_path], check=True)
     headers, grid, _ = sort_series(find_series(tmp_path / folder).series[0])
     mask = Mask("classes", draw_balls(grid, TABLE.names, radius_mm=20.0).voxels, grid, TABLE)
-    files = [header.path for header in headers]
+    slices = [header.describe() for header in headers]
     path = tmp_path / "m.dcm"
-    write_segmentation(mask, path, files, ALGORITHM, lambda part, _: read_segmentation(part, grid, TABLE))
-    assert find_errors(path) - find_errors(Path(files[0])) == set()
+    write_segmentation(mask, path, slices, ALGORITHM, lambda part, _: read_segmentation(part, grid, TABLE))
+    assert find_errors(path) - find_errors(Path(headers[0].path)) == set()
     assert np.array_equal(read_by_dcmqi(path, grid, tmp_path / "out"), mask.voxels)
 
 
@@ -176,14 +176,14 @@ def test_names_in_any_script_stay_and_are_not_told(tmp_path: Path, recwarn: pyte
 
 def test_what_can_not_become_a_segmentation_is_told_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_series(tmp_path, make_grid())
-    file = str(tmp_path / "0001.dcm")
-    check_source(file, TABLE.labels, ALGORITHM)
+    file = tmp_path / "0001.dcm"
+    check_source(dcmread(file), TABLE.labels, ALGORITHM)
     assert not caplog.records
-    check_source(file, LabelTable.from_names(["thing"]).labels, ALGORITHM)
+    check_source(dcmread(file), LabelTable.from_names(["thing"]).labels, ALGORITHM)
     assert "label thing: no coded term is known" in caplog.text
     change(tmp_path, lambda dataset, _: delattr(dataset, "FrameOfReferenceUID"))
     with pytest.raises(SeriesError, match=r"0001\.dcm: its header makes no DICOM SEG .*Frame Of Reference UID"):
-        check_source(file, TABLE.labels, ALGORITHM)
+        check_source(dcmread(file), TABLE.labels, ALGORITHM)
 
 
 def test_what_reads_back_otherwise_is_not_left_behind(tmp_path: Path) -> None:
@@ -191,10 +191,10 @@ def test_what_reads_back_otherwise_is_not_left_behind(tmp_path: Path) -> None:
     write_series(tmp_path / "series", grid)
     mask = draw_balls(grid)
     other = Mask("classes", np.zeros_like(mask.voxels), Grid(grid.shape, grid.affine), mask.table)
-    files = [str(path) for path in sorted((tmp_path / "series").iterdir())]
+    slices = [dcmread(path) for path in sorted((tmp_path / "series").iterdir())]
     with (
         pytest.raises(ResourceError, match="differs from what was written"),
         whole_file(tmp_path / "m.dcm") as part,
     ):
-        write_segmentation(mask, part, files, ALGORITHM, lambda *_: other)
+        write_segmentation(mask, part, slices, ALGORITHM, lambda *_: other)
     assert [path.name for path in tmp_path.iterdir()] == ["series"]

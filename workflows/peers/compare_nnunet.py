@@ -26,7 +26,7 @@ from nnunet_runs import STOCK, Peer, Run, choose_configuration, choose_stock
 
 import medunet
 from medunet.bundle import Bundle, open_bundle
-from medunet.cohort import Case, Cohort, read_channel, read_label, split_cases, write_cohort
+from medunet.cohort import Case, Cohort, open_case, split_cases, write_cohort
 from medunet.errors import InputError, OutputExistsError
 from medunet.evaluation import CaseScore, Scores, score_case
 from medunet.geometry import Unit
@@ -160,8 +160,7 @@ def _describe(run: Run) -> tuple[str, ...]:
 def _score(cohort: Cohort, cases: list[Case], methods: Mapping[str, Masks], unit: Unit) -> Scores:
     found: dict[str, list[CaseScore]] = {name: [] for name in methods}
     for case in track(cases, "scoring", len(cases)):
-        volume = read_channel(case, cohort.channels[0])
-        truth = read_label(cohort, case, volume.grid, volume.source.frame_of_reference_uid)
+        _, truth = open_case(cohort, case)
         for name, masks in methods.items():
             found[name] += score_case(read_mask(masks.files[case.id], truth.grid, truth.table), truth, case.id)
     return Scores(unit=unit, methods={name: tuple(scores) for name, scores in found.items()})

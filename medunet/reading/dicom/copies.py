@@ -1,13 +1,16 @@
 """Drop images that repeat another one of their series, and refuse those that share its name."""
 
-from collections.abc import Sequence
-from itertools import takewhile
+import hashlib
+import math
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from medunet.errors import SeriesError, refuse_damage
 from medunet.findings import Note
-from medunet.reading.dicom.elements import read_dataset
 from medunet.reading.dicom.headers import Header, measure_heights
 
 SAME_PLACE_MM = 1e-3
@@ -21,13 +24,14 @@ COPIED = (
     "PhotometricInterpretation",
     "RescaleSlope",
     "RescaleIntercept",
-    "PixelData",
 )
-"""What makes two slices of one place the same image."""
+"""What makes two slices of one place the same image, beside their pixels."""
 
 
 def drop_copies(headers: Sequence[Header]) -> tuple[list[Header], tuple[Note, ...]]:
     """Drop images that repeat another: same place, same marks, same pixels.
+
+    Pixels are read only of images that lie at one place and have the same marks, and of each of these once.
 
     Args:
         headers: of one series, in any order.
@@ -39,39 +43,79 @@ def drop_copies(headers: Sequence[Header]) -> tuple[list[Header], tuple[Note, ..
         SeriesError: two that are left share a SOPInstanceUID.
     """
     heights = measure_heights(headers)
-    kept: list[int] = []
+    order = np.argsort(heights, kind="stable")
+    search = _Search([headers[n] for n in order], heights[order].tolist())
+    left: list[Header] = []
     notes: tuple[Note, ...] = ()
-    for n in np.argsort(heights, kind="stable").tolist():
-        near = takewhile(lambda m, height=heights[n]: height - heights[m] <= SAME_PLACE_MM, reversed(kept))  # type: ignore[misc]
-        twin = next((m for m in near if _is_copy(headers[m], headers[n])), None)
+    for n, header in enumerate(search.headers):
+        twin = search.find_twin(n)
         if twin is None:
-            kept.append(n)
+            left.append(header)
         else:
-            copied = f"{headers[n].path} is a copy of {headers[twin].path} and was left out"
+            copied = f"{header.path} is a copy of {search.headers[twin].path} and was left out"
             notes += (Note("slice-copied", copied),)
-    left = [headers[n] for n in kept]
     _check_twins(left)
     return left, notes
 
 
-def _is_copy(first: Header, second: Header) -> bool:
-    return (
+class _Search:
+    """Looks for copies among images that come from low to high; each is compared with those of its headers' marks.
+
+    Args:
+        headers: from low to high.
+        heights: of each, in mm.
+    """
+
+    def __init__(self, headers: Sequence[Header], heights: Sequence[float]) -> None:
+        self.headers, self._heights = headers, heights
+        self._positions = [header.position.tolist() for header in headers]
+        self._alike: dict[Any, list[int]] = defaultdict(list)
+        self._unread: dict[Any, list[int]] = defaultdict(list)
+        self._same: dict[Any, list[int]] = defaultdict(list)
+
+    def find_twin(self, n: int) -> int | None:
+        """The last image that this one repeats; where there is none, later ones may repeat this one."""
+        header = self.headers[n]
         # Two frames of one file are never copies.
-        first.frame is None
-        and second.frame is None
-        and bool(np.linalg.norm(first.position - second.position) <= SAME_PLACE_MM)
-        and first.marks == second.marks
-        and first.spacing == second.spacing
-        and np.array_equal(first.orientation, second.orientation)
-        and _hold_same_pixels(first, second)
-    )
+        if header.frame is not None:
+            return None
+        marks = header.spacing, header.orientation.tobytes(), frozenset(header.marks.items())
+        if next(self._find_near(n, self._alike[marks]), None) is None:
+            self._unread[marks].append(n)
+            self._alike[marks].append(n)
+            return None
+        for m in list(self._find_near(n, self._unread[marks])):
+            self._unread[marks].remove(m)
+            insort(self._same[marks, _read_content(self.headers[m])], m)
+        same = self._same[marks, _read_content(header)]
+        twin = next(self._find_near(n, same), None)
+        if twin is None:
+            same.append(n)
+            self._alike[marks].append(n)
+        return twin
+
+    def _find_near(self, n: int, others: Sequence[int]) -> Iterator[int]:
+        """Those of lower images that lie at the same place, the last one first."""
+        for m in reversed(others):
+            if self._heights[n] - self._heights[m] > SAME_PLACE_MM:
+                return
+            if math.dist(self._positions[n], self._positions[m]) <= SAME_PLACE_MM:
+                yield m
 
 
-def _hold_same_pixels(first: Header, second: Header) -> bool:
-    with refuse_damage(second.path, SeriesError):
-        one, other = (read_dataset(header.path) for header in (first, second))
-        syntaxes = {dataset.file_meta.get("TransferSyntaxUID") for dataset in (one, other)}
-        return len(syntaxes) == 1 and all(one.get(name) == other.get(name) for name in COPIED)
+def _read_content(header: Header) -> tuple[object, ...]:
+    """What only an equal image has."""
+    with refuse_damage(header.path, SeriesError):
+        dataset = header.open()
+        pixels = dataset.get("PixelData")
+        values = (_simplify(dataset.get(name)) for name in COPIED)
+        digest = hashlib.sha256(pixels).digest() if pixels is not None else b""
+        return dataset.file_meta.get("TransferSyntaxUID"), *values, digest
+
+
+def _simplify(value: Any) -> object:
+    """Equal numbers are equal, however they are written."""
+    return float(value) if isinstance(value, int | float) else value and str(value)
 
 
 def _check_twins(headers: Sequence[Header]) -> None:

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.dataset import FileDataset
 
 from medunet.errors import SeriesError
 from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, flip_lps_ras
 from medunet.reading.dicom.claims import Claims, read_claims
+from medunet.reading.dicom.elements import read_dataset
+from medunet.reading.dicom.file_headers import FileHeader, stamp_file
 from medunet.reading.dicom.marks import read_marks
 
 ORTHONORMAL = 1e-3
@@ -38,6 +41,7 @@ class Header:
         frame: its number in a multi-frame file, from 0; None where the file is the slice.
         marks: what tells images of one place apart.
         claims: what its other tags say of its place.
+        file: the header of the whole file; None where only the geometry is known.
     """
 
     path: str
@@ -49,11 +53,20 @@ class Header:
     frame: int | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
     claims: Claims = field(default_factory=dict)
+    file: FileHeader | None = None
 
     @property
     def subject(self) -> str:
         """The file, and the frame in it, for messages."""
         return self.path if self.frame is None else name_frame(self.path, self.frame)
+
+    def open(self) -> FileDataset:
+        """The header of the whole file, as of `FileHeader.open`."""
+        return self.file.open() if self.file else read_dataset(self.path)
+
+    def describe(self) -> FileDataset:
+        """The header of the whole file without its pixels, which may be changed, as of `FileHeader.describe`."""
+        return (self.file or FileHeader(self.path, stamp_file(self.path))).describe()
 
 
 def name_frame(path: str, frame: int) -> str:

@@ -3,9 +3,11 @@
 import os
 import zipfile
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
@@ -28,6 +30,7 @@ from medunet.progress import track
 from medunet.reading.dicom.claims import note_places
 from medunet.reading.dicom.copies import drop_copies
 from medunet.reading.dicom.elements import read_dataset
+from medunet.reading.dicom.file_headers import FileHeader, Kept, keep_header, stamp_file
 from medunet.reading.dicom.frames import PER_FRAME, read_frames
 from medunet.reading.dicom.headers import Header, read_header, sort_headers
 from medunet.reading.dicom.objects import RTSTRUCT, SEG, LabelFile, describe_labels
@@ -49,7 +52,7 @@ SLICES = {
 LOCALIZER = "a localizer"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Series:
     """The files of one image.
 
@@ -83,6 +86,29 @@ class Series:
     def __repr__(self) -> str:
         return f"Series({self.modality} '{self.description}' of {len(self.files)} files, {self.uid}, {self.folder})"
 
+    def is_unchanged(self) -> bool:
+        """Whether its files are those that were found: none gone, none with another size or date."""
+        files = {header.path: header.file for header in self.headers if header.file}
+        try:
+            return all(path in files and stamp_file(path) == files[path].stamp for path in self.files)
+        except OSError:
+            return False
+
+    def make_absolute(self) -> "Series":
+        """The same series, its files named so that the working directory doesn't matter."""
+        if os.path.isabs(self.folder):
+            return self
+        files = {header.path: _move(header.file) for header in self.headers}
+        headers = (
+            replace(header, path=os.path.abspath(header.path), file=files[header.path]) for header in self.headers
+        )
+        folder, paths = os.path.abspath(self.folder), map(os.path.abspath, self.files)
+        return replace(self, folder=folder, files=tuple(paths), headers=tuple(headers))
+
+
+def _move(file: FileHeader | None) -> FileHeader | None:
+    return file and replace(file, path=os.path.abspath(file.path))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
@@ -104,6 +130,7 @@ class _Image:
     """What is kept of the header of one file, so that a tree of many thousands needs little memory."""
 
     path: str
+    file: FileHeader
     tags: dict[str, str]
     headers: tuple[Header, ...]
     problem: SeriesError | None
@@ -114,7 +141,7 @@ _PLACES = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", PE
 _TAGS = ("SeriesInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "SeriesDescription")
 
 
-def find_series(folder: Path | str) -> Findings:
+def find_series(folder: Path | str, *, keep: bool = False) -> Findings:
     """Read the headers of all files below a folder (or of one file) and group them by SeriesInstanceUID.
 
     Set aside are files that are no DICOM (unless called .dcm), objects that are no images, localizers, and series
@@ -122,6 +149,7 @@ def find_series(folder: Path | str) -> Findings:
 
     Args:
         folder: a folder, or one file.
+        keep: headers are kept whole, so that nobody who reads the series or refers to it parses them again.
 
     Raises:
         MissingInputError: there is no such path.
@@ -130,13 +158,35 @@ def find_series(folder: Path | str) -> Findings:
     root = Path(folder)
     if not root.exists():
         raise MissingInputError(root, "there is no such file or folder", "check the path", code="path-missing")
-    paths = [root] if root.is_file() else _list_files(root)
+    return _group_files(list_files(root), keep)
+
+
+def find_again(files: Sequence[str], uid: str, localizers: int = 0) -> Series | None:
+    """Read the headers of the files of a series that was found by somebody else, and keep them whole.
+
+    Args:
+        files: all of them, in any order.
+        uid: SeriesInstanceUID.
+        localizers: as of the series.
+
+    Returns:
+        The series, None where the files hold no such one any more.
+
+    Raises:
+        SeriesError: a file called .dcm can't be read.
+    """
+    series = _group_files(sorted(map(Path, files), key=_list_turns), keep=True).series
+    return next((replace(item, localizers=localizers) for item in series if item.uid == uid), None)
+
+
+def _group_files(paths: Sequence[Path], keep: bool) -> Findings:
     images: dict[str, list[_Image]] = defaultdict(list)
     labels, others = [], []
     localizers: Counter[str] = Counter()
     for path in track(paths, "reading headers", len(paths)):
         with independent(), refuse_damage(path, SeriesError):
-            dataset = _read_dataset(path)
+            stamp, dataset = stamp_file(path), _read_dataset(path)
+            kept = keep_header(dataset) if keep and not isinstance(dataset, str) else None
             reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
             if reason in (RTSTRUCT, SEG):
                 labels.append(describe_labels(dataset, str(path)))
@@ -145,20 +195,31 @@ def find_series(folder: Path | str) -> Findings:
                 if reason == LOCALIZER:
                     localizers[str(dataset.get("SeriesInstanceUID"))] += 1
             else:
-                image = _take_image(dataset, str(path))
-                images[image.tags["SeriesInstanceUID"]].append(image)
+                group = images[str(dataset.get("SeriesInstanceUID") or "")]
+                group.append(_take_image(dataset, FileHeader(str(path), stamp, _share(kept, group))))
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
     series = [_make_series(group, localizers[uid]) for uid, group in images.items()]
     return Findings(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
 
 
-def _list_files(root: Path) -> list[Path]:
-    found = []
+def _share(kept: Kept | None, group: list["_Image"]) -> Kept | None:
+    return kept and kept.share(group[-1].file.kept if group else None)
+
+
+def list_files(root: Path) -> list[Path]:
+    """A file itself, or all below a folder but hidden ones, those of a folder before its subfolders, by name."""
+    found = [root] if root.is_file() else []
     for folder, folders, names in os.walk(root):
         folders.sort()
         found += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
     return found
+
+
+def _list_turns(path: Path) -> list[tuple[bool, str]]:
+    """The order of `list_files`."""
+    *folders, name = path.parts
+    return [*((True, folder) for folder in folders), (False, name)]
 
 
 def _read_dataset(path: Path) -> Any:
@@ -196,17 +257,18 @@ def _find_reason(dataset: Any) -> str:
     return ""
 
 
-def _take_image(dataset: Any, path: str) -> _Image:
+def _take_image(dataset: Any, file: FileHeader) -> _Image:
     headers: tuple[Header, ...] = ()
     problem: SeriesError | None = None
     try:
-        headers = read_frames(dataset, path) if PER_FRAME in dataset else (read_header(dataset, path),)
+        headers = read_frames(dataset, file.path) if PER_FRAME in dataset else (read_header(dataset, file.path),)
     except SeriesError as error:
         problem = error
     return _Image(
-        path=path,
+        path=file.path,
+        file=file,
         tags={name: str(dataset.get(name) or "") for name in _TAGS},
-        headers=headers,
+        headers=tuple(replace(header, file=file) for header in headers),
         problem=problem,
         placed=dataset.get("SOPClassUID") in SLICES or any(name in dataset for name in _PLACES),
     )
@@ -252,8 +314,12 @@ def _find_problems(images: list[_Image]) -> tuple[SeriesError, ...]:
     return tuple(problems)
 
 
-def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header], Grid, tuple[Note, ...]]:
-    """Order the slices of a series along their normal and fit its grid.
+Sorted = tuple[list[Header], Grid, tuple[Note, ...]]
+_SORTED: WeakKeyDictionary[Series, dict[str | None, Sorted]] = WeakKeyDictionary()
+
+
+def sort_series(series: Series, phase: str | None = None) -> Sorted:
+    """Order the slices of a series along their normal and fit its grid; once, however many ask.
 
     Args:
         series: as found.
@@ -265,6 +331,14 @@ def sort_series(series: Series, phase: str | None = None) -> tuple[list[Header],
     Raises:
         SeriesError: the series is irregular, or holds several images.
     """
+    known = _SORTED.setdefault(series, {})
+    if phase not in known:
+        known[phase] = _sort(series, phase)
+    headers, grid, notes = known[phase]
+    return list(headers), grid, notes
+
+
+def _sort(series: Series, phase: str | None) -> Sorted:
     if series.problems:
         raise series.problems[0]
     headers, notes = drop_copies(series.headers)

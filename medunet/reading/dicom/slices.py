@@ -10,7 +10,6 @@ from pydicom.uid import HTJ2K, JPEG2000, JPEGLSNearLossless
 from medunet.children.decoding import MOST_WORKERS
 from medunet.errors import SeriesError, refuse_damage
 from medunet.findings import Note
-from medunet.reading.dicom.elements import read_dataset
 from medunet.reading.dicom.frames import describe_frames
 from medunet.reading.dicom.headers import Header
 from medunet.reading.dicom.stored import Array, open_stored
@@ -80,7 +79,7 @@ def _open_slices(headers: list[Header]) -> Iterator[tuple[_Head, Callable[[], Ar
         by_file[header.path].append(k)
     for path, ks in by_file.items():
         with refuse_damage(path, SeriesError):
-            file = read_dataset(path)
+            file = headers[ks[0]].open()
             _check_colour(file, path)
             stored = open_stored(file, path)
             described = [file] if headers[ks[0]].frame is None else list(describe_frames(file))

@@ -7,7 +7,8 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 from medunet.errors import MissingInputError, SeriesError
-from medunet.reading import ReadOptions, find_series, measure_grid, read_volume
+from medunet.reading import ReadOptions, find_again, find_series, measure_grid, read_volume
+from medunet.reading.dicom.series import _list_turns, list_files
 
 
 def test_series_contours_and_the_rest_are_told_apart(tmp_path: Path) -> None:
@@ -186,3 +187,43 @@ def test_real_studies(sts: Path) -> None:
     for series in found.series:
         assert not series.problems
         assert measure_grid(series).shape[2] == len(series.files)
+
+
+def test_a_series_is_found_again_by_its_files(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", make_grid())
+    write_series(tmp_path / "a", make_grid("axial", (12, 10, 9)))
+    write_series(tmp_path / "b", make_grid("sagittal"))
+    found = find_series(tmp_path).series
+    for series in found:
+        again = find_again(series.files[::-1], series.uid, 3)
+        assert again is not None
+        assert (again.files, again.folder, again.localizers) == (series.files, series.folder, 3)
+        assert all(header.file is not None and header.file.kept for header in again.headers)
+    assert find_again(found[0].files, "1.2") is None
+
+
+def test_files_of_a_folder_come_before_those_of_its_subfolders(tmp_path: Path) -> None:
+    for name in ("b/x", "b/a/y", "a", "c", "b/z"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".hidden").touch()
+    listed = list_files(tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in listed] == ["a", "c", "b/x", "b/z", "b/a/y"]
+    assert sorted(listed, key=_list_turns) == listed
+    assert list_files(tmp_path / "a") == [tmp_path / "a"]
+
+
+def test_a_series_can_be_named_absolutely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_series(tmp_path / "in" / "a", make_grid())
+    monkeypatch.chdir(tmp_path)
+    (series,) = find_series("in", keep=True).series
+    assert series.folder == "in/a"
+    moved = series.make_absolute()
+    assert moved.make_absolute() is moved
+    (expected,) = find_series(tmp_path / "in").series
+    assert (moved.folder, moved.files) == (expected.folder, expected.files)
+    assert [header.path for header in moved.headers] == [header.path for header in expected.headers]
+    monkeypatch.chdir("/")
+    assert moved.is_unchanged()
+    assert not series.is_unchanged()
+    assert read_volume(moved).grid.shape == (12, 10, 6)
