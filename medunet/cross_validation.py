@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from medunet.bundle import Bundle, find_weights, open_bundle, publish_folds
+from medunet.bundle import Bundle, find_weights, make_recipe, open_bundle, publish_folds
 from medunet.cohort import Case, count_folds, split_cases
 from medunet.errors import InputError
 from medunet.evaluation import (
@@ -79,7 +79,7 @@ def train_folds(
     train = partial(
         train_bundle, folder, budget_minutes=budget_minutes, restart=restart, source=source, patience=patience
     )
-    results = []
+    recipe, results = make_recipe(bundle), []
     for fold, cases in enumerate(held_out):
         run = find_run(bundle, fold)
         trained = not restart and run.allows(Action.TAKE_OVER)
@@ -87,7 +87,7 @@ def train_folds(
         if not trained:
             train(fold=fold)
         results.append(run.read_result())
-        predictor = load_predictor(bundle, {run.weights: results[-1].weights_sha256})
+        predictor = load_predictor(recipe, {run.weights: results[-1].weights_sha256})
         predict_cases(predictor, cases, run.held_out)
     return _finish(bundle, held_out, results)
 
@@ -160,7 +160,7 @@ def score_choices(
         )
     parts: list[Scores] = []
     pictures: list[CasePicture] = []
-    modality = bundle.plan.modalities[bundle.plan.channels[0]]
+    modality = bundle.plan.task.modalities[bundle.plan.task.channels[0]]
 
     def show(case: Case, volume: Volume, truth: Mask, mask: Mask) -> None:
         pictures.append(draw_scored(volume, truth, mask, modality, case.id))

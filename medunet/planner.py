@@ -125,22 +125,22 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
         budget_minutes=wishes.budget_minutes or MINUTES,
     )
     _warn_of_memory(planned)
-    speed = describe_speed(planned.step_seconds) if planned.step_seconds else None
-    return planned.model_copy(update={"speed": speed})
+    seconds = planned.foreseen.step_seconds
+    return planned.change(foreseen={"speed": describe_speed(seconds) if seconds else None})
 
 
 def _foresee(bundle: Bundle, edited: Plan) -> Plan:
     """A plan with the memory and the time that it takes as it was edited."""
     seconds = measure_step(edited)
     peaks = predict_peaks(edited, _read_fingerprint(bundle))
-    planned = edited.with_step(seconds).model_copy(update={"peak_gib": peaks, "speed": describe_speed(seconds)})
+    planned = edited.with_step(seconds).change(foreseen={"peak_gib": peaks, "speed": describe_speed(seconds)})
     _warn_of_memory(planned)
     return planned
 
 
 def _warn_of_memory(planned: Plan) -> None:
-    memory = planned.memory or Memory()
-    for stage, gib in planned.peak_gib.items():
+    memory = planned.foreseen.memory or Memory()
+    for stage, gib in planned.foreseen.peak_gib.items():
         limit = memory.vram_gib if stage.endswith("_vram") else memory.ram_gib
         if limit is not None and gib > limit:
             LOGGER.warning("%s will take %.1f GiB at most, more than the %.1f that it may", stage, gib, limit)
@@ -148,13 +148,13 @@ def _warn_of_memory(planned: Plan) -> None:
 
 def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:
     """Plan from what was measured for a bundle; its cohort need not have come along."""
-    former = bundle.plan
+    former, task = bundle.plan, bundle.plan.task
     fingerprint = _read_fingerprint(bundle)
-    cohort = Cohort(channels=former.channels, modalities=former.modalities, labels=former.labels, cases=())
+    cohort = Cohort(channels=task.channels, modalities=task.modalities, labels=task.labels, cases=())
     filled = Wishes(
-        dims=wishes.dims or former.dims,
-        budget_minutes=wishes.budget_minutes or former.budget_minutes,
-        memory=(wishes.memory or Memory()).fill(former.memory or Memory()),
+        dims=wishes.dims or former.network.dims,
+        budget_minutes=wishes.budget_minutes or former.training.budget_minutes,
+        memory=(wishes.memory or Memory()).fill(former.foreseen.memory or Memory()),
     )
     return _plan(cohort, fingerprint, filled)
 

@@ -14,8 +14,9 @@ from medunet.bundle import write_bundle
 from medunet.cohort import Case, Channel, Cohort, LabelSource
 from medunet.labels import LabelTable
 from medunet.measuring import Fingerprint
-from medunet.planning import NetworkPlan, Normalization, Plan
+from medunet.planning import GridPlan, NetworkPlan, Normalization, Plan, TrainingPlan, WindowPlan
 from medunet.records import write_json
+from medunet.task import Task
 from medunet.training import CONFIGS
 
 
@@ -24,23 +25,26 @@ def make_test_plan(dims: int = 3, channels: tuple[str, ...] = ("ct",)) -> Plan:
     modalities = {"ct": "CT", "pet": "PT", "mr": "MR"}
     flat = dims == 2
     stride, kernel = ((2, 2, 1), (3, 3, 1)) if flat else ((2, 2, 2), (3, 3, 3))
+    fixed, each = Normalization(kind="fixed", low=-200, high=300, mean=60, sd=80), Normalization(kind="each")
     return Plan(
-        dims=dims,  # type: ignore[arg-type]
-        channels=channels,
-        modalities={name: modalities[name] for name in channels},
-        labels=LabelTable.from_names(["lesion"]),
-        spacing_mm=(3.0, 3.0, 5.0),
-        normalization={
-            name: Normalization(kind="fixed", low=-200, high=300, mean=60, sd=80)
-            if name != "mr"
-            else Normalization(kind="each")
-            for name in channels
-        },
-        patch=(16, 16, 1) if flat else (16, 16, 16),
-        batch=2,
-        network=NetworkPlan(filters=(4, 8, 16), strides=((1, 1, 1), stride, stride), kernels=(kernel,) * 3, heads=1),
-        learning_rate=1e-3,
-        budget_minutes=0.2,
+        task=Task(
+            channels=channels,
+            modalities={name: modalities[name] for name in channels},
+            labels=LabelTable.from_names(["lesion"]),
+        ),
+        grid=GridPlan(
+            spacing_mm=(3.0, 3.0, 5.0),
+            normalization={name: each if name == "mr" else fixed for name in channels},
+        ),
+        network=NetworkPlan(
+            dims=dims,  # type: ignore[arg-type]
+            filters=(4, 8, 16),
+            strides=((1, 1, 1), stride, stride),
+            kernels=(kernel,) * 3,
+            heads=1,
+        ),
+        window=WindowPlan(patch=(16, 16, 1) if flat else (16, 16, 16)),
+        training=TrainingPlan(batch=2, learning_rate=1e-3, budget_minutes=0.2),
         reasons={"patch": "small"},
     )
 
@@ -94,9 +98,9 @@ def make_tiny_bundle(folder: Path, patients: str) -> Path:
         cases.append(Case(id=name, patient=name, channels={"ct": Channel(path=paths["ct"])}, label=source))
     half = len(patients) // 2
     cohort = Cohort(
-        channels=plan.channels,
-        modalities=plan.modalities,
-        labels=plan.labels,
+        channels=plan.task.channels,
+        modalities=plan.task.modalities,
+        labels=plan.task.labels,
         cases=tuple(cases),
         folds=(tuple(patients[:half]), tuple(patients[half:])),
     )

@@ -21,20 +21,20 @@ def test_what_wishes_leave_open_stays_as_the_bundle_has_it(untrained: Path) -> N
     own = open_bundle(untrained).plan
     assert plan_bundle(untrained, Wishes()) == own
     again = plan_bundle(untrained, Wishes(memory=Memory(vram_gib=2)))
-    assert (again.dims, again.budget_minutes, again.channels, again.labels) == (
-        own.dims,
-        own.budget_minutes,
-        own.channels,
-        own.labels,
+    assert (again.network.dims, again.training.budget_minutes, again.task.channels, again.task.labels) == (
+        own.network.dims,
+        own.training.budget_minutes,
+        own.task.channels,
+        own.task.labels,
     )
-    assert own.memory is not None
-    assert again.memory == own.memory.model_copy(update={"vram_gib": 2})
+    assert own.foreseen.memory is not None
+    assert again.foreseen.memory == own.foreseen.memory.model_copy(update={"vram_gib": 2})
     assert "2 GiB of a GPU" in again.reasons["patch"]
 
 
 def test_a_bundle_without_its_cohort_can_be_planned_again_but_not_without_its_fingerprint(untrained: Path) -> None:
     (untrained / "work" / "cohort.json").unlink()
-    assert plan_bundle(untrained, Wishes(budget_minutes=1)).budget_minutes == 1
+    assert plan_bundle(untrained, Wishes(budget_minutes=1)).training.budget_minutes == 1
     (untrained / "configs" / "fingerprint.json").unlink()
     with pytest.raises(MissingInputError, match=r"fingerprint\.json"):
         plan_bundle(untrained, Wishes(budget_minutes=1))
@@ -45,10 +45,11 @@ def test_a_cohort_gives_the_plan_of_its_bundle(cohort_folder: Path, tmp_path: Pa
     alone = plan_path(cohort_folder, wishes, ["ct"])
     made = make_bundle(cohort_folder, tmp_path / "b", wishes, ["ct"])
     assert plan_path(tmp_path / "b", Wishes()) == made
-    assert (alone.spacing_mm, alone.normalization, alone.memory) == (made.spacing_mm, made.normalization, made.memory)
-    assert made.speed is not None
-    assert made.step_seconds is not None
-    assert made.speed.steps_per_second == pytest.approx(1 / made.step_seconds, rel=0.02)
+    assert (alone.grid, alone.foreseen.memory) == (made.grid, made.foreseen.memory)
+    foreseen = made.foreseen
+    assert foreseen.speed is not None
+    assert foreseen.step_seconds is not None
+    assert foreseen.speed.steps_per_second == pytest.approx(1 / foreseen.step_seconds, rel=0.02)
     with pytest.raises(OutputExistsError):
         make_bundle(cohort_folder, tmp_path / "b", wishes)
 
@@ -74,7 +75,7 @@ def test_configurations_that_are_not_of_the_plan_are_warned_of_until_training(
 
 def test_what_would_take_more_than_it_may_is_warned_of(untrained: Path, caplog: pytest.LogCaptureFixture) -> None:
     planned = plan_bundle(untrained, Wishes(memory=Memory(ram_gib=0.1)))
-    assert planned.peak_gib["train"] > 0.1
+    assert planned.foreseen.peak_gib["train"] > 0.1
     assert "train will take" in caplog.text
     assert "more than the 0.1 that it may" in caplog.text
 
@@ -87,7 +88,8 @@ def test_an_edited_plan_is_written_with_the_memory_and_the_time_that_it_takes(un
     write_json(path, edited)
     written = plan_bundle(untrained, Wishes(), write=True)
     assert open_bundle(untrained).plan == written
-    assert written.peak_gib["train"] > before.peak_gib["train"]
-    assert written.step_seconds is not None
-    assert written.speed is not None
-    assert written.speed.steps_per_second == pytest.approx(1 / written.step_seconds, rel=0.02)
+    foreseen = written.foreseen
+    assert foreseen.peak_gib["train"] > before.foreseen.peak_gib["train"]
+    assert foreseen.step_seconds is not None
+    assert foreseen.speed is not None
+    assert foreseen.speed.steps_per_second == pytest.approx(1 / foreseen.step_seconds, rel=0.02)

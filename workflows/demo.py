@@ -31,7 +31,7 @@ def run_demo(out: Path, minutes: float, seed: int) -> None:
     bundle = out / "bundle"
     print("2/5 finds, measures, plans and writes the bundle")
     plan = medunet.init(out / "cohort", bundle, budget_minutes=minutes)
-    print(f"    patch {plan.patch}, features {plan.network.filters}; reasons: medunet plan {bundle} --explain")
+    print(f"    patch {plan.window.patch}, features {plan.network.filters}; reasons: medunet plan {bundle} --explain")
     print(f"3/5 trains for {minutes:g} minutes")
     medunet.train(bundle)
     print("4/5 predicts the unseen patients")

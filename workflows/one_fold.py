@@ -43,7 +43,8 @@ def run_fold(arguments: argparse.Namespace, channels: Sequence[str] | None = Non
     if not bundle.exists():
         medunet.init(arguments.data, bundle, budget_minutes=arguments.budget, channels=channels, objects=objects)
     plan = medunet.plan(bundle)
-    print(f"{plan.dims}D, spacing {plan.spacing_mm} {plan.unit}, patch {plan.patch}, features {plan.network.filters}")
+    network, spacing = plan.network, f"{plan.grid.spacing_mm} {plan.task.unit}"
+    print(f"{network.dims}D, spacing {spacing}, patch {plan.window.patch}, features {network.filters}")
     try:
         medunet.train(bundle, fold=arguments.fold, budget_minutes=arguments.budget)
     except OutputExistsError:

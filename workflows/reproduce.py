@@ -21,8 +21,8 @@ from medunet.cohort import Cohort, find_cohort, read_folds
 
 def reproduce(bundle: Path, data: Path, output: Path) -> None:
     """Predict and score the held-out patients."""
-    plan = open_bundle(bundle).plan
-    found = find_cohort(data, channels=plan.channels, objects=plan.labels.objects)
+    task = open_bundle(bundle).plan.task
+    found = find_cohort(data, channels=task.channels, objects=task.labels.objects)
     result = score_again(bundle, read_folds(data / "folds.json", found), output)
     print(tabulate_cases(result.scores))
     print(result.table)

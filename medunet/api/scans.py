@@ -105,25 +105,26 @@ def predict(
         ResourceError: its folder can't be written to.
         MedunetError: the bundle or a scan can't be used.
     """
-    from medunet.bundle import open_bundle
+    from medunet.bundle import find_weights, make_recipe, open_bundle
     from medunet.errors import InputError
     from medunet.files import check_writable
-    from medunet.inference import find_scans, name_scan, open_predictor, parse_box, plan_outputs
+    from medunet.inference import find_scans, load_predictor, name_scan, parse_box, plan_outputs
 
     if output is not None:
         check_writable(Path(output))
     inside = None if box is None else parse_box(box)
     opened = open_bundle(Path(bundle))
-    found = [scan for path in scans for scan in find_scans(Path(path), opened.plan, options or {})]
+    recipe = make_recipe(opened)
+    found = [scan for path in scans for scan in find_scans(Path(path), recipe.task, options or {})]
     if images:
-        found.append(name_scan({name: Path(path) for name, path in images.items()}, opened.plan, options or {}))
+        found.append(name_scan({name: Path(path) for name, path in images.items()}, recipe.task, options or {}))
     names = [scan.id for scan in found]
     for name in names:
         if names.count(name) > 1:
             raise InputError(name, "two scans have this name", "predict them into two folders", code="name-twice")
     folder = Path(output) if output is not None else None
-    outputs = [plan_outputs(opened, scan, folder, formats, empty_seg) for scan in found]
-    predictor = open_predictor(opened)
+    outputs = [plan_outputs(recipe, scan, folder, formats, empty_seg) for scan in found]
+    predictor = load_predictor(recipe, find_weights(opened.folder, opened.metadata))
     return [_predict_one(predictor, *pair, inside) for pair in zip(found, outputs, strict=True)]
 
 

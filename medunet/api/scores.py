@@ -53,17 +53,13 @@ def evaluate(
     """
     from medunet.bundle import open_bundle
     from medunet.cross_validation import score_choices
-    from medunet.errors import BundleError
     from medunet.evaluation import choose_cases
     from medunet.files import check_free, whole_folder
     from medunet.records import write_record
     from medunet.report import describe_scores, write_pages
 
     opened = open_bundle(Path(bundle))
-    if opened.metadata.get("training") is None:
-        raise BundleError(
-            bundle, "the bundle has no weights", f"train it first with: medunet train {bundle}", code="weights-missing"
-        )
+    opened.trained()  # or refused before anything is written
     given = Path(predictions) if predictions is not None else None
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)

@@ -2,7 +2,8 @@
 
 from medunet.bundle.configs import Makers, make_evaluate_config, make_inference_config
 from medunet.bundle.folder import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
-from medunet.bundle.metadata import make_metadata
+from medunet.bundle.metadata import Metadata, TrainingFacts, make_metadata
+from medunet.bundle.recipe import Decision, Recipe, Window, choose_decision, make_recipe
 from medunet.bundle.weights import (
     find_weights,
     join_hashes,
@@ -16,7 +17,13 @@ from medunet.bundle.weights import (
 
 __all__ = [
     "Bundle",
+    "Decision",
     "Makers",
+    "Metadata",
+    "Recipe",
+    "TrainingFacts",
+    "Window",
+    "choose_decision",
     "find_stale",
     "find_weights",
     "join_hashes",
@@ -24,6 +31,7 @@ __all__ = [
     "make_evaluate_config",
     "make_inference_config",
     "make_metadata",
+    "make_recipe",
     "open_bundle",
     "publish_folds",
     "publish_weights",

@@ -12,6 +12,7 @@ from medunet.bundle.targets import make_metric, make_one_hot, make_scoring
 from medunet.networks import make_network
 from medunet.planning import Plan
 from medunet.preparation import make_decision, make_preprocessing, make_restoring
+from medunet.task import Task
 
 Config = dict[str, Any]
 Makers = Mapping[str, Callable[[Plan], Config]]
@@ -39,12 +40,13 @@ def find_root(name: str) -> str:
 
 def make_inferer(plan: Plan) -> Config:
     """MONAI's sliding window over a prepared volume; slice by slice for a 2D network."""
-    slices = {"_target_": "SliceInferer", "spatial_dim": 2} if plan.dims == 2 else {"_target_": "SlidingWindowInferer"}
+    dims, window = plan.network.dims, plan.window
+    slices = {"_target_": "SliceInferer", "spatial_dim": 2} if dims == 2 else {"_target_": "SlidingWindowInferer"}
     return {
         **slices,
-        "roi_size": list(plan.patch[: plan.dims]),
-        "sw_batch_size": 4 if plan.dims == 2 else 2,
-        "overlap": plan.overlap,
+        "roi_size": list(window.patch[:dims]),
+        "sw_batch_size": 4 if dims == 2 else 2,
+        "overlap": window.overlap,
         "mode": "gaussian",
     }
 
@@ -52,15 +54,15 @@ def make_inferer(plan: Plan) -> Config:
 def _make_stock_inferer(plan: Plan) -> Config:
     """The same for MONAI alone, to which a picture has two axes."""
     inferer = make_inferer(plan)
-    if plan.unit == "px":
+    if plan.task.unit == "px":
         del inferer["spatial_dim"]
         inferer["_target_"] = "SlidingWindowInferer"
     return inferer
 
 
-def _find_ending(plan: Plan) -> str:
+def _find_ending(task: Task) -> str:
     """Of the names of images and label maps."""
-    return ".png" if plan.unit == "px" else ".nii.gz"
+    return ".png" if task.unit == "px" else ".nii.gz"
 
 
 def _make_common(plan: Plan, name: str, files: Files) -> Config:
@@ -76,8 +78,8 @@ def _make_common(plan: Plan, name: str, files: Files) -> Config:
     }
 
 
-def _list_images(plan: Plan, folder: str) -> str:
-    keys, ending = plan.image_keys(), _find_ending(plan)
+def _list_images(task: Task, folder: str) -> str:
+    keys, ending = task.image_keys(), _find_ending(task)
     if len(keys) == 1:
         return f"$[{{'image': p}} for p in sorted(glob.glob({folder} + '/*{ending}'))]"
     first = keys[0]
@@ -104,10 +106,10 @@ def make_inference_config(plan: Plan, files: Files = ()) -> Config:
     A single channel takes every `*.nii.gz`; several take `CASE_<channel>.nii.gz`. The logits of several `files` of
     weights are averaged; those of all are in memory at once.
     """
-    ending = _find_ending(plan)
+    ending = _find_ending(plan.task)
     return {
         **_make_common(plan, "inference.json", files),
-        "datalist": _list_images(plan, "@dataset_dir"),
+        "datalist": _list_images(plan.task, "@dataset_dir"),
         "preprocessing": {"_target_": "Compose", "transforms": make_preprocessing(plan)},
         "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
         "dataloader": make_loader("@dataset"),
@@ -115,8 +117,8 @@ def make_inference_config(plan: Plan, files: Files = ()) -> Config:
             "_target_": "Compose",
             "transforms": [
                 *average_logits(files),
-                *make_restoring(plan),
-                *make_decision(plan),
+                *make_restoring(plan.task),
+                *make_decision(plan.task),
                 {
                     "_target_": "SaveImaged",
                     "keys": ["pred"],
@@ -156,19 +158,20 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
     A label map has the name of its image (of the case, without the channel, where there are several). Of objects
     the Dice is that of the foreground.
     """
-    keys, ending = plan.image_keys(), _find_ending(plan)
+    task = plan.task
+    keys, ending = task.image_keys(), _find_ending(task)
     tail = f"'_{keys[0]}{ending}'" if len(keys) > 1 else f"'{ending}'"
     label = f"@dataset_dir + '/labels/' + os.path.basename(c['{keys[0]}']).replace({tail}, '{ending}')"
     return {
         **_make_common(plan, "evaluate.json", files),
-        "images": _list_images(plan, "@dataset_dir + '/images'"),
+        "images": _list_images(plan.task, "@dataset_dir + '/images'"),
         "datalist": f"$[dict(c, label={label}) for c in @images]",
         "preprocessing": {
             "_target_": "Compose",
             "transforms": [
                 *make_preprocessing(plan),
                 {"_target_": "LoadImaged", "keys": ["label"], "ensure_channel_first": True},
-                *([JOIN_OBJECTS] if plan.labels.objects else []),
+                *([JOIN_OBJECTS] if task.labels.objects else []),
             ],
         },
         "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
@@ -177,11 +180,11 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
             "_target_": "Compose",
             "transforms": [
                 *average_logits(files),
-                *make_restoring(plan),
-                *([JOIN_CLASSES, make_one_hot(2, False)] if plan.labels.objects else make_scoring(plan)),
+                *make_restoring(task),
+                *([JOIN_CLASSES, make_one_hot(2, False)] if task.labels.objects else make_scoring(task)),
             ],
         },
-        "key_metric": {"val_mean_dice": make_metric(plan)},
+        "key_metric": {"val_mean_dice": make_metric(plan.task)},
         "handlers": [
             *load_files(files),
             {

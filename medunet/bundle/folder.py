@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, OF_NETWORKS, Makers
-from medunet.bundle.metadata import make_metadata
-from medunet.bundle.weights import FOLDS_KEY
+from medunet.bundle.metadata import Metadata, TrainingFacts, make_metadata
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
 from medunet.files import whole_file, whole_folder
 from medunet.measuring import Fingerprint
-from medunet.planning import Plan
+from medunet.planning import Plan, read_plan
 from medunet.records import read_json, read_record, suggest, write_json, write_record
 
 LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
@@ -41,13 +40,13 @@ class Bundle:
         folder: its root.
         plan: configs/plan.json.
         inference: configs/inference.json, as plain data.
-        metadata: configs/metadata.json, as plain data.
+        metadata: configs/metadata.json.
     """
 
     folder: Path
     plan: Plan
     inference: dict[str, Any]
-    metadata: dict[str, Any]
+    metadata: Metadata
 
     @property
     def work(self) -> Path:
@@ -64,6 +63,22 @@ class Bundle:
     def has_cohort(self) -> bool:
         """Whether the cohort that it is trained on came with it."""
         return (self.work / "cohort.json").is_file()
+
+    @property
+    def name(self) -> str:
+        """By its metadata, or of its folder where they say nothing."""
+        return self.metadata.name or self.folder.resolve().name
+
+    def trained(self) -> TrainingFacts:
+        """What its training came to.
+
+        Raises:
+            BundleError: it wasn't trained.
+        """
+        if self.metadata.training is None:
+            remedy = f"train it first with: medunet train {self.folder}"
+            raise BundleError(self.folder, "the bundle has no weights", remedy)
+        return self.metadata.training
 
     def cohort(self) -> Cohort:
         """The cohort that it is trained on.
@@ -108,7 +123,7 @@ def rewrite_bundle(bundle: Bundle, plan: Plan, further: Makers) -> Bundle:
         plan: the other one.
         further: configurations, as of `write_bundle`.
     """
-    _write_plan(bundle.folder, plan, bundle.metadata.get("name", bundle.folder.resolve().name), further)
+    _write_plan(bundle.folder, plan, bundle.name, further)
     return open_bundle(bundle.folder)
 
 
@@ -120,7 +135,7 @@ def find_stale(bundle: Bundle, further: Makers) -> list[str]:
         further: configurations, as of `write_bundle`; one that the bundle hasn't is none of these.
     """
     # Through JSON, which knows no tuples.
-    files = tuple(bundle.metadata.get(FOLDS_KEY, ()))
+    files = tuple(bundle.metadata.fold_weights)
     makers: Makers = {name: partial(make, files=files) for name, make in OF_NETWORKS.items()} | dict(further)
     made = {
         bundle.folder / "configs" / name: json.loads(json.dumps(make(bundle.plan))) for name, make in makers.items()
@@ -134,7 +149,7 @@ def _write_plan(folder: Path, plan: Plan, name: str, further: Makers) -> None:
     write_record(configs / "plan.json", plan)
     for config, make in makers.items():
         write_json(configs / config, make(plan))
-    write_json(configs / "metadata.json", make_metadata(plan, name))
+    write_json(configs / "metadata.json", make_metadata(plan, name).to_json())
     with whole_file(folder / "docs" / "README.md") as part:
         part.write_text(_make_card(name, plan), encoding="utf-8")
 
@@ -149,11 +164,11 @@ def _make_card(name: str, plan: Plan) -> str:
     details = "\n".join(f"- {key}: {reason}" for key, reason in plan.reasons.items())
     return CARD.format(
         name=name,
-        dims=plan.dims,
-        labels=", ".join(region.name for region in plan.labels.structures),
-        modalities=", ".join(plan.modalities.values()),
+        dims=plan.network.dims,
+        labels=", ".join(region.name for region in plan.task.labels.structures),
+        modalities=", ".join(plan.task.modalities.values()),
         details=details,
-        objects=OBJECTS if plan.objects else "",
+        objects=OBJECTS if plan.task.objects else "",
     )
 
 
@@ -161,13 +176,14 @@ def open_bundle(folder: Path) -> Bundle:
     """Open a bundle and check that its parts are there and its keys known.
 
     Raises:
-        BundleError: it is no bundle of medunet, or a key is unknown or missing.
+        BundleError: it is no bundle of medunet, or a key of inference.json is unknown or missing.
+        RecordError: the same of plan.json, or a key of it or of metadata.json is of the wrong kind.
     """
     if not (folder / "configs" / "plan.json").is_file():
         raise BundleError(
             folder, "it is no bundle of medunet (configs/plan.json is missing)", "make one with medunet init"
         )
-    plan = read_record(folder / "configs" / "plan.json", Plan)
+    plan = read_plan(folder / "configs" / "plan.json")
     path = folder / "configs" / "inference.json"
     inference = read_json(path)
     known = ENSEMBLE_KEYS if "networks" in inference else INFERENCE_KEYS
@@ -177,5 +193,5 @@ def open_bundle(folder: Path) -> Bundle:
     for key in known:
         if key not in inference:
             raise BundleError(path, f"the key '{key}' is missing", "restore the file, or make the bundle again")
-    metadata = read_json(folder / "configs" / "metadata.json")
+    metadata = read_record(folder / "configs" / "metadata.json", Metadata)
     return Bundle(folder=folder, plan=plan, inference=inference, metadata=metadata)

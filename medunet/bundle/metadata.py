@@ -1,59 +1,136 @@
-"""The bundle's metadata.json, by MONAI's schema of 2024-07-25."""
+"""The bundle's metadata.json: a record by MONAI's schema of 2024-07-25, which allows further keys."""
 
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from medunet.labels import Label
+from pydantic import Field
+
+from medunet.labels import CodedTerm, Label
 from medunet.planning import Plan
+from medunet.records import Record
+from medunet.task import Task
 from medunet.terms import find_terms
 
 SCHEMA = "https://project-monai.github.io/schema/meta_schema_20240725.json"
 INFERENCE_PACKAGES = ("pytorch-ignite", "fire")
 READING_PACKAGE = {"mm": "nibabel", "px": "pillow"}
 """What MONAI reads NIfTI and PNG with."""
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Number = Annotated[int, Field(strict=True, ge=0)]
 
 
-def make_metadata(plan: Plan, name: str) -> dict[str, Any]:
+class Segment(Record):
+    """What a label value means, as a DICOM SEG will hold it."""
+
+    label: str
+    """Its name."""
+    category: CodedTerm
+    type: CodedTerm
+
+
+class OpenRecord(Record, extra="allow"):
+    """A record whose unknown keys are kept as they are."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What stands in the file: every key that was given, none that wasn't."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+class TrainingFacts(OpenRecord):
+    """What training came to; of an ensemble a value for each fold, but for minutes and cases, which are of all."""
+
+    fold: Number | Literal["all"]
+    """Whose patients were held out, or all of an ensemble."""
+    epochs: Number | tuple[Number, ...] = 0
+    steps: Number | tuple[Number, ...] = 0
+    minutes: float = 0.0
+    validation_dice: float | tuple[float | None, ...] | None = None
+    """Of the held-out patients on the grid of the network, of the weights that were kept."""
+    cases: Number = 0
+    """Trained on; of an ensemble those of the cohort."""
+    held_out_cases: Number = 0
+    peak_memory_gib: dict[str, float] = Field(default_factory=dict)
+    """What each stage took at most."""
+
+    def count_steps(self) -> int:
+        """Steps of the network, or of those of all folds together."""
+        return sum(self.steps) if isinstance(self.steps, tuple) else self.steps
+
+
+class Metadata(OpenRecord):
+    """metadata.json: the keys that medunet or MONAI's schema know are checked, others are kept as they are."""
+
+    schema_: str | None = Field(default=None, alias="schema")
+    version: str | None = None
+    """Of the bundle."""
+    changelog: dict[str, str] = Field(default_factory=dict)
+    monai_version: str | None = None
+    pytorch_version: str | None = None
+    numpy_version: str | None = None
+    required_packages_version: dict[str, str] = Field(default_factory=dict)
+    """What inference needs beside MONAI, torch and numpy."""
+    name: str | None = None
+    task: str | None = None
+    """In words."""
+    description: str | None = None
+    authors: str | None = None
+    copyright: str | None = None
+    intended_use: str | None = None
+    data_type: str | None = None
+    segments: dict[str, Segment] = Field(default_factory=dict)
+    """By label value."""
+    network_data_format: dict[str, Any] = Field(default_factory=dict)
+    """Inputs and outputs of the network, in the words of MONAI's schema."""
+    weights_sha256: Sha256 | None = None
+    """Of `models/model.pt`, or of the hashes of all folds of an ensemble; None before training."""
+    training: TrainingFacts | None = None
+    fold_weights: dict[str, Sha256] = Field(default_factory=dict)
+    """Of an ensemble: SHA-256 by name of the file, a file a fold."""
+
+
+def make_metadata(plan: Plan, name: str) -> Metadata:
     """Describe a bundle; scores and the hash of the weights are added when it is trained."""
-    packages = (READING_PACKAGE[plan.unit], *INFERENCE_PACKAGES)
-    names = [region.name for region in plan.labels.structures]
-    return {
-        "schema": SCHEMA,
-        "version": "0.1.0",
-        "changelog": {"0.1.0": "planned by medunet"},
-        "monai_version": metadata.version("monai"),
-        "pytorch_version": metadata.version("torch").split("+")[0],
-        "numpy_version": metadata.version("numpy"),
-        "required_packages_version": {package: metadata.version(package) for package in packages},
-        "name": name,
-        "task": f"Segmentation of {', '.join(names)} in {', '.join(plan.modalities.values())}",
-        "description": f"A {plan.dims}D U-Net planned and trained by medunet.",
-        "authors": "medunet",
-        "copyright": "The users of this bundle",
-        "intended_use": "Research; not a medical device.",
-        "data_type": READING_PACKAGE[plan.unit],
-        "segments": {str(label.value): _describe_label(label) for label in plan.labels.labels},
-        "network_data_format": _describe_data(plan),
-    }
+    task = plan.task
+    packages = (READING_PACKAGE[task.unit], *INFERENCE_PACKAGES)
+    names = [region.name for region in task.labels.structures]
+    return Metadata(
+        schema=SCHEMA,
+        version="0.1.0",
+        changelog={"0.1.0": "planned by medunet"},
+        monai_version=metadata.version("monai"),
+        pytorch_version=metadata.version("torch").split("+")[0],
+        numpy_version=metadata.version("numpy"),
+        required_packages_version={package: metadata.version(package) for package in packages},
+        name=name,
+        task=f"Segmentation of {', '.join(names)} in {', '.join(task.modalities.values())}",
+        description=f"A {plan.network.dims}D U-Net planned and trained by medunet.",
+        authors="medunet",
+        copyright="The users of this bundle",
+        intended_use="Research; not a medical device.",
+        data_type=READING_PACKAGE[task.unit],
+        segments={str(label.value): _describe_label(label) for label in task.labels.labels},
+        network_data_format=_describe_data(plan),
+    )
 
 
 def _describe_data(plan: Plan) -> dict[str, Any]:
+    task = plan.task
     common = {
         "type": "image",
-        "spatial_shape": list(plan.patch[: plan.dims]),
+        "spatial_shape": list(plan.window.patch[: plan.network.dims]),
         "dtype": "float32",
         "value_range": [],
         "is_patch_data": True,
     }
     image = {
         "format": "magnitude",
-        "modality": ", ".join(plan.modalities.values()),
-        **_number(_describe_inputs(plan)),
+        "modality": ", ".join(task.modalities.values()),
+        **_number(_describe_inputs(task)),
     }
     return {
         "inputs": {"image": {**common, **image}},
-        "outputs": {"pred": {**common, "format": "segmentation", **_number(plan.name_classes())}},
+        "outputs": {"pred": {**common, "format": "segmentation", **_number(task.name_classes())}},
     }
 
 
@@ -61,16 +138,15 @@ def _number(channels: Sequence[str]) -> dict[str, Any]:
     return {"num_channels": len(channels), "channel_def": {str(n): name for n, name in enumerate(channels)}}
 
 
-def _describe_inputs(plan: Plan) -> list[str]:
+def _describe_inputs(task: Task) -> list[str]:
     """Modality of each input, and its units where they are known: other readers than ours leave a PET in Bq/ml."""
     said = {
-        name: f"{plan.modalities[name]} in {plan.units[name]}" if name in plan.units else plan.modalities[name]
-        for name in plan.channels
+        name: f"{task.modalities[name]} in {task.units[name]}" if name in task.units else task.modalities[name]
+        for name in task.channels
     }
-    return [said[name] for name in plan.channels for _ in range(plan.components.get(name, 1))]
+    return [said[name] for name in task.channels for _ in range(task.count_components(name))]
 
 
-def _describe_label(label: Label) -> dict[str, Any]:
-    """Name and coded terms, as a DICOM SEG will hold them."""
+def _describe_label(label: Label) -> Segment:
     category, kind = find_terms(label)
-    return {"label": label.name, "category": category.model_dump(), "type": kind.model_dump()}
+    return Segment(label=label.name, category=category, type=kind)

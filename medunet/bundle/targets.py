@@ -2,26 +2,26 @@
 
 from typing import Any
 
-from medunet.planning import Plan
 from medunet.preparation import make_decision
+from medunet.task import Task
 
 Config = dict[str, Any]
 
 
-def make_scoring(plan: Plan) -> list[Config]:
+def make_scoring(task: Task) -> list[Config]:
     """Transforms from the logits `pred` and the label map `label` to the channels that `make_metric` takes.
 
     Channels are background and labels, or interior and border of objects. Where voxels are ignored or regions overlap
     they are background, the labels or regions of both label maps, and last what is ignored.
     """
-    table = plan.labels
+    table = task.labels
     if table.is_plain:
-        return [make_one_hot(len(plan.name_classes()))]
+        return [make_one_hot(len(task.name_classes()))]
     channels = [[0], *(list(region.values) for region in table.structures)]
     if table.ignore is not None:
         channels.append([table.ignore])
     split = f"$lambda x: torch.cat([torch.isin(x, torch.tensor(values).to(x)) for values in {channels}]).to(x)"
-    return [*make_decision(plan), {"_target_": "Lambdad", "keys": ["pred", "label"], "func": split}]
+    return [*make_decision(task), {"_target_": "Lambdad", "keys": ["pred", "label"], "func": split}]
 
 
 def make_one_hot(classes: int, argmax: bool = True) -> Config:
@@ -34,12 +34,12 @@ def make_one_hot(classes: int, argmax: bool = True) -> Config:
     }
 
 
-def make_metric(plan: Plan) -> Config:
+def make_metric(task: Task) -> Config:
     """Mean Dice over labels or regions of the channels of `make_scoring`, without voxels that are ignored."""
     pair = {"output_transform": "$monai.handlers.from_engine(['pred', 'label'])"}
-    if plan.labels.ignore is None:
+    if task.labels.ignore is None:
         return {"_target_": "MeanDice", "include_background": False, **pair}
-    count = len(plan.labels.structures) + 1
+    count = len(task.labels.structures) + 1
     # MeanDice passes no ignore_index on.
     dice = {"_target_": "DiceMetric", "include_background": False, "num_classes": count, "ignore_index": count}
     return {"_target_": "IgniteMetricHandler", "metric_fn": dice, **pair}

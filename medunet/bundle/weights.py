@@ -11,14 +11,12 @@ import torch
 from torch import nn
 
 from medunet.bundle.configs import OF_NETWORKS
+from medunet.bundle.metadata import Metadata
 from medunet.errors import BundleError, InputError
 from medunet.files import hash_file, whole_file
-from medunet.planning import Plan
-from medunet.records import read_json, read_record, write_json
+from medunet.planning import read_plan
+from medunet.records import check_record, read_json, write_json
 
-HASH_KEY = "weights_sha256"
-FOLDS_KEY = "fold_weights"
-"""In metadata.json of an ensemble: SHA-256 by name of the file, a file a fold."""
 FOLD_NAME = re.compile(r"model_fold(\d+)\.pt")
 
 
@@ -56,12 +54,11 @@ def publish_weights(folder: Path, state: Mapping[str, torch.Tensor], facts: dict
     """
     path = folder / "models" / "model.pt"
     write_weights(path, state)
-    metadata_path = folder / "configs" / "metadata.json"
-    metadata = read_json(metadata_path)
+    content = read_json(folder / "configs" / "metadata.json")
     # At every moment of this, metadata.json and the other configurations name files that are there.
-    if metadata.pop(FOLDS_KEY, None):
+    if content.pop("fold_weights", None):
         _write_configs(folder, ())
-    write_json(metadata_path, {**metadata, HASH_KEY: hash_file(path), **facts})
+    _write_metadata(folder, {**content, "weights_sha256": hash_file(path), **facts})
     for left in (folder / "models").glob(name_fold(0).replace("0", "*")):
         left.unlink()
 
@@ -83,15 +80,21 @@ def publish_folds(folder: Path, files: Mapping[int, Path], facts: dict[str, Any]
         with whole_file(path) as part:
             shutil.copyfile(source, part)
         hashes[path.name] = hash_file(path)
-    metadata_path = folder / "configs" / "metadata.json"
-    joint = {HASH_KEY: join_hashes(hashes), FOLDS_KEY: hashes}
-    write_json(metadata_path, {**read_json(metadata_path), **joint, **facts})
+    joint = {"weights_sha256": join_hashes(hashes), "fold_weights": hashes}
+    _write_metadata(folder, {**read_json(folder / "configs" / "metadata.json"), **joint, **facts})
     _write_configs(folder, tuple(hashes))
     (folder / "models" / "model.pt").unlink(missing_ok=True)
 
 
+def _write_metadata(folder: Path, content: dict[str, Any]) -> None:
+    """Keys keep their order, and those that nobody knows stay."""
+    path = folder / "configs" / "metadata.json"
+    check_record(content, Metadata, str(path))
+    write_json(path, content)
+
+
 def _write_configs(folder: Path, files: tuple[str, ...]) -> None:
-    plan = read_record(folder / "configs" / "plan.json", Plan)
+    plan = read_plan(folder / "configs" / "plan.json")
     for name, make in OF_NETWORKS.items():
         write_json(folder / "configs" / name, make(plan, files))
 
@@ -104,8 +107,8 @@ def join_hashes(hashes: Mapping[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def find_weights(folder: Path, metadata: Mapping[str, Any], fold: int | None = None) -> dict[Path, str | None]:
-    """The files of a bundle's weights and the SHA-256 of each, None where metadata.json names none.
+def find_weights(folder: Path, metadata: Metadata, fold: int | None = None) -> dict[Path, str]:
+    """The files of a bundle's weights and the SHA-256 of each.
 
     Args:
         folder: the bundle.
@@ -113,22 +116,23 @@ def find_weights(folder: Path, metadata: Mapping[str, Any], fold: int | None = N
         fold: only of the network of this fold.
 
     Raises:
-        BundleError: metadata.json lists other files than those of folds.
+        BundleError: there are no weights, metadata.json doesn't name their hash, or it lists other files than those of
+            folds.
         InputError: no network of this fold is there.
     """
-    hashes = metadata.get(FOLDS_KEY)
+    hashes = metadata.fold_weights
     if not hashes:
-        own = metadata.get("training", {}).get("fold")
+        own = metadata.training.fold if metadata.training else None
         if fold is not None and fold != own:
             raise InputError(
                 "--fold", f"the bundle is of fold {own} alone, not of {fold}", "leave it out", code="option-wrong"
             )
-        return {folder / "models" / "model.pt": metadata.get(HASH_KEY)}
+        return _find_single(folder / "models" / "model.pt", metadata)
     found = {FOLD_NAME.fullmatch(name): digest for name, digest in hashes.items()}
     # Names of files are a stranger's word: only those in the folder itself are taken.
     by_fold = {int(match[1]): digest for match, digest in found.items() if match}
     if len(by_fold) < len(hashes):
-        raise BundleError(folder, f"metadata.json: {FOLDS_KEY} lists other names than model_fold<K>.pt", "restore it")
+        raise BundleError(folder, "metadata.json: fold_weights lists other names than model_fold<K>.pt", "restore it")
     if fold is not None and fold not in by_fold:
         known = ", ".join(map(str, by_fold))
         raise InputError(
@@ -136,6 +140,25 @@ def find_weights(folder: Path, metadata: Mapping[str, Any], fold: int | None = N
         )
     chosen = by_fold if fold is None else {fold: by_fold[fold]}
     return {folder / "models" / name_fold(number): digest for number, digest in chosen.items()}
+
+
+def _find_single(path: Path, metadata: Metadata) -> dict[Path, str]:
+    if not path.is_file():
+        raise _miss_weights(path)
+    if metadata.weights_sha256 is None:
+        raise BundleError(
+            path.parents[1] / "configs" / "metadata.json",
+            "the key 'weights_sha256' is missing, so that nothing tells whether models/model.pt is the right file",
+            "restore it from a copy, or train the bundle anew",
+            code="weights-wrong",
+        )
+    return {path: metadata.weights_sha256}
+
+
+def _miss_weights(path: Path) -> BundleError:
+    bundle = path.parents[1]
+    remedy = f"train it first with: medunet train {bundle}"
+    return BundleError(path, "the bundle has no weights", remedy, code="weights-missing")
 
 
 def load_weights(path: Path, network: nn.Module, wanted: str | None) -> str:
@@ -170,10 +193,7 @@ def load_weights(path: Path, network: nn.Module, wanted: str | None) -> str:
 def read_weights(path: Path, wanted: str | None) -> tuple[str, dict[str, torch.Tensor]]:
     """SHA-256 and tensors of a file of weights; arguments and errors as of `load_weights`."""
     if not path.is_file():
-        bundle = path.parents[1]
-        raise BundleError(
-            path, "the bundle has no weights", f"train it first with: medunet train {bundle}", code="weights-missing"
-        )
+        raise _miss_weights(path)
     found = hash_file(path)
     if wanted is not None and found != wanted:
         found = f"its SHA-256 {found[:12]}… is not {wanted[:12]}… of metadata.json"

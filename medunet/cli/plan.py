@@ -10,7 +10,8 @@ from medunet.cli.screen import screen
 from medunet.cli.wishes import take_wishes
 
 if TYPE_CHECKING:
-    from medunet.planning import Plan
+    from medunet.planning import Foreseen, Plan
+    from medunet.task import Task
 
 
 @take_wishes
@@ -41,44 +42,50 @@ def plan(
 
 def describe_plan(planned: "Plan", explain: bool = False) -> None:
     """Print a plan as lines of name and value; each with its reason and source, if asked for."""
-    scales = ", ".join(f"{name} {how.kind}" for name, how in planned.normalization.items())
+    task, grid, network, training = planned.task, planned.grid, planned.network, planned.training
     channels = [
-        f"{name} of {count} components" if (count := planned.components.get(name, 1)) > 1 else name
-        for name in planned.channels
+        f"{name} of {count} components" if (count := task.count_components(name)) > 1 else name
+        for name in task.channels
     ]
     rows = {
-        "channels": f"{', '.join(channels)}; labels {planned.labels.describe()}",
-        "spacing_mm": " × ".join(f"{value:g}" for value in planned.spacing_mm) if planned.unit == "mm" else "none",
-        "normalization": scales,
-        "patch": " × ".join(map(str, planned.patch)),
-        "batch": str(planned.batch),
-        "network": f"{planned.dims}D, features {'-'.join(map(str, planned.network.filters))}"
-        + (", residual" if planned.network.residual else ""),
-        **_describe_objects(planned),
-        "loss": planned.loss,
-        "optimizer": planned.optimizer,
-        "learning_rate": f"{planned.learning_rate:g}",
-        "overlap": f"{planned.overlap:g}",
-        "foreground_share": f"{planned.foreground_share:g}",
-        "budget_minutes": f"{planned.budget_minutes:g}",
+        "channels": f"{', '.join(channels)}; labels {task.labels.describe()}",
+        "spacing_mm": " × ".join(f"{value:g}" for value in grid.spacing_mm) if task.unit == "mm" else "none",
+        "normalization": ", ".join(f"{name} {how.kind}" for name, how in grid.normalization.items()),
+        "patch": " × ".join(map(str, planned.window.patch)),
+        "batch": str(training.batch),
+        "network": f"{network.dims}D, features {'-'.join(map(str, network.filters))}"
+        + (", residual" if network.residual else ""),
+        **_describe_objects(task),
+        "loss": training.loss,
+        "optimizer": training.optimizer,
+        "learning_rate": f"{training.learning_rate:g}",
+        "overlap": f"{planned.window.overlap:g}",
+        "foreground_share": f"{training.foreground_share:g}",
+        "budget_minutes": f"{training.budget_minutes:g}",
     }
-    if planned.longest_gradient is not None:
-        rows["longest_gradient"] = f"{planned.longest_gradient:g}"
-    if planned.peak_gib:
-        rows["peak_gib"] = ", ".join(f"{stage} {gib:.1f}" for stage, gib in planned.peak_gib.items())
-    if planned.memory is not None:
-        rows["memory"] = planned.memory.describe()
-    if (speed := planned.speed) is not None:
-        layout = "channels last" if speed.channels_last else "channels first"
-        rows["speed"] = f"{speed.steps_per_second:g} steps/s on {speed.device}, {speed.threads} threads, "
-        rows["speed"] += f"{speed.precision}, {layout}"
+    if training.longest_gradient is not None:
+        rows["longest_gradient"] = f"{training.longest_gradient:g}"
+    rows |= _describe_foreseen(planned.foreseen)
     for name, value in rows.items():
         reason = planned.reasons.get(name) if explain else None
         print(f"{name:17} {value}" + (f"\n{'':17}   because: {reason}" if reason else ""))
 
 
-def _describe_objects(planned: "Plan") -> dict[str, str]:
-    if planned.objects is None:
+def _describe_objects(task: "Task") -> dict[str, str]:
+    if task.objects is None:
         return {}
-    unit = "mL" if planned.unit == "mm" else "px"
-    return {"objects": f"border {planned.objects.border}, smallest {planned.objects.smallest:g} {unit}"}
+    unit = "mL" if task.unit == "mm" else "px"
+    return {"objects": f"border {task.objects.border}, smallest {task.objects.smallest:g} {unit}"}
+
+
+def _describe_foreseen(foreseen: "Foreseen") -> dict[str, str]:
+    rows = {}
+    if foreseen.peak_gib:
+        rows["peak_gib"] = ", ".join(f"{stage} {gib:.1f}" for stage, gib in foreseen.peak_gib.items())
+    if foreseen.memory is not None:
+        rows["memory"] = foreseen.memory.describe()
+    if (speed := foreseen.speed) is not None:
+        layout = "channels last" if speed.channels_last else "channels first"
+        rows["speed"] = f"{speed.steps_per_second:g} steps/s on {speed.device}, {speed.threads} threads, "
+        rows["speed"] += f"{speed.precision}, {layout}"
+    return rows

@@ -13,8 +13,8 @@ from holoscan.logger import LogLevel, set_log_level
 from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Operator
 
-from medunet.bundle import Bundle, open_bundle
-from medunet.inference import find_scan, open_predictor, plan_outputs, predict_scan, write_outputs
+from medunet.bundle import Bundle, Recipe, find_weights, make_recipe, open_bundle
+from medunet.inference import Predictor, find_scan, load_predictor, plan_outputs, predict_scan, write_outputs
 
 
 def find_bundle(folder: Path) -> Bundle:
@@ -31,8 +31,8 @@ def find_bundle(folder: Path) -> Bundle:
 class FindOperator(Operator):
     """Matches the series of a folder to the bundle's channels, and checks that a SEG can be made."""
 
-    def __init__(self, *args: Any, bundle: Bundle, source: Path, target: Path, **kwargs: Any) -> None:
-        self._bundle, self._source, self._target = bundle, source, target
+    def __init__(self, *args: Any, recipe: Recipe, source: Path, target: Path, **kwargs: Any) -> None:
+        self._recipe, self._source, self._target = recipe, source, target
         super().__init__(*args, **kwargs)
 
     def setup(self, spec: Any) -> None:
@@ -41,15 +41,15 @@ class FindOperator(Operator):
 
     def compute(self, _inputs: Any, outputs: Any, _context: Any) -> None:
         """Emit the scan and what will be written of it."""
-        scan = find_scan(self._source, self._bundle.plan)
-        outputs.emit((scan, plan_outputs(self._bundle, scan, self._target, ("seg",))), "scan")
+        scan = find_scan(self._source, self._recipe.task)
+        outputs.emit((scan, plan_outputs(self._recipe, scan, self._target, ("seg",))), "scan")
 
 
 class PredictOperator(Operator):
     """Reads and predicts a scan."""
 
-    def __init__(self, *args: Any, bundle: Bundle, **kwargs: Any) -> None:
-        self._predictor = open_predictor(bundle)
+    def __init__(self, *args: Any, predictor: Predictor, **kwargs: Any) -> None:
+        self._predictor = predictor
         super().__init__(*args, **kwargs)
 
     def setup(self, spec: Any) -> None:
@@ -92,9 +92,11 @@ class SegmentationApplication(Application):
         for noisy in ("highdicom", "monai"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         bundle = find_bundle(Path(context.model_path))
+        recipe = make_recipe(bundle)
+        predictor = load_predictor(recipe, find_weights(bundle.folder, bundle.metadata))
         folders = {"source": Path(context.input_path), "target": Path(context.output_path)}
-        find = FindOperator(self, CountCondition(self, 1), bundle=bundle, name="find", **folders)
-        predict = PredictOperator(self, bundle=bundle, name="predict")
+        find = FindOperator(self, CountCondition(self, 1), recipe=recipe, name="find", **folders)
+        predict = PredictOperator(self, predictor=predictor, name="predict")
         write = WriteOperator(self, name="write")
         self.add_flow(find, predict, {("scan", "scan")})
         self.add_flow(predict, write, {("mask", "mask")})

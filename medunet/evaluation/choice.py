@@ -8,7 +8,7 @@ from typing import Literal
 from medunet.bundle import Bundle
 from medunet.cohort import Case, Cohort, check_labelled, count_folds, find_cohort, split_cases
 from medunet.errors import InputError
-from medunet.planning import Plan
+from medunet.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ def choose_cases(bundle: Bundle, path: Path | None) -> list[Choice]:
         BundleError: the bundle came without its cohort, and no other is given.
         InputError: the other cohort has other labels, or a patient of training.
     """
-    fold = bundle.metadata["training"]["fold"]
+    fold = bundle.trained().fold
     if path is None:
         own = bundle.cohort()
         folds = range(count_folds(own)) if fold == "all" else [fold]
         return [Choice(number, own, training, own, cases) for number, (training, cases) in _split(own, folds)]
     known = bundle.cohort() if bundle.has_cohort else None
     training = [] if known is None else list(known.cases) if fold == "all" else split_cases(known, fold)[0]
-    others = _open_others(path, bundle.plan, training)
+    others = _open_others(path, bundle.plan.task, training)
     return [Choice(fold, known, training, others, others.cases)]
 
 
@@ -56,12 +56,12 @@ def _split(cohort: Cohort, folds: Iterable[int]) -> Iterator[tuple[int, tuple[li
     return ((fold, split_cases(cohort, fold)) for fold in folds)
 
 
-def _open_others(path: Path, plan: Plan, training: Sequence[Case]) -> Cohort:
+def _open_others(path: Path, task: Task, training: Sequence[Case]) -> Cohort:
     """A cohort that the bundle wasn't trained on, with the same labels."""
-    others = check_labelled(find_cohort(path, channels=plan.channels, objects=plan.labels.objects), str(path))
-    if [region.name for region in others.labels.structures] != [region.name for region in plan.labels.structures]:
+    others = check_labelled(find_cohort(path, channels=task.channels, objects=task.labels.objects), str(path))
+    if [region.name for region in others.labels.structures] != [region.name for region in task.labels.structures]:
         found = f"its labels are {others.labels.describe()}"
-        raise InputError(path, found, "name them alike", plan.labels.describe(), code="labels-differ")
+        raise InputError(path, found, "name them alike", task.labels.describe(), code="labels-differ")
     known = {case.patient for case in training}
     for case in others.cases:
         if case.patient in known:

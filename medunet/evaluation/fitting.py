@@ -105,7 +105,7 @@ def find_floors(bundle: Bundle, choice: Choice) -> Floors:
         choice: of the cases that are scored, and of those that floors are fitted on.
     """
     fold = choice.fold
-    own = fold == bundle.metadata["training"]["fold"]
+    own = fold == bundle.trained().fold
     path = bundle.folder / "docs" / ("floors.json" if own else f"floors_fold{fold}.json")
     if path.is_file() and (kept := read_record(path, Floors)).fold == fold:
         return kept

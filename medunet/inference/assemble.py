@@ -13,9 +13,14 @@ from medunet.progress import track
 
 
 def assemble_planes(
-    image: torch.Tensor, backend: Backend, patch: Shape, overlap: float, what: str
+    image: torch.Tensor,
+    backend: Backend,
+    patch: Shape,
+    overlap: float,
+    what: str,
+    mode: str = "gaussian",
 ) -> Iterator[torch.Tensor]:
-    """Run a backend over all patches and add their logits up, weighted by MONAI's Gaussian.
+    """Run a backend over all patches and add their logits up, weighted as MONAI does.
 
     A plane is handed on as soon as no patch will touch it again. Patches are run along the first axis slowest, and
     planes come along it: another axis would add the patches of a voxel in another order and so round otherwise.
@@ -26,12 +31,13 @@ def assemble_planes(
         patch: voxels (I, J, K).
         overlap: of neighbouring patches.
         what: name of the work for the progress.
+        mode: weights of a patch's voxels: "gaussian" around its centre, or "constant".
 
     Yields:
         (classes, J, K) float32 for each i of the image, in order.
     """
     padded, offset = _pad(image, patch)
-    weight = compute_importance_map(patch, mode="gaussian", sigma_scale=0.125)
+    weight = compute_importance_map(patch, mode=mode, sigma_scale=0.125)
     weight = weight.clamp(min=max(float(weight.min()), 1e-3)).float()
     starts = place_patches(tuple(padded.shape[1:]), patch, overlap)
     inner = tuple(slice(o, o + n) for o, n in zip(offset, image.shape[1:], strict=True))

@@ -92,7 +92,7 @@ def warn_if_larger(grid: Grid, extent_mm: tuple[float, float, float] | None, sub
 
     Args:
         grid: of the scan's first channel.
-        extent_mm: largest extents in training along x, y, z, where the plan knows them.
+        extent_mm: largest extents in training along x, y, z, where they are known.
         subject: name of the scan.
     """
     if extent_mm is None:

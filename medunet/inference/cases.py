@@ -26,7 +26,7 @@ def predict_case(predictor: Predictor, case: Case) -> Mask:
 
 
 def _make_scan(predictor: Predictor, case: Case) -> Scan:
-    return Scan(case.id, find_images(case, predictor.bundle.plan.channels))
+    return Scan(case.id, find_images(case, predictor.recipe.task.channels))
 
 
 def predict_cases(predictor: Predictor, cases: Sequence[Case], folder: Path) -> None:
@@ -43,13 +43,13 @@ def predict_cases(predictor: Predictor, cases: Sequence[Case], folder: Path) -> 
         MedunetError: as `predict_scan`.
     """
     for case in cases:
-        path = folder / name_mask(case.id, predictor.bundle.plan.unit)
+        path = folder / name_mask(case.id, predictor.recipe.task.unit)
         record = folder / f"{case.id}.json"
         if path.is_file() and _list_weights(record) == set(predictor.weights.values()):
             continue
         path.unlink(missing_ok=True)
         scan, started = _make_scan(predictor, case), time.monotonic()
-        outputs = plan_outputs(predictor.bundle, scan, folder)
+        outputs = plan_outputs(predictor.recipe, scan, folder)
         write_outputs(outputs, predict_scan(predictor, scan), predictor, started)
 
 

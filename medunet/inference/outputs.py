@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from medunet.bundle import Bundle
+from medunet.bundle import Recipe
 from medunet.errors import InputError, SeriesError
 from medunet.files import check_free, whole_file
 from medunet.geometry import Unit
@@ -46,12 +46,12 @@ def name_mask(name: str, unit: Unit) -> str:
 
 
 def plan_outputs(
-    bundle: Bundle, scan: Scan, folder: Path | None, formats: Sequence[str] = (), empty_seg: bool = True
+    recipe: Recipe, scan: Scan, folder: Path | None, formats: Sequence[str] = (), empty_seg: bool = True
 ) -> Outputs:
     """Check that the outputs of a scan can be made, before it is predicted.
 
     Args:
-        bundle: that predicts.
+        recipe: by which it is predicted.
         scan: what is predicted.
         folder: where files will lie; none are written without it.
         formats: of `ENDINGS`; a label map if not given.
@@ -61,7 +61,7 @@ def plan_outputs(
         InputError: a format is unknown, a file exists, or a SEG can't be made of the scan.
         ExtraError: a format needs a package that isn't installed.
     """
-    own = MASK_FORMAT[bundle.plan.unit]
+    own = MASK_FORMAT[recipe.task.unit]
     for name in formats:
         if name not in ENDINGS:
             raise InputError(
@@ -75,11 +75,11 @@ def plan_outputs(
     files = {name: folder / (scan.id + ENDINGS[name]) for name in formats or (own,)}
     for path in files.values():
         check_free(path)
-    slices = _find_slices(bundle, scan) if "seg" in files else ()
+    slices = _find_slices(recipe, scan) if "seg" in files else ()
     return Outputs(files, folder / f"{scan.id}.json", empty_seg, slices)
 
 
-def _find_slices(bundle: Bundle, scan: Scan) -> tuple[Header, ...]:
+def _find_slices(recipe: Recipe, scan: Scan) -> tuple[Header, ...]:
     """Headers of the slices, in the order in which they are read into the mask's grid."""
     image = scan.reference
     if image.series is None or Path(image.path).is_file():
@@ -97,13 +97,12 @@ def _find_slices(bundle: Bundle, scan: Scan) -> tuple[Header, ...]:
             "leave seg out of --format",
             code="format-unfit",
         )
-    check_source(headers[0].describe(), bundle.plan.labels.labels, _name_algorithm(bundle, "0"))
+    check_source(headers[0].describe(), recipe.task.labels.labels, _name_algorithm(recipe, "0"))
     return tuple(headers)
 
 
-def _name_algorithm(bundle: Bundle, weights_sha256: str) -> Algorithm:
-    name = bundle.metadata.get("name", bundle.folder.resolve().name)
-    return Algorithm(str(name), str(bundle.metadata.get("version", "0")), weights_sha256)
+def _name_algorithm(recipe: Recipe, weights_sha256: str) -> Algorithm:
+    return Algorithm(recipe.name, recipe.version, weights_sha256)
 
 
 def write_outputs(outputs: Outputs, mask: Mask, predictor: Predictor, started: float) -> dict[str, Path]:
@@ -133,7 +132,7 @@ def write_outputs(outputs: Outputs, mask: Mask, predictor: Predictor, started: f
         if "seg" in parts:
             _write_seg(mask, parts["seg"], outputs, predictor)
         if outputs.files:
-            foreseen = predictor.bundle.plan.peak_gib.get("predict")
+            foreseen = predictor.recipe.peak_gib
             record = record_run("predict", predictor.weights, started, mask.notes, foreseen)
             write_record(stack.enter_context(whole_file(outputs.record)), record)
     return files
@@ -144,6 +143,6 @@ def _write_seg(mask: Mask, path: Path, outputs: Outputs, predictor: Predictor) -
         mask.join_objects(),
         path,
         [header.describe() for header in outputs.slices],
-        _name_algorithm(predictor.bundle, predictor.weights_sha256),
+        _name_algorithm(predictor.recipe, predictor.weights_sha256),
         lambda part, _: read_segmentation(part, mask.grid, mask.join_objects().table),
     )

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from medunet.bundle import Bundle, find_weights, join_hashes, load_weights
+from medunet.bundle import Bundle, Recipe, find_weights, join_hashes, load_weights, make_recipe
 from medunet.geometry import Grid
 from medunet.inference.assemble import assemble_planes
 from medunet.inference.backends import Backend, TorchBackend
@@ -21,15 +21,15 @@ from medunet.preparation import find_source_grid, run_chain
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A bundle that is ready to predict; as a context manager it closes its backend at the end.
+    """A recipe that is ready to predict; as a context manager it closes its backend at the end.
 
     Attributes:
-        bundle: where chain and plan come from.
+        recipe: what it does.
         backend: runs its network, or those of all folds.
         weights: SHA-256 of the loaded files, by name.
     """
 
-    bundle: Bundle
+    recipe: Recipe
     backend: Backend
     weights: dict[str, str]
 
@@ -53,23 +53,23 @@ def open_predictor(bundle: Bundle, fold: int | None = None) -> Predictor:
         fold: load the network of this fold alone.
 
     Raises:
-        BundleError: weights are missing or don't fit.
+        BundleError: weights are missing or don't fit, or inference.json holds what medunet doesn't understand.
         InputError: the bundle has no network of this fold.
     """
-    return load_predictor(bundle, find_weights(bundle.folder, bundle.metadata, fold))
+    return load_predictor(make_recipe(bundle), find_weights(bundle.folder, bundle.metadata, fold))
 
 
-def load_predictor(bundle: Bundle, files: Mapping[Path, str | None]) -> Predictor:
-    """As `open_predictor`, from files of weights and the SHA-256 that each must have."""
-    networks = [build_network(bundle.inference["network_def"]) for _ in files]
+def load_predictor(recipe: Recipe, files: Mapping[Path, str]) -> Predictor:
+    """As `open_predictor`, by a recipe and from files of weights with the SHA-256 that each must have."""
+    networks = [build_network(recipe.network) for _ in files]
     weights = {
         path.name: load_weights(path, network, wanted)
         for network, (path, wanted) in zip(networks, files.items(), strict=True)
     }
     network = networks[0] if len(networks) == 1 else MeanNetwork(networks)
-    plan = bundle.plan
-    backend = TorchBackend(choose_device()).open(network, (plan.count_inputs(), *plan.patch), plan.dims)
-    return Predictor(bundle, backend, weights)
+    window = recipe.window
+    backend = TorchBackend(choose_device()).open(network, (recipe.task.count_inputs(), *window.patch), window.dims)
+    return Predictor(recipe, backend, weights)
 
 
 def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Mask:
@@ -86,15 +86,17 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Ma
     Raises:
         MedunetError: a file is refused by its reader, or the box lies elsewhere.
     """
-    plan = predictor.bundle.plan
-    image = run_chain(predictor.bundle.preprocessing, scan.images, plan)
+    recipe = predictor.recipe
+    images = {key: scan.images[key] for key in recipe.inputs}
+    image = run_chain(recipe.preprocessing, images, recipe.task)
     grid = find_source_grid(image)
     voxels, affine = image.as_tensor(), np.asarray(image.affine)
     if box is None:
-        warn_if_larger(grid, plan.extent_mm, scan.id)
+        warn_if_larger(grid, recipe.extent_mm, scan.id)
     else:
         voxels, affine = box.crop(voxels, affine, scan.id)
-    planes = assemble_planes(voxels, predictor.backend, plan.patch, plan.overlap, f"predicting {scan.id}")
+    window, what = recipe.window, f"predicting {scan.id}"
+    planes = assemble_planes(voxels, predictor.backend, window.patch, window.overlap, what, window.mode)
     network = Grid(voxels.shape[1:], affine)
-    mask = replace(restore_mask(planes, network, grid, plan.labels, plan.objects), notes=image.meta["notes"])
+    mask = replace(restore_mask(planes, network, grid, recipe.task, recipe.decision), notes=image.meta["notes"])
     return mask if box is None else box.clear_outside(mask)

@@ -1,39 +1,45 @@
 """From logits on the network's grid to labels on the source grid."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
 import torch
 
+from medunet.bundle import Decision
 from medunet.geometry import Grid
-from medunet.labels import LabelTable, Mask
+from medunet.labels import Mask
 from medunet.objects import separate_objects
-from medunet.planning import ObjectsPlan
 from medunet.preparation import paint_regions, resample_planes, take_largest
+from medunet.task import Task
 
 
-def restore_mask(
-    planes: Iterable[torch.Tensor], network: Grid, source: Grid, table: LabelTable, objects: ObjectsPlan | None = None
-) -> Mask:
-    """Interpolate logits linearly on the source grid and take the largest, a plane at a time.
-
-    Of regions the last one counts whose logit is above 0.
+def restore_mask(planes: Iterable[torch.Tensor], network: Grid, source: Grid, task: Task, decision: Decision) -> Mask:
+    """Interpolate logits linearly on the source grid and decide there, a plane at a time.
 
     Args:
         planes: of `assemble_planes`: (classes or regions, J, K) float32 for each i of `network`, in order.
         network: grid of the logits.
         source: grid of the first channel as it was read.
-        table: the labels.
-        objects: of the plan, where the classes are interior and border of objects.
+        task: the labels, and how objects are told apart where the classes are their interior and border.
+        decision: from logits to label values.
 
     Returns:
         Classes, or instances where labels number objects.
     """
-    values = [region.value for region in table.regions]
-    decide = partial(paint_regions, values=values) if values else take_largest
-    mask = Mask(kind="classes", voxels=resample_planes(planes, network, source, decide), grid=source, table=table)
-    if not table.objects:
+    voxels = resample_planes(planes, network, source, _choose(decision))
+    mask = Mask(kind="classes", voxels=voxels, grid=source, table=task.labels)
+    if not task.labels.objects:
         return mask
-    smallest = objects.smallest / mask.voxel_volume if objects else 0.0
+    smallest = task.objects.smallest / mask.voxel_volume if task.objects else 0.0
     return replace(mask, kind="instances", voxels=separate_objects(mask.voxels, smallest))
+
+
+def _choose(decision: Decision) -> Callable[[torch.Tensor], torch.Tensor]:
+    """From logits (outputs, I, J, K) to label values (I, J, K) uint8."""
+    if decision.kind == "regions":
+        return partial(paint_regions, values=decision.values)
+    if decision.values == tuple(range(len(decision.values))):
+        return take_largest
+    values = torch.tensor(decision.values, dtype=torch.uint8)
+    return lambda logits: values[take_largest(logits).long()]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from medunet.errors import InputError, MissingInputError, SeriesError
 from medunet.files import check_input
-from medunet.planning import Plan
 from medunet.reading import Image, ReadOptions, Series, find_image, find_series, is_image_file
 from medunet.records import suggest
+from medunet.task import Task
 
 Options = Mapping[str, ReadOptions]
 NO_OPTIONS: Options = {}
@@ -34,26 +34,26 @@ class Scan:
         return next(iter(self.images.values()))
 
 
-def find_scans(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> list[Scan]:
+def find_scans(path: Path, task: Task, options: Options = NO_OPTIONS) -> list[Scan]:
     """As `find_scan`; for a bundle of pictures every PNG of a folder is one.
 
     Raises:
         MissingInputError: the folder holds no PNG.
     """
-    if plan.unit == "mm" or not path.is_dir():
-        return [find_scan(path, plan, options)]
+    if task.unit == "mm" or not path.is_dir():
+        return [find_scan(path, task, options)]
     files = sorted(item for item in path.iterdir() if item.suffix.lower() == ".png")
     if not files:
         raise MissingInputError(path, "it holds no PNG", "give pictures, or a folder of them")
-    return [find_scan(file, plan, options) for file in files]
+    return [find_scan(file, task, options) for file in files]
 
 
-def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
-    """Match a file, a series' folder or a patient's folder to the channels of a plan, by modality.
+def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
+    """Match a file, a series' folder or a patient's folder to the channels of a task, by modality.
 
     Args:
         path: what to match.
-        plan: of the bundle.
+        task: of the bundle.
         options: how to read a channel, by its name, or all by "".
 
     Raises:
@@ -63,23 +63,23 @@ def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
     """
     check_input(path)
     if path.is_file():
-        if len(plan.channels) > 1:
+        if len(task.channels) > 1:
             raise InputError(
-                path, f"it is one file, but the bundle takes {_join(plan.channels)}", NAME_EACH, code="channel-missing"
+                path, f"it is one file, but the bundle takes {_join(task.channels)}", NAME_EACH, code="channel-missing"
             )
-        return Scan(_strip(path.name), {key: find_image(path, how) for key, how in _spread(options, plan).items()})
-    how = _spread(options, plan)
+        return Scan(_strip(path.name), {key: find_image(path, how) for key, how in _spread(options, task).items()})
+    how = _spread(options, task)
     found = find_series(path, keep=True).series
     if not found:
-        raise _miss_series(path, plan)
+        raise _miss_series(path, task)
     chosen = {
-        key: _choose(path, found, channel, plan.modalities[channel], how[key].series)
-        for key, channel in zip(plan.image_keys(), plan.channels, strict=True)
+        key: _choose(path, found, channel, task.modalities[channel], how[key].series)
+        for key, channel in zip(task.image_keys(), task.channels, strict=True)
     }
     if len({item.patient_id for item in chosen.values()}) > 1:
         raise SeriesError(
             path,
-            f"its series of {_join(plan.channels)} are of different patients",
+            f"its series of {_join(task.channels)} are of different patients",
             f"give the folder of one patient, or {NAME_EACH}",
             code="patients-mixed",
         )
@@ -89,15 +89,15 @@ def find_scan(path: Path, plan: Plan, options: Options = NO_OPTIONS) -> Scan:
     return Scan(path.resolve().name, images)
 
 
-def _spread(options: Options, plan: Plan) -> dict[str, ReadOptions]:
+def _spread(options: Options, task: Task) -> dict[str, ReadOptions]:
     """Options by key of the chain, from those by name of the channel."""
     for name in options:
-        if name and name not in plan.channels:
+        if name and name not in task.channels:
             raise InputError(
-                f"{name}=", "the bundle has no such channel", suggest(name, list(plan.channels)), code="option-wrong"
+                f"{name}=", "the bundle has no such channel", suggest(name, list(task.channels)), code="option-wrong"
             )
     common = options.get("", ReadOptions())
-    return {key: options.get(name, common) for key, name in zip(plan.image_keys(), plan.channels, strict=True)}
+    return {key: options.get(name, common) for key, name in zip(task.image_keys(), task.channels, strict=True)}
 
 
 def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, uid: str | None) -> Series:
@@ -125,35 +125,35 @@ def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, 
     return fitting[0]
 
 
-def _miss_series(path: Path, plan: Plan) -> MissingInputError:
+def _miss_series(path: Path, task: Task) -> MissingInputError:
     images = [file.name for file in sorted(path.iterdir()) if is_image_file(file)]
     if images:
-        remedy = f"give the files, like {path / '*'}" if len(plan.channels) == 1 else NAME_EACH
+        remedy = f"give the files, like {path / '*'}" if len(task.channels) == 1 else NAME_EACH
         return MissingInputError(path, f"it holds no DICOM image, but others like {images[0]}", remedy)
     return MissingInputError(path, "it holds no DICOM image", "give a file, or the folder of a series or a patient")
 
 
-def name_scan(images: Mapping[str, Path], plan: Plan, options: Options = NO_OPTIONS) -> Scan:
+def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTIONS) -> Scan:
     """A scan from one path for each channel; `options` as of `find_scan`.
 
     Raises:
-        InputError: a name is no channel of the plan, or a channel is missing.
+        InputError: a name is no channel of the task, or a channel is missing.
         MissingInputError: a path isn't there.
     """
     for name, path in images.items():
-        if name not in plan.channels:
+        if name not in task.channels:
             found = "the bundle has no such channel"
-            raise InputError(f"--image {name}", found, suggest(name, list(plan.channels)), code="option-wrong")
+            raise InputError(f"--image {name}", found, suggest(name, list(task.channels)), code="option-wrong")
         check_input(path)
-    for name in plan.channels:
+    for name in task.channels:
         if name not in images:
             found = "this channel of the bundle is missing"
             raise InputError(f"--image {name}", found, f"add --image {name}=PATH", code="channel-missing")
-    how = _spread(options, plan)
+    how = _spread(options, task)
     images_found = {
-        key: find_image(images[name], how[key]) for key, name in zip(plan.image_keys(), plan.channels, strict=True)
+        key: find_image(images[name], how[key]) for key, name in zip(task.image_keys(), task.channels, strict=True)
     }
-    return Scan(_strip(images[plan.channels[0]].name), images_found)
+    return Scan(_strip(images[task.channels[0]].name), images_found)
 
 
 def _strip(name: str) -> str:

@@ -29,12 +29,14 @@ def measure_step(plan: Plan, foresee_seconds: float | None = None) -> float:
     """
     device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
+    training = plan.training
     loss = DeepSupervisionLoss(ConfigComponent(config=make_loss(plan)).instantiate())
-    optimizer = ConfigComponent(config=make_optimizer(plan.optimizer, network.parameters(), 1e-6)).instantiate()
-    size = plan.patch[: plan.dims] if plan.patch[2] == 1 else plan.patch
+    optimizer = ConfigComponent(config=make_optimizer(training.optimizer, network.parameters(), 1e-6)).instantiate()
+    patch, batch = plan.window.patch, training.batch
+    size = patch[: plan.network.dims] if patch[2] == 1 else patch
     generator = torch.Generator().manual_seed(0)
-    image = torch.randn((plan.batch, plan.count_inputs(), *size), generator=generator).to(device)
-    label = (torch.rand((plan.batch, 1, *size), generator=generator) > 0.9).float().to(device)
+    image = torch.randn((batch, plan.task.count_inputs(), *size), generator=generator).to(device)
+    label = (torch.rand((batch, 1, *size), generator=generator) > 0.9).float().to(device)
     inferer = AutocastInferer()
     times: list[float] = []
     started = time.perf_counter()

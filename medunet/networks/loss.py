@@ -18,8 +18,8 @@ TVERSKY = (0.3, 0.7)
 
 def make_loss(plan: Plan) -> dict[str, Any]:
     """`_target_` dictionary of the loss of one level of the network."""
-    table = plan.labels
-    if table.is_plain and plan.loss == "dice_ce":
+    table, kind = plan.task.labels, plan.training.loss
+    if table.is_plain and kind == "dice_ce":
         return {
             "_target_": "DiceCELoss",
             "include_background": False,
@@ -29,9 +29,9 @@ def make_loss(plan: Plan) -> dict[str, Any]:
         }
     regions = [list(region.values) for region in table.regions]
     loss: dict[str, Any] = {"_target_": "medunet.networks.LabelLoss", "regions": regions, "ignore": table.ignore}
-    if plan.loss == "dice_focal":
+    if kind == "dice_focal":
         loss["focus"] = FOCUS
-    elif plan.loss == "tversky_ce":
+    elif kind == "tversky_ce":
         loss["weights"] = list(TVERSKY)
     return loss
 

@@ -1,5 +1,6 @@
 """U-Nets of MONAI's DynUNet, with deep-supervision heads that exist in training only."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,16 +13,16 @@ from medunet.planning import Plan
 
 
 def make_network(plan: Plan) -> dict[str, Any]:
-    """MONAI `_target_` dictionary of the network of a plan: `plan.dims` spatial axes, one logit a class or region."""
+    """MONAI `_target_` dictionary of the network of a plan: its spatial axes, one logit a class or region."""
     shape = plan.network
-    dims = 3 if plan.dims == 3 else 2
+    dims = shape.dims
     kernels = [list(kernel[:dims]) for kernel in shape.kernels]
     strides = [list(stride[:dims]) for stride in shape.strides]
     return {
         "_target_": "DynUNet",
         "spatial_dims": dims,
-        "in_channels": plan.count_inputs(),
-        "out_channels": len(plan.name_classes()),
+        "in_channels": plan.task.count_inputs(),
+        "out_channels": len(plan.task.name_classes()),
         "kernel_size": kernels,
         "strides": strides,
         "upsample_kernel_size": strides[1:],
@@ -31,7 +32,7 @@ def make_network(plan: Plan) -> dict[str, Any]:
     }
 
 
-def build_network(config: dict[str, Any]) -> nn.Module:
+def build_network(config: Mapping[str, Any]) -> nn.Module:
     """Build a network from its dictionary; DynUNet only, since a bundle of somebody else is data.
 
     Raises:

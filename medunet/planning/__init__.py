@@ -3,21 +3,34 @@
 from medunet.planning.choice import make_plan
 from medunet.planning.memory import Memory
 from medunet.planning.peaks import predict_peaks, subtract_program
-from medunet.planning.plan import NetworkPlan, Normalization, ObjectsPlan, Plan, Speed, name_keys
+from medunet.planning.plan import (
+    Foreseen,
+    GridPlan,
+    NetworkPlan,
+    Normalization,
+    Plan,
+    Speed,
+    TrainingPlan,
+    WindowPlan,
+    read_plan,
+)
 from medunet.planning.rules import choose_topology, plan_patch, plan_spacing
 
 __all__ = [
+    "Foreseen",
+    "GridPlan",
     "Memory",
     "NetworkPlan",
     "Normalization",
-    "ObjectsPlan",
     "Plan",
     "Speed",
+    "TrainingPlan",
+    "WindowPlan",
     "choose_topology",
     "make_plan",
-    "name_keys",
     "plan_patch",
     "plan_spacing",
     "predict_peaks",
+    "read_plan",
     "subtract_program",
 ]

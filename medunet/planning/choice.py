@@ -12,7 +12,16 @@ from medunet.measuring.fingerprint import Fingerprint
 from medunet.measuring.measures import ChannelStatistics
 from medunet.planning.memory import Memory
 from medunet.planning.peaks import predict_peaks
-from medunet.planning.plan import TRAINING_SHARE, NetworkPlan, Normalization, ObjectsPlan, Plan
+from medunet.planning.plan import (
+    TRAINING_SHARE,
+    Foreseen,
+    GridPlan,
+    NetworkPlan,
+    Normalization,
+    Plan,
+    TrainingPlan,
+    WindowPlan,
+)
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
@@ -26,6 +35,7 @@ from medunet.planning.rules import (
     smallest_diameter,
 )
 from medunet.progress import report
+from medunet.task import Separation, Task
 from medunet.terms import code_labels
 
 WIDTHS = (32, 24, 16, 8)
@@ -106,34 +116,37 @@ def make_plan(
     """
     axes = _check_dims(dims, fingerprint)
     spacing, why_spacing = _plan_grid(axes, fingerprint)
+    task = _state_task(cohort, fingerprint)
     base = Plan(
-        dims=axes,
+        task=task,
+        grid=GridPlan(
+            spacing_mm=spacing,
+            normalization=_plan_normalizations(cohort, fingerprint),
+            extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
+        ),
+        network=NetworkPlan(dims=axes, filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
+        window=WindowPlan(patch=(1, 1, 1)),
+        training=TrainingPlan(batch=BATCH[axes], learning_rate=8e-3, budget_minutes=budget_minutes),
+        foreseen=Foreseen(memory=memory),
+        reasons={
+            **{"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
+            **({"objects": WHY_OBJECTS} if task.objects else {}),
+        },
+    )
+    return _choose_loss(_choose_network(base, fingerprint, measure_step), fingerprint)
+
+
+def _state_task(cohort: Cohort, fingerprint: Fingerprint) -> Task:
+    found = fingerprint.objects
+    return Task(
         channels=cohort.channels,
         modalities=cohort.modalities,
         labels=code_labels(cohort.labels),
         unit=fingerprint.unit,
         components=fingerprint.components,
         units=fingerprint.units,
-        spacing_mm=spacing,
-        normalization=_plan_normalizations(cohort, fingerprint),
-        patch=(1, 1, 1),
-        batch=BATCH[axes],
-        network=NetworkPlan(filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
-        learning_rate=8e-3,
-        budget_minutes=budget_minutes,
-        extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
-        memory=memory,
-        reasons={"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
+        objects=Separation(border=BORDER, smallest=found.smallest) if found else None,
     )
-    chosen = _choose_network(_plan_objects(base, fingerprint), fingerprint, measure_step)
-    return _choose_loss(chosen, fingerprint)
-
-
-def _plan_objects(base: Plan, fingerprint: Fingerprint) -> Plan:
-    if fingerprint.objects is None:
-        return base
-    objects = ObjectsPlan(border=BORDER, smallest=fingerprint.objects.smallest)
-    return base.model_copy(update={"objects": objects, "reasons": {**base.reasons, "objects": WHY_OBJECTS}})
 
 
 def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal[2, 3]:
@@ -192,7 +205,8 @@ def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable
     report(what, 0, len(candidates))
     fastest = measure_step(cheapest)
     rate = fastest / estimate_work(cheapest)
-    longest = base.budget_minutes * 60 * TRAINING_SHARE / count_enough_steps(base.budget_minutes)
+    minutes = base.training.budget_minutes
+    longest = minutes * 60 * TRAINING_SHARE / count_enough_steps(minutes)
     for number, plan in enumerate(candidates[:-1], start=1):
         report(what, number, len(candidates))
         expected = estimate_work(plan) * rate
@@ -209,17 +223,18 @@ def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable
 def _list_candidates(base: Plan, fingerprint: Fingerprint) -> list[Plan]:
     """Plans that fit the memory, widest first and for each width the largest patch first; the last is the cheapest."""
     found: list[Plan] = []
-    edges = SLICE_EDGES if base.dims == 2 else PATCH_EDGES
-    memory = base.memory or EIGHT_GIB
-    case = np.prod(fingerprint.median_shape_at(base.spacing_mm)[: base.dims])
+    dims, spacing = base.network.dims, base.grid.spacing_mm
+    edges = SLICE_EDGES if dims == 2 else PATCH_EDGES
+    memory = base.foreseen.memory or EIGHT_GIB
+    case = np.prod(fingerprint.median_shape_at(spacing)[:dims])
     for width in WIDTHS:
         for edge in edges:
             narrow = width == WIDTHS[-1]
             last = narrow and edge == edges[-1]
-            plan = _with_network(base, fingerprint, width, edge**base.dims)
-            fits = memory.holds(plan.peak_gib)
-            sees_half = plan.spacing_mm == base.spacing_mm and np.prod(plan.patch) >= CONTEXT * case
-            worth = narrow or edge >= WIDE_EDGE[base.dims] or sees_half
+            plan = _with_network(base, fingerprint, width, edge**dims)
+            fits = memory.holds(plan.foreseen.peak_gib)
+            sees_half = plan.grid.spacing_mm == spacing and np.prod(plan.window.patch) >= CONTEXT * case
+            worth = narrow or edge >= WIDE_EDGE[dims] or sees_half
             if (last or (fits and worth)) and plan not in found:
                 found.append(plan)
     return found
@@ -232,20 +247,19 @@ def count_enough_steps(budget_minutes: float) -> int:
 
 def _choose_loss(plan: Plan, fingerprint: Fingerprint) -> Plan:
     volumes = [min(case.label_ml.values()) for case in fingerprint.cases if case.label_ml]
-    patch_ml = float(np.prod(plan.patch) * np.prod(plan.spacing_mm)) / 1000
+    patch_ml = float(np.prod(plan.window.patch) * np.prod(plan.grid.spacing_mm)) / 1000
     share = float(np.median(volumes)) / patch_ml if volumes else 1.0
-    if plan.unit == "px" or share >= SMALL_LABEL:
-        why = "Dice and cross-entropy (Isensee 2021)"
-        return plan.model_copy(update={"reasons": {**plan.reasons, "loss": why}})
+    if plan.task.unit == "px" or share >= SMALL_LABEL:
+        return plan.change(reasons={"loss": "Dice and cross-entropy (Isensee 2021)"})
     why = f"the smallest label fills {share:.2%} of a patch in the median case, so what is missed costs more than "
-    reasons = {**plan.reasons, "loss": why + "what is too much (Salehi 2017)"}
-    return plan.model_copy(update={"loss": "tversky_ce", "reasons": reasons})
+    return plan.change(training={"loss": "tversky_ce"}, reasons={"loss": why + "what is too much (Salehi 2017)"})
 
 
 def estimate_work(plan: Plan) -> float:
     """Multiplications of one training step up to a constant: voxels × features² × kernel, over the levels."""
-    voxels, work = float(np.prod(plan.patch)) * plan.batch, 0.0
-    for features, stride, kernel in zip(plan.network.filters, plan.network.strides, plan.network.kernels, strict=True):
+    shape = plan.network
+    voxels, work = float(np.prod(plan.window.patch)) * plan.training.batch, 0.0
+    for features, stride, kernel in zip(shape.filters, shape.strides, shape.kernels, strict=True):
         voxels /= np.prod(stride)
         work += voxels * features**2 * float(np.prod(kernel))
     return work
@@ -253,42 +267,45 @@ def estimate_work(plan: Plan) -> float:
 
 def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int) -> Plan:
     spacing = _see_enough(base, fingerprint, voxels)
-    wanted = plan_patch(fingerprint.median_shape_at(spacing), spacing, voxels, base.dims)
+    dims, own_mm = base.network.dims, base.grid.spacing_mm
+    wanted = plan_patch(fingerprint.median_shape_at(spacing), spacing, voxels, dims)
     topology = choose_topology(wanted, spacing)
     levels = len(topology.strides)
-    network = NetworkPlan(
-        filters=plan_filters(width, levels, base.dims),
-        strides=topology.strides,
-        kernels=topology.kernels,
-        heads=max(0, min(3, levels - 2)),
-    )
-    update = {"spacing_mm": spacing, "patch": topology.patch, "network": network}
-    if spacing != base.spacing_mm:
-        own = " × ".join(f"{size:g}" for size in base.spacing_mm)
+    network = {
+        "filters": plan_filters(width, levels, dims),
+        "strides": topology.strides,
+        "kernels": topology.kernels,
+        "heads": max(0, min(3, levels - 2)),
+    }
+    reasons = {}
+    if spacing != own_mm:
+        own = " × ".join(f"{size:g}" for size in own_mm)
         why = f"coarser than the cases' {own} mm, so that a patch sees half of the median case (Isensee 2021, low "
-        update["reasons"] = {**base.reasons, "spacing_mm": why + "resolution), and a small label keeps 8 voxels across"}
-    plan = base.model_copy(update=update)
-    return plan.model_copy(update={"peak_gib": predict_peaks(plan, fingerprint)})
+        reasons["spacing_mm"] = why + "resolution), and a small label keeps 8 voxels across"
+    grid, window = {"spacing_mm": spacing}, {"patch": topology.patch}
+    plan = base.change(grid=grid, window=window, network=network, reasons=reasons)
+    return plan.change(foreseen={"peak_gib": predict_peaks(plan, fingerprint)})
 
 
 def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
-    if base.dims == 2:
-        return base.spacing_mm
-    x, y, z = (n * s for n, s in zip(fingerprint.median_shape_at(base.spacing_mm), base.spacing_mm, strict=True))
+    spacing = base.grid.spacing_mm
+    if base.network.dims == 2:
+        return spacing
+    x, y, z = (n * s for n, s in zip(fingerprint.median_shape_at(spacing), spacing, strict=True))
     volumes = [volume for case in fingerprint.cases for volume in case.label_ml.values()]
     smallest = smallest_diameter([fingerprint.objects.smallest] if fingerprint.objects else volumes)
-    return coarsen_spacing(base.spacing_mm, (x, y, z), voxels, smallest / LABEL_VOXELS)
+    return coarsen_spacing(spacing, (x, y, z), voxels, smallest / LABEL_VOXELS)
 
 
 def _with_reasons(plan: Plan, seconds: float) -> Plan:
     timed = plan.with_step(seconds)
     steps = timed.count_steps()
-    wanted = count_enough_steps(plan.budget_minutes)
+    minutes, memory = plan.training.budget_minutes, plan.foreseen.memory or EIGHT_GIB
+    wanted = count_enough_steps(minutes)
     reasons = {
-        **plan.reasons,
-        "patch": f"largest within {(plan.memory or EIGHT_GIB).describe()} and the minutes, aspect of the median case, "
+        "patch": f"largest within {memory.describe()} and the minutes, aspect of the median case, "
         "divisible by the poolings (Isensee 2021)",
         "network": f"widest that gets at least {wanted} steps: {seconds:.2f} s a step measured here, so about "
-        f"{steps} steps in {plan.budget_minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
+        f"{steps} steps in {minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
     }
-    return timed.model_copy(update={"reasons": reasons})
+    return timed.change(reasons=reasons)

@@ -4,17 +4,13 @@ Each formula counts the arrays that exist together where a stage is at its highe
 that were measured in processes of their own (docs/concepts/memory.md).
 """
 
-from typing import Literal, Protocol
-
 import numpy as np
 
-from medunet.geometry import Unit
-from medunet.labels import LabelTable
 from medunet.measuring.crew import predict_measuring
 from medunet.measuring.fingerprint import Fingerprint
 from medunet.measuring.measures import CaseMeasure
-from medunet.planning.memory import Memory
-from medunet.planning.rules import BYTES_PER_FEATURE, Spacing, Triple
+from medunet.planning.plan import Plan
+from medunet.planning.rules import BYTES_PER_FEATURE
 
 PROGRAM_GIB = 0.41
 """Of a process that has loaded torch and MONAI."""
@@ -32,37 +28,7 @@ FORWARD_BYTES = 40
 """For a voxel and feature at full resolution in a forward pass without gradients."""
 
 
-class NetworkShape(Protocol):
-    """What counts of a network, as in `NetworkPlan`."""
-
-    filters: tuple[int, ...]
-    strides: tuple[Triple, ...]
-    kernels: tuple[Triple, ...]
-
-
-class PlanShape(Protocol):
-    """What counts of a `Plan`, which imports this module."""
-
-    dims: Literal[2, 3]
-    unit: Unit
-    spacing_mm: Spacing
-    patch: Triple
-    batch: int
-    memory: Memory | None
-    labels: LabelTable
-
-    @property
-    def network(self) -> NetworkShape:
-        """Its network."""
-
-    def count_inputs(self) -> int:
-        """Inputs of the network."""
-
-    def name_classes(self) -> tuple[str, ...]:
-        """Outputs of the network."""
-
-
-def predict_peaks(plan: PlanShape, fingerprint: Fingerprint) -> dict[str, float]:
+def predict_peaks(plan: Plan, fingerprint: Fingerprint) -> dict[str, float]:
     """GiB that each stage takes of the RAM at most, and of a GPU where training runs on one or shall fit one.
 
     Args:
@@ -83,7 +49,7 @@ def predict_peaks(plan: PlanShape, fingerprint: Fingerprint) -> dict[str, float]
         "train": max(preparing, PROGRAM_GIB + network, predict_validation(plan, prepared)),
         "predict": predict_prediction(plan, source, prepared),
     }
-    memory = plan.memory
+    memory = plan.foreseen.memory
     if memory is not None and memory.gpu:
         peaks["train"] = max(preparing, predict_validation(plan, prepared))
     if memory is not None and memory.vram_gib is not None:
@@ -96,17 +62,23 @@ def subtract_program(gib: float) -> float:
     return max(0.0, gib - PROGRAM_GIB)
 
 
-def count_prepared(plan: PlanShape, case: CaseMeasure) -> int:
+def count_prepared(plan: Plan, case: CaseMeasure) -> int:
     """Voxels of a case on the grid of the network; slices of a 2D network stay where they are."""
     sizes = np.array(case.shape, dtype=float)
-    if plan.unit == "mm":
-        sizes[: plan.dims] *= np.array(case.spacing_mm)[: plan.dims] / np.array(plan.spacing_mm)[: plan.dims]
+    if plan.task.unit == "mm":
+        dims = plan.network.dims
+        sizes[:dims] *= np.array(case.spacing_mm)[:dims] / np.array(plan.grid.spacing_mm)[:dims]
     return int(np.prod(np.maximum(1, np.round(sizes))))
 
 
-def count_weights(plan: PlanShape) -> int:
+def count_classes(plan: Plan) -> int:
+    """Channels of a label map that is split into classes: outputs of the network, and what is ignored."""
+    return len(plan.task.name_classes()) + (plan.task.labels.ignore is not None)
+
+
+def count_weights(plan: Plan) -> int:
     """Weights of the network: two convolutions a level on the way down, a transposed one and two on the way up."""
-    shape, inputs, weights = plan.network, plan.count_inputs(), 0
+    shape, inputs, weights = plan.network, plan.task.count_inputs(), 0
     for features, kernel in zip(shape.filters, shape.kernels, strict=True):
         weights += int(np.prod(kernel)) * features * (inputs + features)
         inputs = features
@@ -116,37 +88,37 @@ def count_weights(plan: PlanShape) -> int:
     return weights
 
 
-def predict_network(plan: PlanShape) -> float:
+def predict_network(plan: Plan) -> float:
     """GiB of one training step: features of the batch with their gradients, and weights with their optimizer."""
-    voxels = int(np.prod(plan.patch)) * plan.batch
+    voxels = int(np.prod(plan.window.patch)) * plan.training.batch
     step = BYTES_PER_FEATURE * plan.network.filters[0] * voxels
     return KERNELS_GIB + (step + OPTIMIZER_BYTES * count_weights(plan)) / 2**30
 
 
-def predict_preparing(plan: PlanShape, source: int, prepared: int) -> float:
+def predict_preparing(plan: Plan, source: int, prepared: int) -> float:
     """GiB of preparing a case of so many voxels as it is read and as it is prepared."""
-    inputs, classes = plan.count_inputs(), len(plan.name_classes()) + (plan.labels.ignore is not None)
+    inputs, classes = plan.task.count_inputs(), count_classes(plan)
     image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
     label = LABEL_BYTES * source * classes + 4 * prepared * inputs
     return PROGRAM_GIB + max(image, label) / 2**30
 
 
-def predict_validation(plan: PlanShape, prepared: int) -> float:
+def predict_validation(plan: Plan, prepared: int) -> float:
     """GiB of validating a prepared case within training: image, labels, logits, both as one channel a class."""
-    inputs, classes = plan.count_inputs(), len(plan.name_classes()) + (plan.labels.ignore is not None)
+    inputs, classes = plan.task.count_inputs(), count_classes(plan)
     weights = OPTIMIZER_BYTES * count_weights(plan)
     arrays = 4 * prepared * (inputs + 2 + 3 * classes)
     return PROGRAM_GIB + KERNELS_GIB + (arrays + weights + _count_forward(plan)) / 2**30
 
 
-def predict_prediction(plan: PlanShape, source: int, prepared: int) -> float:
+def predict_prediction(plan: Plan, source: int, prepared: int) -> float:
     """GiB of predicting a scan of so many voxels as it is read and as it is prepared."""
-    inputs, classes = plan.count_inputs(), len(plan.name_classes())
+    inputs, classes = plan.task.count_inputs(), len(plan.task.name_classes())
     image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
     logits = 4 * prepared * (inputs + classes + 1) + _count_forward(plan) + 4 * source
     return PROGRAM_GIB + max(image / 2**30, KERNELS_GIB + logits / 2**30)
 
 
-def _count_forward(plan: PlanShape) -> float:
+def _count_forward(plan: Plan) -> float:
     """Bytes of a forward pass of the sliding window, two patches at once, and of the weights."""
-    return FORWARD_BYTES * plan.network.filters[0] * int(np.prod(plan.patch)) * 2 + 4 * count_weights(plan)
+    return FORWARD_BYTES * plan.network.filters[0] * int(np.prod(plan.window.patch)) * 2 + 4 * count_weights(plan)

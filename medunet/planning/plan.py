@@ -1,14 +1,16 @@
 """The plan: every number that preparation, network, training and prediction share, and why it is so."""
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from medunet.geometry import Unit
-from medunet.labels import LabelTable
+from medunet.errors import RecordError
 from medunet.planning.memory import Memory
-from medunet.planning.rules import Triple
-from medunet.records import Record
+from medunet.planning.rules import Spacing, Triple
+from medunet.records import Record, check_record, read_json, suggest
+from medunet.task import Task
 
 
 class Normalization(Record):
@@ -22,9 +24,22 @@ class Normalization(Record):
     sd: float = 1.0
 
 
+class GridPlan(Record):
+    """What a prepared scan looks like to the network."""
+
+    spacing_mm: Spacing
+    """Along x, y, z (RAS); 1 for pictures. A 2D network takes slices as they lie along z."""
+    normalization: dict[str, Normalization]
+    """Of each channel."""
+    extent_mm: tuple[float, float, float] | None = None
+    """Largest extents of the training cases along x, y, z; a scan far beyond them holds what training never saw."""
+
+
 class NetworkPlan(Record):
     """Shape of the U-Net (MONAI's DynUNet)."""
 
+    dims: Literal[2, 3]
+    """Its spatial axes."""
     filters: tuple[int, ...]
     strides: tuple[Triple, ...]
     kernels: tuple[Triple, ...]
@@ -32,15 +47,6 @@ class NetworkPlan(Record):
     """Deep-supervision heads below the full resolution, in training only."""
     residual: bool = False
     """Blocks of two convolutions add what came in."""
-
-
-class ObjectsPlan(Record):
-    """How objects that touch are kept apart: the network learns interior and border in place of the label."""
-
-    border: int = Field(ge=1)
-    """Voxels within which another object makes border."""
-    smallest: float = Field(ge=0.0)
-    """Size below which what is found is no object; in mL, or in voxels where the images have no physical size."""
 
 
 class Speed(Record):
@@ -61,34 +67,20 @@ TRAINING_SHARE = 0.8
 """Of the budget; the rest goes into preparation and validation."""
 
 
-def name_keys(channels: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of channels in MONAI's dictionaries: `image` for a single one, as Deploy's operator needs."""
-    return channels if len(channels) > 1 else ("image",)
+class WindowPlan(Record):
+    """What the network sees at once, in training and in prediction."""
 
-
-class Plan(Record):
-    """What all parts of medunet share."""
-
-    version: Literal[1] = 1
-    dims: Literal[2, 3]
-    channels: tuple[str, ...]
-    modalities: dict[str, str]
-    labels: LabelTable
-    unit: Unit = "mm"
-    """"px" for pictures: images without a physical size, which are not resampled."""
-    components: dict[str, int] = Field(default_factory=dict)
-    """Components of a file of each channel, 1 where not named; a grey picture is repeated where it is 3."""
-    units: dict[str, str] = Field(default_factory=dict)
-    """Of the values of each channel (HU, SUVbw, …), where the cohort's files say so; files in others are refused."""
-    spacing_mm: tuple[float, float, float]
-    """Grid of the network, along x, y, z (RAS); 1 for pictures. A 2D network takes slices as they lie along z."""
-    normalization: dict[str, Normalization]
     patch: Triple
     """Voxels along x, y, z."""
-    batch: int = Field(ge=1)
-    network: NetworkPlan
     overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Of neighbouring patches in prediction."""
+
+
+class TrainingPlan(Record):
+    """How the network learns."""
+
+    batch: int = Field(ge=1)
+    """Patches of a step."""
     foreground_share: float = Field(default=0.5, ge=0.0, le=1.0)
     """Share of a batch, rounded up, whose patches hold a voxel of a label."""
     loss: Literal["dice_ce", "dice_focal", "tversky_ce"] = "dice_ce"
@@ -102,40 +94,129 @@ class Plan(Record):
     """Euclidean length to which the gradient of all weights is shortened; None leaves it."""
     budget_minutes: float = Field(gt=0.0)
     """Training time that the network was chosen for."""
-    extent_mm: tuple[float, float, float] | None = None
-    """Largest extents of the training cases along x, y, z; a scan far beyond them holds what training never saw."""
-    step_seconds: float | None = Field(default=None, gt=0.0)
-    """Of one training step on the machine that planned."""
+    seed: int = 0
+    """Of everything random."""
+
+
+class Foreseen(Record):
+    """What the plan was made to fit, and what it will take on the machine that planned."""
+
     memory: Memory | None = None
     """What it may take."""
     peak_gib: dict[str, float] = Field(default_factory=dict)
     """Predicted peak memory of each stage with the largest case: of the RAM in `measure`, `prepare`, `train`, `predict`
     (loader's processes not counted), of a GPU in `train_vram`, `predict_vram`."""
+    step_seconds: float | None = Field(default=None, gt=0.0)
+    """Of one training step."""
     speed: Speed | None = None
     """Measured where it was planned."""
-    objects: ObjectsPlan | None = None
-    """Where labels number objects; without it connected parts of the label are the objects."""
-    seed: int = 0
+
+
+class Plan(Record):
+    """What preparation, network, training and prediction share, a group for each question.
+
+    Normalisation belongs to the grid: both say what a prepared scan is, and both are parts of one chain of
+    transforms, which network and training take as it is.
+    """
+
+    version: Literal[2] = 2
+    task: Task
+    """What is segmented."""
+    grid: GridPlan
+    """What a scan is made into first."""
+    network: NetworkPlan
+    window: WindowPlan
+    """What the network sees at once."""
+    training: TrainingPlan
+    foreseen: Foreseen = Foreseen()
+    """Memory and time."""
     reasons: dict[str, str]
-    """Why each number is what it is, with its source."""
+    """Why each number is what it is, with its source, by the number's own name."""
 
-    def image_keys(self) -> tuple[str, ...]:
-        """Names of the channels in MONAI's dictionaries."""
-        return name_keys(self.channels)
+    @property
+    def seed(self) -> int:
+        """Of the training; every `train.json` names it by this path."""
+        return self.training.seed
 
-    def count_inputs(self) -> int:
-        """Inputs of the network: the components of all channels."""
-        return sum(self.components.get(name, 1) for name in self.channels)
+    def change(self, **groups: Mapping[str, Any]) -> Self:
+        """This plan with other values in some of its groups.
+
+        Args:
+            groups: by name of the group, its new values by their names; what isn't named stays.
+
+        Raises:
+            ValueError: a group has no such value.
+        """
+        update: dict[str, Any] = {}
+        for name, values in groups.items():
+            group = getattr(self, name)
+            if not isinstance(group, Record):
+                update[name] = {**group, **values}
+                continue
+            if unknown := set(values) - set(type(group).model_fields):
+                raise ValueError(f"{name} of a plan has no {sorted(unknown)[0]}")
+            update[name] = group.model_copy(update=dict(values))
+        return self.model_copy(update=update)
 
     def with_step(self, seconds: float) -> Self:
         """This plan with what one training step was measured to take, in seconds to three digits."""
-        return self.model_copy(update={"step_seconds": float(f"{seconds:.3g}")})
+        return self.change(foreseen={"step_seconds": float(f"{seconds:.3g}")})
 
     def count_steps(self) -> int:
         """Steps that the budget holds on the machine that planned; 0 where none was timed."""
-        return int(self.budget_minutes * 60 * TRAINING_SHARE / self.step_seconds) if self.step_seconds else 0
+        seconds = self.foreseen.step_seconds
+        return int(self.training.budget_minutes * 60 * TRAINING_SHARE / seconds) if seconds else 0
 
-    def name_classes(self) -> tuple[str, ...]:
-        """What the outputs of the network are: regions, or background and labels, or interior and border of objects."""
-        regions = tuple(region.name for region in self.labels.regions)
-        return regions or ("background", *(("interior", "border") if self.objects else self.labels.names))
+
+GROUPS_OF_FLAT = {
+    **dict.fromkeys(("channels", "modalities", "labels", "unit", "components", "units", "objects"), "task"),
+    **dict.fromkeys(("spacing_mm", "normalization", "extent_mm"), "grid"),
+    "dims": "network",
+    **dict.fromkeys(("patch", "overlap"), "window"),
+    **dict.fromkeys(("batch", "foreground_share", "loss", "optimizer", "learning_rate"), "training"),
+    **dict.fromkeys(("longest_gradient", "budget_minutes", "seed"), "training"),
+    **dict.fromkeys(("memory", "peak_gib", "step_seconds", "speed"), "foreseen"),
+}
+"""In which group of a plan each key of version 1 stands now; `network` and `reasons` were groups already."""
+FLAT_KEYS = ("version", "network", "reasons", *GROUPS_OF_FLAT)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a `plan.json` of version 2, or of version 1, which had no groups.
+
+    Raises:
+        MissingInputError: there is no such file.
+        RecordError: it is no JSON, or a key is unknown, absent or of the wrong kind; the first such key is named.
+    """
+    value = read_json(path)
+    if isinstance(value, dict):
+        version = value.get("version", 2 if "task" in value else 1)
+        if version not in (1, 2):
+            raise RecordError(path, f"it is of version {version!r}, medunet knows 1 and 2", "take a newer medunet")
+        if version == 1:
+            value = group_flat(value, str(path))
+    return check_record(value, Plan, str(path))
+
+
+def group_flat(flat: Mapping[str, Any], subject: str) -> dict[str, Any]:
+    """The values of a plan of version 1 in the groups of version 2, as plain Python types that aren't checked yet.
+
+    Args:
+        flat: as in `plan.json`.
+        subject: the file, for the message.
+
+    Raises:
+        RecordError: a key is unknown.
+    """
+    for key in flat:
+        if key not in FLAT_KEYS:
+            raise RecordError(subject, f"the key '{key}' is unknown", suggest(key, list(FLAT_KEYS)))
+    network = flat.get("network", {})
+    grouped: dict[str, Any] = {
+        **{name: {} for name in ("task", "grid", "window", "training", "foreseen")},
+        "network": dict(network) if isinstance(network, Mapping) else network,
+    }
+    for key, value in flat.items():
+        if (group := GROUPS_OF_FLAT.get(key)) and isinstance(grouped[group], dict):
+            grouped[group][key] = value
+    return {**grouped, **({"reasons": flat["reasons"]} if "reasons" in flat else {})}

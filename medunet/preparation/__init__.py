@@ -8,6 +8,7 @@ from medunet.preparation.chain import (
     instantiate,
     make_decision,
     make_preprocessing,
+    make_region_choice,
     make_restoring,
     run_chain,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "make_augmentation",
     "make_decision",
     "make_preprocessing",
+    "make_region_choice",
     "make_restoring",
     "make_warp",
     "paint_regions",

@@ -8,6 +8,7 @@ from monai.bundle import ConfigComponent
 
 from medunet.planning import Plan
 from medunet.preparation.warp import Warp
+from medunet.task import Task
 
 PLANE_ONLY_FROM = 3.0
 """From this anisotropy of the patch's spacing on, patches are rotated within the fine plane only (Isensee 2021)."""
@@ -28,17 +29,18 @@ def make_warp(plan: Plan) -> dict[str, Any]:
     """Size of patches and changes of their shape, with Isensee's ranges."""
     angle = math.radians(30)
     angles = [angle] * 3
-    if plan.dims == 2:
+    spacing = plan.grid.spacing_mm
+    if plan.network.dims == 2:
         angles = [0.0, 0.0, math.pi]
-    elif max(plan.spacing_mm) > PLANE_ONLY_FROM * min(plan.spacing_mm):
-        coarse = plan.spacing_mm.index(max(plan.spacing_mm))
+    elif max(spacing) > PLANE_ONLY_FROM * min(spacing):
+        coarse = spacing.index(max(spacing))
         angles = [math.pi if axis == coarse else 0.0 for axis in range(3)]
-    starts = _find_starts(plan)
-    several = len(starts) > 1 and plan.unit == "mm"
+    starts = _find_starts(plan.task)
+    several = len(starts) > 1 and plan.task.unit == "mm"
     return {
         "_target_": "medunet.preparation.Warp",
-        "patch": list(plan.patch),
-        "spacing_mm": list(plan.spacing_mm),
+        "patch": list(plan.window.patch),
+        "spacing_mm": list(spacing),
         "angles": angles,
         "scales": list(SCALES),
         "probabilities": [*SHAPE_CHANGES, 0.1 if several else 0.0],
@@ -47,9 +49,9 @@ def make_warp(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _find_starts(plan: Plan) -> list[int]:
+def _find_starts(task: Task) -> list[int]:
     """Input of the network at which each channel begins."""
-    return list(accumulate((plan.components.get(name, 1) for name in plan.channels[:-1]), initial=0))
+    return list(accumulate(map(task.count_components, task.channels[:-1]), initial=0))
 
 
 def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
@@ -60,13 +62,13 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
     """
     both: dict[str, Any] = {"keys": ["image", "label"], "prob": 0.5}
     image = {"keys": ["image"]}
-    axes = range(2 if plan.dims == 2 else 3)
+    axes, patch = range(plan.network.dims), plan.window.patch
     steps = [{"_target_": "RandFlipd", **both, "spatial_axis": axis} for axis in axes]
-    if plan.unit == "px" and plan.patch[0] == plan.patch[1]:
+    if plan.task.unit == "px" and patch[0] == patch[1]:
         steps.append({"_target_": "RandRotate90d", **both, "max_k": 1})
     steps.append({"_target_": "RandGaussianNoised", **image, "prob": 0.1, "std": 0.3})
     if plan.count_steps() >= LONG_RUN:
-        zoom = {"zoom_range": [0.5, 1.0], "upsample_mode": "bilinear" if plan.dims == 2 else "trilinear"}
+        zoom = {"zoom_range": [0.5, 1.0], "upsample_mode": "bilinear" if len(axes) == 2 else "trilinear"}
         blur = {f"sigma_{axis}": [0.5, 1.0] for axis in "xyz"[: len(axes)]}
         steps += [
             {"_target_": "RandGaussianSmoothd", **image, "prob": 0.2, **blur},
@@ -77,7 +79,7 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
         {"_target_": "RandShiftIntensityd", **image, "prob": 0.15, "offsets": 0.2, "channel_wise": True},
         {"_target_": "RandAdjustContrastd", **image, "prob": 0.15, "gamma": [0.7, 1.5], "retain_stats": True},
     ]
-    starts = _find_starts(plan)
+    starts = _find_starts(plan.task)
     if len(starts) > 1:
         drop = "medunet.preparation.RandDropChanneld"
         steps.append({"_target_": drop, **image, "channels": starts, "prob": LEFT_OUT})

@@ -16,9 +16,10 @@ from monai.transforms import Compose, LoadImaged
 from medunet.cohort import Case, find_channel
 from medunet.errors import BundleError, InputError, raise_ours
 from medunet.geometry import Grid
-from medunet.planning import Normalization, Plan, name_keys
+from medunet.planning import Normalization, Plan
 from medunet.preparation.reader import VolumeReader
 from medunet.reading import Image
+from medunet.task import Task, name_keys
 
 Step = dict[str, Any]
 FAR = 2**30
@@ -32,20 +33,23 @@ def make_preprocessing(plan: Plan) -> list[Step]:
     The first channel is resampled to the plan's spacing, the others to the first; each is normalised before
     they are joined.
     """
-    keys = list(plan.image_keys())
+    task = plan.task
+    keys = list(task.image_keys())
     # The second is no argument of the first: the stock operator of MONAI Deploy drops that one and loads by itself.
     steps: list[Step] = [{"_target_": "LoadImaged", "keys": keys}, {"_target_": "EnsureChannelFirstd", "keys": keys}]
-    steps += _match_colours(plan) if plan.unit == "px" else _match_grids(plan)
-    steps += [_make_normalization(key, plan.normalization[name]) for key, name in zip(keys, plan.channels, strict=True)]
+    steps += _match_colours(task) if task.unit == "px" else _match_grids(plan)
+    scales = plan.grid.normalization
+    steps += [_make_normalization(key, scales[name]) for key, name in zip(keys, task.channels, strict=True)]
     if len(keys) > 1:
         steps.append({"_target_": "ConcatItemsd", "keys": keys, "name": "image"})
     return [*steps, {"_target_": "EnsureTyped", "keys": ["image"], "dtype": "float32"}]
 
 
 def _match_grids(plan: Plan) -> list[Step]:
-    reference, *others = plan.image_keys()
+    reference, *others = plan.task.image_keys()
+    spacing = plan.grid.spacing_mm
     # 0 keeps the spacing that there is: a 2D network takes slices as they lie.
-    pixdim = [*plan.spacing_mm[:2], 0.0] if plan.dims == 2 else list(plan.spacing_mm)
+    pixdim = [*spacing[:2], 0.0] if plan.network.dims == 2 else list(spacing)
     steps: list[Step] = [
         {
             "_target_": "Orientationd",
@@ -60,11 +64,11 @@ def _match_grids(plan: Plan) -> list[Step]:
     ]
 
 
-def _match_colours(plan: Plan) -> list[Step]:
+def _match_colours(task: Task) -> list[Step]:
     """Grey is repeated to the planned components, and alpha cut off: both by taking the components for an axis."""
     steps: list[Step] = []
-    for key, name in zip(plan.image_keys(), plan.channels, strict=True):
-        count = plan.components.get(name, 1)
+    for key, name in zip(task.image_keys(), task.channels, strict=True):
+        count = task.count_components(name)
         steps += [
             {"_target_": "EnsureChannelFirstd", "keys": [key], "channel_dim": "no_channel"},
             {"_target_": "SpatialCropd", "keys": [key], "roi_start": [0, 0, 0], "roi_end": [count, FAR, FAR]},
@@ -94,7 +98,7 @@ def _make_normalization(key: str, how: Normalization) -> Step:
     }
 
 
-def make_restoring(plan: Plan) -> list[Step]:
+def make_restoring(task: Task) -> list[Step]:
     """Transforms that bring the logits `pred` (outputs, I, J, K) back to the grid of the first channel.
 
     They are brought back linearly before the labels are taken: labels first and nearest neighbours lose up to 0.05
@@ -104,29 +108,34 @@ def make_restoring(plan: Plan) -> list[Step]:
         "_target_": "Invertd",
         "keys": ["pred"],
         "transform": "@preprocessing",
-        "orig_keys": plan.image_keys()[0],
+        "orig_keys": task.image_keys()[0],
         "nearest_interp": False,
         "to_tensor": True,
     }
-    return [] if plan.unit == "px" else [restore]
+    return [] if task.unit == "px" else [restore]
 
 
-def make_decision(plan: Plan) -> list[Step]:
+def make_decision(task: Task) -> list[Step]:
     """Transforms from the logits `pred` (outputs, I, J, K) to a label map (1, I, J, K).
 
     That is the class of the largest logit, or the value of the last region whose logit is above 0, a probability above
     one half (nnU-Net's `regions_class_order`).
     """
-    regions = plan.labels.regions
+    regions = task.labels.regions
     if not regions:
         return [{"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True}]
     numbers, values = list(range(1, len(regions) + 1)), [region.value for region in regions]
-    shape = "-1, *[1] * (x.ndim - 1)"
-    last = f"$lambda x: ((x > 0) * torch.tensor({numbers}).view({shape}).to(x)).amax(0, True)"
-    steps: list[Step] = [{"_target_": "Lambdad", "keys": ["pred"], "func": last}]
+    steps: list[Step] = [make_region_choice(len(regions))]
     if values != numbers:
         steps.append({"_target_": "MapLabelValued", "keys": ["pred"], "orig_labels": numbers, "target_labels": values})
     return steps
+
+
+def make_region_choice(count: int) -> Step:
+    """Transform from the logits `pred` of so many regions to the number of the last above 0, 1 for the first."""
+    numbers, shape = list(range(1, count + 1)), "-1, *[1] * (x.ndim - 1)"
+    last = f"$lambda x: ((x > 0) * torch.tensor({numbers}).view({shape}).to(x)).amax(0, True)"
+    return {"_target_": "Lambdad", "keys": ["pred"], "func": last}
 
 
 def instantiate(steps: Sequence[Step]) -> list[Any]:
@@ -168,14 +177,14 @@ def _holds_expression(value: Any) -> bool:
 def run_chain(
     steps: Sequence[Step],
     images: Mapping[str, Image],
-    plan: Plan | None = None,
+    task: Task | None = None,
 ) -> Any:
     """Run a preprocessing chain with medunet's reader in place of MONAI's.
 
     Args:
         steps: as from `make_preprocessing`.
         images: that were found, by channel key.
-        plan: refuses images of another kind than it was made for.
+        task: images of another kind than it takes are refused.
 
     Returns:
         The `image`: a MetaTensor (C, I, J, K) with its affine, and what its files were noted for as `notes` of its
@@ -196,8 +205,8 @@ def run_chain(
             # One channel at a time, since two of them may lie in one folder, or in one series.
             (load,) = instantiate([{**steps[0], "keys": [key]}])
             data |= load({key: found.path}, reader=VolumeReader(found))
-        if plan is not None:
-            _check_kind(data, paths, plan)
+        if task is not None:
+            _check_kind(data, paths, task)
         notes = tuple(f"{path}: {note}" for key, path in paths.items() if (note := data[key].meta["notes"]))
         image = Compose(rest)(data)["image"]
         image.meta["notes"] = notes
@@ -206,11 +215,11 @@ def run_chain(
     return image if image.ndim == 4 else image[..., None]
 
 
-def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], plan: Plan) -> None:
-    for key, name in zip(plan.image_keys(), plan.channels, strict=True):
-        found, wanted, picture = len(data[key]), plan.components.get(name, 1), data[key].ndim == 3
-        if picture != (plan.unit == "px"):
-            kind = "pictures" if plan.unit == "px" else "images with a physical size"
+def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], task: Task) -> None:
+    for key, name in zip(task.image_keys(), task.channels, strict=True):
+        found, wanted, picture = len(data[key]), task.count_components(name), data[key].ndim == 3
+        if picture != (task.unit == "px"):
+            kind = "pictures" if task.unit == "px" else "images with a physical size"
             raise InputError(
                 paths[key], f"it is {'a' if picture else 'no'} picture", f"the bundle takes {kind}", code="size-differs"
             )
@@ -218,10 +227,10 @@ def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], plan: Plan) -
             raise InputError(
                 paths[key], f"it has {found} components", f"the bundle takes {wanted}", code="components-differ"
             )
-        if picture and data[key].shape[1:] != data[plan.image_keys()[0]].shape[1:]:
-            said = f"its size differs from that of the {plan.channels[0]}"
+        if picture and data[key].shape[1:] != data[task.image_keys()[0]].shape[1:]:
+            said = f"its size differs from that of the {task.channels[0]}"
             raise InputError(paths[key], said, "give equal sizes", code="size-differs")
-        units, planned = data[key].meta.get("units"), plan.units.get(name)
+        units, planned = data[key].meta.get("units"), task.units.get(name)
         if units and planned and units != planned:
             why = data[key].meta["notes"]
             raise InputError(

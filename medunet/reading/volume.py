@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError, refuse_damage
+from medunet.files import check_input
 from medunet.findings import Note
 from medunet.geometry import Grid, Points, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
@@ -201,7 +202,7 @@ def read_image(image: Image) -> Volume:
 def _read_file(path: Path, options: ReadOptions) -> Volume:
     read = _find_reader(path, IMAGES)
     if read is None:
-        raise MissingInputError(path, "there is no such file or folder", "check the path")
+        raise MissingInputError(path, "there is no such file or folder", "check the path", code="path-missing")
     with refuse_damage(path):
         voxels, grid, notes = read_nifti(path, options.prefer) if read is read_nifti else read(path)
     return Volume(voxels, grid, Source(path=str(path), notes=notes))

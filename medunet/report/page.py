@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from medunet.bundle import Metadata
 from medunet.evaluation.scores import CaseScore, PairedRow, Scores, SummaryRow, compare_methods, rank_cases, summarize
 from medunet.files import whole_file
 from medunet.report.drawings import CasePicture, draw_overview
@@ -57,7 +58,7 @@ def write_report(
         part.write_text(make_page(title, scores, pictures, facts), encoding="utf-8")
 
 
-def write_pages(folder: Path, metadata: Mapping[str, Any], scores: Scores, pictures: Sequence[CasePicture]) -> None:
+def write_pages(folder: Path, metadata: Metadata, scores: Scores, pictures: Sequence[CasePicture]) -> None:
     """Write `report.html` and `overview.png` of a trained bundle.
 
     Args:
@@ -66,9 +67,10 @@ def write_pages(folder: Path, metadata: Mapping[str, Any], scores: Scores, pictu
         scores: of it and of its floors.
         pictures: of cases, captioned by their names; of many the overview shows eight, from the lowest score on.
     """
-    name, subjects = metadata["name"], "patients" if scores.unit == "mm" else "pictures"
-    facts = {key: _write_fact(value) for key, value in metadata["training"].items()}
-    facts["weights"] = metadata["weights_sha256"]
+    name, subjects = metadata.name, "patients" if scores.unit == "mm" else "pictures"
+    known = metadata.training.to_json() if metadata.training else {}
+    facts = {key: _write_fact(value) for key, value in known.items()}
+    facts["weights"] = str(metadata.weights_sha256)
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
     title = f"{name}: {subjects} it has never seen"
     if len(pictures) > SHOWN:

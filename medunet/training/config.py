@@ -17,7 +17,7 @@ def make_train_config(plan: Plan) -> Config:
         "_desc_": "Training needs the package medunet; inference.json and evaluate.json need MONAI only.",
         "bundle_root": find_root("train.json"),
         "fold": 0,
-        "budget": plan.budget_minutes,
+        "budget": plan.training.budget_minutes,
         "workers": 1,
         "patience": 0,
         "device": DEVICE,
@@ -35,7 +35,7 @@ def make_train_config(plan: Plan) -> Config:
         "checkpoint": "@train#handlers#6",
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
-        "initialize": ["$torch.manual_seed(@session.plan.seed)", "$@session.load_start(@network_def)"],
+        "initialize": ["$torch.manual_seed(@session.plan.training.seed)", "$@session.load_start(@network_def)"],
         "run": ["$@train#trainer.run()"],
         "finalize": ["$@session.finish(@checkpoint)"],
     }
@@ -81,7 +81,7 @@ def _make_optimization(plan: Plan) -> Config:
             "_target_": "DeepSupervisionLoss",
             "loss": make_loss(plan),
         },
-        "optimizer": make_optimizer(plan.optimizer, "$@network.parameters()", "$@session.learning_rate"),
+        "optimizer": make_optimizer(plan.training.optimizer, "$@network.parameters()", "$@session.learning_rate"),
         "lr_scheduler": {
             "_target_": "torch.optim.lr_scheduler.PolynomialLR",
             "optimizer": "@optimizer",
@@ -97,16 +97,16 @@ def _make_train_group(plan: Plan) -> Config:
             "_target_": "medunet.preparation.PatchDataset",
             "cases": "$@session.training",
             "warp": make_warp(plan),
-            "batch": plan.batch,
+            "batch": plan.training.batch,
             "steps": "$@session.schedule.steps_per_epoch",
-            "foreground_share": plan.foreground_share,
+            "foreground_share": plan.training.foreground_share,
             "augmentation": make_augmentation(plan),
-            "seed": plan.seed,
+            "seed": plan.training.seed,
         },
         "dataloader": {
             "_target_": "medunet.preparation.PatchLoader",
             "dataset": "@train#dataset",
-            "batch_size": plan.batch,
+            "batch_size": plan.training.batch,
             "shuffle": False,
             "num_workers": "@workers",
         },
@@ -133,9 +133,13 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
 
     "average" and "checkpoint" name the third and the seventh; MONAI's check of properties takes no references here.
     """
-    clip = {"_target_": "medunet.training.GradientClip", "network": "@network", "longest": plan.longest_gradient}
+    clip = {
+        "_target_": "medunet.training.GradientClip",
+        "network": "@network",
+        "longest": plan.training.longest_gradient,
+    }
     return [
-        {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.seed},
+        {"_target_": "medunet.training.EpochSeed", "dataset": "@train#dataset", "seed": plan.training.seed},
         {"_target_": "medunet.training.NanStop", "dataset": "@train#dataset"},
         {"_target_": "medunet.training.WeightAverage", "network": "@network"},
         {
@@ -166,9 +170,9 @@ def _make_train_handlers(plan: Plan) -> list[Config]:
             "checkpoint": "@checkpoint",
         },
         {"_target_": "medunet.training.TensorBoard", "session": "@session", "validator": "@validate#evaluator"},
-        {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.batch},
+        {"_target_": "medunet.training.TrainingProgress", "session": "@session", "batch": plan.training.batch},
         {"_target_": "medunet.training.Deadline", "session": "@session"},
-        *([clip] if plan.longest_gradient else []),
+        *([clip] if plan.training.longest_gradient else []),
     ]
 
 
@@ -177,8 +181,8 @@ def _make_validate_group(plan: Plan) -> Config:
         "dataset": {"_target_": "medunet.preparation.WholeDataset", "cases": "$@session.validation"},
         "dataloader": make_loader("@validate#dataset"),
         "inferer": {"_target_": "medunet.networks.AutocastInferer", "inferer": make_inferer(plan)},
-        "postprocessing": {"_target_": "Compose", "transforms": make_scoring(plan)},
-        "key_metric": {"val_mean_dice": make_metric(plan)},
+        "postprocessing": {"_target_": "Compose", "transforms": make_scoring(plan.task)},
+        "key_metric": {"val_mean_dice": make_metric(plan.task)},
         "handlers": [{"_target_": "medunet.training.KeepBest", "checkpoint": "@checkpoint"}],
         "evaluator": {
             "_target_": "SupervisedEvaluator",

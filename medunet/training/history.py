@@ -64,7 +64,7 @@ class History:
         self._session = session
         self._optimizer = optimizer
         self._validator = validator
-        self._ignore = session.plan.labels.ignore or 0
+        self._ignore = session.plan.task.labels.ignore or 0
         self._dice: float | None = None
         self._seen: list[tuple[float, float, float]] = []
 

@@ -138,7 +138,7 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: i
     forget_peak_memory()  # of planning in this process, which times wider networks
     held_gib = subtract_program(measure_peak_memory() / 2**30)
     cohort = bundle.cohort()
-    share_batch(plan.batch)
+    share_batch(plan.training.batch)
     locks: list[IO[bytes]] = []
     on_first(lambda: locks.append(run.hold()))
     start = on_first(lambda: read_start(run))
@@ -151,7 +151,7 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: i
         bundle=bundle,
         run=run,
         fold=fold,
-        learning_rate=plan.learning_rate if start is None else start.learning_rate,
+        learning_rate=plan.training.learning_rate if start is None else start.learning_rate,
         training=training,
         validation=validation,
         schedule=schedule,
@@ -164,7 +164,7 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: i
 
 def _prepare(bundle: Bundle, cohort: Cohort, fold: int) -> tuple[list[PreparedCase], list[PreparedCase]]:
     """Prepared cases to train on, and those of the held-out patients."""
-    border = bundle.plan.objects.border if bundle.plan.objects else 0
+    border = bundle.plan.task.objects.border if bundle.plan.task.objects else 0
     prepare = partial(prepare_cases, cohort, steps=bundle.preprocessing, cache=bundle.work / "cache", border=border)
     training, validation = split_cases(cohort, fold)
     return in_turn(lambda: prepare(cases=training)), in_turn(lambda: prepare(cases=validation))
@@ -188,11 +188,11 @@ def _probe(
     started: float,
 ) -> Schedule:
     """Measure on all ranks at once, which may share cores; the slowest counts."""
-    batch = share_batch(plan.batch)
+    batch = share_batch(plan.training.batch)
     probe = min(MOST_PROBE_SECONDS, PROBE_SHARE * budget_seconds)
-    own = measure_step(plan.model_copy(update={"batch": batch}), probe)
+    own = measure_step(plan.change(training={"batch": batch}), probe)
     step = float(idist.all_reduce(own + measure_exchange(plan), "MAX"))
-    warn_if_slower(step, plan.step_seconds)
+    warn_if_slower(step, plan.foreseen.step_seconds)
     loader = float(idist.all_reduce(measure_loader(plan, training), "MIN")) * default_workers()
     if choose_device().type == "cpu":
         # A loader takes a core from one of the network's threads, and the others wait for that one.
@@ -200,7 +200,7 @@ def _probe(
     patches = sum(count_patches(case, plan) for case in share_cases(validation))
     # A forward pass is about a third of a training step of `batch` patches.
     seconds = int(idist.all_reduce(patches, "MAX")) * step / (3 * batch)
-    rates = loader * idist.get_world_size(), plan.batch / step
+    rates = loader * idist.get_world_size(), plan.training.batch / step
     spent = time.monotonic() - started
     schedule = make_schedule(budget_seconds, spent, max(step, batch / loader), seconds, rates)
     LOGGER.info(
@@ -214,7 +214,7 @@ def _probe(
 
 def note_peak(plan: Plan, stage: str, gib: float, held_gib: float = 0.0) -> float:
     """Compare the peak memory of a stage with what the plan foresaw; returns it rounded, in GiB."""
-    compare_peak(stage, plan.peak_gib.get(stage), gib, held_gib)
+    compare_peak(stage, plan.foreseen.peak_gib.get(stage), gib, held_gib)
     return round(gib, 2)
 
 
@@ -232,7 +232,8 @@ def warn_if_slower(step: float, planned: float | None) -> None:
 def measure_loader(plan: Plan, cases: list[PreparedCase], seconds: float = 2.0) -> float:
     """Patches a second that one loader process makes."""
     warp, steps = build_augmentation(plan)
-    dataset = PatchDataset(cases, warp, plan.batch, 1000, plan.foreground_share, steps, plan.seed)
+    how = plan.training
+    dataset = PatchDataset(cases, warp, how.batch, 1000, how.foreground_share, steps, how.seed)
     dataset.set_epoch(0)  # reads what the patches are drawn from, which isn't to be timed
     started, made = time.perf_counter(), 0
     while made < 4 or (time.perf_counter() - started < seconds and made < len(dataset)):
@@ -243,8 +244,9 @@ def measure_loader(plan: Plan, cases: list[PreparedCase], seconds: float = 2.0) 
 
 def count_patches(case: PreparedCase, plan: Plan) -> int:
     """Patches of the sliding window over a prepared case."""
-    shape = tuple(max(pair) for pair in zip(case.label().shape, plan.patch, strict=True))
-    return len(place_patches(shape, plan.patch, plan.overlap))
+    window = plan.window
+    shape = tuple(max(pair) for pair in zip(case.label().shape, window.patch, strict=True))
+    return len(place_patches(shape, window.patch, window.overlap))
 
 
 def default_workers() -> int:

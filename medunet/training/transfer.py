@@ -54,7 +54,7 @@ def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
         InputError: the run began otherwise, a held-out patient was in the training of `source`, or nothing fits.
         BundleError: `source` has no weights.
     """
-    known = [number for number in (fold,) if f"model_fold{number}.pt" in source.metadata.get("fold_weights", {})]
+    known = [number for number in (fold,) if f"model_fold{number}.pt" in source.metadata.fold_weights]
     path, wanted = next(iter(find_weights(source.folder, source.metadata, known[0] if known else None).items()))
     digest, state = read_weights(path, wanted)
     run = find_run(bundle, fold)
@@ -68,7 +68,7 @@ def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
         )
     _check_patients(bundle, fold, source, known)
     network = build_network(bundle.inference["network_def"])
-    fitting, left = fit_weights(network, state, bundle.plan.labels.names == source.plan.labels.names)
+    fitting, left = fit_weights(network, state, bundle.plan.task.labels.names == source.plan.task.labels.names)
     if not any(value.ndim > 2 for value in fitting.values()):
         raise InputError(
             f"--from {source.folder}",
@@ -84,7 +84,7 @@ def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
         weights_sha256=hash_file(run.start_weights),
         copied=len(fitting),
         left=tuple(left),
-        learning_rate=float(f"{SHARE * bundle.plan.learning_rate:.3g}"),
+        learning_rate=float(f"{SHARE * bundle.plan.training.learning_rate:.3g}"),
     )
     write_record(run.start, start)
     return start
@@ -95,7 +95,7 @@ def _check_patients(bundle: Bundle, fold: int, source: Bundle, known: list[int])
     if not source.has_cohort:
         return
     theirs = source.cohort()
-    trained = source.metadata.get("training", {}).get("fold", 0)
+    trained = source.metadata.training.fold if source.metadata.training else 0
     number = known[0] if known else 0 if trained == "all" else trained
     seen = {case.patient for case in split_cases(theirs, number)[0]}
     for case in split_cases(bundle.cohort(), fold)[1]:

@@ -50,7 +50,7 @@ def test_the_root_is_found_from_the_command_line(monkeypatch: pytest.MonkeyPatch
 
 def test_pictures_are_png_of_two_axes_to_monai_and_numbered_objects_are_joined() -> None:
     plan = make_test_plan(dims=2)
-    plan = plan.model_copy(update={"unit": "px", "labels": plan.labels.model_copy(update={"objects": True})})
+    plan = plan.change(task={"unit": "px", "labels": plan.task.labels.model_copy(update={"objects": True})})
     inference, evaluate = make_inference_config(plan), make_evaluate_config(plan)
     assert (inference["inferer"]["_target_"], inference["inferer"]["roi_size"]) == ("SlidingWindowInferer", [16, 16])
     for config in (inference, evaluate):

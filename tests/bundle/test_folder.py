@@ -37,13 +37,13 @@ def test_a_bundle_without_its_cohort_says_so(untrained: Path) -> None:
 
 def test_a_bundle_that_is_not_trained_takes_another_plan(untrained: Path) -> None:
     bundle = open_bundle(untrained)
-    changed = bundle.plan.model_copy(update={"batch": 3, "reasons": {"batch": "three is enough"}})
+    changed = bundle.plan.change(training={"batch": 3}, reasons={"batch": "three is enough"})
     rewritten = rewrite_bundle(bundle, changed, CONFIGS)
     assert rewritten.plan == changed
     assert find_stale(rewritten, CONFIGS) == []
     assert read_json(untrained / "configs" / "train.json")["train"]["dataset"]["batch"] == 3
     assert "three is enough" in (untrained / "docs" / "README.md").read_text()
-    assert rewritten.metadata["name"] == bundle.metadata["name"]
+    assert rewritten.metadata.name == bundle.metadata.name == "bundle"
     assert open_bundle(untrained).plan == changed
 
 

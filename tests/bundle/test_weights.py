@@ -8,6 +8,7 @@ import torch
 from plans import make_test_plan
 
 from medunet.bundle import (
+    Metadata,
     find_weights,
     join_hashes,
     load_weights,
@@ -17,7 +18,7 @@ from medunet.bundle import (
     save_tensors,
     write_weights,
 )
-from medunet.errors import BundleError, InputError, ResourceError
+from medunet.errors import BundleError, InputError, RecordError, ResourceError
 from medunet.files import hash_file
 from medunet.networks import build_network, make_network
 from medunet.records import read_json, write_json
@@ -104,7 +105,7 @@ def test_folds_are_published_and_left_again(untrained: Path, tmp_path: Path) -> 
         untrained / "models" / f"model_fold{fold}.pt": hash_file(path) for fold, path in files.items()
     }
     assert list(find_weights(untrained, bundle.metadata, 1)) == [untrained / "models" / "model_fold1.pt"]
-    assert bundle.metadata["weights_sha256"] == join_hashes(bundle.metadata["fold_weights"])
+    assert bundle.metadata.weights_sha256 == join_hashes(bundle.metadata.fold_weights)
     assert len(bundle.inference["networks"]) == 2
     with pytest.raises(InputError, match="no network of fold 7; choose one of 0, 1"):
         find_weights(untrained, bundle.metadata, 7)
@@ -125,4 +126,20 @@ def test_the_hash_of_several_is_that_of_sha256sum() -> None:
 
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="lists other names"):
-        find_weights(tmp_path, {"fold_weights": {"../../model_fold0.pt": "1"}})
+        find_weights(tmp_path, Metadata(fold_weights={"../../model_fold0.pt": "1" * 64}))
+
+
+def test_weights_whose_hash_is_not_told_are_refused(tmp_path: Path) -> None:
+    write_weights(tmp_path / "models" / "model.pt", {"a": torch.ones(2)})
+    with pytest.raises(BundleError, match=r"metadata\.json: the key 'weights_sha256' is missing"):
+        find_weights(tmp_path, Metadata(name="b"))
+    (tmp_path / "models" / "model.pt").unlink()
+    with pytest.raises(BundleError, match="the bundle has no weights; train it first"):
+        find_weights(tmp_path, Metadata(name="b"))
+
+
+def test_facts_of_the_wrong_kind_are_not_published(folder: Path) -> None:
+    before = (folder / "configs" / "metadata.json").read_bytes()
+    with pytest.raises(RecordError, match=r"the key 'training\.fold"):
+        publish_weights(folder, {"a": torch.ones(2)}, {"training": {"fold": "one"}})
+    assert (folder / "configs" / "metadata.json").read_bytes() == before

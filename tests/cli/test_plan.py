@@ -25,7 +25,7 @@ def test_reasons_stand_there_when_asked_for(capsys: pytest.CaptureFixture[str]) 
 def test_memory_and_speed_stand_there_where_they_are_known(capsys: pytest.CaptureFixture[str]) -> None:
     speed = Speed(device="cpu", steps_per_second=2.5, precision="bfloat16", channels_last=True, threads=2)
     known = {"peak_gib": {"measure": 0.31, "train": 2.2}, "memory": Memory(ram_gib=8), "speed": speed}
-    describe_plan(make_test_plan().model_copy(update=known))
+    describe_plan(make_test_plan().change(foreseen=known))
     shown = capsys.readouterr().out
     assert "peak_gib          measure 0.3, train 2.2\n" in shown
     assert "memory            8 GiB\n" in shown
@@ -46,9 +46,9 @@ def test_a_bundle_is_planned_again_and_stays_as_it_is_without_write(
     assert before == {path: path.read_bytes() for path in untrained.rglob("*") if path.is_file()}
     assert run(monkeypatch, "plan", untrained, *options, "--write") == 0
     bundle = open_bundle(untrained)
-    assert (bundle.plan.dims, bundle.plan.budget_minutes) == (2, 1.0)
-    assert bundle.plan.memory is not None
-    assert bundle.plan.memory.ram_gib == 1.5
+    assert (bundle.plan.network.dims, bundle.plan.training.budget_minutes) == (2, 1.0)
+    assert bundle.plan.foreseen.memory is not None
+    assert bundle.plan.foreseen.memory.ram_gib == 1.5
     assert find_stale(bundle, CONFIGS) == []
     assert bundle.inference["network_def"]["spatial_dims"] == 2
 
@@ -57,13 +57,15 @@ def test_an_edited_plan_is_told_of_and_brought_into_the_configurations(
     untrained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = untrained / "configs" / "plan.json"
-    write_json(path, read_json(path) | {"foreground_share": 0.7, "overlap": 0.25})
+    plan = read_json(path)
+    plan["training"]["foreground_share"], plan["window"]["overlap"] = 0.7, 0.25
+    write_json(path, plan)
     assert run(monkeypatch, "plan", untrained) == 0
     assert "is not what plan.json makes" in capsys.readouterr().err
     assert run(monkeypatch, "plan", untrained, "--write") == 0
     assert read_json(untrained / "configs" / "train.json")["train"]["dataset"]["foreground_share"] == 0.7
     assert read_json(untrained / "configs" / "inference.json")["inferer"]["overlap"] == 0.25
-    assert open_bundle(untrained).plan.foreground_share == 0.7
+    assert open_bundle(untrained).plan.training.foreground_share == 0.7
 
 
 def test_a_bundle_whose_training_has_begun_keeps_its_plan(

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "medunet"
 GROUND = (
     *("archives", "codes", "errors", "extras", "files", "findings", "geometry", "labels", "machine", "objects"),
-    *("progress", "records", "runs", "terms"),
+    *("progress", "records", "runs", "task", "terms"),
 )
 LAYERS = {
     **dict.fromkeys(GROUND, 0),
@@ -46,6 +46,8 @@ FORBIDDEN = {
     **dict.fromkeys(("reading", "writing", "saving", "evaluation", "report", "children"), LEARNING),
     **dict.fromkeys((*GROUND, "cohort", "measuring", "planning"), LEARNING | FORMATS),
 }
+# What inference needs of a bundle is its recipe, which is made of foreign bundles too: those have no plan.
+WITHOUT_PLAN = {"inference": "medunet.planning"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -94,6 +96,7 @@ def test_imports_point_up(path: Path) -> None:
             assert other == part or LAYERS[other] < LAYERS[part] or LAYERS[part] == 0 == LAYERS[other], (
                 f"{part} imports {other}"
             )
+        assert not f"{name}.".startswith(f"{WITHOUT_PLAN.get(part)}."), f"{part} knows the plan"
         assert root not in FORBIDDEN.get(part, set()), f"{part} loads {root}"
 
 

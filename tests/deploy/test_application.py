@@ -44,7 +44,7 @@ def test_labels_equal_those_of_predict(
 def fused(tmp_path: Path) -> Path:
     """A bundle of CT and PET whose weights are random."""
     plan = make_test_plan(channels=("ct", "pet"))
-    cohort = Cohort(channels=plan.channels, modalities=plan.modalities, labels=plan.labels, cases=())
+    cohort = Cohort(channels=plan.task.channels, modalities=plan.task.modalities, labels=plan.task.labels, cases=())
     fingerprint = Fingerprint(cases=(), channels={})
     bundle = write_bundle(tmp_path / "fused", plan, fingerprint, cohort, {})
     torch.manual_seed(3)

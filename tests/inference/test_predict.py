@@ -14,7 +14,7 @@ def test_a_mask_lies_on_the_grid_of_its_scan(trained: Path, patients: list[Path]
     predictor = open_predictor(bundle)
     assert len(predictor.weights_sha256) == 64
     for patient in patients[:4]:
-        mask = predict_scan(predictor, find_scan(patient, bundle.plan))
+        mask = predict_scan(predictor, find_scan(patient, bundle.plan.task))
         grid = read_volume(patient / "CT").grid
         assert mask.grid.shape == grid.shape
         assert np.array_equal(mask.grid.affine, grid.affine)

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from itertools import permutations, product
 from pathlib import Path
 
@@ -13,12 +14,22 @@ from stock import measure_dice
 from streams import LocalBackend, assemble_whole, oblique_grids, turned_grids
 from torch.nn.functional import grid_sample
 
+from medunet.bundle import Decision, choose_decision
 from medunet.geometry import Grid, Shape
 from medunet.inference import assemble_planes, restore_mask
-from medunet.labels import LabelTable, Region
-from medunet.planning import Normalization, ObjectsPlan
+from medunet.labels import LabelTable, Mask, Region
+from medunet.planning import Normalization
 from medunet.preparation import make_decision, make_preprocessing, run_chain
 from medunet.reading import find_image, read_volume
+from medunet.task import Separation, Task
+
+
+def restore(
+    planes: Iterable[torch.Tensor], network: Grid, source: Grid, table: LabelTable, objects: Separation | None = None
+) -> Mask:
+    """By the decision that medunet writes for these labels."""
+    task = Task(channels=("mr",), modalities={"mr": "MR"}, labels=table, objects=objects)
+    return restore_mask(planes, network, source, task, choose_decision(task))
 
 
 def test_logits_go_back_linearly_before_labels_are_taken() -> None:
@@ -30,7 +41,7 @@ def test_logits_go_back_linearly_before_labels_are_taken() -> None:
         return 20 - np.linalg.norm(world - 38, axis=1).reshape(grid.shape)
 
     logits = torch.from_numpy(np.stack([np.zeros(coarse.shape), distance(coarse)])).float()
-    mask = restore_mask(logits.unbind(1), coarse, fine, LabelTable.from_names(["ball"]))
+    mask = restore(logits.unbind(1), coarse, fine, LabelTable.from_names(["ball"]))
     truth = distance(fine) > 0
     assert measure_dice(mask.voxels, truth) > 0.98
     assert mask.grid is fine
@@ -40,8 +51,8 @@ def test_a_mask_comes_back_from_all_48_orientations(tmp_path: Path) -> None:
     """Through the inference chain to half the spacing, as if the network found each class where it is, and back."""
     spacing = np.array([0.7, 1.1, 3.0])
     plain = Normalization(kind="fixed", low=0, high=100, mean=0, sd=1)
-    plan = make_test_plan(channels=("mr",)).model_copy(
-        update={"spacing_mm": tuple(spacing / 2), "normalization": {"mr": plain}}
+    plan = make_test_plan(channels=("mr",)).change(
+        grid={"spacing_mm": tuple(spacing / 2), "normalization": {"mr": plain}}
     )
     steps = make_preprocessing(plan)
     labels = np.random.default_rng(5).integers(0, 3, (4, 5, 6))
@@ -60,7 +71,7 @@ def test_a_mask_comes_back_from_all_48_orientations(tmp_path: Path) -> None:
         scores = torch.cat([item.as_tensor() for item in logits])
         assert scores.shape[1:] == tuple(2 * n - 1 for n in labels.shape)
         network = Grid(scores.shape[1:], np.asarray(logits[0].affine))
-        mask = restore_mask(scores.unbind(1), network, source, LabelTable.from_names(["one", "two"]))
+        mask = restore(scores.unbind(1), network, source, LabelTable.from_names(["one", "two"]))
         assert np.array_equal(mask.voxels, stored), orientation
 
 
@@ -73,10 +84,10 @@ def test_the_last_region_above_one_half_counts() -> None:
     table = LabelTable.from_names(["a", "b", "c"]).model_copy(update={"regions": regions})
     logits = torch.tensor([[-1.0, 2, 2, 2, -1, 0], [-1, -1, 1, 1, -1, -1], [-1, -1, -1, 0.1, 3, -1]])
     grid = Grid((6, 1, 1), np.eye(4))
-    mask = restore_mask(logits.reshape(3, 6, 1, 1).unbind(1), grid, grid, table)
+    mask = restore(logits.reshape(3, 6, 1, 1).unbind(1), grid, grid, table)
     assert mask.voxels.ravel().tolist() == [0, 1, 3, 2, 2, 0]
     # MONAI takes the same decision by the bundle's configuration.
-    steps = make_decision(make_test_plan().model_copy(update={"labels": table}))
+    steps = make_decision(make_test_plan().change(task={"labels": table}).task)
     parser = ConfigParser({"imports": ["$import torch"], "steps": {"_target_": "Compose", "transforms": steps}})
     theirs = parser.get_parsed_content("steps")({"pred": logits.reshape(3, 6, 1, 1)})["pred"]
     assert theirs.shape == (1, 6, 1, 1)
@@ -89,10 +100,10 @@ def test_objects_are_numbered_on_the_source_grid() -> None:
     classes[1:4, 1:5], classes[4, 1:5], classes[5:8, 1:5], classes[8, 5] = 1, 2, 1, 1
     logits = torch.from_numpy(np.stack([classes == value for value in range(3)])).float()
     table = LabelTable.from_names(["nucleus"], objects=True)
-    mask = restore_mask(logits.unbind(1), grid, grid, table, ObjectsPlan(border=1, smallest=2))
+    mask = restore(logits.unbind(1), grid, grid, table, Separation(border=1, smallest=2))
     assert (mask.kind, len(mask.find_sizes()), mask.find_sizes().sum()) == ("instances", 2, 28)
     # A bundle without a border class has its connected parts.
-    parts = restore_mask(logits[:2].unbind(1), grid, grid, table)
+    parts = restore(logits[:2].unbind(1), grid, grid, table)
     assert (parts.kind, sorted(parts.find_sizes())) == ("instances", [1, 12, 12])
 
 
@@ -135,6 +146,16 @@ def test_labels_from_patches_are_those_of_whole_logits(
         table, values = table.model_copy(update={"regions": regions}), (1, 2, 3)
     backend = LocalBackend({"two": 2, "four": 4, "regions": 3}[kind])
     image = torch.randn(1, *shape, generator=torch.Generator().manual_seed(data.draw(st.integers(0, 99))))
-    mask = restore_mask(assemble_planes(image, backend, patch, overlap, "test"), network, source, table)
+    mask = restore(assemble_planes(image, backend, patch, overlap, "test"), network, source, table)
     whole = restore_whole(assemble_whole(image, backend, patch, overlap), network, source, values)
     assert np.array_equal(mask.voxels, whole)
+
+
+def test_the_largest_class_is_written_as_the_value_that_it_has() -> None:
+    grid = Grid((4, 1, 1), np.eye(4))
+    task = Task(channels=("mr",), modalities={"mr": "MR"}, labels=LabelTable.from_names(["a", "b"]))
+    logits = torch.eye(3)[:, [0, 1, 2, 1]].reshape(3, 4, 1, 1)
+    for values in ((0, 1, 2), (0, 2, 1), (1, 0, 2)):
+        mask = restore_mask(logits.unbind(1), grid, grid, task, Decision("largest", values))
+        assert mask.voxels.ravel().tolist() == [values[index] for index in (0, 1, 2, 1)]
+        assert mask.voxels.dtype == np.uint8

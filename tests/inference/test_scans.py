@@ -8,7 +8,7 @@ from medunet.errors import InputError, MissingInputError, SeriesError
 from medunet.inference import find_scan, find_scans, name_scan
 from medunet.reading import ReadOptions, find_series
 
-BOTH = make_test_plan(channels=("ct", "pet"))
+BOTH = make_test_plan(channels=("ct", "pet")).task
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def study(tmp_path: Path) -> Path:
 def test_series_of_a_patient_are_matched_by_modality(study: Path) -> None:
     scan = find_scan(study, BOTH)
     assert (scan.id, Path(scan.images["ct"].path).name, Path(scan.images["pet"].path).name) == ("p", "a", "b")
-    assert list(find_scan(study, make_test_plan()).images) == ["image"]
+    assert list(find_scan(study, make_test_plan().task).images) == ["image"]
 
 
 def test_a_scan_holds_its_series_with_their_headers(study: Path, tmp_path: Path) -> None:
@@ -34,12 +34,12 @@ def test_a_scan_holds_its_series_with_their_headers(study: Path, tmp_path: Path)
             assert image.series.folder == image.path
             assert all(header.file is not None and header.file.kept for header in image.series.headers)
     (tmp_path / "a.nii").touch()
-    assert find_scan(tmp_path / "a.nii", make_test_plan()).reference.series is None
+    assert find_scan(tmp_path / "a.nii", make_test_plan().task).reference.series is None
 
 
 def test_what_does_not_match_is_listed(study: Path) -> None:
     with pytest.raises(SeriesError, match="no series is MR"):
-        find_scan(study, make_test_plan(channels=("mr",)))
+        find_scan(study, make_test_plan(channels=("mr",)).task)
     write_series(study / "c", make_grid("sagittal"))
     with pytest.raises(SeriesError, match=r"2 series are CT.*name one: --series ct=UID"):
         find_scan(study, BOTH)
@@ -49,11 +49,11 @@ def test_series_of_several_patients_make_no_scan(study: Path) -> None:
     change(study / "b", lambda dataset, _: setattr(dataset, "PatientID", "PH-U"))
     with pytest.raises(SeriesError, match=r"its series of ct and pet are of different patients; .* --image NAME=PATH"):
         find_scan(study, BOTH)
-    assert Path(find_scan(study, make_test_plan()).images["image"].path).name == "a"
+    assert Path(find_scan(study, make_test_plan().task).images["image"].path).name == "a"
     write_series(study / "c", make_grid("sagittal"))
     change(study / "c", lambda dataset, _: setattr(dataset, "PatientID", "PH-V"))
     with pytest.raises(SeriesError, match=r"CT series are of 2 patients; give the folder of each, like .*\*"):
-        find_scan(study, make_test_plan())
+        find_scan(study, make_test_plan().task)
 
 
 def test_a_series_and_its_phase_are_chosen_by_channel(study: Path) -> None:
@@ -81,7 +81,7 @@ def test_two_channels_may_lie_in_one_folder(study: Path) -> None:
 def test_files_and_names(tmp_path: Path, study: Path) -> None:
     path = tmp_path / "scan.nii.gz"
     path.write_text("")
-    assert find_scan(path, make_test_plan()).id == "scan"
+    assert find_scan(path, make_test_plan().task).id == "scan"
     with pytest.raises(InputError, match="but the bundle takes ct and pet"):
         find_scan(path, BOTH)
     assert name_scan({"ct": study / "a", "pet": study / "b"}, BOTH).images["pet"].path == str(study / "b")
@@ -98,15 +98,15 @@ def test_files_and_names(tmp_path: Path, study: Path) -> None:
     with pytest.raises(MissingInputError, match=r"no DICOM image, but others like scan\.nii\.gz; name each channel"):
         find_scan(tmp_path / "empty", BOTH)
     with pytest.raises(MissingInputError, match=r"give the files, like .*\*"):
-        find_scan(tmp_path / "empty", make_test_plan())
+        find_scan(tmp_path / "empty", make_test_plan().task)
 
 
 def test_every_picture_of_a_folder_is_a_scan(tmp_path: Path, study: Path) -> None:
-    plan = make_test_plan(dims=2).model_copy(update={"unit": "px"})
+    task = make_test_plan(dims=2).change(task={"unit": "px"}).task
     (tmp_path / "in").mkdir()
     with pytest.raises(MissingInputError, match="it holds no PNG"):
-        find_scans(tmp_path / "in", plan)
+        find_scans(tmp_path / "in", task)
     for name in ("b.png", "a.PNG", "notes.txt"):
         (tmp_path / "in" / name).touch()
-    assert [scan.id for scan in find_scans(tmp_path / "in", plan)] == ["a", "b"]
+    assert [scan.id for scan in find_scans(tmp_path / "in", task)] == ["a", "b"]
     assert [scan.id for scan in find_scans(study, BOTH)] == ["p"]

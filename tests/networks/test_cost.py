@@ -9,14 +9,14 @@ from medunet.networks import choose_device, choose_precision, describe_speed, is
 
 def test_a_larger_patch_costs_more() -> None:
     small = make_test_plan()
-    large = small.model_copy(update={"patch": (48, 48, 48)})
+    large = small.change(window={"patch": (48, 48, 48)})
     assert 0 < measure_step(small) < measure_step(large)
 
 
 def test_regions_and_what_is_ignored_are_measured_too() -> None:
     regions = (Region(name="whole", values=(1, 2), value=1), Region(name="core", values=(2,), value=2))
     table = LabelTable.from_names(["rim", "core"]).model_copy(update={"regions": regions, "ignore": 3})
-    assert measure_step(make_test_plan(dims=2).model_copy(update={"labels": table})) > 0
+    assert measure_step(make_test_plan(dims=2).change(task={"labels": table})) > 0
 
 
 def test_slices_are_measured_too() -> None:

@@ -15,8 +15,8 @@ def test_layout_changes_neither_names_nor_results_nor_gradients(dims: int) -> No
     stock = DeepSupervision(build_network(make_network(plan)), plan.network.heads).double()
     laid = lay_out(copy.deepcopy(stock))
     assert list(laid.state_dict()) == list(stock.state_dict())
-    image = 3 * torch.randn(2, plan.count_inputs(), *plan.patch[:dims], dtype=torch.float64) + 5
-    label = (torch.rand(2, 1, *plan.patch[:dims]) > 0.7).double()
+    image = 3 * torch.randn(2, plan.task.count_inputs(), *plan.window.patch[:dims], dtype=torch.float64) + 5
+    label = (torch.rand(2, 1, *plan.window.patch[:dims]) > 0.7).double()
     loss = DeepSupervisionLoss(DiceCELoss(to_onehot_y=True, softmax=True))
     losses = []
     for network in (stock, laid):
@@ -33,6 +33,6 @@ def test_weights_of_one_load_into_the_other() -> None:
     stock = build_network(make_network(plan))
     laid = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads))
     laid.network.load_state_dict(stock.state_dict())
-    image = torch.randn(1, 1, *plan.patch)
+    image = torch.randn(1, 1, *plan.window.patch)
     with torch.no_grad():
         assert torch.allclose(stock.eval()(image), laid.eval()(image), atol=1e-5)

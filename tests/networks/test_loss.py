@@ -76,7 +76,7 @@ def test_the_loss_of_a_plan() -> None:
     table = LabelTable.from_names(["a", "b"]).model_copy(update={"ignore": 255, "regions": nested})
     plan = make_test_plan()
     assert make_loss(plan)["_target_"] == "DiceCELoss"
-    assert make_loss(plan.model_copy(update={"labels": table})) == {
+    assert make_loss(plan.change(task={"labels": table})) == {
         "_target_": "medunet.networks.LabelLoss",
         "regions": [[1, 2], [1]],
         "ignore": 255,
@@ -94,7 +94,7 @@ def test_losses_for_small_labels_are_those_of_monai(loss: str) -> None:
     else:
         overlap = TverskyLoss(include_background=False, softmax=True, batch=True, alpha=0.3, beta=0.7)
         expected = overlap(logits, one_hot) + functional.cross_entropy(logits, label[:, 0].long())
-    plan = make_test_plan().model_copy(update={"loss": loss})
+    plan = make_test_plan().change(training={"loss": loss})
     ours = ConfigComponent(config=make_loss(plan)).instantiate()
     assert float(ours(logits, label)) == pytest.approx(float(expected), abs=1e-5)
 

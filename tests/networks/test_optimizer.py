@@ -42,7 +42,7 @@ def test_all_but_kernels_take_the_step_of_adamw() -> None:
     plan = make_test_plan()
     network = build_network(make_network(plan))
     other = copy.deepcopy(network)
-    image = torch.randn(2, 1, *plan.patch)
+    image = torch.randn(2, 1, *plan.window.patch)
     optimizers = Muon(network.parameters(), lr=1e-3), torch.optim.AdamW(other.parameters(), lr=1e-3, weight_decay=3e-4)
     for model, optimizer in zip((network, other), optimizers, strict=True):
         model(image).square().mean().backward()
@@ -57,7 +57,7 @@ def test_goes_on_from_its_state() -> None:
     torch.manual_seed(0)
     plan = make_test_plan()
     network = build_network(make_network(plan))
-    image = torch.randn(2, 1, *plan.patch)
+    image = torch.randn(2, 1, *plan.window.patch)
     optimizer = Muon(network.parameters())
 
     def step(model: torch.nn.Module, of: torch.optim.Optimizer) -> None:

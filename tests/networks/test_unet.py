@@ -12,7 +12,7 @@ def test_heads_exist_in_training_only_and_leave_the_state_dict_alone(dims: int) 
     plain = build_network(make_network(plan))
     keys = set(plain.state_dict())
     network = DeepSupervision(plain, plan.network.heads)
-    image = torch.randn(1, 1, *plan.patch[:dims])
+    image = torch.randn(1, 1, *plan.window.patch[:dims])
     logits = network.train()(image)
     assert [level.shape[2:] for level in logits] == [
         image.shape[2:],
@@ -26,7 +26,7 @@ def test_heads_exist_in_training_only_and_leave_the_state_dict_alone(dims: int) 
 def test_first_head_equals_the_plain_network() -> None:
     plan = make_test_plan()
     network = DeepSupervision(build_network(make_network(plan)), plan.network.heads)
-    image = torch.randn(1, 1, *plan.patch)
+    image = torch.randn(1, 1, *plan.window.patch)
     with torch.no_grad():
         assert torch.allclose(network.train()(image)[0], network.eval()(image), atol=1e-6)
 
@@ -40,9 +40,9 @@ def test_another_network_is_refused() -> None:
 
 def test_blocks_may_be_residual() -> None:
     plan = make_test_plan()
-    residual = plan.model_copy(update={"network": plan.network.model_copy(update={"residual": True})})
+    residual = plan.change(network={"residual": True})
     plain, other = (build_network(make_network(each)) for each in (plan, residual))
     assert "res_block" not in make_network(plan)
     assert sum(p.numel() for p in other.parameters()) > sum(p.numel() for p in plain.parameters())
-    image = torch.randn(1, 1, *plan.patch)
+    image = torch.randn(1, 1, *plan.window.patch)
     assert DeepSupervision(other, 1).train()(image)[0].shape == plain(image).shape

@@ -14,7 +14,7 @@ from scipy import ndimage
 from stock import in_float32, measure_dice, run_monai
 
 import medunet
-from medunet.bundle import open_bundle
+from medunet.bundle import find_weights, make_recipe, open_bundle
 from medunet.errors import InputError
 from medunet.evaluation import CrossValidation
 from medunet.files import hash_file
@@ -69,7 +69,7 @@ def test_each_patient_is_predicted_by_the_network_that_never_saw_it(folds: Path)
         if case.patient in patients
     }
     case = next(case for case in cohort.cases if case.patient == "d")
-    predictor = load_predictor(bundle, {folds / "models" / "model_fold1.pt": None})
+    predictor = load_predictor(make_recipe(bundle), find_weights(folds, bundle.metadata, 1))
     mask = nib.load(folds / "work" / "fold1" / "held_out" / f"{case.id}.nii.gz")
     assert np.array_equal(np.asarray(mask.dataobj), predict_case(predictor, case).voxels)
     validation = read_record(folds / "work" / "cross_validation" / "scores.json", CrossValidation)

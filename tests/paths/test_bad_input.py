@@ -15,6 +15,7 @@ import pytest
 import torch
 from pydicom import dcmread
 
+from medunet.files import hash_file
 from medunet.records import read_json, write_json
 
 
@@ -126,7 +127,11 @@ def test_a_bundle_without_weights(untrained: Path, patients: list[Path], tmp_pat
 
 def test_weights_that_do_not_fit(untrained: Path, patients: list[Path], tmp_path: Path) -> None:
     (untrained / "models").mkdir(exist_ok=True)
-    torch.save({"weight": torch.zeros(3)}, untrained / "models" / "model.pt")
+    weights, path = untrained / "models" / "model.pt", untrained / "configs" / "metadata.json"
+    torch.save({"weight": torch.zeros(3)}, weights)
+    line = refuse("predict", untrained, patients[0], "-o", tmp_path / "out")
+    assert "metadata.json: the key 'weights_sha256' is missing" in line
+    write_json(path, {**read_json(path), "weights_sha256": hash_file(weights)})
     line = refuse("predict", untrained, patients[0], "-o", tmp_path / "out")
     assert "1 unknown" in line
 
@@ -148,7 +153,7 @@ def test_an_amount_that_is_none(untrained: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "wrong"), [("plan.json", "patch", "pach"), ("inference.json", "device", "devise")]
+    ("name", "key", "wrong"), [("plan.json", "window", "windo"), ("inference.json", "device", "devise")]
 )
 def test_a_misspelled_key(
     untrained: Path, patients: list[Path], tmp_path: Path, name: str, key: str, wrong: str

@@ -44,7 +44,7 @@ def draw_targets(folder: Path, labels: dict[str, Any], count: int = 8, *, hide: 
 
 
 def train(folder: Path, bundle: Path, steps: int) -> LabelTable:
-    table = medunet.init(folder, bundle, budget_minutes=0.3).labels
+    table = medunet.init(folder, bundle, budget_minutes=0.3).task.labels
     pin_schedule(bundle, epochs=4, steps_per_epoch=steps // 4)
     medunet.train(bundle)
     return table

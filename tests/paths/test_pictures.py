@@ -33,9 +33,9 @@ def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained for 60 steps; don't change it."""
     bundle = tmp_path_factory.mktemp("flat") / "bundle"
     plan = medunet.init(folder, bundle, budget_minutes=0.3, objects=True)
-    assert (plan.dims, plan.unit, plan.components) == (2, "px", {"image": 3})
-    assert plan.objects is not None
-    assert plan.name_classes() == ("background", "interior", "border")
+    assert (plan.network.dims, plan.task.unit, plan.task.components) == (2, "px", {"image": 3})
+    assert plan.task.objects is not None
+    assert plan.task.name_classes() == ("background", "interior", "border")
     pin_schedule(bundle, epochs=3, steps_per_epoch=20)
     medunet.train(bundle)
     return bundle
@@ -97,7 +97,7 @@ def test_monai_alone_agrees(bundle: Path, folder: Path, tmp_path: Path) -> None:
         ours = read(tmp_path / "data" / "labels" / path.name)
         theirs = read(tmp_path / "out" / f"{path.stem}_mask.png")
         assert set(np.unique(theirs)) <= {0, 1, 2}
-        numbers = separate_objects(theirs[..., None], plan.objects.smallest if plan.objects else 0)[..., 0]
+        numbers = separate_objects(theirs[..., None], plan.task.objects.smallest if plan.task.objects else 0)[..., 0]
         assert measure_dice(ours, numbers) >= 0.999
         assert abs(int(ours.max()) - int(numbers.max())) <= 1
         # What is too small to be an object is in the class map, so that is what evaluate.json must agree with.

@@ -43,7 +43,8 @@ def test_a_shipped_bundle_is_made_anew_without_a_difference(folder: Path) -> Non
     assert all((folder / "configs" / name).is_file() for name in NAMES)
     assert not find_stale(bundle, CONFIGS)
     written, made = bundle.metadata, make_metadata(bundle.plan, folder.name)
-    assert all(written[key] == made[key] for key in ("schema", "network_data_format", "segments", "data_type"))
+    keys = ("schema_", "network_data_format", "segments", "data_type")
+    assert all(getattr(written, key) == getattr(made, key) for key in keys)
 
 
 @pytest.mark.data

@@ -44,13 +44,13 @@ def test_one_disturbed_measurement_decides_nothing() -> None:
     measured = []
 
     def measure(plan: Plan) -> float:
-        shape = plan.network, plan.patch
+        shape = plan.network, plan.window.patch
         measured.append(shape)
-        disturbed = shape == (undisturbed.network, undisturbed.patch) and measured.count(shape) == 1
+        disturbed = shape == (undisturbed.network, undisturbed.window.patch) and measured.count(shape) == 1
         return 10 * quiet(plan) if disturbed else quiet(plan)
 
     assert make_plan(COHORT, FINGERPRINT, measure) == undisturbed
-    assert measured.count((undisturbed.network, undisturbed.patch)) == 2
+    assert measured.count((undisturbed.network, undisturbed.window.patch)) == 2
 
 
 def test_width_is_not_bought_with_a_coarser_grid() -> None:
@@ -59,7 +59,7 @@ def test_width_is_not_bought_with_a_coarser_grid() -> None:
     found = FINGERPRINT.model_copy(update={"cases": cases})
     plans = [make_plan(COHORT, found, at_speed(10**power)) for power in np.arange(8, 13, 0.1)]
     narrow, wide = ([plan for plan in plans if (plan.network.filters[0] == 8) == flag] for flag in (True, False))
-    assert max(plan.spacing_mm[0] for plan in narrow) > max(plan.spacing_mm[0] for plan in wide)
+    assert max(plan.grid.spacing_mm[0] for plan in narrow) > max(plan.grid.spacing_mm[0] for plan in wide)
     assert len({plan.network.filters[0] for plan in wide}) == 3
 
 
@@ -70,10 +70,10 @@ def test_memory_limits_the_patch() -> None:
 
 def test_slices() -> None:
     plan = make_plan(COHORT, FINGERPRINT, at_speed(1e11), dims=2)
-    assert plan.patch[2] == 1
-    assert plan.batch == 8
-    assert plan.dims == 2
-    assert make_plan(COHORT, FINGERPRINT, at_speed(1e11)).dims == 3
+    assert plan.window.patch[2] == 1
+    assert plan.training.batch == 8
+    assert plan.network.dims == 2
+    assert make_plan(COHORT, FINGERPRINT, at_speed(1e11)).network.dims == 3
 
 
 def measure(*shapes: tuple[int, int, int], **more: object) -> Fingerprint:
@@ -84,25 +84,25 @@ def measure(*shapes: tuple[int, int, int], **more: object) -> Fingerprint:
 def test_pictures_are_planned_flat_and_not_resampled() -> None:
     found = measure((256, 256, 1), (320, 256, 1), (1024, 1024, 1), unit="px", components={"ct": 3})
     plan = make_plan(COHORT, found, at_speed(1e11))
-    assert (plan.dims, plan.unit, plan.count_inputs()) == (2, "px", 4)
-    assert plan.spacing_mm == (1, 1, 1)
+    assert (plan.network.dims, plan.task.unit, plan.task.count_inputs()) == (2, "px", 4)
+    assert plan.grid.spacing_mm == (1, 1, 1)
     assert "no physical size" in plan.reasons["spacing_mm"]
-    assert plan.patch[0] % 2 ** (len(plan.network.strides) - 1) == 0
-    assert plan.normalization["ct"].kind == "each"
+    assert plan.window.patch[0] % 2 ** (len(plan.network.strides) - 1) == 0
+    assert plan.grid.normalization["ct"].kind == "each"
 
 
 def test_the_slowest_machine_gets_the_smallest_slices() -> None:
     found = measure(*[(1024, 1024, 1)] * 3, unit="px")
     plans = [make_plan(COHORT, found, at_speed(rate)) for rate in (1e6, 1e13)]
-    assert plans[0].patch[0] <= 96
-    assert plans[1].patch[0] >= 256
+    assert plans[0].window.patch[0] <= 96
+    assert plans[1].window.patch[0] >= 256
 
 
 def test_slices_and_volumes_together_need_a_word() -> None:
     mixed = measure((64, 64, 1), (64, 64, 30))
     with pytest.raises(InputError, match="case p0 is one slice, case p1 has 30; add --dims 2"):
         make_plan(COHORT, mixed, at_speed(1e11))
-    assert make_plan(COHORT, mixed, at_speed(1e11), dims=2).dims == 2
+    assert make_plan(COHORT, mixed, at_speed(1e11), dims=2).network.dims == 2
     with pytest.raises(InputError, match="case p0 is one slice"):
         make_plan(COHORT, mixed, at_speed(1e11), dims=3)
 
@@ -120,12 +120,12 @@ def test_objects_are_learnt_with_a_border() -> None:
     objects = ObjectStatistics(count=40, smallest=0.2, median=3)
     fingerprint = FINGERPRINT.model_copy(update={"objects": objects})
     plan = make_plan(COHORT.model_copy(update={"labels": labels}), fingerprint, at_speed(1e11))
-    assert plan.objects is not None
-    assert plan.objects.smallest == 0.2
-    assert plan.name_classes() == ("background", "interior", "border")
+    assert plan.task.objects is not None
+    assert plan.task.objects.smallest == 0.2
+    assert plan.task.name_classes() == ("background", "interior", "border")
     assert "border" in plan.reasons["objects"]
     without = make_plan(COHORT, FINGERPRINT, at_speed(1e11))
-    assert (without.objects, without.name_classes()) == (None, ("background", "a", "b"))
+    assert (without.task.objects, without.task.name_classes()) == (None, ("background", "a", "b"))
     assert "objects" not in without.reasons
 
 
@@ -134,9 +134,9 @@ def test_memory_of_a_gpu_limits_the_patch_too() -> None:
         make_plan(COHORT, FINGERPRINT, at_speed(1e13), memory=Memory(ram_gib=32, vram_gib=gib)) for gib in (32, 3)
     )
     assert estimate_work(tight) < estimate_work(free)
-    assert tight.peak_gib["train_vram"] <= 3 < free.peak_gib["train_vram"]
+    assert tight.foreseen.peak_gib["train_vram"] <= 3 < free.foreseen.peak_gib["train_vram"]
     assert "3 GiB of a GPU" in tight.reasons["patch"]
-    assert set(tight.peak_gib) == {"measure", "prepare", "train", "predict", "train_vram", "predict_vram"}
+    assert set(tight.foreseen.peak_gib) == {"measure", "prepare", "train", "predict", "train_vram", "predict_vram"}
 
 
 def test_small_labels_get_a_loss_to_which_missing_costs_more() -> None:
@@ -145,6 +145,6 @@ def test_small_labels_get_a_loss_to_which_missing_costs_more() -> None:
         return FINGERPRINT.model_copy(update={"cases": tuple(cases)})
 
     small, large = (make_plan(COHORT, measure_at(ml), at_speed(1e11)) for ml in (0.1, 200))
-    assert (small.loss, large.loss) == ("tversky_ce", "dice_ce")
+    assert (small.training.loss, large.training.loss) == ("tversky_ce", "dice_ce")
     assert "of a patch in the median case" in small.reasons["loss"]
     assert "Isensee" in large.reasons["loss"]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from plans import make_test_plan
@@ -16,8 +18,8 @@ def make_fingerprint(*shapes: tuple[int, int, int]) -> Fingerprint:
     return Fingerprint(channels={"ct": ChannelStatistics(mean=0, sd=1, low=-1, high=1)}, cases=tuple(cases))
 
 
-def make_plan_for(memory: Memory | None = None, dims: int = 3, **changes: object) -> Plan:
-    return make_test_plan(dims).model_copy(update={"memory": memory, **changes})
+def make_plan_for(memory: Memory | None = None, dims: int = 3, **groups: Any) -> Plan:
+    return make_test_plan(dims).change(foreseen={"memory": memory}, **groups)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -36,7 +38,7 @@ def test_prepared_voxels_follow_the_spacing_but_for_slices() -> None:
     thin = case.model_copy(update={"spacing_mm": (1.5, 1.5, 2.5)})
     assert count_prepared(make_plan_for(), thin) == 50 * 40 * 20
     assert count_prepared(make_plan_for(dims=2), thin) == 50 * 40 * 40
-    assert count_prepared(make_plan_for(unit="px"), thin) == 100 * 80 * 40
+    assert count_prepared(make_plan_for(task={"unit": "px"}), thin) == 100 * 80 * 40
 
 
 def test_the_largest_case_counts_in_every_stage_and_the_network_in_training() -> None:
@@ -45,14 +47,14 @@ def test_the_largest_case_counts_in_every_stage_and_the_network_in_training() ->
     large = predict_peaks(plan, make_fingerprint((64, 64, 20), (512, 512, 300)))
     assert set(small) == {"measure", "prepare", "train", "predict"}
     assert all(large[stage] > small[stage] for stage in small)
-    wide = make_plan_for(Memory(ram_gib=8), patch=(128, 128, 128))
+    wide = make_plan_for(Memory(ram_gib=8), window={"patch": (128, 128, 128)})
     assert predict_network(wide) > predict_network(plan)
     assert predict_peaks(wide, make_fingerprint((64, 64, 20)))["train"] > small["train"]
 
 
 def test_a_network_on_a_gpu_takes_its_memory_instead() -> None:
     shapes = make_fingerprint((64, 64, 20))
-    wide = {"patch": (128, 128, 128)}
+    wide = {"window": {"patch": (128, 128, 128)}}
     on_gpu = predict_peaks(make_plan_for(Memory(ram_gib=8, vram_gib=8, gpu=True), **wide), shapes)
     elsewhere = predict_peaks(make_plan_for(Memory(ram_gib=8, vram_gib=8), **wide), shapes)
     assert on_gpu["train_vram"] == elsewhere["train_vram"] > on_gpu["predict_vram"]

@@ -1,24 +1,96 @@
+from pathlib import Path
+
 import pytest
 from plans import make_test_plan
 
-from medunet.planning import name_keys
+from medunet.errors import RecordError
+from medunet.planning import read_plan
 from medunet.planning.plan import TRAINING_SHARE
+from medunet.records import read_json, write_json, write_record
 
-
-@pytest.mark.parametrize(("channels", "keys"), [(("ct",), ("image",)), (("ct", "mr"), ("ct", "mr"))])
-def test_keys_of_monai(channels: tuple[str, ...], keys: tuple[str, ...]) -> None:
-    assert name_keys(channels) == keys
-    assert make_test_plan().model_copy(update={"channels": channels}).image_keys() == keys
-
-
-def test_inputs_are_the_components_of_all_channels() -> None:
-    plan = make_test_plan().model_copy(update={"channels": ("a", "b"), "components": {"b": 3}})
-    assert plan.count_inputs() == 4
+ROOT = Path(__file__).parents[2]
+FLAT = Path(__file__).parent / "flat_plan.json"
+GROUPS = ("task", "grid", "network", "window", "training", "foreseen")
 
 
 def test_steps_that_the_budget_holds_follow_from_one_step() -> None:
-    plan = make_test_plan().model_copy(update={"budget_minutes": 10.0, "step_seconds": None})
+    plan = make_test_plan().change(training={"budget_minutes": 10.0}, foreseen={"step_seconds": None})
     assert plan.count_steps() == 0
     timed = plan.with_step(0.123456)
-    assert timed.step_seconds == 0.123
+    assert timed.foreseen.step_seconds == 0.123
     assert timed.count_steps() == int(600 * TRAINING_SHARE / 0.123)
+
+
+def test_groups_are_changed_value_by_value() -> None:
+    plan = make_test_plan()
+    changed = plan.change(window={"overlap": 0.25}, reasons={"overlap": "quicker"})
+    assert (changed.window.patch, changed.window.overlap) == (plan.window.patch, 0.25)
+    assert changed.reasons == {"patch": "small", "overlap": "quicker"}
+    assert plan.change() == plan
+    with pytest.raises(ValueError, match="window of a plan has no batch"):
+        plan.change(window={"batch": 3})
+
+
+def test_train_json_finds_the_seed_where_it_always_was() -> None:
+    assert make_test_plan().change(training={"seed": 7}).seed == 7
+
+
+def test_a_plan_comes_back_from_its_file(tmp_path: Path) -> None:
+    plan = make_test_plan(channels=("ct", "pet"))
+    write_record(tmp_path / "plan.json", plan)
+    assert read_plan(tmp_path / "plan.json") == plan
+    assert read_json(tmp_path / "plan.json")["version"] == 2
+
+
+def test_a_plan_without_groups_is_read_as_the_same_plan(tmp_path: Path) -> None:
+    """The flat one is that of a shipped bundle as it was before its plan.json got groups."""
+    plan = read_plan(FLAT)
+    assert plan == read_plan(ROOT / "bundles" / "nuclei_unet2d" / "configs" / "plan.json")
+    flat = read_json(FLAT)
+    assert flat["version"] == 1
+    grouped = plan.model_dump(mode="json")
+    assert grouped["reasons"] == flat["reasons"]
+    values = [{name: grouped[name] for name in ("version", "reasons")}, *(grouped[name] for name in GROUPS)]
+    joined = {key: value for group in values for key, value in group.items()}
+    network = {key: joined.pop(key) for key in ("filters", "strides", "kernels", "heads", "residual")}
+    assert {**joined, "network": network, "version": 1} == flat
+    write_json(tmp_path / "plan.json", {key: value for key, value in flat.items() if key != "version"})
+    assert read_plan(tmp_path / "plan.json") == plan
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "wrong", "named"),
+    [
+        (None, "window", "windo", "the key 'windo' is unknown; did you mean 'window'?"),
+        ("window", "patch", "pach", "the key 'window.pach' is unknown; did you mean 'patch'?"),
+        ("task", "labels", "label", "the key 'task.label' is unknown; did you mean 'labels'?"),
+        ("training", "batch", "bach", "the key 'training.bach' is unknown; did you mean 'batch'?"),
+    ],
+)
+def test_a_misspelled_key_is_named_in_every_group(
+    tmp_path: Path, group: str | None, key: str, wrong: str, named: str
+) -> None:
+    content = make_test_plan().model_dump(mode="json")
+    place = content[group] if group else content
+    place[wrong] = place.pop(key)
+    write_json(tmp_path / "plan.json", content)
+    with pytest.raises(RecordError) as caught:
+        read_plan(tmp_path / "plan.json")
+    assert named in str(caught.value)
+    assert "plan.json" in str(caught.value)
+
+
+def test_a_misspelled_key_of_a_plan_without_groups_is_named(tmp_path: Path) -> None:
+    flat = read_json(FLAT)
+    write_json(tmp_path / "plan.json", {"pach" if key == "patch" else key: value for key, value in flat.items()})
+    with pytest.raises(RecordError, match="the key 'pach' is unknown; did you mean 'patch'"):
+        read_plan(tmp_path / "plan.json")
+    write_json(tmp_path / "plan.json", {**flat, "batch": 0})
+    with pytest.raises(RecordError, match=r"the key 'training\.batch': input should be greater than or equal to 1"):
+        read_plan(tmp_path / "plan.json")
+    write_json(tmp_path / "plan.json", {**flat, "version": 3})
+    with pytest.raises(RecordError, match="it is of version 3, medunet knows 1 and 2"):
+        read_plan(tmp_path / "plan.json")
+    write_json(tmp_path / "plan.json", [])
+    with pytest.raises(RecordError, match="the key 'Plan': input should be an object"):
+        read_plan(tmp_path / "plan.json")

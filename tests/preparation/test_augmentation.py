@@ -9,7 +9,7 @@ from medunet.preparation import make_augmentation, make_warp
 @pytest.mark.parametrize("dims", [2, 3])
 def test_every_step_works_on_patches_of_its_axes(dims: int) -> None:
     # Long enough for everything.
-    plan = make_test_plan(dims=dims).model_copy(update={"channels": ("a", "b"), "step_seconds": 1e-4})
+    plan = make_test_plan(dims=dims).change(task={"channels": ("a", "b")}, foreseen={"step_seconds": 1e-4})
     steps = make_augmentation(plan)
     random = torch.Generator().manual_seed(0)
     patch = {key: torch.rand((count, *[16] * dims), generator=random) for key, count in (("image", 2), ("label", 1))}
@@ -24,8 +24,8 @@ def test_every_step_works_on_patches_of_its_axes(dims: int) -> None:
 
 
 def test_patches_are_blurred_in_long_runs_only() -> None:
-    short = make_test_plan().model_copy(update={"budget_minutes": 60.0, "step_seconds": 0.3})
-    long = short.model_copy(update={"step_seconds": 0.2})
+    short = make_test_plan().change(training={"budget_minutes": 60.0}, foreseen={"step_seconds": 0.3})
+    long = short.change(foreseen={"step_seconds": 0.2})
     assert short.count_steps() < 10_000 < long.count_steps()
     added = {step["_target_"] for step in make_augmentation(long)} - {
         step["_target_"] for step in make_augmentation(short)
@@ -34,7 +34,7 @@ def test_patches_are_blurred_in_long_runs_only() -> None:
 
 
 def test_anisotropic_patches_turn_in_their_fine_plane_only() -> None:
-    plan = make_test_plan().model_copy(update={"spacing_mm": (1.0, 1.0, 5.0)})
+    plan = make_test_plan().change(grid={"spacing_mm": (1.0, 1.0, 5.0)})
     angles = make_warp(plan)["angles"]
     assert angles[:2] == [0.0, 0.0]
     assert angles[2] > 3
@@ -42,15 +42,15 @@ def test_anisotropic_patches_turn_in_their_fine_plane_only() -> None:
 
 def test_pictures_turn_by_quarters_where_patches_are_square() -> None:
     flat = make_test_plan(dims=2)
-    plan = flat.model_copy(update={"unit": "px", "components": {"ct": 3}})
+    plan = flat.change(task={"unit": "px", "components": {"ct": 3}})
     assert "RandRotate90d" in {step["_target_"] for step in make_augmentation(plan)}
-    oblong = plan.model_copy(update={"patch": (32, 16, 1)})
+    oblong = plan.change(window={"patch": (32, 16, 1)})
     assert all(step["_target_"] != "RandRotate90d" for step in [*make_augmentation(oblong), *make_augmentation(flat)])
 
 
 def test_several_channels_are_left_out_and_misaligned_by_their_components() -> None:
     single = make_test_plan()
-    several = single.model_copy(update={"channels": ("a", "b", "c"), "components": {"b": 3}})
+    several = single.change(task={"channels": ("a", "b", "c"), "components": {"b": 3}})
     drop = make_augmentation(several)[-1]
     assert drop["_target_"].endswith("RandDropChanneld")
     assert drop["channels"] == make_warp(several)["channels"] == [0, 1, 4]

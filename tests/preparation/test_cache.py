@@ -22,7 +22,7 @@ def test_prepared_labels_keep_their_volume_and_place(untrained: Path, tmp_path: 
         prepare_cases(cohort, cohort.cases, bundle.preprocessing, tmp_path), cohort.cases, strict=True
     ):
         mask = read_label(cohort, case, read_channel(case, "ct").grid)
-        volume = prepared.label().sum() * np.prod(bundle.plan.spacing_mm) / 1000
+        volume = prepared.label().sum() * np.prod(bundle.plan.grid.spacing_mm) / 1000
         assert volume == pytest.approx(mask.volumes_ml()["lesion"], rel=0.25, abs=1)
         assert prepared.image().shape[1:] == prepared.label().shape
         values = {int(prepared.label()[tuple(row[1:])]) for row in prepared.centres()}

@@ -10,10 +10,11 @@ from pydicom import Dataset
 
 from medunet.cohort import Case, Channel
 from medunet.errors import BundleError, InputError, SeriesError
-from medunet.planning import Normalization, Plan, name_keys
+from medunet.planning import Normalization, Plan
 from medunet.preparation import find_images, find_source_grid, make_preprocessing, run_chain
 from medunet.preparation.chain import instantiate
 from medunet.reading import ReadOptions, find_image, find_series
+from medunet.task import name_keys
 
 
 def ramp(grid: "object") -> np.ndarray:
@@ -27,11 +28,11 @@ def test_values_stay_at_their_place_in_the_world(tmp_path: Path, orientation: st
     write_series(tmp_path, grid, ramp(grid))
     plan = make_test_plan()
     image = run_chain(make_preprocessing(plan), {"image": find_image(tmp_path)})
-    assert np.allclose(np.linalg.norm(np.asarray(image.affine)[:3, :3], axis=0), plan.spacing_mm, atol=1e-3)
+    assert np.allclose(np.linalg.norm(np.asarray(image.affine)[:3, :3], axis=0), plan.grid.spacing_mm, atol=1e-3)
     indices = np.argwhere(np.ones(image.shape[1:], bool))
     world = indices @ np.asarray(image.affine)[:3, :3].T + np.asarray(image.affine)[:3, 3]
     inside = np.all((grid.to_voxel(world) > 1) & (grid.to_voxel(world) < np.array(grid.shape) - 2), axis=1)
-    how = plan.normalization["ct"]
+    how = plan.grid.normalization["ct"]
     expected = (np.clip(world @ (2.0, -1.0, 3.0), how.low, how.high) - how.mean) / how.sd
     assert inside.sum() > 500
     assert np.abs(image.numpy()[0].reshape(-1) - expected)[inside].max() < 0.05
@@ -101,8 +102,8 @@ def test_two_phases_of_one_series_are_two_channels(tmp_path: Path) -> None:
 
 def make_picture_plan(components: int) -> Plan:
     each = {"mr": Normalization(kind="each")}
-    more = {"unit": "px", "components": {"mr": components}, "normalization": each}
-    return make_test_plan(dims=2, channels=("mr",)).model_copy(update=more)
+    task = {"unit": "px", "components": {"mr": components}}
+    return make_test_plan(dims=2, channels=("mr",)).change(task=task, grid={"normalization": each})
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (5, 7, 4)])
@@ -113,7 +114,7 @@ def test_grey_is_repeated_alpha_cut_off_and_colour_kept(tmp_path: Path, shape: t
     path = tmp_path / "a.png"
     Image.fromarray(pixels).save(path)
     steps = make_preprocessing(make_picture_plan(3))
-    ours = run_chain(steps, {"image": find_image(path)}, plan=make_picture_plan(3))
+    ours = run_chain(steps, {"image": find_image(path)}, task=make_picture_plan(3).task)
     theirs = Compose(instantiate(steps))({"image": str(path)})["image"]
     assert np.array_equal(ours.numpy()[..., 0], theirs.numpy())
     colours = np.atleast_3d(pixels)[..., :3].astype(float)
@@ -130,13 +131,13 @@ def test_what_the_bundle_was_not_planned_for_is_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(path)
     grey, volumes = make_picture_plan(1), make_test_plan()
     with pytest.raises(InputError, match=r"a\.png: it has 3 components; the bundle takes 1"):
-        run_chain(make_preprocessing(grey), {"image": find_image(path)}, plan=grey)
+        run_chain(make_preprocessing(grey), {"image": find_image(path)}, task=grey.task)
     with pytest.raises(InputError, match=r"a\.png: it is a picture; the bundle takes images with a physical size"):
-        run_chain(make_preprocessing(volumes), {"image": find_image(path)}, plan=volumes)
+        run_chain(make_preprocessing(volumes), {"image": find_image(path)}, task=volumes.task)
     grid = make_grid()
     write_series(tmp_path / "ct", grid)
     with pytest.raises(InputError, match="it is no picture; the bundle takes pictures"):
-        run_chain(make_preprocessing(grey), {"image": find_image(tmp_path / "ct")}, plan=grey)
+        run_chain(make_preprocessing(grey), {"image": find_image(tmp_path / "ct")}, task=grey.task)
 
 
 def test_values_in_other_units_than_those_of_training_are_refused(tmp_path: Path) -> None:
@@ -147,13 +148,13 @@ def test_values_in_other_units_than_those_of_training_are_refused(tmp_path: Path
         dataset.RescaleIntercept = 0
 
     change(tmp_path, edit)
-    plan = make_test_plan(channels=("pet",)).model_copy(update={"units": {"pet": "SUVbw"}})
-    assert run_chain(make_preprocessing(plan), {"image": find_image(tmp_path)}, plan).shape[0] == 1
+    plan = make_test_plan(channels=("pet",)).change(task={"units": {"pet": "SUVbw"}})
+    assert run_chain(make_preprocessing(plan), {"image": find_image(tmp_path)}, plan.task).shape[0] == 1
     with pytest.raises(InputError, match=r"its values are in BQML \(.*as stored\); the bundle takes SUVbw"):
-        run_chain(make_preprocessing(plan), {"image": find_image(tmp_path, ReadOptions(pet="stored"))}, plan)
+        run_chain(make_preprocessing(plan), {"image": find_image(tmp_path, ReadOptions(pet="stored"))}, plan.task)
     change(tmp_path, lambda dataset, _: setattr(dataset, "PatientWeight", None))
     with pytest.raises(InputError, match="not SUV: Patient's Weight is missing"):
-        run_chain(make_preprocessing(plan), {"image": find_image(tmp_path)}, plan)
+        run_chain(make_preprocessing(plan), {"image": find_image(tmp_path)}, plan.task)
 
 
 def test_slices_of_a_2d_network_stay_where_they_are(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_the_cases_of_a_batch_have_names(cases: list[PreparedCase]) -> None:
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_half_of_each_batch_holds_foreground_however_it_is_warped(cases: list[PreparedCase], dims: int) -> None:
-    patch, angles = make_test_plan(dims=dims).patch, (1, 1, 1) if dims == 3 else (0, 0, 3)
+    patch, angles = make_test_plan(dims=dims).window.patch, (1, 1, 1) if dims == 3 else (0, 0, 3)
     warp = Warp(patch, angles=angles, scales=(0.5, 2.0), probabilities=(0.5, 0.5, 0.5, 0))
     dataset = PatchDataset(cases, warp, 2, 40, 0.5, [], 0)
     assert all(dataset[index]["label"].max() == 1 for index in range(0, len(dataset), 2))

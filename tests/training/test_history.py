@@ -21,9 +21,8 @@ def make_run(folder: Path, dice: float, losses: list[float]) -> Engine:
     step = iter(losses)
     trainer = Engine(lambda *_: {"loss": next(step)})
     trainer.add_event_handler("EPOCH_COMPLETED", lambda engine: None if engine.state.epoch % 2 else validator.run([0]))
-    session = SimpleNamespace(
-        run=RunFolder(folder), schedule=schedule, plan=SimpleNamespace(labels=SimpleNamespace(ignore=2))
-    )
+    task = SimpleNamespace(labels=SimpleNamespace(ignore=2))
+    session = SimpleNamespace(run=RunFolder(folder), schedule=schedule, plan=SimpleNamespace(task=task))
     History(session, optimizer, validator).attach(trainer)  # type: ignore[arg-type]
     return trainer
 

@@ -67,7 +67,8 @@ def test_an_edited_plan_is_trained_and_resumed(untrained: Path, tmp_path: Path, 
     edited = {"loss": loss, "optimizer": optimizer, "learning_rate": 0.003, "longest_gradient": 12.0}
     content = read_json(path)
     content["network"]["residual"] = True
-    write_json(path, {**content, **edited})
+    content["training"] |= edited
+    write_json(path, content)
     medunet.plan(untrained, write=True)
     straight = train_a_little(untrained, tmp_path / "a", stop_after=None)
     resumed = train_a_little(untrained, tmp_path / "b", stop_after=2)

@@ -18,11 +18,11 @@ from medunet.training.transfer import load_start
 def make_bundle(folder: Path, plan: Plan, patients: str, seed: int | None = None) -> Bundle:
     """A bundle whose fold 0 holds out the first patient; trained if there is a seed."""
     (folder.parent / "x").touch()
-    channels = {name: Channel(path=str(folder.parent / "x")) for name in plan.channels}
+    channels = {name: Channel(path=str(folder.parent / "x")) for name in plan.task.channels}
     cohort = Cohort(
-        channels=plan.channels,
-        modalities=plan.modalities,
-        labels=plan.labels,
+        channels=plan.task.channels,
+        modalities=plan.task.modalities,
+        labels=plan.task.labels,
         cases=tuple(Case(id=name, patient=name, channels=channels) for name in patients),
         folds=((patients[0],), tuple(patients[1:])),
     )
@@ -47,7 +47,7 @@ def test_what_fits_is_kept_in_the_run_and_loaded(tmp_path: Path, caplog: pytest.
     start = prepare_start(bundle, 0, source)
     (line,) = start.left
     assert line.startswith("input_block.conv1.conv.weight: other channels, 4 × 1 × 3 × 3 × 3 there and 4 × 2 × 3")
-    assert start.learning_rate == pytest.approx(0.3 * bundle.plan.learning_rate)
+    assert start.learning_rate == pytest.approx(0.3 * bundle.plan.training.learning_rate)
     run = find_run(bundle, 0)
     assert read_start(run) == start
     torch.manual_seed(5)
@@ -93,8 +93,7 @@ def test_a_network_that_knows_the_held_out_patients_is_refused(tmp_path: Path) -
 def test_what_fits_nowhere_is_refused(tmp_path: Path) -> None:
     source = open_again(make_bundle(tmp_path / "source", make_test_plan(), "ab", seed=1))
     plan = make_test_plan()
-    wide = plan.network.model_copy(update={"filters": (5, 10, 20)})
-    bundle = make_bundle(tmp_path / "bundle", plan.model_copy(update={"network": wide}), "cd")
+    bundle = make_bundle(tmp_path / "bundle", plan.change(network={"filters": (5, 10, 20)}), "cd")
     with pytest.raises(InputError, match="no convolution of it fits"):
         prepare_start(bundle, 0, source)
     untrained = make_bundle(tmp_path / "untrained", plan, "cd")
@@ -111,7 +110,7 @@ def test_other_labels_leave_the_last_layer_out() -> None:
         "output_block.conv.conv.weight",
     ]
     assert all("other labels" in line for line in left)
-    more = plan.model_copy(update={"labels": LabelTable.from_names(["a", "b"])})
+    more = plan.change(task={"labels": LabelTable.from_names(["a", "b"])})
     _, left = fit_weights(build_network(make_network(more)), other.state_dict(), same_labels=False)
     assert all("other labels, 2" in line for line in left)
     own = [name for name in network.state_dict() if not name.startswith("skip_layers")]
@@ -121,7 +120,9 @@ def test_other_labels_leave_the_last_layer_out() -> None:
 def test_levels_are_counted_from_the_finest() -> None:
     plan = make_test_plan()
     ones, twos = (1, 1, 1), (2, 2, 2)
-    deep = NetworkPlan(filters=(4, 8, 16, 32), strides=(ones, twos, twos, twos), kernels=((3, 3, 3),) * 4, heads=1)
+    deep = NetworkPlan(
+        dims=3, filters=(4, 8, 16, 32), strides=(ones, twos, twos, twos), kernels=((3, 3, 3),) * 4, heads=1
+    )
     deeper = build_network(make_network(plan.model_copy(update={"network": deep})))
     shallow = build_network(make_network(plan))
     fitting, left = fit_weights(deeper, shallow.state_dict(), same_labels=True)

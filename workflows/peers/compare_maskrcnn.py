@@ -119,7 +119,7 @@ def _read_numbers(path: Path) -> Numbers:
 
 
 def _run_unet(bundle: Path, cases: Sequence[Case]) -> Result:
-    training = open_bundle(bundle).metadata["training"]
+    training = open_bundle(bundle).trained()
     precision: dict[str, float] = {}
     seconds = 0.0
     for case in track(cases, "predicting", len(cases)):
@@ -132,8 +132,8 @@ def _run_unet(bundle: Path, cases: Sequence[Case]) -> Result:
         seconds += done.seconds
     return Result(
         precision=precision,
-        steps=training["steps"],
-        minutes=training["minutes"],
+        steps=training.count_steps(),
+        minutes=training.minutes,
         seconds=seconds / len(cases),
     )
 

@@ -84,16 +84,17 @@ def compare(arguments: argparse.Namespace) -> None:
     # The small one first: it is the one that minutes of a CPU can train.
     plans = {"small": (small, choose_configuration(planned[small]))} if small != STOCK else {}
     plans["stock"] = (STOCK, choose_stock(planned[STOCK]))
+    unit = bundle.plan.task.unit
     for name, (plan, configuration) in plans.items():
         run = peer.train(name, plan, configuration)
-        plain = _predict_theirs(peer, run, held_out, bundle.plan.unit, mirror=False)
+        plain = _predict_theirs(peer, run, held_out, unit, mirror=False)
         methods[f"nnU-Net {name}"] = plain
         mirrored = sum(plain.seconds.values()) * 2 ** len(run.what["patch"])
         if mirrored <= arguments.budget * 60:
-            methods[f"nnU-Net {name}, mirrored"] = _predict_theirs(peer, run, held_out, bundle.plan.unit, mirror=True)
+            methods[f"nnU-Net {name}, mirrored"] = _predict_theirs(peer, run, held_out, unit, mirror=True)
         else:
             print(f"nnU-Net {name}: mirroring is left out, it would take about {format_seconds(mirrored)}")
-    scores = _score(cohort, held_out, methods, bundle.plan.unit)
+    scores = _score(cohort, held_out, methods, unit)
     text = "\n".join([tabulate_cases(scores), "", tabulate_runs(scores, methods), "", *tell_headline(scores)])
     (arguments.out / "comparison.md").write_text(text + "\n", encoding="utf-8")
     write_json(arguments.out / "scores.json", scores.model_dump(mode="json"))
@@ -113,9 +114,9 @@ def _train_ours(arguments: argparse.Namespace) -> Bundle:
     else:
         folder = arguments.ours / "bundle"
     bundle = open_bundle(folder)
-    training = bundle.metadata.get("training")
-    if training is None or training["fold"] != arguments.fold:
-        found = "it is not trained" if training is None else f"it was trained on fold {training['fold']}"
+    training = bundle.metadata.training
+    if training is None or training.fold != arguments.fold:
+        found = "it is not trained" if training is None else f"it was trained on fold {training.fold}"
         raise InputError(folder, found, "train it first, or name its fold", f"fold {arguments.fold}")
     return bundle
 
@@ -137,9 +138,9 @@ def _predict_ours(bundle: Bundle, cases: list[Case], folder: Path) -> Masks:
             found[case.id] = {"file": next(iter(done.files.values())).name, "seconds": done.seconds}
         write_json(listed, found)
     content = read_json(listed)
-    training, plan = bundle.metadata["training"], bundle.plan
-    patch = f"{' × '.join(map(str, plan.patch))}, {plan.batch}, {plan.network.filters[0]}"
-    row = (patch, str(training["steps"]), f"{training['minutes']:.1f}", "in the budget")
+    training, plan = bundle.trained(), bundle.plan
+    patch = f"{' × '.join(map(str, plan.window.patch))}, {plan.training.batch}, {plan.network.filters[0]}"
+    row = (patch, str(training.steps), f"{training.minutes:.1f}", "in the budget")
     files = {case: folder / "masks" / case / entry["file"] for case, entry in content.items()}
     return Masks(files, {case: entry["seconds"] for case, entry in content.items()}, row)
 

@@ -83,15 +83,15 @@ def compare(arguments: argparse.Namespace) -> None:
     """Measure in turn and print the table."""
     bundle = open_bundle(arguments.bundle)
     plan = bundle.plan
-    if plan.dims != 3:
+    if plan.network.dims != 3:
         raise InputError(arguments.bundle, "its network is 2D", "give a bundle of volumes")
     cases, peer = _prepare(bundle, arguments)
     seconds, workers = arguments.seconds, default_workers()
     stock = _cache(plan, cases)
     ways: dict[str, Callable[[int], float]] = {
-        "medunet, loader": lambda _: time_loader(_open_ours(plan, cases, workers), plan.batch, seconds),
-        "MONAI, loader": lambda _: time_loader(_open_stock(stock, workers), plan.batch, seconds),
-        "nnU-Net, loader": lambda n: peer.load(plan.patch, plan.batch, seconds, n),
+        "medunet, loader": lambda _: time_loader(_open_ours(plan, cases, workers), plan.training.batch, seconds),
+        "MONAI, loader": lambda _: time_loader(_open_stock(stock, workers), plan.training.batch, seconds),
+        "nnU-Net, loader": lambda n: peer.load(plan.window.patch, plan.training.batch, seconds, n),
         "medunet, steps": lambda _: time_steps(plan, _open_ours(plan, cases, workers), seconds, ours=True),
         "MONAI, steps": lambda _: time_steps(plan, _open_stock(stock, workers), seconds, ours=False),
     }
@@ -100,9 +100,10 @@ def compare(arguments: argparse.Namespace) -> None:
         for name, measure in ways.items():
             report(f"round {number + 1}: {name}", 0, 1)
             found[name].append(measure(number))
-    text = tabulate(found, plan.batch)
-    shape = " × ".join(map(str, plan.patch))
-    text = f"patch {shape}, batch {plan.batch}, {workers} loader process, {torch.get_num_threads()} threads\n\n{text}"
+    text = tabulate(found, plan.training.batch)
+    shape = " × ".join(map(str, plan.window.patch))
+    how = f"{workers} loader process, {torch.get_num_threads()} threads"
+    text = f"patch {shape}, batch {plan.training.batch}, {how}\n\n{text}"
     (arguments.out / "throughput.md").write_text(text + "\n", encoding="utf-8")
     print(text)
 
@@ -124,20 +125,20 @@ def _prepare(bundle: Bundle, arguments: argparse.Namespace) -> tuple[list[Prepar
 
 def _open_ours(plan: Plan, cases: list[PreparedCase], workers: int) -> DataLoader[Any]:
     warp, steps = build_augmentation(plan)
-    data = PatchDataset(cases, warp, plan.batch, ENDLESS, plan.foreground_share, steps, plan.seed)
-    return PatchLoader(data, batch_size=plan.batch, shuffle=False, num_workers=workers)
+    data = PatchDataset(cases, warp, plan.training.batch, ENDLESS, plan.training.foreground_share, steps, plan.seed)
+    return PatchLoader(data, batch_size=plan.training.batch, shuffle=False, num_workers=workers)
 
 
 def _cache(plan: Plan, cases: list[PreparedCase]) -> CacheDataset:
     """The recipe of MONAI's tutorials: what is not random is done once and kept in memory."""
     files = [{"image": str(case.folder / "image.npy"), "label": str(case.folder / "label.npy")} for case in cases]
-    crop = RandCropByPosNegLabeld(KEYS, "label", plan.patch, pos=1, neg=1, num_samples=plan.batch)
+    crop = RandCropByPosNegLabeld(KEYS, "label", plan.window.patch, pos=1, neg=1, num_samples=plan.training.batch)
     steps = [
         LoadImaged(KEYS),
         EnsureChannelFirstd(["image"], channel_dim=0),
         EnsureChannelFirstd(["label"], channel_dim="no_channel"),
         EnsureTyped(KEYS, dtype=torch.float32),
-        SpatialPadd(KEYS, plan.patch),
+        SpatialPadd(KEYS, plan.window.patch),
         crop,
         _turn_and_scale(plan),
         *build_augmentation(plan)[1],
@@ -214,7 +215,7 @@ def time_steps(plan: Plan, loader: DataLoader[Any], seconds: float, *, ours: boo
     wanted = ("imports", "device", "network_def", "supervised", "loss")
     known = {
         "network": config["network"] if ours else PLAIN,
-        "optimizer": make_optimizer(plan.optimizer, "$@network.parameters()", plan.learning_rate),
+        "optimizer": make_optimizer(plan.training.optimizer, "$@network.parameters()", plan.training.learning_rate),
     }
     parts = ConfigParser({key: config[key] for key in wanted} | known)
     clock = _Clock(seconds)

@@ -18,7 +18,7 @@ def test_nothing_passes_the_skips_before_or_after_a_step() -> None:
     network = lay_out_without_skips(DeepSupervision(build_network(make_network(plan)), 1)).train()
     plain = network.network
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.1, weight_decay=0.1)
-    image = torch.randn(2, plan.count_inputs(), 16, 16, 16)
+    image = torch.randn(2, plan.task.count_inputs(), 16, 16, 16)
     level = plain.upsamples[0]
     for _ in range(2):
         sum(logits.square().mean() for logits in network(image)).backward()

@@ -71,7 +71,7 @@ def test_masks_of_both_are_scored_on_the_grid_of_the_scan(trained: Path, tmp_pat
     truth = {case.id: tmp_path / "raw" / "labelsTr" / f"{case.id}.nii.gz" for case in cases}
     theirs = compare_nnunet.Masks(truth, dict.fromkeys(truth, 2.0), ("8 × 8 × 8, 2, 32", "7", "1.0", "3 s"))
     methods = {"medunet": ours, "nnU-Net stock": ours, "nnU-Net small": theirs}
-    scores = compare_nnunet._score(cohort, cases, methods, bundle.plan.unit)
+    scores = compare_nnunet._score(cohort, cases, methods, bundle.plan.task.unit)
     held = [score for score in scores.methods["nnU-Net small"] if score.truth_ml > 0]
     assert held
     assert all(score.dice == score.nsd == 1 for score in held)

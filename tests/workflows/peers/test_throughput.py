@@ -18,8 +18,8 @@ class Patches(Dataset[dict[str, torch.Tensor]]):
 @pytest.mark.parametrize("ours", [True, False])
 def test_steps_of_medunet_and_of_monai_as_it_is_are_counted(ours: bool) -> None:
     plan = make_test_plan()
-    loader = DataLoader(Patches(), batch_size=plan.batch)
-    assert time_loader(loader, plan.batch, 0.1) > 0
+    loader = DataLoader(Patches(), batch_size=plan.training.batch)
+    assert time_loader(loader, plan.training.batch, 0.1) > 0
     assert time_steps(plan, loader, 0.1, ours=ours) > 0
 
 

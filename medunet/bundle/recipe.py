@@ -1,0 +1,364 @@
+"""The recipe of a bundle: all that turns a scan into a mask, as typed data, read from its inference.json.
+
+Nothing of that file is evaluated: window and decision are recognised, and an expression is accepted only where it is
+the one that medunet writes.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from medunet.bundle.configs import make_inference_config
+from medunet.bundle.ensemble import Files, average_logits
+from medunet.bundle.folder import Bundle
+from medunet.errors import BundleError
+from medunet.labels import LabelTable
+from medunet.networks import make_network
+from medunet.planning import Plan
+from medunet.preparation import make_preprocessing, make_region_choice, make_restoring
+from medunet.task import Task
+
+LOGGER = logging.getLogger(__name__)
+Step = dict[str, Any]
+RESTORE = "restore it from a copy, or predict with MONAI alone"
+AS_WRITTEN = ("imports", "network", "network_defs", "networks", "dataset", "handlers", "evaluator")
+"""Keys of inference.json that must be as medunet writes them: with others, MONAI alone would predict otherwise."""
+MOST_OUTPUTS = 255
+"""As many label values fit 8 bits."""
+FREE_OF_SAVING = {"output_dir", "output_postfix", "output_ext", "separate_folder"}
+"""What may be edited of `SaveImaged`: where the mask lies, not what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How patches cover a prepared scan.
+
+    Attributes:
+        patch: voxels along x, y, z of the network's grid; 1 along z for a network of slices.
+        overlap: share of a patch that its neighbour covers too.
+        mode: weights of a patch's voxels in the sum: a Gaussian around its centre, or all alike.
+        dims: spatial axes of the network.
+    """
+
+    patch: tuple[int, int, int]
+    overlap: float
+    mode: Literal["gaussian", "constant"]
+    dims: Literal[2, 3]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How logits become label values.
+
+    Attributes:
+        kind: "largest": the output of the largest logit. "regions": the last output whose logit is above 0, background
+            where there is none.
+        values: label value of each output.
+    """
+
+    kind: Literal["largest", "regions"]
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that inference needs of a bundle but the weights; training has no part in it.
+
+    Attributes:
+        name: of the bundle.
+        version: of the bundle.
+        task: what is segmented.
+        inputs: keys of the chain's images, one for each channel of the task, in its order.
+        preprocessing: the chain from paths to the image, as `_target_` dictionaries.
+        network: the `_target_` dictionary of the network.
+        window: how patches cover the prepared scan.
+        restoring: how logits come back to the source grid: linearly, before the decision.
+        decision: how logits become label values.
+        extent_mm: largest extents of the scans of training along x, y, z, where they are known.
+        peak_gib: memory that a prediction was foreseen to take with the largest case of training.
+    """
+
+    name: str
+    version: str
+    task: Task
+    inputs: tuple[str, ...]
+    preprocessing: tuple[Step, ...]
+    network: Step
+    window: Window
+    restoring: Literal["linear"]
+    decision: Decision
+    extent_mm: tuple[float, float, float] | None = None
+    peak_gib: float | None = None
+
+
+def make_recipe(bundle: Bundle) -> Recipe:
+    """The recipe of a bundle of medunet: by its inference.json, whatever plan.json says of the same.
+
+    A warning names each key of plan.json that says otherwise.
+
+    Raises:
+        BundleError: inference.json holds something that medunet neither writes nor understands; the key is named.
+    """
+    plan, task = bundle.plan, bundle.plan.task
+    files = tuple(bundle.metadata.fold_weights) if "networks" in bundle.inference else ()
+    written = _through_json(make_inference_config(plan, files))
+    reader = _Reader(bundle.folder / "configs" / "inference.json", bundle.inference, written, files)
+    reader.check_written()
+    window, decision = reader.read_window(task), reader.read_decision(task)
+    recipe = Recipe(
+        name=bundle.name,
+        version=bundle.metadata.version or "0",
+        task=task.model_copy(update={"labels": reader.settle_labels(task, decision)}),
+        inputs=reader.read_inputs(task),
+        preprocessing=tuple(bundle.preprocessing),
+        network=reader.network,
+        window=window,
+        restoring="linear",
+        decision=decision,
+        extent_mm=plan.grid.extent_mm,
+        peak_gib=plan.foreseen.peak_gib.get("predict"),
+    )
+    for key, said in _find_differences(recipe, plan):
+        LOGGER.warning("%s: %s of plan.json differs from inference.json, which counts (%s)", bundle.folder, key, said)
+    return recipe
+
+
+def choose_decision(task: Task) -> Decision:
+    """The decision that medunet writes for a task."""
+    regions = task.labels.regions
+    if regions:
+        return Decision("regions", tuple(region.value for region in regions))
+    return Decision("largest", tuple(range(len(task.name_classes()))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads and checks an inference.json; what is refused is named by file and key.
+
+    Attributes:
+        path: of the file, for messages.
+        config: what it holds, as plain data.
+        written: what medunet writes for the plan of the bundle.
+        files: of the weights of an ensemble.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    written: dict[str, Any]
+    files: Files
+
+    @property
+    def network(self) -> Step:
+        """The `_target_` dictionary of the network."""
+        network: Step = self._take("network_def", dict)
+        return network
+
+    def refuse(self, key: str, found: str) -> BundleError:
+        """The error that names a key."""
+        return BundleError(self.path, f"the key '{key}' {found}", RESTORE)
+
+    def _take(self, key: str, kind: Any) -> Any:
+        """A value by its path, with dots between keys and numbers of list items."""
+        value: Any = self.config
+        for part in key.split("."):
+            try:
+                value = value[int(part)] if isinstance(value, list) else value[part]
+            except (LookupError, TypeError, ValueError):
+                raise self.refuse(key, "is missing") from None
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self.refuse(key, f"is {value!r}, which medunet doesn't understand")
+        return value
+
+    def check_written(self) -> None:
+        """Refuse expressions that medunet doesn't write, and other wiring than its own."""
+        written = {text for _, text in _find_expressions(self.written)}
+        for key, text in _find_expressions(self.config):
+            # The steps of postprocessing are compared one by one.
+            if text not in written and not key.startswith("postprocessing."):
+                raise self.refuse(key, f"holds the expression {text!r}, which medunet doesn't write")
+        for key in AS_WRITTEN:
+            if self.config.get(key) != self.written.get(key):
+                raise self.refuse(key, "isn't what medunet writes")
+
+    def read_inputs(self, task: Task) -> tuple[str, ...]:
+        """Keys of the images that the chain loads."""
+        load = self._take("preprocessing.transforms.0", dict)
+        if load.get("_target_") != "LoadImaged":
+            raise self.refuse("preprocessing", "is a chain whose first transform is not LoadImaged")
+        keys = load.get("keys")
+        if keys != list(task.image_keys()):
+            found = f"is {keys!r}, but the channels of plan.json are {', '.join(task.image_keys())}"
+            raise self.refuse("preprocessing.transforms.0.keys", found)
+        if self.network.get("in_channels") != task.count_inputs():
+            found = f"is {self.network.get('in_channels')!r}, but the channels of plan.json have {task.count_inputs()}"
+            raise self.refuse("network_def.in_channels", found)
+        return tuple(keys)
+
+    def read_window(self, task: Task) -> Window:
+        """Patch, overlap and weights of the sliding window."""
+        inferer, dims = self._take("inferer", dict), self.network.get("spatial_dims")
+        if dims not in (2, 3):
+            raise self.refuse("network_def.spatial_dims", f"is {dims!r}, neither 2 nor 3")
+        slices = dims == 2 and task.unit == "mm"
+        wanted = {"_target_": "SliceInferer", "spatial_dim": 2} if slices else {"_target_": "SlidingWindowInferer"}
+        for key in ("_target_", "spatial_dim"):
+            if inferer.get(key) != wanted.get(key):
+                raise self.refuse(f"inferer.{key}", f"is {inferer.get(key)!r}, which doesn't fit the network")
+        if more := set(inferer) - {"_target_", "spatial_dim", "roi_size", "sw_batch_size", "overlap", "mode"}:
+            raise self.refuse(f"inferer.{sorted(more)[0]}", "is unknown to medunet")
+        overlap, mode = self._take("inferer.overlap", float | int), self._take("inferer.mode", str)
+        if not 0 <= overlap < 1:
+            raise self.refuse("inferer.overlap", f"is {overlap:g}, not from 0 to below 1")
+        if mode not in ("gaussian", "constant"):
+            raise self.refuse("inferer.mode", f"is {mode!r}, neither gaussian nor constant")
+        return Window(self._read_patch(dims), float(overlap), mode, dims)
+
+    def _read_patch(self, dims: int) -> tuple[int, int, int]:
+        sizes = self._take("inferer.roi_size", list)
+        if not _are_counts(sizes, dims):
+            raise self.refuse("inferer.roi_size", f"is {sizes!r}, not {dims} numbers of voxels")
+        strides = self._take("network_def.strides", list)
+        if not all(_are_counts(stride, dims) for stride in strides):
+            raise self.refuse("network_def.strides", f"is {strides!r}, not {dims} strides a level")
+        steps = [math.prod(stride[axis] for stride in strides) for axis in range(dims)]
+        if any(size % step for size, step in zip(sizes, steps, strict=True)):
+            raise self.refuse("inferer.roi_size", f"is {sizes!r}, no multiple of the network's {steps!r}")
+        i, j, k = (*sizes, 1) if dims == 2 else sizes
+        return i, j, k
+
+    def read_decision(self, task: Task) -> Decision:
+        """How logits become label values, after what comes before that was found as medunet writes it."""
+        steps: list[Step] = self._take("postprocessing.transforms", list)
+        first = [*average_logits(self.files), *make_restoring(task)]
+        for number, step in enumerate(first):
+            if number >= len(steps) or steps[number] != _through_json(step):
+                raise self._refuse_step(number)
+        self._check_saving(len(steps) - 1)
+        outputs = self._take("network_def.out_channels", int)
+        if not 0 < outputs <= MOST_OUTPUTS:
+            raise self.refuse("network_def.out_channels", f"is {outputs}, not from 1 to {MOST_OUTPUTS}")
+        return self._recognise(steps[len(first) : -1], len(first), outputs)
+
+    def _recognise(self, steps: Sequence[Step], number: int, outputs: int) -> Decision:
+        kind: Literal["largest", "regions"] = "largest"
+        values = tuple(range(outputs))
+        if steps and steps[0] == make_region_choice(outputs):
+            kind, values = "regions", tuple(range(1, outputs + 1))
+        elif not steps or steps[0] != {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True}:
+            raise self._refuse_step(number)
+        if len(steps) > 1:
+            renamed = self._read_renaming(number + 1)
+            if kind == "regions" and 0 in renamed:
+                raise self._refuse_step(number + 1)
+            values = tuple(renamed.get(value, value) for value in values)
+        if len(steps) > 2:
+            raise self._refuse_step(number + 2)
+        return Decision(kind, values)
+
+    def _read_renaming(self, number: int) -> dict[int, int]:
+        key = f"postprocessing.transforms.{number}"
+        step = self._take(key, dict)
+        rest = {name: value for name, value in step.items() if name not in ("orig_labels", "target_labels")}
+        if rest != {"_target_": "MapLabelValued", "keys": ["pred"]}:
+            raise self._refuse_step(number)
+        before, after = self._take(f"{key}.orig_labels", list), self._take(f"{key}.target_labels", list)
+        if len(before) != len(after) or not all(type(value) is int for value in [*before, *after]):
+            raise self._refuse_step(number)
+        return dict(zip(before, after, strict=True))
+
+    def _check_saving(self, number: int) -> None:
+        steps = self.config["postprocessing"]["transforms"]
+        wanted = self.written["postprocessing"]["transforms"][-1]
+        step = steps[number] if steps and isinstance(steps[number], dict) else {}
+        kept = {key: value for key, value in step.items() if key not in FREE_OF_SAVING}
+        if kept != {key: value for key, value in wanted.items() if key not in FREE_OF_SAVING}:
+            raise self._refuse_step(max(number, 0))
+
+    def _refuse_step(self, number: int) -> BundleError:
+        return self.refuse(f"postprocessing.transforms.{number}", "isn't what medunet writes there")
+
+    def settle_labels(self, task: Task, decision: Decision) -> LabelTable:
+        """The labels of the task, with regions as the decision has them.
+
+        Raises:
+            BundleError: its outputs or their values have no names.
+        """
+        table, outputs = task.labels, len(decision.values)
+        known = {0, *(label.value for label in table.labels)}
+        if decision.kind == "largest":
+            own = table.model_copy(update={"regions": ()})
+            wanted = len(task.model_copy(update={"labels": own}).name_classes())
+            plain = decision.values == tuple(range(wanted)) if task.objects else set(decision.values) <= known
+        else:
+            wanted = len(table.structures)
+            own, plain = self._paint(table, decision), set(decision.values) <= known and not task.objects
+        if outputs != wanted:
+            raise self.refuse("network_def.out_channels", f"is {outputs}, but plan.json names {wanted} outputs")
+        if not plain:
+            found = f"gives the values {list(decision.values)}, for which plan.json has no labels"
+            raise self.refuse("postprocessing", found)
+        return own
+
+    def _paint(self, table: LabelTable, decision: Decision) -> LabelTable:
+        """The table whose regions are written as the decision says."""
+        if len(table.regions) != len(decision.values):
+            return table
+        pairs = zip(table.regions, decision.values, strict=True)
+        regions = [{**region.model_dump(), "value": value} for region, value in pairs]
+        try:
+            return LabelTable.model_validate({**table.model_dump(), "regions": regions})
+        except ValidationError:
+            found = f"writes the regions of plan.json as {list(decision.values)}, not as labels of theirs"
+            raise self.refuse("postprocessing", found) from None
+
+
+def _find_differences(recipe: Recipe, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Keys of a plan that say otherwise than a recipe, and what the recipe says."""
+    window = recipe.window
+    if window.patch != plan.window.patch:
+        yield "window.patch", f"inferer.roi_size: {' × '.join(map(str, window.patch[: window.dims]))}"
+    if window.overlap != plan.window.overlap:
+        yield "window.overlap", f"inferer.overlap: {window.overlap:g}"
+    if recipe.network != _through_json(make_network(plan)):
+        yield "network", "network_def"
+    made = _through_json(make_preprocessing(plan))
+    for number, step in enumerate(recipe.preprocessing):
+        if number >= len(made) or step != made[number]:
+            yield "grid", f"preprocessing.transforms.{number}: {step.get('_target_')}"
+            break
+    else:
+        if len(made) > len(recipe.preprocessing):
+            yield "grid", f"preprocessing: {made[len(recipe.preprocessing)]['_target_']} is left out"
+    if recipe.decision != choose_decision(plan.task):
+        yield "task.labels", f"postprocessing: {recipe.decision.kind}, values {list(recipe.decision.values)}"
+
+
+def _are_counts(values: Any, count: int) -> bool:
+    """Whether it is a list of so many whole numbers above 0."""
+    return isinstance(values, list) and len(values) == count and all(type(n) is int and n > 0 for n in values)
+
+
+def _find_expressions(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Path and text of everything that MONAI would evaluate or look up."""
+    if isinstance(value, str):
+        if value.startswith(("$", "@", "%")):
+            yield key, value
+        return
+    items: Iterator[tuple[Any, Any]] = iter(())
+    if isinstance(value, Mapping):
+        items = iter(value.items())
+    elif isinstance(value, list):
+        items = iter(enumerate(value))
+    for name, item in items:
+        yield from _find_expressions(item, f"{key}.{name}" if key else str(name))
+
+
+def _through_json(value: Any) -> Any:
+    """As it comes back from a file, which knows no tuples."""
+    return json.loads(json.dumps(value))
