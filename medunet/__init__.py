@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from medunet.api import (
         Evaluation,
-        Prediction,
         check,
         evaluate,
         export_cohort,
         init,
         plan,
         predict,
+        predict_each,
         read_volume,
         train,
         train_folds,
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
         OutputExistsError,
         RecordError,
         ResourceError,
+        ScansError,
         SeriesError,
     )
     from medunet.evaluation import Scores
     from medunet.findings import Finding
     from medunet.geometry import Grid
+    from medunet.inference import Prediction, Refusal
     from medunet.labels import Label, LabelTable, Mask
     from medunet.planning import Memory, Plan
     from medunet.reading import ReadOptions, Source, Volume
@@ -68,7 +70,9 @@ __all__ = [
     "Prediction",
     "ReadOptions",
     "RecordError",
+    "Refusal",
     "ResourceError",
+    "ScansError",
     "Scores",
     "SeriesError",
     "Source",
@@ -81,19 +85,22 @@ __all__ = [
     "init",
     "plan",
     "predict",
+    "predict_each",
     "read_volume",
     "train",
     "train_folds",
 ]
 _PLACES = {
-    "medunet.api": "Evaluation Prediction check evaluate export_cohort init plan predict read_volume train train_folds",
+    "medunet.api": "Evaluation check evaluate export_cohort init plan predict predict_each read_volume train "
+    "train_folds",
     "medunet.cohort": "Case Cohort",
     "medunet.cross_validation": "TrainedFolds",
     "medunet.errors": "BundleError ExtraError GeometryError InputError LabelError MedunetError MissingInputError "
-    "OutputExistsError RecordError ResourceError SeriesError",
+    "OutputExistsError RecordError ResourceError ScansError SeriesError",
     "medunet.evaluation": "Scores",
     "medunet.findings": "Finding",
     "medunet.geometry": "Grid",
+    "medunet.inference": "Prediction Refusal",
     "medunet.labels": "Label LabelTable Mask",
     "medunet.planning": "Memory Plan",
     "medunet.reading": "ReadOptions Source Volume",

@@ -105,6 +105,8 @@ Code = Literal[
     "loss-not-finite",
     "processes-unfit",
     "resource-short",
+    "scans-refused",
+    "program-fault",
     "extra-missing",
 ]
 
@@ -279,6 +281,8 @@ COMMANDS: dict[Code, Entry] = {
     "loss-not-finite": Entry("a training whose loss became infinite or no number"),
     "processes-unfit": Entry("more, fewer or other processes than a training can be shared by"),
     "resource-short": Entry("disk, memory or time that ran out"),
+    "scans-refused": Entry("some scans of several, each with its own code; the others are done"),
+    "program-fault": Entry("a fault of medunet or of a library, which its authors should hear of"),
     "extra-missing": Entry("an optional package that isn't installed"),
 }
 """Of commands other than `check`."""

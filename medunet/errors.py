@@ -7,16 +7,17 @@ MedunetError
 │   ├── SeriesError                      files that don't make one volume
 │   ├── GeometryError                    grids that disagree, affines that can't be
 │   ├── LabelError                       label values or contours that don't fit
+│   ├── ScansError                       some of several scans, of which the others are done
 │   └── RecordError                      a JSON file or key
 │       └── BundleError                  a bundle that is incomplete or doesn't fit
 ├── ResourceError (OSError)              disk, memory or time that ran out
 └── ExtraError (ImportError)             an optional package that isn't installed
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from medunet.codes import Code
 
@@ -79,6 +80,17 @@ class GeometryError(InputError):
 
 class LabelError(InputError):
     """Label values or contours that don't fit the image or the label table."""
+
+
+class ScansError(InputError):
+    """Some of several scans are refused; the others are done.
+
+    Attributes:
+        results: what came of each scan, in their order.
+    """
+
+    usual_code: ClassVar[Code] = "scans-refused"
+    results: Sequence[Any] = ()
 
 
 class RecordError(InputError):

@@ -1,18 +1,18 @@
 """Verbs about scans: read, predict."""
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from medunet.api.arguments import verb
 from medunet.files import PathLike
 
 if TYPE_CHECKING:
-    from medunet.inference import Box, Outputs, Predictor, Scan
-    from medunet.labels import Mask
+    from medunet.inference import Prediction, Refusal
     from medunet.reading import ReadOptions, Volume
+
+SAID = 3
+"""Refusals whose sentences an error of many repeats."""
 
 
 @verb
@@ -54,84 +54,121 @@ def read_volume(
     return read(Path(path), check_record(options, ReadOptions, "read_volume", "option-wrong"))
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What was predicted of one scan.
-
-    Attributes:
-        id: name of the scan.
-        mask: labels on the scan's grid.
-        files: what was written, by format.
-        seconds: from reading to writing.
-    """
-
-    id: str
-    mask: "Mask"
-    files: dict[str, Path]
-    seconds: float
-
-    @property
-    def path(self) -> Path | None:
-        """The first file, None where none was written."""
-        return next(iter(self.files.values()), None)
-
-
 @verb
 def predict(
     bundle: PathLike,
-    *scans: PathLike,
+    *scans: PathLike | Mapping[str, PathLike],
     output: PathLike | None = None,
-    images: Mapping[str, PathLike] | None = None,
     options: "Mapping[str, ReadOptions] | None" = None,
     box: str | None = None,
     formats: Sequence[str] = (),
     empty_seg: bool = True,
-) -> list[Prediction]:
-    """Predict scans.
+    overwrite: bool = False,
+) -> "list[Prediction]":
+    """Predict scans, all that can be; then a scan that was refused is an error.
+
+    The same call again goes on where it was stopped: files that the same weights and options have made of the same
+    scan stay as they are.
 
     Args:
         bundle: a trained bundle.
-        scans: each a file, the folder of one series, a patient's folder, or a folder of pictures.
-        output: folder for the masks and a run record of each; nothing is written without it.
-        images: instead of `scans`, a path for each channel.
+        scans: each a file, the folder of one series, a patient's folder, a folder of pictures, or a dict with a path
+            for each channel.
+        output: folder for the masks and a run record of each; without it nothing is written, and masks stay in memory.
         options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
         formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`) or both, and `png` of pictures;
             `nifti` or `png` if not given.
         empty_seg: write a SEG where nothing was found, too.
+        overwrite: replace files that something else has made.
+
+    Returns:
+        What came of each scan, in their order. Scans whose names repeat are told apart by their folders.
 
     Raises:
-        OutputExistsError: an output exists.
-        ResourceError: its folder can't be written to.
+        ScansError: some of several scans are refused; its `results` tell all. A single scan raises its own error:
+        OutputExistsError: a file is there that something else has made.
+        ResourceError: the folder can't be written to.
         MedunetError: the bundle or a scan can't be used.
     """
-    from medunet.bundle import find_weights, make_recipe, open_bundle
-    from medunet.errors import InputError
+    found = _start(bundle, scans, output, options, box=box, formats=formats, empty_seg=empty_seg, overwrite=overwrite)
+    results = list(found)
+    return _take_all(results)
+
+
+@verb
+def predict_each(
+    bundle: PathLike,
+    *scans: PathLike | Mapping[str, PathLike],
+    output: PathLike | None = None,
+    options: "Mapping[str, ReadOptions] | None" = None,
+    box: str | None = None,
+    formats: Sequence[str] = (),
+    empty_seg: bool = True,
+    overwrite: bool = False,
+) -> "Iterator[Prediction | Refusal]":
+    """Predict scans, and give what came of each as soon as it is there; what is refused doesn't end it.
+
+    Args:
+        bundle: a trained bundle; the arguments are those of `predict`.
+        scans: see there.
+        output: see there.
+        options: see there.
+        box: see there.
+        formats: see there.
+        empty_seg: see there.
+        overwrite: see there.
+
+    Returns:
+        A `Prediction` or a `Refusal` for each scan, in their order; a scan is predicted when its turn comes.
+
+    Raises:
+        ResourceError: the folder can't be written to.
+        MedunetError: the bundle or an option can't be used; a scan that can't is a `Refusal`.
+    """
+    return _start(bundle, scans, output, options, box=box, formats=formats, empty_seg=empty_seg, overwrite=overwrite)
+
+
+def _start(
+    bundle: PathLike,
+    scans: Sequence[PathLike | Mapping[str, PathLike]],
+    output: PathLike | None,
+    options: "Mapping[str, ReadOptions] | None",
+    **how: Any,
+) -> "Iterator[Prediction | Refusal]":
+    from medunet.bundle import open_bundle
     from medunet.files import check_writable
-    from medunet.inference import find_scans, load_predictor, name_scan, parse_box, plan_outputs
+    from medunet.inference import Wanted, find_inputs, make_maker, parse_box, run_jobs
+    from medunet.writing import choose_formats
 
-    if output is not None:
-        check_writable(Path(output))
-    inside = None if box is None else parse_box(box)
-    opened = open_bundle(Path(bundle))
-    recipe = make_recipe(opened)
-    found = [scan for path in scans for scan in find_scans(Path(path), recipe.task, options or {})]
-    if images:
-        found.append(name_scan({name: Path(path) for name, path in images.items()}, recipe.task, options or {}))
-    names = [scan.id for scan in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(name, "two scans have this name", "predict them into two folders", code="name-twice")
     folder = Path(output) if output is not None else None
-    outputs = [plan_outputs(recipe, scan, folder, formats, empty_seg) for scan in found]
-    predictor = load_predictor(recipe, find_weights(opened.folder, opened.metadata))
-    return [_predict_one(predictor, *pair, inside) for pair in zip(found, outputs, strict=True)]
+    if folder is not None:
+        check_writable(folder)
+    inside = None if how["box"] is None else parse_box(how["box"])
+    maker = make_maker(open_bundle(Path(bundle)))
+    task = maker.recipe.task
+    formats = choose_formats(how["formats"], task.unit)
+    given = [
+        {name: Path(path) for name, path in item.items()} if isinstance(item, Mapping) else Path(item) for item in scans
+    ]
+    wanted = Wanted(formats, folder, inside, empty=how["empty_seg"], overwrite=how["overwrite"])
+    return run_jobs(find_inputs(given, task, options or {}), wanted, maker)
 
 
-def _predict_one(predictor: "Predictor", scan: "Scan", outputs: "Outputs", box: "Box | None") -> Prediction:
-    from medunet.inference import predict_scan, write_outputs
+def _take_all(results: "Sequence[Prediction | Refusal]") -> "list[Prediction]":
+    from medunet.errors import ScansError
+    from medunet.inference import Prediction
 
-    started = time.monotonic()
-    mask = predict_scan(predictor, scan, box)
-    files = write_outputs(outputs, mask, predictor, started)
-    return Prediction(id=scan.id, mask=mask, files=files, seconds=time.monotonic() - started)
+    done = [item for item in results if isinstance(item, Prediction)]
+    refused = [item for item in results if not isinstance(item, Prediction)]
+    if not refused:
+        return done
+    if len(results) == 1:
+        raise refused[0].error
+    said = " ".join(str(item.error) for item in refused[:SAID])
+    more = f" and {len(refused) - SAID} more" if len(refused) > SAID else ""
+    error = ScansError(
+        "medunet.predict", f"{len(refused)} of {len(results)} scans are refused ({said}{more})", "the others are done"
+    )
+    error.results = tuple(results)
+    raise error

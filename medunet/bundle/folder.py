@@ -77,7 +77,7 @@ class Bundle:
         """
         if self.metadata.training is None:
             remedy = f"train it first with: medunet train {self.folder}"
-            raise BundleError(self.folder, "the bundle has no weights", remedy)
+            raise BundleError(self.folder, "the bundle has no weights", remedy, code="weights-missing")
         return self.metadata.training
 
     def cohort(self) -> Cohort:

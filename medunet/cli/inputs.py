@@ -1,7 +1,7 @@
 """Options of commands that read scans: which images, and how to read them."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,16 +21,18 @@ class Inputs:
     """What a command shall read.
 
     Attributes:
-        images: a path for each channel that was named.
+        images: of each scan a path for each channel that was named.
         options: how to read a channel, by its name, or all by "".
     """
 
-    images: dict[str, Path]
+    images: list[dict[str, Path]]
     options: "dict[str, ReadOptions]"
 
 
 def make_inputs(
-    image: Annotated[Texts, typer.Option(metavar="NAME=PATH", help="One path for each channel.")] = None,
+    image: Annotated[
+        Texts, typer.Option(metavar="NAME=PATH", help="One path for each channel; a name again begins another scan.")
+    ] = None,
     series: Annotated[
         Texts, typer.Option(metavar="[NAME=]UID", help="SeriesInstanceUID, where several series fit.")
     ] = None,
@@ -68,7 +70,18 @@ def make_inputs(
     options = {
         name: check_record({**common, **own}, ReadOptions, "options", "option-wrong") for name, own in values.items()
     }
-    return Inputs(images=dict(_split(item) for item in image or []), options=options)
+    return Inputs(images=_group(map(_split, image or [])), options=options)
+
+
+def _group(pairs: Iterable[tuple[str, Path]]) -> list[dict[str, Path]]:
+    """Scans of named channels: a name belongs to the first scan that lacks it."""
+    scans: list[dict[str, Path]] = []
+    for name, path in pairs:
+        scan = next((item for item in scans if name not in item), None)
+        if scan is None:
+            scans.append(scan := {})
+        scan[name] = path
+    return scans
 
 
 def _split(item: str) -> tuple[str, Path]:

@@ -1,63 +1,98 @@
 """`medunet predict`: masks on the source grid, any number of scans."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument, parse_names
+from medunet.cli.arguments import BundleArgument
 from medunet.cli.inputs import Inputs, take_inputs
+from medunet.cli.outputs import take_outputs
 from medunet.cli.screen import screen
 from medunet.errors import InputError
 
+if TYPE_CHECKING:
+    from medunet.inference import Prediction, Refusal
 
+
+@take_outputs
 @take_inputs
 def predict(
     bundle: BundleArgument,
     inputs: Inputs,
+    outputs: dict[str, Any],
     scans: Annotated[
         list[Path] | None,
         typer.Argument(metavar="SCAN...", help="Files, series' or patients' folders or zips of them, folders of PNG."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks.")] = Path("masks"),
     box: Annotated[
         str | None, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
     ] = None,
-    formats: Annotated[
-        str | None,
-        typer.Option("--format", help="nifti, seg (DICOM SEG) or nifti,seg.", show_default="nifti, or png of pictures"),
-    ] = None,
-    empty_seg: Annotated[
-        bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG where nothing was found, too.")
-    ] = True,
 ) -> None:
-    """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both; as PNG for pictures."""
+    """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both; as PNG for pictures.
+
+    A scan that is refused doesn't end it: the others are done, and the exit code is 2. The same command again goes on:
+    what the same weights and options have made of the same scan stays.
+    """
     # These bring pydantic, which --help doesn't need.
     from medunet.archives import unpack_archives
+    from medunet.inference import Prediction
     from medunet.machine import measure_peak_memory
 
     if not scans and not inputs.images:
         raise InputError("medunet predict", "no scan is given", "name files or folders, or --image NAME=PATH")
-    names = parse_names(formats, "--format") or []
+    results: list[Prediction | Refusal] = []
     with screen(), unpack_archives(scans or []) as paths:
-        predictions = api.predict(
+        for item in api.predict_each(
             bundle,
             *paths,
-            output=output,
-            images=inputs.images,
+            *inputs.images,
             options=inputs.options,
             box=box,
-            formats=names,
-            empty_seg=empty_seg,
-        )
-    for item in predictions:
-        unit, digits = ("mL", 1) if item.mask.grid.unit == "mm" else ("px", 0)
-        volumes = ", ".join(f"{name} {volume:.{digits}f} {unit}" for name, volume in item.mask.volumes_ml().items())
-        if item.mask.kind == "instances":
-            volumes += f", {len(item.mask.find_sizes())} objects"
-        files = ", ".join(map(str, item.files.values())) or item.id
-        print(f"{files}: {volumes} ({item.seconds:.1f} s)")
-        if "seg" in names and not item.mask.voxels.any():
-            print(f"{item.id}: nothing was found; {'the SEG is valid and empty' if empty_seg else 'no SEG is written'}")
+            **outputs,
+        ):
+            results.append(item)
+            if isinstance(item, Prediction):
+                _print_done(item, empty_seg=outputs["empty_seg"], seg="seg" in outputs["formats"])
+            else:
+                print(f"medunet: {item.error}", file=sys.stderr)
+    refused = [item for item in results if not isinstance(item, Prediction)]
+    if len(results) > 1:
+        _print_table(results)
     print(f"peak memory {measure_peak_memory() / 2**30:.2f} GiB")
+    if refused:
+        raise typer.Exit(2)
+
+
+def _print_done(item: "Prediction", *, empty_seg: bool, seg: bool) -> None:
+    files = ", ".join(map(str, item.files.values())) or item.id
+    took = "there already" if item.kept else f"{item.seconds:.1f} s"
+    print(f"{files}: {_say_volumes(item)} ({took})")
+    if seg and item.status == "nothing found":
+        print(f"{item.id}: nothing was found; {'the SEG is valid and empty' if empty_seg else 'no SEG is written'}")
+
+
+def _say_volumes(item: "Prediction") -> str:
+    unit, digits = ("mL", 1) if item.unit == "mm" else ("px", 0)
+    volumes = ", ".join(f"{name} {volume:.{digits}f} {unit}" for name, volume in item.volumes.items())
+    return volumes if item.objects is None else f"{volumes}, {item.objects} objects"
+
+
+def _print_table(results: "list[Prediction | Refusal]") -> None:
+    """A line for each input: what came of it, and from where to where."""
+    from medunet.inference import Prediction
+
+    width = max(len(item.status) for item in results)
+    for item in results:
+        if isinstance(item, Prediction):
+            last = ", ".join(path.name for path in item.files.values()) or "no file"
+        else:
+            last = str(item.error)
+        print(f"{item.status:{width}}  {item.source} -> {last}")
+    done = [item for item in results if isinstance(item, Prediction)]
+    kept = sum(item.kept for item in done)
+    found = sum(item.status == "segmented" for item in done)
+    counts = f"{found} segmented, {len(done) - found} with nothing found, {len(results) - len(done)} refused"
+    print(f"{counts}{f'; {kept} of them were there already' if kept else ''}")

@@ -5,7 +5,6 @@ and takes series with missing slices. What runs here is the path of `medunet pre
 """
 
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from holoscan.logger import LogLevel, set_log_level
 from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Operator
 
-from medunet.bundle import Bundle, Recipe, find_weights, make_recipe, open_bundle
-from medunet.inference import Predictor, find_scan, load_predictor, plan_outputs, predict_scan, write_outputs
+from medunet.bundle import Bundle, open_bundle
+from medunet.inference import Maker, Wanted, find_scan, finish_job, make_maker, plan_job, predict_scan
+from medunet.writing import choose_formats
 
 
 def find_bundle(folder: Path) -> Bundle:
@@ -31,37 +31,33 @@ def find_bundle(folder: Path) -> Bundle:
 class FindOperator(Operator):
     """Matches the series of a folder to the bundle's channels, and checks that a SEG can be made."""
 
-    def __init__(self, *args: Any, recipe: Recipe, source: Path, target: Path, **kwargs: Any) -> None:
-        self._recipe, self._source, self._target = recipe, source, target
+    def __init__(self, *args: Any, maker: Maker, source: Path, target: Path, **kwargs: Any) -> None:
+        self._maker, self._source, self._target = maker, source, target
         super().__init__(*args, **kwargs)
 
     def setup(self, spec: Any) -> None:
-        """Declare the port `scan`."""
-        spec.output("scan")
+        """Declare the port `job`."""
+        spec.output("job")
 
     def compute(self, _inputs: Any, outputs: Any, _context: Any) -> None:
-        """Emit the scan and what will be written of it."""
-        scan = find_scan(self._source, self._recipe.task)
-        outputs.emit((scan, plan_outputs(self._recipe, scan, self._target, ("seg",))), "scan")
+        """Emit the job: the scan, and what will be written of it."""
+        task = self._maker.recipe.task
+        wanted = Wanted(choose_formats(("seg",), task.unit), self._target)
+        outputs.emit(plan_job(str(self._source), find_scan(self._source, task), wanted, self._maker), "job")
 
 
 class PredictOperator(Operator):
-    """Reads and predicts a scan."""
-
-    def __init__(self, *args: Any, predictor: Predictor, **kwargs: Any) -> None:
-        self._predictor = predictor
-        super().__init__(*args, **kwargs)
+    """Reads and predicts a scan, unless its files are there already."""
 
     def setup(self, spec: Any) -> None:
-        """Declare the ports `scan` and `mask`."""
-        spec.input("scan")
+        """Declare the ports `job` and `mask`."""
+        spec.input("job")
         spec.output("mask")
 
     def compute(self, inputs: Any, outputs: Any, _context: Any) -> None:
-        """Emit the mask on the grid of the scan's first channel, and how to write it."""
-        started = time.monotonic()
-        scan, planned = inputs.receive("scan")
-        outputs.emit((planned, predict_scan(self._predictor, scan), self._predictor, started), "mask")
+        """Emit the job, and the mask on the grid of the scan's first channel."""
+        job = inputs.receive("job")
+        outputs.emit((job, None if job.earlier else predict_scan(job.maker.load(), job.scan)), "mask")
 
 
 class WriteOperator(Operator):
@@ -73,7 +69,7 @@ class WriteOperator(Operator):
 
     def compute(self, inputs: Any, _outputs: Any, _context: Any) -> None:
         """Write both, or neither."""
-        write_outputs(*inputs.receive("mask"))
+        finish_job(*inputs.receive("mask"))
 
 
 class SegmentationApplication(Application):
@@ -92,11 +88,11 @@ class SegmentationApplication(Application):
         for noisy in ("highdicom", "monai"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         bundle = find_bundle(Path(context.model_path))
-        recipe = make_recipe(bundle)
-        predictor = load_predictor(recipe, find_weights(bundle.folder, bundle.metadata))
+        maker = make_maker(bundle)
+        maker.load()  # a bundle whose weights don't fit is refused before a scan is looked for
         folders = {"source": Path(context.input_path), "target": Path(context.output_path)}
-        find = FindOperator(self, CountCondition(self, 1), recipe=recipe, name="find", **folders)
-        predict = PredictOperator(self, predictor=predictor, name="predict")
+        find = FindOperator(self, CountCondition(self, 1), maker=maker, name="find", **folders)
+        predict = PredictOperator(self, name="predict")
         write = WriteOperator(self, name="write")
-        self.add_flow(find, predict, {("scan", "scan")})
+        self.add_flow(find, predict, {("job", "job")})
         self.add_flow(predict, write, {("mask", "mask")})

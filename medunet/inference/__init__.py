@@ -1,32 +1,57 @@
-"""From a scan to a mask on its own grid: backend, assemble, restore."""
+"""From a scan to a mask on its own grid, and from many scans to files: backend, assemble, restore, jobs."""
 
 from medunet.inference.assemble import assemble_planes, count_assembling
 from medunet.inference.box import Box, parse_box
 from medunet.inference.cases import find_prediction, predict_case, predict_cases
-from medunet.inference.outputs import Outputs, name_mask, plan_outputs, write_outputs
+from medunet.inference.inputs import Found, find_inputs
+from medunet.inference.jobs import (
+    Job,
+    Maker,
+    Prediction,
+    Refusal,
+    Wanted,
+    finish_job,
+    make_maker,
+    plan_job,
+    predict_found,
+    run_jobs,
+)
+from medunet.inference.outputs import Outputs, name_mask
 from medunet.inference.predict import Predictor, load_predictor, open_predictor, predict_scan
+from medunet.inference.record import PredictionRecord
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan, find_scan, find_scans, name_scan
 
 __all__ = [
     "Box",
+    "Found",
+    "Job",
+    "Maker",
     "Outputs",
+    "Prediction",
+    "PredictionRecord",
     "Predictor",
+    "Refusal",
     "Scan",
+    "Wanted",
     "assemble_planes",
     "count_assembling",
+    "find_inputs",
     "find_prediction",
     "find_scan",
     "find_scans",
+    "finish_job",
     "load_predictor",
+    "make_maker",
     "name_mask",
     "name_scan",
     "open_predictor",
     "parse_box",
-    "plan_outputs",
+    "plan_job",
     "predict_case",
     "predict_cases",
+    "predict_found",
     "predict_scan",
     "restore_mask",
-    "write_outputs",
+    "run_jobs",
 ]

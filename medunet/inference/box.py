@@ -27,6 +27,10 @@ class Box:
     low: tuple[float, float, float]
     high: tuple[float, float, float]
 
+    def describe(self) -> str:
+        """As `parse_box` takes it."""
+        return ",".join(f"{a:g}:{b:g}" for a, b in zip(self.low, self.high, strict=True))
+
     def crop(self, image: torch.Tensor, affine: Affine, subject: str) -> tuple[torch.Tensor, Affine]:
         """Cut the part of a prepared image that holds the box.
 
@@ -47,11 +51,15 @@ class Box:
         start = np.maximum(np.floor(indices.min(axis=0)).astype(int), 0)
         stop = np.minimum(np.ceil(indices.max(axis=0)).astype(int) + 1, grid.shape)
         if (stop <= start).any():
-            box = ",".join(f"{a:g}:{b:g}" for a, b in zip(self.low, self.high, strict=True))
             ends = grid.corners()
-            seen = ",".join(f"{a:.0f}:{b:.0f}" for a, b in zip(ends.min(axis=0), ends.max(axis=0), strict=True))
+            sides = zip(ends.min(axis=0), ends.max(axis=0), strict=True)
+            seen = ",".join(f"{a:.0f}:{b:.0f}" for a, b in sides)
             raise InputError(
-                f"--box {box}", f"it lies outside of {subject}", "choose one inside", seen, code="option-wrong"
+                f"--box {self.describe()}",
+                f"it lies outside of {subject}",
+                "choose one inside",
+                seen,
+                code="option-wrong",
             )
         moved = np.array(affine)
         moved[:3, 3] = grid.to_world(start)

@@ -1,19 +1,18 @@
 """Predict the cases of a cohort, and find what was predicted of them."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from medunet.cohort import Case
-from medunet.errors import MedunetError, MissingInputError
-from medunet.inference.outputs import name_mask, plan_outputs, write_outputs
+from medunet.errors import MissingInputError
+from medunet.inference.jobs import Maker, Wanted, predict_found
+from medunet.inference.outputs import name_mask
 from medunet.inference.predict import Predictor, predict_scan
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.preparation import find_images
 from medunet.reading import read_mask
-from medunet.records import read_record
-from medunet.runs import RunRecord
+from medunet.writing import find_usual
 
 
 def predict_case(predictor: Predictor, case: Case) -> Mask:
@@ -32,7 +31,7 @@ def _make_scan(predictor: Predictor, case: Case) -> Scan:
 def predict_cases(predictor: Predictor, cases: Sequence[Case], folder: Path) -> None:
     """Predict cases into `<case>.nii.gz` (`.png` of pictures), each with a run record, both whole or not at all.
 
-    What the same weights have predicted already stays; what others have is replaced.
+    What the same weights have predicted of the same images already stays; what others have made is replaced.
 
     Args:
         predictor: with what.
@@ -40,25 +39,12 @@ def predict_cases(predictor: Predictor, cases: Sequence[Case], folder: Path) -> 
         folder: made if it isn't there.
 
     Raises:
-        MedunetError: as `predict_scan`.
+        MedunetError: a case is refused.
     """
+    wanted = Wanted((find_usual(predictor.recipe.task.unit),), folder, overwrite=True)
+    maker = Maker(predictor.recipe, predictor.weights, lambda: predictor)
     for case in cases:
-        path = folder / name_mask(case.id, predictor.recipe.task.unit)
-        record = folder / f"{case.id}.json"
-        if path.is_file() and _list_weights(record) == set(predictor.weights.values()):
-            continue
-        path.unlink(missing_ok=True)
-        scan, started = _make_scan(predictor, case), time.monotonic()
-        outputs = plan_outputs(predictor.recipe, scan, folder)
-        write_outputs(outputs, predict_scan(predictor, scan), predictor, started)
-
-
-def _list_weights(record: Path) -> set[str]:
-    """SHA-256 of the weights of a run record; none where it can't be read."""
-    try:
-        return set(read_record(record, RunRecord).inputs.values())
-    except MedunetError:
-        return set()
+        predict_found(case.id, _make_scan(predictor, case), wanted, maker)
 
 
 def find_prediction(folder: Path, case: Case, truth: Mask) -> Mask:

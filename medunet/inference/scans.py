@@ -67,8 +67,10 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
             raise InputError(
                 path, f"it is one file, but the bundle takes {_join(task.channels)}", NAME_EACH, code="channel-missing"
             )
-        return Scan(_strip(path.name), {key: find_image(path, how) for key, how in _spread(options, task).items()})
-    how = _spread(options, task)
+        return Scan(
+            _strip(path.name), {key: find_image(path, how) for key, how in spread_options(options, task).items()}
+        )
+    how = spread_options(options, task)
     found = find_series(path, keep=True).series
     if not found:
         raise _miss_series(path, task)
@@ -89,8 +91,12 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
     return Scan(path.resolve().name, images)
 
 
-def _spread(options: Options, task: Task) -> dict[str, ReadOptions]:
-    """Options by key of the chain, from those by name of the channel."""
+def spread_options(options: Options, task: Task) -> dict[str, ReadOptions]:
+    """Options by key of the chain, from those by name of the channel.
+
+    Raises:
+        InputError: one names no channel.
+    """
     for name in options:
         if name and name not in task.channels:
             raise InputError(
@@ -149,7 +155,7 @@ def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTI
         if name not in images:
             found = "this channel of the bundle is missing"
             raise InputError(f"--image {name}", found, f"add --image {name}=PATH", code="channel-missing")
-    how = _spread(options, task)
+    how = spread_options(options, task)
     images_found = {
         key: find_image(images[name], how[key]) for key, name in zip(task.image_keys(), task.channels, strict=True)
     }

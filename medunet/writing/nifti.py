@@ -14,6 +14,8 @@ import numpy.typing as npt
 from medunet.errors import ResourceError
 from medunet.geometry import RECORDED_MM, Grid, measure_displacement
 from medunet.labels import Mask
+from medunet.reading import read_mask
+from medunet.writing.interface import Format, Result, check_nothing
 
 COMMENT = 6
 """NIfTI-1 extension code of free text: it carries the label table as JSON."""
@@ -69,3 +71,10 @@ def _make_image(voxels: npt.NDArray[np.generic], grid: Grid) -> Any:
     image.set_sform(grid.affine, code=1)
     image.set_qform(grid.affine if grid.is_orthogonal() else None, code=int(grid.is_orthogonal()))
     return image
+
+
+def _write(result: Result, path: Path) -> None:
+    write_nifti(result.mask, path, lambda part, mask: read_mask(part, mask.grid, mask.table))
+
+
+FORMAT = Format(name="nifti", ending=".nii.gz", unit="mm", check=check_nothing, write=_write)

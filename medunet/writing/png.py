@@ -9,6 +9,8 @@ from PIL import Image
 
 from medunet.errors import ResourceError
 from medunet.labels import Mask
+from medunet.reading import read_mask
+from medunet.writing.interface import Format, Result, check_nothing
 
 DIFFERENT = ("what was read back differs from what was written", "check the disk")
 
@@ -65,3 +67,10 @@ def write_picture(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask
         found = f"it would number {pixels.max()} objects"
         raise ResourceError(path, found, "predict parts of the picture", "65535", code="format-unfit")
     write_grey(pixels, path, lambda part: read_back(part, mask).voxels)
+
+
+def _write(result: Result, path: Path) -> None:
+    write_picture(result.mask, path, lambda part, mask: read_mask(part, mask.grid, mask.table))
+
+
+FORMAT = Format(name="png", ending=".png", unit="px", check=check_nothing, write=_write)

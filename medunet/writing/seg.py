@@ -3,7 +3,6 @@
 import logging
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,10 @@ from pydicom.uid import generate_uid
 
 from medunet.errors import ResourceError, SeriesError
 from medunet.extras import load_extra
-from medunet.labels import CodedTerm, Label, Mask
+from medunet.labels import CodedTerm, Label, LabelTable, Mask
+from medunet.reading import Header, Image, read_segmentation, sort_series
 from medunet.terms import GENERIC, find_terms
+from medunet.writing.interface import Algorithm, Format, Result
 
 LOGGER = logging.getLogger(__name__)
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
@@ -30,21 +31,6 @@ EMPTY_WHERE_UNKNOWN = (
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
 )
 """Tags that DICOM demands but lets be empty, and that some series lack."""
-
-
-@dataclass(frozen=True, slots=True)
-class Algorithm:
-    """What made a mask.
-
-    Attributes:
-        name: of the bundle.
-        version: of the bundle.
-        weights_sha256: of its weights.
-    """
-
-    name: str
-    version: str
-    weights_sha256: str
 
 
 def write_segmentation(
@@ -192,3 +178,44 @@ def _describe(label: Label, identification: Any, highdicom: Any) -> Any:
 
 def _code(term: CodedTerm) -> Code:
     return Code(term.value, term.scheme, term.meaning)
+
+
+def _find_slices(origin: Image) -> list[Header]:
+    """Headers of the slices, in the order in which they are read into the mask's grid.
+
+    Raises:
+        SeriesError: the image is no series of single slices.
+    """
+    if origin.series is None or Path(origin.path).is_file():
+        raise SeriesError(
+            origin.path,
+            "it is a file, and a DICOM SEG refers to a DICOM series",
+            "give the folder of the series, or leave seg out of --format",
+            code="format-unfit",
+        )
+    headers, _, _ = sort_series(origin.series, origin.options.phase)
+    if headers[0].frame is not None:
+        raise SeriesError(
+            headers[0].path,
+            "it is a multi-frame image, and a DICOM SEG is written for single slices only",
+            "leave seg out of --format",
+            code="format-unfit",
+        )
+    return headers
+
+
+def _check(origin: Image, table: LabelTable, algorithm: Algorithm) -> None:
+    check_source(_find_slices(origin)[0].describe(), table.labels, algorithm)
+
+
+def _write(result: Result, path: Path) -> None:
+    write_segmentation(
+        result.mask.join_objects(),
+        path,
+        [header.describe() for header in _find_slices(result.origin)],
+        result.algorithm,
+        lambda part, mask: read_segmentation(part, mask.grid, mask.table),
+    )
+
+
+FORMAT = Format(name="seg", ending=".seg.dcm", unit="mm", check=_check, write=_write, optional=True)

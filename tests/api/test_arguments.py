@@ -45,11 +45,14 @@ from medunet.errors import InputError, MissingInputError
         (lambda: medunet.read_volume(3), "medunet.read_volume: path is 3, an int; give a path."),
         (lambda: medunet.read_volume("x", pet="raw"), "pet is 'raw', a str; give 'suv' or 'stored'."),
         (lambda: medunet.read_volume("x", assume_rescale=(1, "a")), "give a tuple of a number and a number or None"),
-        (lambda: medunet.predict("b", 5), "medunet.predict: scans is 5, an int; give a path."),
+        (
+            lambda: medunet.predict("b", 5),
+            "medunet.predict: scans is 5, an int; give a path or a dict of text and a path.",
+        ),
         (lambda: medunet.predict("b", formats="seg"), "formats is 'seg', a str; give a list of text."),
         (
-            lambda: medunet.predict("b", images={"ct": 3}),
-            "images is {'ct': 3}, a dict; give a dict of text and a path or",
+            lambda: medunet.predict("b", {"ct": 3}),
+            "scans is {'ct': 3}, a dict; give a path or a dict of text and a path.",
         ),
         (lambda: medunet.predict("b", options={"ct": {}}), "give a dict of text and a ReadOptions or None."),
         (lambda: medunet.evaluate("b", cohort=1), "cohort is 1, an int; give a path or None."),

@@ -21,11 +21,11 @@ def test_masks_of_the_same_weights_stay_and_others_are_made_anew(trained: Path, 
         spoil()
         predict_cases(predictor, [case], tmp_path)
         assert mask.is_file()
-        assert set(read_json(record)["inputs"].values()) == {predictor.weights_sha256}
+        assert set(read_json(record)["weights"].values()) == {predictor.weights_sha256}
     before = mask.stat().st_mtime_ns
     predict_cases(predictor, [case], tmp_path)
     assert mask.stat().st_mtime_ns == before
-    write_json(record, {**read_json(record), "inputs": {"model.pt": "of others"}})
+    write_json(record, {**read_json(record), "weights": {"model.pt": "of others"}})
     mask.write_bytes(content[:100])
     predict_cases(predictor, [case], tmp_path)
     truth = predict_case(predictor, case)

@@ -1,5 +1,6 @@
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -7,26 +8,35 @@ import numpy as np
 import pytest
 
 import medunet
-from medunet.bundle import make_recipe, open_bundle
+from medunet.bundle import open_bundle
 from medunet.errors import ExtraError, InputError, OutputExistsError, ResourceError, SeriesError
-from medunet.inference import find_scan, open_predictor, plan_outputs, write_outputs
+from medunet.inference import Job, PredictionRecord, Wanted, find_scan, finish_job, make_maker, plan_job
 from medunet.labels import Mask
 from medunet.reading import read_segmentation
+from medunet.records import read_record, write_record
+from medunet.writing import choose_formats
 
 BOTH = ("nifti", "seg")
+
+
+def plan(bundle: Path, patient: Path, folder: Path, formats: tuple[str, ...] = BOTH, *, empty: bool = True) -> Job:
+    maker = make_maker(open_bundle(bundle))
+    scan = find_scan(patient, maker.recipe.task)
+    return plan_job(str(patient), scan, Wanted(choose_formats(formats, "mm"), folder, empty=empty), maker)
 
 
 def test_both_formats_hold_one_mask(trained: Path, patients: list[Path], tmp_path: Path) -> None:
     (made,) = medunet.predict(trained, patients[0], output=tmp_path, formats=BOTH)
     name = patients[0].name
     assert made.files == {"nifti": tmp_path / f"{name}.nii.gz", "seg": tmp_path / f"{name}.seg.dcm"}
-    assert made.mask.voxels.any()
-    code = made.mask.table.labels[0].code
+    mask = made.mask
+    assert mask.voxels.any()
+    code = mask.table.labels[0].code
     assert code is not None, "the plan holds the coded terms"
     assert code.meaning == "Lesion"
-    read = read_segmentation(made.files["seg"], made.mask.grid, made.mask.table)
-    assert np.array_equal(read.voxels, made.mask.voxels)
-    assert np.array_equal(np.asarray(nib.load(made.files["nifti"]).dataobj), made.mask.voxels)
+    read = read_segmentation(made.files["seg"], mask.grid, mask.table)
+    assert np.array_equal(read.voxels, mask.voxels)
+    assert np.array_equal(np.asarray(nib.load(made.files["nifti"]).dataobj), mask.voxels)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         f"{name}{end}" for end in (".json", ".nii.gz", ".seg.dcm")
     )
@@ -35,41 +45,83 @@ def test_both_formats_hold_one_mask(trained: Path, patients: list[Path], tmp_pat
 def test_what_can_not_be_written_is_refused_first(
     trained: Path, patients: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = make_recipe(open_bundle(trained))
-    scan = find_scan(patients[0], recipe.task)
     with pytest.raises(InputError, match="--format segg: there is no such format; did you mean 'seg'"):
-        plan_outputs(recipe, scan, tmp_path, ("segg",))
-    medunet.predict(trained, patients[0], output=tmp_path)
-    nifti = tmp_path / f"{patients[0].name}.nii.gz"
+        medunet.predict(trained, patients[0], output=tmp_path / "out", formats=("segg",))
+    (made,) = medunet.predict(trained, patients[0], output=tmp_path)
     with pytest.raises(SeriesError, match="it is a file, and a DICOM SEG refers to a DICOM series"):
-        medunet.predict(trained, nifti, output=tmp_path / "out", formats=BOTH)
-    with pytest.raises(OutputExistsError, match=r"nii\.gz: it exists already"):
-        plan_outputs(recipe, scan, tmp_path, BOTH)
+        medunet.predict(trained, made.files["nifti"], output=tmp_path / "out", formats=BOTH)
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(ExtraError, match="medunet\\[dicom\\]"):
-        plan_outputs(recipe, scan, tmp_path / "out", ("seg",))
+        plan(trained, patients[0], tmp_path / "out", ("seg",))
     assert not (tmp_path / "out").exists()
 
 
+def test_what_something_else_has_made_is_refused_by_name(trained: Path, patients: list[Path], tmp_path: Path) -> None:
+    (made,) = medunet.predict(trained, patients[0], output=tmp_path)
+    nifti, record = made.files["nifti"], tmp_path / f"{patients[0].name}.json"
+    known, content = read_record(record, PredictionRecord), nifti.read_bytes()
+    edits = {
+        "it was made by other weights": {"weights": {"model.pt": "0" * 64}},
+        "it was made with other options": {"box": "0:1,0:1,0:1"},
+        "it was made of another scan": {"images": {"ct": known.images["ct"].model_copy(update={"sha256": "0" * 64})}},
+    }
+    for words, changed in edits.items():
+        write_record(record, known.model_copy(update=changed))
+        with pytest.raises(OutputExistsError, match=rf"nii\.gz: {words}; choose another output, or add --overwrite"):
+            medunet.predict(trained, patients[0], output=tmp_path)
+    record.unlink()
+    with pytest.raises(OutputExistsError, match="it exists already, and no run record tells what made it"):
+        medunet.predict(trained, patients[0], output=tmp_path)
+    write_record(record, known)
+    nifti.write_bytes(content[:-1])
+    with pytest.raises(OutputExistsError, match="it was changed since it was predicted"):
+        medunet.predict(trained, patients[0], output=tmp_path)
+    assert nifti.read_bytes() == content[:-1]
+    (again,) = medunet.predict(trained, patients[0], output=tmp_path, overwrite=True)
+    assert not again.kept
+    assert np.array_equal(again.mask.voxels, made.mask.voxels)
+    (kept,) = medunet.predict(trained, patients[0], output=tmp_path, overwrite=True)
+    assert kept.kept
+
+
+def test_a_format_that_is_missing_is_added_and_the_others_stay(
+    trained: Path, patients: list[Path], tmp_path: Path
+) -> None:
+    (made,) = medunet.predict(trained, patients[0], output=tmp_path)
+    before = made.files["nifti"].stat().st_mtime_ns
+    (more,) = medunet.predict(trained, patients[0], output=tmp_path, formats=BOTH)
+    assert not more.kept
+    assert more.files["nifti"].stat().st_mtime_ns == before
+    assert np.array_equal(
+        read_segmentation(more.files["seg"], more.mask.grid, more.mask.table).voxels, made.mask.voxels
+    )
+    (kept,) = medunet.predict(trained, patients[0], output=tmp_path, formats=BOTH)
+    assert kept.kept
+    record = read_record(tmp_path / f"{patients[0].name}.json", PredictionRecord)
+    assert {name: item.file for name, item in record.outputs.items()} == {
+        name: path.name for name, path in kept.files.items()
+    }
+
+
 def test_nothing_found_is_an_empty_segmentation_or_none(trained: Path, patients: list[Path], tmp_path: Path) -> None:
-    predictor = open_predictor(open_bundle(trained))
-    scan = find_scan(patients[0], predictor.recipe.task)
     (made,) = medunet.predict(trained, patients[0])
     empty = Mask("classes", np.zeros_like(made.mask.voxels), made.mask.grid, made.mask.table)
-    for empty_seg, formats in ((True, ["nifti", "seg"]), (False, ["nifti"])):
-        planned = plan_outputs(predictor.recipe, scan, tmp_path / str(empty_seg), BOTH, empty_seg)
-        assert list(write_outputs(planned, empty, predictor, 0.0)) == formats
-        assert len(list((tmp_path / str(empty_seg)).iterdir())) == len(formats) + 1
+    for keep, formats in ((True, ["nifti", "seg"]), (False, ["nifti"])):
+        folder = tmp_path / str(keep)
+        done = finish_job(plan(trained, patients[0], folder, empty=keep), empty)
+        assert list(done.files) == formats
+        assert done.status == "nothing found"
+        assert len(list(folder.iterdir())) == len(formats) + 1
+        # What may be left out isn't missed when the same is asked for again.
+        assert plan(trained, patients[0], folder, empty=keep).earlier is not None
 
 
 def test_one_format_that_fails_leaves_none(
     trained: Path, patients: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The SEG fails after the NIfTI is written; that the slices vanish while the network works makes nothing fail."""
-    predictor = open_predictor(open_bundle(trained))
     series = Path(shutil.copytree(patients[0], tmp_path / "p"))
-    scan = find_scan(series, predictor.recipe.task)
-    planned = plan_outputs(predictor.recipe, scan, tmp_path / "out", BOTH)
+    job = plan(trained, series, tmp_path / "out")
     (made,) = medunet.predict(trained, series)
     shutil.rmtree(series)
 
@@ -77,7 +129,7 @@ def test_one_format_that_fails_leaves_none(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(ResourceError, match="can't be written"):
-        patch.setattr("medunet.inference.outputs.write_segmentation", fill_disk)
-        write_outputs(planned, made.mask, predictor, 0.0)
+        patch.setattr("medunet.writing.seg.write_segmentation", fill_disk)
+        finish_job(job, made.mask)
     assert list((tmp_path / "out").iterdir()) == []
-    assert list(write_outputs(planned, made.mask, predictor, 0.0)) == ["nifti", "seg"]
+    assert list(finish_job(replace(job, started=0.0), made.mask).files) == ["nifti", "seg"]

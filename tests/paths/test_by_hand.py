@@ -65,7 +65,7 @@ def test_masks_from_python_equal_those_of_the_command(trained: Path, patients: l
     (made,) = medunet.predict(trained, patients[1])
     assert made.path is None
     assert np.array_equal(made.mask.voxels, written)
-    by_name = medunet.predict(trained, images={"ct": patients[1] / "CT"})[0]
+    by_name = medunet.predict(trained, {"ct": patients[1] / "CT"})[0]
     assert np.array_equal(by_name.mask.voxels, written)
 
 

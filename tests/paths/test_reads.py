@@ -36,7 +36,7 @@ def test_a_prediction_parses_each_header_once(
     assert set(parsed.values()) == {1}
     assert not counts.take("dcmread", patient)
     counts.clear()
-    medunet.predict(trained, images={"ct": patient / "CT"}, output=tmp_path / "named", formats=("nifti", "seg"))
+    medunet.predict(trained, {"ct": patient / "CT"}, output=tmp_path / "named", formats=("nifti", "seg"))
     assert counts.take("parse", patient) == dict.fromkeys(slices, 1)
     counts.clear()
     medunet.read_volume(patient / "CT")

@@ -134,7 +134,7 @@ def _predict_ours(bundle: Bundle, cases: list[Case], folder: Path) -> Masks:
             out.mkdir(parents=True, exist_ok=True)
             for left in out.iterdir():
                 left.unlink()  # of a run that was interrupted
-            (done,) = medunet.predict(bundle.folder, images=images, options=options, output=out)
+            (done,) = medunet.predict(bundle.folder, images, options=options, output=out)
             found[case.id] = {"file": next(iter(done.files.values())).name, "seconds": done.seconds}
         write_json(listed, found)
     content = read_json(listed)

@@ -44,7 +44,14 @@ def drop_copies(headers: Sequence[Header]) -> tuple[list[Header], tuple[Note, ..
     """
     heights = measure_heights(headers)
     order = np.argsort(heights, kind="stable")
-    search = _Search([headers[n] for n in order], heights[order].tolist())
+    left, heights, notes = [headers[n] for n in order], heights[order], tuple[Note, ...]()
+    if (np.diff(heights) <= SAME_PLACE_MM).any():
+        left, notes = _leave_out(_Search(left, heights.tolist()))
+    _check_twins(left)
+    return left, notes
+
+
+def _leave_out(search: "_Search") -> tuple[list[Header], tuple[Note, ...]]:
     left: list[Header] = []
     notes: tuple[Note, ...] = ()
     for n, header in enumerate(search.headers):
@@ -54,7 +61,6 @@ def drop_copies(headers: Sequence[Header]) -> tuple[list[Header], tuple[Note, ..
         else:
             copied = f"{header.path} is a copy of {search.headers[twin].path} and was left out"
             notes += (Note("slice-copied", copied),)
-    _check_twins(left)
     return left, notes
 
 
@@ -79,15 +85,19 @@ class _Search:
         # Two frames of one file are never copies.
         if header.frame is not None:
             return None
-        marks = header.spacing, header.orientation.tobytes(), frozenset(header.marks.items())
+        marks = header.spacing, *header.orientation.ravel().tolist(), frozenset(header.marks.items())
         if next(self._find_near(n, self._alike[marks]), None) is None:
             self._unread[marks].append(n)
             self._alike[marks].append(n)
             return None
+        return self._compare(n, marks)
+
+    def _compare(self, n: int, marks: tuple[object, ...]) -> int | None:
+        """The last image at the place of this one, alike by its header, that has its pixels too."""
         for m in list(self._find_near(n, self._unread[marks])):
             self._unread[marks].remove(m)
             insort(self._same[marks, _read_content(self.headers[m])], m)
-        same = self._same[marks, _read_content(header)]
+        same = self._same[marks, _read_content(self.headers[n])]
         twin = next(self._find_near(n, same), None)
         if twin is None:
             same.append(n)

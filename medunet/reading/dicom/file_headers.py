@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -33,53 +33,28 @@ def stamp_file(path: Path | str) -> Stamp:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Elements:
-    """Elements of a dataset; where files of a series agree, they share them, and the tuple of their tags."""
-
-    tags: tuple[BaseTag, ...]
-    values: tuple[Element, ...]
-
-    def share(self, other: "_Elements") -> "_Elements":
-        """The same, made of the elements of another file where these are equal."""
-        known = dict(zip(other.tags, other.values, strict=True))
-        values = tuple(_choose(known.get(tag), element) for tag, element in zip(self.tags, self.values, strict=True))
-        return _Elements(other.tags if other.tags == self.tags else self.tags, values)
-
-    def open(self) -> dict[BaseTag, Element]:
-        """Elements by tag, as pydicom takes them."""
-        return dict(zip(self.tags, self.values, strict=True))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """All elements of a header but large ones that nobody asks for: private ones, overlays and icons.
 
     Attributes:
-        elements: of the dataset; where pixels lie is one of them.
-        meta: of the file meta information.
-        implicit: elements don't name their types.
-        little: their byte order is little endian.
+        elements: of the file meta information and of the dataset, of which where pixels lie is one. What is equal in
+            two files of a series is held once.
+        encoding: whether elements leave out their types, and whether their byte order is little endian.
         characters: names of the encodings of text.
     """
 
-    elements: _Elements
-    meta: _Elements
-    implicit: bool
-    little: bool
+    elements: tuple[Element, ...]
+    encoding: tuple[bool | None, bool | None]
     characters: str | MutableSequence[str]
-
-    def share(self, other: "Kept | None") -> "Kept":
-        """The same, holding what is equal in another file of its series only once."""
-        if other is None:
-            return self
-        elements, meta = self.elements.share(other.elements), self.meta.share(other.meta)
-        return Kept(elements, meta, self.implicit, self.little, self.characters)
 
     def open(self, path: str) -> FileDataset:
         """The header as pydicom's dataset."""
-        meta = FileMetaDataset(self.meta.open())
-        dataset = FileDataset(path, self.elements.open(), None, meta, self.implicit, self.little)
-        dataset.set_original_encoding(self.implicit, self.little, self.characters)
+        parts: tuple[dict[BaseTag, Element], ...] = {}, {}
+        for element in self.elements:
+            parts[element.tag.group != 2][element.tag] = element
+        implicit, little = map(bool, self.encoding)
+        dataset = FileDataset(path, parts[1], None, FileMetaDataset(parts[0]), implicit, little)
+        dataset.set_original_encoding(implicit, little, self.characters)
         return dataset
 
 
@@ -98,12 +73,7 @@ class FileHeader:
     kept: Kept | None = None
 
     def open(self) -> FileDataset:
-        """The header as `read_dataset` gives it, with its pixels still in the file; it isn't to be changed.
-
-        Raises:
-            SeriesError: the file isn't the one that was parsed.
-            OSError: it is gone.
-        """
+        """The header as `read_dataset` gives it, not to be changed; a SeriesError where the file has changed since."""
         if stamp_file(self.path)[:2] != self.stamp[:2]:
             found, remedy = "it changed after its header was read", "try again when nothing writes to it"
             raise SeriesError(self.path, found, remedy, code="files-changed")
@@ -121,40 +91,28 @@ class FileHeader:
         return dataset
 
 
-def keep_header(dataset: FileDataset) -> Kept | None:
-    """Take what is to be kept of a dataset that was parsed just now, before values are made of its elements.
+def keep_header(dataset: FileDataset, other: Kept | None = None) -> Kept | None:
+    """Keep a dataset that was parsed just now, together with that of another file of its series.
 
-    Returns:
-        None for a deflated file, whose elements hold its pixels too.
+    A deflated file isn't kept, since its pixels are elements too.
     """
     if dataset.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
         return None
-    implicit, little = dataset.original_encoding
-    return Kept(
-        elements=_take(dataset),
-        meta=_take(dataset.file_meta),
-        implicit=bool(implicit),
-        little=bool(little),
-        characters=dataset.original_character_set,
-    )
+    known = {element.tag: element for element in other.elements} if other else {}
+    parts = dataset.file_meta, dataset
+    found = (part.get_item(tag, keep_deferred=True) for part in parts for tag in list(part.keys()))
+    elements = tuple(_choose(known.get(element.tag), element) for element in found if not _is_ballast(element))
+    return Kept(elements, dataset.original_encoding, dataset.original_character_set)
 
 
-def _take(dataset: Dataset) -> _Elements:
-    found = [(tag, dataset.get_item(tag, keep_deferred=True)) for tag in dataset.keys()]  # noqa: SIM118 - tags
-    wanted = [(tag, element) for tag, element in found if not _is_ballast(tag, element)]
-    tags, values = zip(*wanted, strict=True) if wanted else ((), ())
-    return _Elements(tags, values)
-
-
-def _is_ballast(tag: BaseTag, element: Element) -> bool:
+def _is_ballast(element: Element) -> bool:
     if not isinstance(element, RawDataElement) or len(element.value or b"") < LARGE:
         return False
-    return bool(tag.is_private) or tag.group in OVERLAYS or tag == ICON
+    return element.tag.is_private or element.tag.group in OVERLAYS or element.tag == ICON
 
 
 def _choose(known: Element | None, own: Element) -> Element:
     """The known element where it has the same value; where values lie in their files differs."""
     if not isinstance(known, RawDataElement) or not isinstance(own, RawDataElement) or own.tag in PIXELS:
         return own
-    same = known.VR == own.VR and known.value == own.value
-    return known if same and known[5:] == own[5:] else own
+    return known if (known.VR, known.value, *known[5:]) == (own.VR, own.value, *own[5:]) else own

@@ -30,7 +30,7 @@ from medunet.progress import track
 from medunet.reading.dicom.claims import note_places
 from medunet.reading.dicom.copies import drop_copies
 from medunet.reading.dicom.elements import read_dataset
-from medunet.reading.dicom.file_headers import FileHeader, Kept, keep_header, stamp_file
+from medunet.reading.dicom.file_headers import FileHeader, keep_header, stamp_file
 from medunet.reading.dicom.frames import PER_FRAME, read_frames
 from medunet.reading.dicom.headers import Header, read_header, sort_headers
 from medunet.reading.dicom.objects import RTSTRUCT, SEG, LabelFile, describe_labels
@@ -186,7 +186,6 @@ def _group_files(paths: Sequence[Path], keep: bool) -> Findings:
     for path in track(paths, "reading headers", len(paths)):
         with independent(), refuse_damage(path, SeriesError):
             stamp, dataset = stamp_file(path), _read_dataset(path)
-            kept = keep_header(dataset) if keep and not isinstance(dataset, str) else None
             reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
             if reason in (RTSTRUCT, SEG):
                 labels.append(describe_labels(dataset, str(path)))
@@ -196,15 +195,12 @@ def _group_files(paths: Sequence[Path], keep: bool) -> Findings:
                     localizers[str(dataset.get("SeriesInstanceUID"))] += 1
             else:
                 group = images[str(dataset.get("SeriesInstanceUID") or "")]
-                group.append(_take_image(dataset, FileHeader(str(path), stamp, _share(kept, group))))
+                kept = keep_header(dataset, group[-1].file.kept if group else None) if keep else None
+                group.append(_take_image(dataset, FileHeader(str(path), stamp, kept)))
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
     series = [_make_series(group, localizers[uid]) for uid, group in images.items()]
     return Findings(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
-
-
-def _share(kept: Kept | None, group: list["_Image"]) -> Kept | None:
-    return kept and kept.share(group[-1].file.kept if group else None)
 
 
 def list_files(root: Path) -> list[Path]:
@@ -333,20 +329,15 @@ def sort_series(series: Series, phase: str | None = None) -> Sorted:
     """
     known = _SORTED.setdefault(series, {})
     if phase not in known:
-        known[phase] = _sort(series, phase)
-    headers, grid, notes = known[phase]
-    return list(headers), grid, notes
-
-
-def _sort(series: Series, phase: str | None) -> Sorted:
-    if series.problems:
-        raise series.problems[0]
-    headers, notes = drop_copies(series.headers)
-    headers, grid, distance = stack_headers(headers, phase, series.folder)
-    if distance > ACCEPTED_MM:
-        notes += (Note("slices-irregular", f"slices lie up to {distance:.3f} mm off the regular grid"),)
-    notes += note_places([header.claims for header in headers], grid.affine, series.localizers)
-    return headers, grid, notes
+        if series.problems:
+            raise series.problems[0]
+        headers, notes = drop_copies(series.headers)
+        headers, grid, distance = stack_headers(headers, phase, series.folder)
+        if distance > ACCEPTED_MM:
+            notes += (Note("slices-irregular", f"slices lie up to {distance:.3f} mm off the regular grid"),)
+        notes += note_places([header.claims for header in headers], grid.affine, series.localizers)
+        known[phase] = headers, grid, notes
+    return known[phase]
 
 
 def measure_grid(series: Series, phase: str | None = None) -> Grid:

@@ -1,0 +1,35 @@
+"""Options of a command that writes predictions: where, and as what."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from medunet.cli.arguments import parse_names
+from medunet.cli.inputs import share_options
+
+
+def make_outputs(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks.")] = Path("masks"),
+    formats: Annotated[
+        str | None,
+        typer.Option("--format", help="nifti, seg (DICOM SEG) or nifti,seg.", show_default="nifti, or png of pictures"),
+    ] = None,
+    empty_seg: Annotated[
+        bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG where nothing was found, too.")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that something else has made.")] = False,
+) -> dict[str, Any]:
+    """Arguments of `medunet.predict_each` that say what is written.
+
+    Raises:
+        InputError: `--format` names nothing.
+    """
+    names = parse_names(formats, "--format") or []
+    return {"output": output, "formats": names, "empty_seg": empty_seg, "overwrite": overwrite}
+
+
+def take_outputs(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `make_outputs`; it gets what they say as its argument `outputs`."""
+    return share_options(command, make_outputs, "outputs")

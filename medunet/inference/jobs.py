@@ -1,0 +1,302 @@
+"""Predict any number of scans: one after the other, past those that are refused, and on where it was stopped.
+
+A *job* is one scan that is predicted by one recipe into one set of files. What comes of it is a `Prediction` or a
+`Refusal`; both are given as soon as they are there, and hold no voxels, so that thousands of scans take the memory of
+one. Files that the same weights, recipe, options and scan have made already stay as they are.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from medunet.bundle import Bundle, Recipe, find_weights, join_hashes, make_recipe
+from medunet.errors import MedunetError, ResourceError
+from medunet.geometry import Unit
+from medunet.inference.box import Box
+from medunet.inference.inputs import Found
+from medunet.inference.outputs import (
+    Outputs,
+    check_formats,
+    find_earlier,
+    list_missing,
+    write_outputs,
+)
+from medunet.inference.predict import Predictor, load_predictor, predict_scan
+from medunet.inference.record import Identity, PredictionRecord, Status, find_status, identify
+from medunet.inference.scans import Scan
+from medunet.labels import Mask
+from medunet.reading import read_image, read_mask, read_segmentation
+from medunet.writing import Algorithm, Format, Result
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What shall become of each scan.
+
+    Attributes:
+        formats: of the files.
+        folder: in which they are written; without one nothing is.
+        box: in the patient, to which predictions are restricted.
+        empty: a format that may be left out is written where nothing was found, too.
+        overwrite: files that something else has made are replaced.
+    """
+
+    formats: tuple[Format, ...]
+    folder: Path | None = None
+    box: Box | None = None
+    empty: bool = True
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maker:
+    """What predicts.
+
+    Attributes:
+        recipe: of the bundle.
+        weights: SHA-256 of its files of weights, by name.
+        load: gives the predictor, when the first scan needs it.
+    """
+
+    recipe: Recipe
+    weights: Mapping[str, str]
+    load: Callable[[], Predictor]
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What a result says of it."""
+        return Algorithm(self.recipe.name, self.recipe.version, join_hashes(self.weights))
+
+
+def make_maker(bundle: Bundle) -> Maker:
+    """What predicts by a bundle; its weights are loaded when the first scan needs them.
+
+    Raises:
+        BundleError: there are no weights, or inference.json holds what medunet doesn't understand.
+    """
+    recipe, files = make_recipe(bundle), find_weights(bundle.folder, bundle.metadata)
+    weights = {path.name: digest for path, digest in files.items()}
+    return Maker(recipe, weights, cache(lambda: load_predictor(recipe, files)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What was predicted of one scan.
+
+    Attributes:
+        id: name of the scan, with which the names of its files begin.
+        source: the input, as it was given.
+        status: whether anything was found.
+        files: what there is, by format.
+        volumes: of each label or region, in mL; in pixels where the scan has no physical size.
+        unit: of the scan's grid, "mm" or "px".
+        objects: how many there are, where labels number objects.
+        seconds: from reading to writing; 0 where the files were there.
+        kept: the files were there already, made by the same weights and options of the same scan.
+    """
+
+    id: str
+    source: str
+    status: Status
+    files: dict[str, Path]
+    volumes: dict[str, float]
+    unit: Unit
+    objects: int | None
+    seconds: float
+    kept: bool
+    _read: Callable[[], Mask] = field(repr=False)
+
+    @property
+    def path(self) -> Path | None:
+        """The first file, None where none was written."""
+        return next(iter(self.files.values()), None)
+
+    @property
+    def mask(self) -> Mask:
+        """Labels on the scan's grid; read from the files where there are any."""
+        return self._read()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refusal:
+    """A scan that wasn't predicted.
+
+    Attributes:
+        id: name of the scan, or the last part of the input where it is none.
+        source: the input, as it was given.
+        error: why.
+    """
+
+    id: str
+    source: str
+    error: MedunetError
+
+    @property
+    def status(self) -> str:
+        """As of `Prediction`, with the code of the error."""
+        return f"refused: {self.error.code}"
+
+
+def run_jobs(found: Sequence[Found], wanted: Wanted, maker: Maker) -> Iterator[Prediction | Refusal]:
+    """Predict scans, one after the other.
+
+    Args:
+        found: from `find_inputs`.
+        wanted: what shall become of each.
+        maker: what predicts.
+
+    Yields:
+        What came of each input, in their order, as soon as it is there.
+    """
+    if len(found) > 1 or maker.recipe.peak_gib:
+        foreseen = maker.recipe.peak_gib
+        memory = f", {foreseen:.2f} GiB of memory at most for a scan like those of training" if foreseen else ""
+        LOGGER.info("%d scan%s to predict%s", len(found), "" if len(found) == 1 else "s", memory)
+    for item in found:
+        yield _run_job(item, wanted, maker)
+
+
+def _run_job(item: Found, wanted: Wanted, maker: Maker) -> Prediction | Refusal:
+    if isinstance(item.scan, MedunetError):
+        return Refusal(Path(item.source).name or item.source, item.source, item.scan)
+    try:
+        return predict_found(item.source, item.scan, wanted, maker)
+    except MedunetError as error:
+        return Refusal(item.scan.id, item.source, error)
+    # One scan on which a library, or we, fail in a way that nobody foresaw doesn't cost the others of a long night.
+    except Exception as error:
+        LOGGER.debug("%s failed", item.scan.id, exc_info=True)
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
+        found, remedy = f"a fault of the program ended it ({said})", "report it with what --verbose says"
+        return Refusal(item.scan.id, item.source, ResourceError(item.source, found, remedy, code="program-fault"))
+
+
+def predict_found(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Prediction:
+    """Predict one scan, unless its files are there already.
+
+    Args:
+        source: the input, as it was given.
+        scan: that it turned out to be.
+        wanted: what shall become of it.
+        maker: what predicts.
+
+    Raises:
+        OutputExistsError: a file is there that something else has made.
+        MedunetError: the scan can't be read or written.
+    """
+    started = time.monotonic()
+    if wanted.folder is None:
+        return _show(source, scan, predict_scan(maker.load(), scan, wanted.box), started)
+    job = plan_job(source, scan, wanted, maker)
+    return finish_job(job, None if job.earlier else predict_scan(maker.load(), scan, wanted.box))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """A scan that is to be predicted into files.
+
+    Attributes:
+        source: the input, as it was given.
+        scan: that it turned out to be.
+        maker: what predicts.
+        outputs: where, and in which formats.
+        identity: what decides the prediction.
+        earlier: the record of the prediction, where all files are there already.
+        started: `time.monotonic()` when it began.
+    """
+
+    source: str
+    scan: Scan
+    maker: Maker
+    outputs: Outputs
+    identity: Identity
+    earlier: PredictionRecord | None
+    started: float
+
+
+def plan_job(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Job:
+    """Check that a scan can be written, and whether it was predicted before.
+
+    Raises:
+        ValueError: no folder is wanted.
+        OutputExistsError: a file is there that something else has made.
+        MedunetError: the scan can't be written in a format.
+    """
+    if wanted.folder is None:
+        raise ValueError("a job has files")
+    started = time.monotonic()
+    outputs = Outputs(wanted.folder, scan.id, wanted.formats, wanted.empty)
+    check_formats(outputs, maker.recipe, scan)
+    identity = identify(maker.recipe, maker.weights, scan, wanted.box)
+    earlier = find_earlier(outputs, identity, overwrite=wanted.overwrite)
+    whole = earlier if earlier is not None and not list_missing(outputs, earlier) else None
+    return Job(source, scan, maker, outputs, identity, whole, started)
+
+
+def finish_job(job: Job, mask: Mask | None) -> Prediction:
+    """Write what was predicted.
+
+    Args:
+        job: from `plan_job`.
+        mask: labels on the scan's grid; None where the files are there already.
+
+    Raises:
+        ResourceError: the disk is full, or what was read back differs.
+    """
+    if mask is None:
+        if job.earlier is None:
+            raise ValueError("nothing was predicted")
+        return _take(job, job.earlier, 0.0)
+    result = Result(mask, job.scan.reference, job.maker.algorithm)
+    record = write_outputs(job.outputs, job.maker.recipe, job.identity, result, job.started)
+    return _take(job, record, time.monotonic() - job.started)
+
+
+def _show(source: str, scan: Scan, mask: Mask, started: float) -> Prediction:
+    """A prediction that isn't written, so that it is kept in memory."""
+    return Prediction(
+        id=scan.id,
+        source=source,
+        status=find_status(mask),
+        files={},
+        volumes=mask.volumes_ml(),
+        unit=mask.grid.unit,
+        objects=len(mask.find_sizes()) if mask.kind == "instances" else None,
+        seconds=time.monotonic() - started,
+        kept=False,
+        _read=lambda: mask,
+    )
+
+
+def _take(job: Job, record: PredictionRecord, seconds: float) -> Prediction:
+    """A prediction that lies in files."""
+    wanted = {row.name for row in job.outputs.list_wanted(record.status)}
+    files = {name: path for name, path in job.outputs.files.items() if name in wanted}
+    scan, recipe = job.scan, job.maker.recipe
+    return Prediction(
+        id=scan.id,
+        source=job.source,
+        status=record.status,
+        files=files,
+        volumes=record.volumes,
+        unit=recipe.task.unit,
+        objects=record.objects,
+        seconds=seconds,
+        kept=job.earlier is not None,
+        _read=lambda: _read_mask(scan, files, recipe),
+    )
+
+
+def _read_mask(scan: Scan, files: Mapping[str, Path], recipe: Recipe) -> Mask:
+    """The mask of a prediction that lies in files, on the grid of its scan, which is read for that."""
+    grid, table = read_image(scan.reference).grid, recipe.task.labels
+    for name, path in files.items():
+        return read_segmentation(path, grid, table) if name == "seg" else read_mask(path, grid, table)
+    return Mask("instances" if table.objects else "classes", np.zeros(grid.shape, np.uint8), grid, table)

@@ -1,0 +1,180 @@
+"""The record beside a prediction: what was read, with what it was predicted, what came of it.
+
+It also tells whether the same was predicted before: then the files that it names stay as they are.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from medunet.bundle import Recipe
+from medunet.errors import MedunetError
+from medunet.files import hash_file
+from medunet.inference.box import Box
+from medunet.inference.scans import Scan
+from medunet.labels import Mask
+from medunet.reading import Image
+from medunet.records import Record, read_record
+from medunet.runs import RunRecord, record_run
+
+Status = Literal["segmented", "nothing found"]
+
+
+class ImageRecord(Record):
+    """One channel of a scan, as it was read."""
+
+    path: str
+    """File, or folder of the series."""
+    series_uid: str = ""
+    """SeriesInstanceUID; empty where the file is no DICOM."""
+    sha256: str
+    """Of the file; of a series that of the sorted hashes of its files, a line each."""
+
+
+class FileRecord(Record):
+    """One file that was written."""
+
+    file: str
+    """Name in the folder of the record."""
+    sha256: str
+
+
+class PredictionRecord(RunRecord):
+    """What was predicted of one scan; `inputs` has the hash of each image by its path."""
+
+    scan: str
+    """Name of the scan, with which the names of its files begin."""
+    date: str
+    """When it was written: ISO 8601, UTC."""
+    bundle: str
+    bundle_version: str
+    weights: dict[str, str]
+    """SHA-256 of the files of weights, by name."""
+    recipe_sha256: str
+    """Of everything else by which the bundle predicts."""
+    box: str = ""
+    """The part that the prediction was restricted to, as `--box` has it; empty for the whole scan."""
+    images: dict[str, ImageRecord]
+    """By channel."""
+    status: Status
+    volumes: dict[str, float]
+    """Of each label or region, in mL; in pixels where the scan has no physical size."""
+    objects: int | None = None
+    """How many there are, where labels number objects."""
+    outputs: dict[str, FileRecord]
+    """By format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What decides what is predicted of a scan.
+
+    Attributes:
+        weights: SHA-256 of the files of weights, by name.
+        recipe_sha256: of all else by which the bundle predicts.
+        box: the part that it is restricted to, as in `PredictionRecord`.
+        images: of the scan, by channel.
+    """
+
+    weights: Mapping[str, str]
+    recipe_sha256: str
+    box: str
+    images: Mapping[str, ImageRecord]
+
+    def compare(self, record: PredictionRecord) -> str:
+        """What was different when a record was made, in words; empty where nothing was."""
+        if self.weights != record.weights:
+            return "by other weights"
+        if (self.recipe_sha256, self.box) != (record.recipe_sha256, record.box):
+            return "with other options"
+        before = {name: image.sha256 for name, image in record.images.items()}
+        return "" if before == {name: image.sha256 for name, image in self.images.items()} else "of another scan"
+
+
+def identify(recipe: Recipe, weights: Mapping[str, str], scan: Scan, box: Box | None) -> Identity:
+    """Read all files of a scan once to tell what decides its prediction.
+
+    Args:
+        recipe: by which it is predicted.
+        weights: SHA-256 of the files of weights, by name.
+        scan: to be predicted.
+        box: to which the prediction is restricted.
+
+    Raises:
+        MedunetError: a file is gone.
+    """
+    names = zip(recipe.task.channels, scan.images.values(), strict=True)
+    images = {name: _describe(image) for name, image in names}
+    return Identity(dict(weights), hash_recipe(recipe), box.describe() if box else "", images)
+
+
+def _describe(image: Image) -> ImageRecord:
+    # How it is read decides, too: another phase, another rescale.
+    how = image.options.model_dump_json(exclude_defaults=True, exclude={"series"})
+    if image.series is None:
+        digest = hash_file(Path(image.path))
+    else:
+        lines = "".join(f"{hash_file(Path(file))}\n" for file in sorted(image.series.files))
+        digest = hashlib.sha256(lines.encode()).hexdigest()
+    if how != "{}":
+        digest = hashlib.sha256(f"{digest} {how}".encode()).hexdigest()
+    return ImageRecord(path=image.path, series_uid=image.series.uid if image.series else "", sha256=digest)
+
+
+def hash_recipe(recipe: Recipe) -> str:
+    """SHA-256 of what decides a mask in a recipe: not its name, nor what it was foreseen to take."""
+    decisive = asdict(recipe)
+    for name in ("name", "version", "task", "extent_mm", "peak_gib"):
+        del decisive[name]
+    decisive["task"] = recipe.task.model_dump(mode="json")
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def find_record(path: Path) -> PredictionRecord | None:
+    """The record of an earlier prediction, None where there is none that can be read."""
+    try:
+        return read_record(path, PredictionRecord)
+    except MedunetError:
+        return None
+
+
+def make_record(
+    scan: str, recipe: Recipe, identity: Identity, mask: Mask, outputs: Mapping[str, FileRecord], started: float
+) -> PredictionRecord:
+    """Describe a prediction that ends now.
+
+    Args:
+        scan: name of the scan.
+        recipe: by which it was predicted.
+        identity: what decided it.
+        mask: what was predicted.
+        outputs: what was written, by format.
+        started: `time.monotonic()` when it began.
+    """
+    inputs = {image.path: image.sha256 for image in identity.images.values()}
+    run = record_run("predict", inputs, started, mask.notes, recipe.peak_gib)
+    return PredictionRecord(
+        **run.model_dump(),
+        scan=scan,
+        date=datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds"),
+        bundle=recipe.name,
+        bundle_version=recipe.version,
+        weights=dict(identity.weights),
+        recipe_sha256=identity.recipe_sha256,
+        box=identity.box,
+        images=dict(identity.images),
+        status=find_status(mask),
+        volumes={name: round(volume, 3) for name, volume in mask.volumes_ml().items()},
+        objects=len(mask.find_sizes()) if mask.kind == "instances" else None,
+        outputs=dict(outputs),
+    )
+
+
+def find_status(mask: Mask) -> Status:
+    """What a prediction came to."""
+    return "segmented" if mask.is_labelled().any() else "nothing found"

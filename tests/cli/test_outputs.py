@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from medunet.cli.outputs import make_outputs, take_outputs
+from medunet.errors import InputError
+from medunet.writing.formats import FORMATS
+
+
+def test_formats_are_a_list_and_the_rest_is_handed_on() -> None:
+    assert make_outputs(Path("o"), "nifti,seg", False, True) == {
+        "output": Path("o"), "formats": ["nifti", "seg"], "empty_seg": False, "overwrite": True
+    }  # fmt: skip
+    assert make_outputs()["formats"] == []
+    with pytest.raises(InputError, match="--format"):
+        make_outputs(formats="")
+
+
+def test_help_names_every_format_of_volumes() -> None:
+    import inspect
+
+    said = str(inspect.signature(make_outputs).parameters["formats"].annotation)
+    assert all(name in said for name, row in FORMATS.items() if row.unit == "mm")
+
+
+def test_a_command_gets_them_as_one_argument() -> None:
+    seen = {}
+    take_outputs(lambda outputs: seen.update(outputs))(output=Path("x"), formats=None, empty_seg=True, overwrite=False)
+    assert seen == {"output": Path("x"), "formats": [], "empty_seg": True, "overwrite": False}

@@ -1,0 +1,63 @@
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from dicoms import change, make_grid, write_series
+from plans import make_test_plan
+
+from medunet.errors import InputError, MedunetError
+from medunet.inference import find_inputs
+from medunet.reading import ReadOptions
+
+TASK = make_test_plan().task
+
+
+def name_all(*given: Path) -> list[str]:
+    return [item.scan.id if not isinstance(item.scan, MedunetError) else "refused" for item in find_inputs(given, TASK)]
+
+
+def test_names_are_those_of_files_and_folders_where_they_differ(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", make_grid())
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), tmp_path / "b.nii.gz")
+    assert name_all(tmp_path / "a", tmp_path / "b.nii.gz", tmp_path / "c") == ["a", "b", "refused"]
+
+
+def test_names_that_repeat_get_that_of_the_folder_above(tmp_path: Path) -> None:
+    for patient in ("P1", "P2"):
+        write_series(tmp_path / patient / "CT", make_grid())
+    assert name_all(tmp_path / "P1" / "CT", tmp_path / "P2" / "CT") == ["P1_CT", "P2_CT"]
+    # What is given twice counts once, and one name alone needs no more.
+    assert name_all(tmp_path / "P1" / "CT", tmp_path / "P1" / "CT") == ["CT"]
+
+
+def test_where_folders_repeat_the_patient_tells_apart_or_the_ending_or_the_place(tmp_path: Path) -> None:
+    for number, place in enumerate(("x", "y")):
+        write_series(tmp_path / place / "S" / "CT", make_grid())
+        change(tmp_path / place / "S" / "CT", lambda dataset, _, n=number: setattr(dataset, "PatientID", f"id/{n}"))
+    assert name_all(tmp_path / "x" / "S" / "CT", tmp_path / "y" / "S" / "CT") == ["id_0_CT", "id_1_CT"]
+    image = nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4))
+    for name in ("scan.nii", "scan.nii.gz"):
+        nib.save(image, tmp_path / name)
+    assert name_all(tmp_path / "scan.nii", tmp_path / "scan.nii.gz") == ["scan_nii", "scan_nii_gz"]
+    for place in ("u", "v"):
+        (tmp_path / place / "w").mkdir(parents=True)
+        shutil.copy(tmp_path / "scan.nii", tmp_path / place / "w" / "scan.nii")
+    first, second = name_all(tmp_path / "u" / "w" / "scan.nii", tmp_path / "v" / "w" / "scan.nii")
+    assert first != second
+    assert first.startswith("scan_")
+    # In any order they are called the same.
+    assert name_all(tmp_path / "v" / "w" / "scan.nii", tmp_path / "u" / "w" / "scan.nii") == [second, first]
+
+
+def test_an_option_of_no_channel_is_refused_before_anything_is_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the bundle has no such channel"):
+        find_inputs([tmp_path / "nowhere"], TASK, {"pett": ReadOptions()})
+
+
+def test_paths_by_channel_are_one_scan(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", make_grid())
+    (found,) = find_inputs([{"ct": tmp_path / "a"}], TASK)
+    assert found.source == f"ct={tmp_path / 'a'}"
+    assert not isinstance(found.scan, MedunetError)

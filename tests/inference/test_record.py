@@ -1,0 +1,35 @@
+from dataclasses import replace
+from pathlib import Path
+
+from medunet.bundle import make_recipe, open_bundle
+from medunet.inference import find_scan, parse_box
+from medunet.inference.record import find_record, hash_recipe, identify
+from medunet.reading import ReadOptions
+
+
+def test_a_recipe_is_told_by_what_decides_its_masks(trained: Path) -> None:
+    recipe = make_recipe(open_bundle(trained))
+    known = hash_recipe(recipe)
+    assert known == hash_recipe(make_recipe(open_bundle(trained)))
+    assert known == hash_recipe(replace(recipe, name="another", version="9", peak_gib=7.0))
+    assert known != hash_recipe(replace(recipe, window=replace(recipe.window, overlap=0.25)))
+    assert known != hash_recipe(replace(recipe, preprocessing=recipe.preprocessing[:-1]))
+
+
+def test_what_decides_a_prediction_is_told_apart(trained: Path, patients: list[Path]) -> None:
+    recipe = make_recipe(open_bundle(trained))
+    first, second = (find_scan(patient, recipe.task) for patient in patients[:2])
+    weights = {"model.pt": "1" * 64}
+    one = identify(recipe, weights, first, None)
+    assert one == identify(recipe, dict(weights), find_scan(patients[0], recipe.task), None)
+    assert one != identify(recipe, weights, second, None)
+    assert one != identify(recipe, {"model.pt": "2" * 64}, first, None)
+    assert one != identify(recipe, weights, first, parse_box("0:9,0:9,0:9"))
+    other = find_scan(patients[0], recipe.task, {"ct": ReadOptions(assume_rescale=(1.0, -1000.0))})
+    assert one.images["ct"].sha256 != identify(recipe, weights, other, None).images["ct"].sha256
+
+
+def test_what_is_no_record_is_none(tmp_path: Path) -> None:
+    assert find_record(tmp_path / "none.json") is None
+    (tmp_path / "old.json").write_text('{"command": "predict"}')
+    assert find_record(tmp_path / "old.json") is None
