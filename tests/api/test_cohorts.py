@@ -15,7 +15,7 @@ def test_check_tells_errors_first(cohort_folder: Path) -> None:
 def test_a_cohort_is_planned_without_a_bundle(cohort_folder: Path, tmp_path: Path) -> None:
     before = sorted(cohort_folder.rglob("*"))
     planned = medunet.plan(cohort_folder, budget_minutes=0.5)
-    assert planned.budget_minutes == 0.5
+    assert planned.training.budget_minutes == 0.5
     assert planned.reasons
     assert sorted(cohort_folder.rglob("*")) == before
 

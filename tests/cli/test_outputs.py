@@ -1,4 +1,6 @@
+import inspect
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -17,13 +19,15 @@ def test_formats_are_a_list_and_the_rest_is_handed_on() -> None:
 
 
 def test_help_names_every_format_of_volumes() -> None:
-    import inspect
-
-    said = str(inspect.signature(make_outputs).parameters["formats"].annotation)
-    assert all(name in said for name, row in FORMATS.items() if row.unit == "mm")
+    _, option = get_args(inspect.signature(make_outputs, eval_str=True).parameters["formats"].annotation)
+    assert all(name in option.help for name, row in FORMATS.items() if row.unit == "mm")
 
 
 def test_a_command_gets_them_as_one_argument() -> None:
     seen = {}
-    take_outputs(lambda outputs: seen.update(outputs))(output=Path("x"), formats=None, empty_seg=True, overwrite=False)
+
+    def command(outputs: dict[str, object]) -> None:
+        seen.update(outputs)
+
+    take_outputs(command)(output=Path("x"), formats=None, empty_seg=True, overwrite=False)
     assert seen == {"output": Path("x"), "formats": [], "empty_seg": True, "overwrite": False}
