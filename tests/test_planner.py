@@ -69,7 +69,7 @@ def test_configurations_that_are_not_of_the_plan_are_warned_of_until_training(
     assert not caplog.records
     before = open_bundle(untrained).plan
     with pytest.raises(BundleError, match=r"its training has begun \(fold0\)"):
-        plan_bundle(untrained, Wishes(budget_minutes=2 * before.budget_minutes), write=True)
+        plan_bundle(untrained, Wishes(budget_minutes=2 * before.training.budget_minutes), write=True)
     assert open_bundle(untrained).plan == before
 
 

@@ -21,7 +21,7 @@ from medunet.findings import warn
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
 from medunet.reading import (
-    Findings,
+    Contents,
     LabelFile,
     Series,
     find_series,
@@ -140,7 +140,7 @@ def _limit(cohort: Cohort, channels: tuple[str, ...] | None, path: Path) -> Coho
     return cohort.model_copy(update={"channels": channels, "modalities": modalities, "cases": tuple(cases)})
 
 
-def arrange_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None = None, tables: Tables = TREE) -> Cohort:
+def arrange_cohort(path: Path, found: Contents, wanted: tuple[str, ...] | None = None, tables: Tables = TREE) -> Cohort:
     """Make cases of what was found in a tree of DICOM studies.
 
     Args:
@@ -188,7 +188,7 @@ def arrange_cohort(path: Path, found: Findings, wanted: tuple[str, ...] | None =
     )
 
 
-def list_common_channels(found: Findings) -> tuple[str, ...]:
+def list_common_channels(found: Contents) -> tuple[str, ...]:
     """The channels that all patients of a tree have."""
     patients = _group_images(found).values()
     return tuple(
@@ -196,7 +196,7 @@ def list_common_channels(found: Findings) -> tuple[str, ...]:
     )
 
 
-def _group_images(found: Findings) -> dict[str, list[Series]]:
+def _group_images(found: Contents) -> dict[str, list[Series]]:
     """Series by patient; every image and every file of labels belongs to a patient who has images."""
     patients: dict[str, list[Series]] = {}
     for series in found.series:

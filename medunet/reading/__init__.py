@@ -5,7 +5,7 @@ from medunet.reading.dicom.file_headers import stamp_file
 from medunet.reading.dicom.headers import Header
 from medunet.reading.dicom.known import find_known
 from medunet.reading.dicom.objects import LabelFile, find_modality, read_label_file
-from medunet.reading.dicom.series import Findings, Series, find_again, find_series, measure_grid, sort_series
+from medunet.reading.dicom.series import Contents, Series, find_again, find_series, measure_grid, sort_series
 from medunet.reading.files.png import read_indices
 from medunet.reading.labels.contours import rasterize, read_contours
 from medunet.reading.labels.segmentations import read_segmentation
@@ -23,7 +23,7 @@ from medunet.reading.volume import (
 )
 
 __all__ = [
-    "Findings",
+    "Contents",
     "Header",
     "Image",
     "LabelFile",

@@ -16,7 +16,7 @@ from medunet.reading.dicom.copies import drop_copies
 from medunet.reading.dicom.headers import Header
 from medunet.reading.dicom.objects import RTSTRUCT, find_modality
 from medunet.reading.dicom.phases import find_phases
-from medunet.reading.dicom.series import Findings, Series
+from medunet.reading.dicom.series import Contents, Series
 from medunet.reading.dicom.slices import decode_slices
 from medunet.reading.dicom.values import assume_rescale, decode_series, find_values, miss_rescale
 from medunet.reading.labels.contours import read_contours
@@ -92,7 +92,7 @@ def check_series(series: Series, options: ReadOptions = DEFAULTS, *, tell: bool 
 
 
 def check_folder(
-    found: Findings, path: Path, known: frozenset[str] = frozenset(), *, tell: bool = False
+    found: Contents, path: Path, known: frozenset[str] = frozenset(), *, tell: bool = False
 ) -> list[Finding]:
     """Read all images and contours of a folder.
 

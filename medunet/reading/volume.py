@@ -15,7 +15,7 @@ from medunet.findings import Note
 from medunet.geometry import Grid, Points, check_same_grid
 from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.dicom.objects import RTSTRUCT, SEG, check_frame_of_reference, read_object
-from medunet.reading.dicom.series import Findings, Series, find_series
+from medunet.reading.dicom.series import Contents, Series, find_series
 from medunet.reading.dicom.values import decode_series
 from medunet.reading.files.itk import read_itk
 from medunet.reading.files.nifti import read_nifti
@@ -218,7 +218,7 @@ def _find_reader(path: Path, readers: Readers) -> Callable[[Path], Read] | None:
     return next((read for end, read in readers.items() if name.endswith(end)), None) if path.is_file() else None
 
 
-def choose_series(path: Path, uid: str | None, findings: Findings) -> Series:
+def choose_series(path: Path, uid: str | None, findings: Contents) -> Series:
     """The DICOM series of a folder, by SeriesInstanceUID where it holds several; errors as of `find_image`."""
     found = findings.series
     if not found:

@@ -48,12 +48,12 @@ def test_a_bundle_that_is_not_trained_takes_another_plan(untrained: Path) -> Non
 
 
 def test_further_configurations_are_those_that_are_handed_in(untrained: Path) -> None:
-    further: Makers = {"batch.json": lambda plan: {"batch": plan.batch, "patch": plan.patch}}
+    further: Makers = {"batch.json": lambda plan: {"batch": plan.training.batch, "patch": plan.window.patch}}
     bundle = open_bundle(untrained)
     assert find_stale(bundle, further) == []
     rewritten = rewrite_bundle(bundle, bundle.plan, further)
     path = untrained / "configs" / "batch.json"
-    assert read_json(path) == {"batch": bundle.plan.batch, "patch": list(bundle.plan.patch)}
+    assert read_json(path) == {"batch": bundle.plan.training.batch, "patch": list(bundle.plan.window.patch)}
     assert find_stale(rewritten, further) == []
     write_json(path, {"batch": 0})
     assert find_stale(rewritten, further) == ["batch.json"]

@@ -14,6 +14,7 @@ from medunet.measuring import Fingerprint
 from medunet.planning import Plan
 from medunet.records import read_json, write_json
 from medunet.task import Separation
+from medunet.training import CONFIGS
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ def tiny(tmp_path: Path) -> Path:
 def write(folder: Path, plan: Plan) -> Path:
     task = plan.task
     cohort = Cohort(channels=task.channels, modalities=task.modalities, labels=task.labels, cases=())
-    return write_bundle(folder, plan, Fingerprint(cases=(), channels={}), cohort).folder
+    return write_bundle(folder, plan, Fingerprint(cases=(), channels={}), cohort, CONFIGS).folder
 
 
 def edit(folder: Path, name: str, change: Callable[[Json], object]) -> Bundle:

@@ -103,7 +103,7 @@ def test_localizers_that_were_set_aside_are_told_there_too(tmp_path: Path) -> No
     change(tmp_path, lambda dataset, _: setattr(dataset, "ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), only=[0])
     case = Case(id="p", patient="p", channels={"ct": Channel(path=str(tmp_path))})
     here, there = (read_channel(one, "ct").source for one in (case, unpack_series(case, pack_series(case))))
-    assert "localizers in the series were set aside: 1" in here.notes
+    assert "localizers in the series were set aside: 1" in [note.text for note in here.notes]
     assert here == there
 
 

@@ -28,6 +28,6 @@ def test_no_weights_no_predictor(untrained: Path) -> None:
 def test_a_predictor_closes_its_backend(trained: Path, patients: list[Path]) -> None:
     bundle = open_bundle(trained)
     with open_predictor(bundle) as predictor:
-        assert predict_scan(predictor, find_scan(patients[0], bundle.plan)).voxels.size
+        assert predict_scan(predictor, find_scan(patients[0], bundle.plan.task)).voxels.size
     with pytest.raises(RuntimeError, match="isn't open"):
-        predict_scan(predictor, find_scan(patients[0], bundle.plan))
+        predict_scan(predictor, find_scan(patients[0], bundle.plan.task))

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 from counting import Counts
-from phantoms import PhantomSize, draw_cohort, write_patient
 
 import medunet
 from medunet.cohort import find_cohort, write_cohort
+from medunet.testing.phantoms import PhantomSize, draw_cohort, write_patient
 
 SIZE = PhantomSize((16, 16, 8), (20.0, 20.0, 25.0))
 

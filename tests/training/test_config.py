@@ -6,7 +6,7 @@ from plans import make_test_plan, make_tiny_bundle
 
 from medunet.bundle import make_inference_config, make_metadata
 from medunet.bundle.configs import make_inferer
-from medunet.planning import ObjectsPlan
+from medunet.task import Separation
 from medunet.training import CONFIGS, make_multi_gpu_config, make_train_config
 
 
@@ -18,7 +18,7 @@ def test_training_infers_with_the_same_network_and_window() -> None:
 
 
 def test_pictures_are_slices_to_training() -> None:
-    plan = make_test_plan(dims=2).model_copy(update={"unit": "px"})
+    plan = make_test_plan(dims=2).change(task={"unit": "px"})
     assert make_train_config(plan)["validate"]["inferer"]["inferer"]["_target_"] == "SliceInferer"
 
 
@@ -54,10 +54,10 @@ def test_the_configuration_of_several_processes_changes_only_what_train_has(monk
 
 def test_interior_and_border_of_objects_are_classes_of_the_network() -> None:
     plan = make_test_plan(dims=2)
-    labels = plan.labels.model_copy(update={"objects": True})
-    plan = plan.model_copy(update={"labels": labels, "objects": ObjectsPlan(border=2, smallest=20)})
+    labels = plan.task.labels.model_copy(update={"objects": True})
+    plan = plan.change(task={"labels": labels, "objects": Separation(border=2, smallest=20)})
     train = make_train_config(plan)
     assert train["network_def"]["out_channels"] == 3
     assert train["validate"]["postprocessing"]["transforms"][0]["to_onehot"] == [3, 3]
-    outputs = make_metadata(plan, "nuclei")["network_data_format"]["outputs"]["pred"]
+    outputs = make_metadata(plan, "nuclei").network_data_format["outputs"]["pred"]
     assert outputs["channel_def"] == {"0": "background", "1": "interior", "2": "border"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medunet.errors import MedunetError, collecting, independent
-from medunet.reading.dicom.series import Findings, find_series, list_files
+from medunet.reading.dicom.series import Contents, find_series, list_files
 
 MOST_FILES = 50_000
 """Of all folders that are remembered; a file takes about 2 KB."""
@@ -22,14 +22,14 @@ class _Known:
     """
 
     files: list[Path]
-    findings: Findings
+    findings: Contents
     errors: tuple[MedunetError, ...]
 
 
 _KNOWN: OrderedDict[Path, _Known] = OrderedDict()
 
 
-def find_known(folder: Path, uid: str | None = None) -> Findings:
+def find_known(folder: Path, uid: str | None = None) -> Contents:
     """What `find_series` says of a folder, from memory where this process has asked before and nothing has changed.
 
     Args:

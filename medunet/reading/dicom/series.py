@@ -111,7 +111,7 @@ def _move(file: FileHeader | None) -> FileHeader | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Findings:
+class Contents:
     """What a folder holds.
 
     Attributes:
@@ -141,7 +141,7 @@ _PLACES = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", PE
 _TAGS = ("SeriesInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "SeriesDescription")
 
 
-def find_series(folder: Path | str, *, keep: bool = False) -> Findings:
+def find_series(folder: Path | str, *, keep: bool = False) -> Contents:
     """Read the headers of all files below a folder (or of one file) and group them by SeriesInstanceUID.
 
     Set aside are files that are no DICOM (unless called .dcm), objects that are no images, localizers, and series
@@ -179,7 +179,7 @@ def find_again(files: Sequence[str], uid: str, localizers: int = 0) -> Series | 
     return next((replace(item, localizers=localizers) for item in series if item.uid == uid), None)
 
 
-def _group_files(paths: Sequence[Path], keep: bool) -> Findings:
+def _group_files(paths: Sequence[Path], keep: bool) -> Contents:
     images: dict[str, list[_Image]] = defaultdict(list)
     labels, others = [], []
     localizers: Counter[str] = Counter()
@@ -200,7 +200,7 @@ def _group_files(paths: Sequence[Path], keep: bool) -> Findings:
     for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
         others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
     series = [_make_series(group, localizers[uid]) for uid, group in images.items()]
-    return Findings(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
+    return Contents(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
 
 
 def list_files(root: Path) -> list[Path]:

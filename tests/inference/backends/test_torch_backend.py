@@ -43,10 +43,10 @@ def test_a_lone_3d_patch_is_computed_twice(dims: int, batch: int, computed: int)
     network = build_network(make_network(plan))
     seen = []
     network.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-    backend = TorchBackend(CPU, torch.float32).open(network, (1, *plan.patch), plan.dims)
-    logits = backend.run(torch.randn(batch, 1, *plan.patch))
+    backend = TorchBackend(CPU, torch.float32).open(network, (1, *plan.window.patch), plan.network.dims)
+    logits = backend.run(torch.randn(batch, 1, *plan.window.patch))
     assert (seen, len(logits)) == ([computed], batch)
-    peaks = [backend.traits.peak_bytes(plan.patch, count) for count in (batch, 2)]
+    peaks = [backend.traits.peak_bytes(plan.window.patch, count) for count in (batch, 2)]
     assert peaks[0] * 2 == peaks[1] * computed
 
 
