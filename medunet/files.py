@@ -37,9 +37,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, ResourceError) or getattr(error, "remedy", None):
             raise
-        raise ResourceError(
-            path, f"it can't be written ({error.strerror or error})", "make room or choose another folder"
-        ) from error
+        found = f"it can't be written ({error.strerror or error})"
+        raise ResourceError(path, found, "make room or choose another folder") from error
     finally:
         with suppress(OSError):
             part.unlink()

@@ -49,9 +49,8 @@ class Grid:
     def __post_init__(self) -> None:
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
-            raise GeometryError(
-                "affine", "it is not a finite 4 × 4 matrix", "repair the header of the file", code="place-ambiguous"
-            )
+            found = "it is not a finite 4 × 4 matrix"
+            raise GeometryError("affine", found, "repair the header of the file", code="place-ambiguous")
         lengths = np.linalg.norm(affine[:3, :3], axis=0)
         # Relative to their lengths, since voxels of a microscope are small.
         if not lengths.all() or abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-6:
@@ -139,6 +138,9 @@ def measure_displacement(grid: Grid, other: Grid) -> float:
     return float(np.linalg.norm(grid.to_world(corners) - other.to_world(corners), axis=1).max())
 
 
+_RESAMPLE = "resample it to that image, or name the image that it was drawn on"
+
+
 def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str, code: Code = "label-grid") -> None:
     """Check that two arrays lie on one grid: equal shape, no corner displaced by more than 0.2 mm.
 
@@ -153,20 +155,12 @@ def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str, code:
         GeometryError: the grids differ.
     """
     if grid.shape != other.shape:
-        raise GeometryError(
-            subject,
-            f"its shape {grid.shape} is not {other.shape}, that of {reference}",
-            "resample it to that image, or name the image that it was drawn on",
-            code=code,
-        )
+        found = f"its shape {grid.shape} is not {other.shape}, that of {reference}"
+        raise GeometryError(subject, found, _RESAMPLE, code=code)
     distance = measure_displacement(grid, other)
     if distance > RECORDED_MM:
-        raise GeometryError(
-            subject,
-            f"its voxels lie up to {distance:.3g} mm away from those of {reference}",
-            "resample it to that image, or name the image that it was drawn on",
-            code=code,
-        )
+        found = f"its voxels lie up to {distance:.3g} mm away from those of {reference}"
+        raise GeometryError(subject, found, _RESAMPLE, code=code)
 
 
 def check_same_pixels(grid: Grid, other: Grid, subject: str, reference: str) -> None:

@@ -237,12 +237,8 @@ def check_label_values(
     values = np.unique(voxels)
     rounded = np.rint(values.astype(np.float64))
     if not np.all(np.abs(values - rounded) <= 1e-3):
-        raise LabelError(
-            subject,
-            f"it holds values that are no integers, such as {values[values != rounded][0]:g}",
-            "store it as a label map",
-            code="label-values",
-        )
+        found = f"it holds values that are no integers, such as {values[values != rounded][0]:g}"
+        raise LabelError(subject, found, "store it as a label map", code="label-values")
     if table.objects and rounded[0] >= 0 and rounded[-1] < 2**32:
         numbers: npt.NDArray[np.unsignedinteger] = np.rint(voxels).astype(
             np.uint16 if rounded[-1] < 2**16 else np.uint32
@@ -254,11 +250,7 @@ def check_label_values(
     unknown = sorted(set(rounded.astype(int).tolist()) - set(known))
     if unknown:
         declared = ", ".join(f"{value} {name}" for value, name in known.items() if value)
-        raise LabelError(
-            subject,
-            f"it holds the label values {', '.join(map(str, unknown[:8]))}, which the label table lacks",
-            "correct the label map or declare the labels in cohort.json",
-            expected=f"0 and {declared}",
-            code="label-values",
-        )
+        found = f"it holds the label values {', '.join(map(str, unknown[:8]))}, which the label table lacks"
+        remedy = "correct the label map or declare the labels in cohort.json"
+        raise LabelError(subject, found, remedy, expected=f"0 and {declared}", code="label-values")
     return np.rint(voxels).astype(np.uint16) if voxels.dtype.kind == "f" else voxels.astype(np.uint16)

@@ -57,12 +57,7 @@ def _refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_record(path: Path, kind: type[R], code: Code = "record-wrong") -> R:
-    """Read and check a record.
-
-    Args:
-        path: of the file.
-        kind: of the record.
-        code: of the refusal of a key.
+    """Read and check a record; a key of it is refused by the code.
 
     Raises:
         MissingInputError: there is no such file.
@@ -72,13 +67,7 @@ def read_record(path: Path, kind: type[R], code: Code = "record-wrong") -> R:
 
 
 def check_record(value: Any, kind: type[R], subject: str, code: Code = "record-wrong") -> R:
-    """Check a value of plain Python types against a kind of record.
-
-    Args:
-        value: as JSON has it.
-        kind: of the record.
-        subject: the file, for the message.
-        code: of the refusal of a key.
+    """Check a value of plain Python types against a kind of record; a key of it is refused by the code.
 
     Raises:
         RecordError: as `read_record`.

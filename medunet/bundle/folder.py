@@ -27,7 +27,7 @@ Predict: `medunet predict BUNDLE SCAN -o OUT`, or with MONAI alone
 {details}
 """
 OBJECTS = """`medunet predict` numbers the objects, 16 bits a pixel. MONAI alone writes what the network knows: 1 is the
-interior of an object, 2 its border with another one. `medunet.preparation.separate_objects` makes numbers of it.
+interior of an object, 2 its border with another one. `medunet.objects.separate_objects` makes numbers of it.
 
 """
 
@@ -180,9 +180,8 @@ def open_bundle(folder: Path) -> Bundle:
         RecordError: the same of plan.json, or a key of it or of metadata.json is of the wrong kind.
     """
     if not (folder / "configs" / "plan.json").is_file():
-        raise BundleError(
-            folder, "it is no bundle of medunet (configs/plan.json is missing)", "make one with medunet init"
-        )
+        found = "it is no bundle of medunet (configs/plan.json is missing)"
+        raise BundleError(folder, found, "make one with medunet init")
     plan = read_plan(folder / "configs" / "plan.json")
     path = folder / "configs" / "inference.json"
     inference = read_json(path)

@@ -124,9 +124,8 @@ def find_weights(folder: Path, metadata: Metadata, fold: int | None = None) -> d
     if not hashes:
         own = metadata.training.fold if metadata.training else None
         if fold is not None and fold != own:
-            raise InputError(
-                "--fold", f"the bundle is of fold {own} alone, not of {fold}", "leave it out", code="option-wrong"
-            )
+            said = f"the bundle is of fold {own} alone, not of {fold}"
+            raise InputError("--fold", said, "leave it out", code="option-wrong")
         return _find_single(folder / "models" / "model.pt", metadata)
     found = {FOLD_NAME.fullmatch(name): digest for name, digest in hashes.items()}
     # Names of files are a stranger's word: only those in the folder itself are taken.
@@ -135,9 +134,8 @@ def find_weights(folder: Path, metadata: Metadata, fold: int | None = None) -> d
         raise BundleError(folder, "metadata.json: fold_weights lists other names than model_fold<K>.pt", "restore it")
     if fold is not None and fold not in by_fold:
         known = ", ".join(map(str, by_fold))
-        raise InputError(
-            "--fold", f"the bundle has no network of fold {fold}", f"choose one of {known}", code="option-wrong"
-        )
+        said = f"the bundle has no network of fold {fold}"
+        raise InputError("--fold", said, f"choose one of {known}", code="option-wrong")
     chosen = by_fold if fold is None else {fold: by_fold[fold]}
     return {folder / "models" / name_fold(number): digest for number, digest in chosen.items()}
 
@@ -179,13 +177,9 @@ def load_weights(path: Path, network: nn.Module, wanted: str | None) -> str:
     missing, unexpected, wrong = _compare(network.state_dict(), state)
     if missing or unexpected or wrong:
         first = (missing + unexpected + wrong)[0]
-        raise BundleError(
-            path,
-            f"{len(missing)} tensors are missing, {len(unexpected)} unknown and {len(wrong)} of another shape, "
-            f"first {first}",
-            "train the bundle again, or restore the network_def that it was trained with",
-            code="weights-wrong",
-        )
+        said = f"{len(missing)} tensors are missing, {len(unexpected)} unknown and {len(wrong)} of another shape"
+        remedy = "train the bundle again, or restore the network_def that it was trained with"
+        raise BundleError(path, f"{said}, first {first}", remedy, code="weights-wrong")
     network.load_state_dict(state, strict=True)
     return found
 
@@ -201,9 +195,8 @@ def read_weights(path: Path, wanted: str | None) -> tuple[str, dict[str, torch.T
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise BundleError(
-            path, "it holds no weights that can be read safely", "restore the file", code="weights-wrong"
-        ) from error
+        said = "it holds no weights that can be read safely"
+        raise BundleError(path, said, "restore the file", code="weights-wrong") from error
     return found, state if isinstance(state, dict) else {}
 
 

@@ -64,12 +64,10 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
     check_input(path)
     if path.is_file():
         if len(task.channels) > 1:
-            raise InputError(
-                path, f"it is one file, but the bundle takes {_join(task.channels)}", NAME_EACH, code="channel-missing"
-            )
-        return Scan(
-            _strip(path.name), {key: find_image(path, how) for key, how in spread_options(options, task).items()}
-        )
+            said = f"it is one file, but the bundle takes {_join(task.channels)}"
+            raise InputError(path, said, NAME_EACH, code="channel-missing")
+        how = spread_options(options, task)
+        return Scan(_strip(path.name), {key: find_image(path, own) for key, own in how.items()})
     how = spread_options(options, task)
     found = find_series(path, keep=True).series
     if not found:
@@ -79,12 +77,8 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
         for key, channel in zip(task.image_keys(), task.channels, strict=True)
     }
     if len({item.patient_id for item in chosen.values()}) > 1:
-        raise SeriesError(
-            path,
-            f"its series of {_join(task.channels)} are of different patients",
-            f"give the folder of one patient, or {NAME_EACH}",
-            code="patients-mixed",
-        )
+        said = f"its series of {_join(task.channels)} are of different patients"
+        raise SeriesError(path, said, f"give the folder of one patient, or {NAME_EACH}", code="patients-mixed")
     images = {
         key: Image(item.folder, how[key].model_copy(update={"series": item.uid}), item) for key, item in chosen.items()
     }
@@ -99,9 +93,8 @@ def spread_options(options: Options, task: Task) -> dict[str, ReadOptions]:
     """
     for name in options:
         if name and name not in task.channels:
-            raise InputError(
-                f"{name}=", "the bundle has no such channel", suggest(name, list(task.channels)), code="option-wrong"
-            )
+            found = "the bundle has no such channel"
+            raise InputError(f"{name}=", found, suggest(name, list(task.channels)), code="option-wrong")
     common = options.get("", ReadOptions())
     return {key: options.get(name, common) for key, name in zip(task.image_keys(), task.channels, strict=True)}
 
@@ -115,19 +108,13 @@ def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, 
         which = f"no series is {modality}{f' and has the UID {uid}' if uid else ''}, the channel '{channel}'"
         raise SeriesError(path, f"{which} (there are {listed})", "give that scan", code="channel-missing")
     if (patients := len({series.patient_id for series in fitting})) > 1:
-        raise SeriesError(
-            path,
-            f"its {modality} series are of {patients} patients",
-            f"give the folder of each, like {path / '*'}, or name one series with --series {channel}=UID",
-            code="patients-mixed",
-        )
+        said = f"its {modality} series are of {patients} patients"
+        remedy = f"give the folder of each, like {path / '*'}, or name one series with --series {channel}=UID"
+        raise SeriesError(path, said, remedy, code="patients-mixed")
     if len(fitting) > 1:
-        raise SeriesError(
-            path,
-            f"{len(fitting)} series are {modality} (there are {listed})",
-            f"name one: --series {channel}=UID or --image {channel}=FOLDER",
-            code="channel-ambiguous",
-        )
+        said = f"{len(fitting)} series are {modality} (there are {listed})"
+        remedy = f"name one: --series {channel}=UID or --image {channel}=FOLDER"
+        raise SeriesError(path, said, remedy, code="channel-ambiguous")
     return fitting[0]
 
 

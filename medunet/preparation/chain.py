@@ -22,6 +22,7 @@ from medunet.reading import Image
 from medunet.task import Task, name_keys
 
 Step = dict[str, Any]
+_RESTORE = "restore the bundle's inference.json"
 FAR = 2**30
 """Beyond the end of every picture."""
 
@@ -148,15 +149,11 @@ def instantiate(steps: Sequence[Step]) -> list[Any]:
     for step in steps:
         target = step.get("_target_", "")
         if not isinstance(target, str) or "." in target or _holds_expression(step):
-            raise BundleError(
-                "preprocessing", f"{target!r} is not a plain MONAI transform", "restore the bundle's inference.json"
-            )
+            raise BundleError("preprocessing", f"{target!r} is not a plain MONAI transform", _RESTORE)
         try:
             built.append(ConfigComponent(config=dict(step), locator=_open_locator()).instantiate())
         except Exception as error:
-            raise BundleError(
-                "preprocessing", f"{target} can't be built ({error})", "restore the bundle's inference.json"
-            ) from error
+            raise BundleError("preprocessing", f"{target} can't be built ({error})", _RESTORE) from error
     return built
 
 
@@ -195,9 +192,7 @@ def run_chain(
     """
     load, *rest = instantiate(steps)
     if not isinstance(load, LoadImaged):
-        raise BundleError(
-            "preprocessing", "its first transform is not LoadImaged", "restore the bundle's inference.json"
-        )
+        raise BundleError("preprocessing", "its first transform is not LoadImaged", _RESTORE)
     data: dict[str, Any] = {}
     paths = {key: found.path for key, found in images.items()}
     try:
@@ -220,22 +215,18 @@ def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], task: Task) -
         found, wanted, picture = len(data[key]), task.count_components(name), data[key].ndim == 3
         if picture != (task.unit == "px"):
             kind = "pictures" if task.unit == "px" else "images with a physical size"
-            raise InputError(
-                paths[key], f"it is {'a' if picture else 'no'} picture", f"the bundle takes {kind}", code="size-differs"
-            )
+            said = f"it is {'a' if picture else 'no'} picture"
+            raise InputError(paths[key], said, f"the bundle takes {kind}", code="size-differs")
         if found != wanted and not (picture and found == 1):
-            raise InputError(
-                paths[key], f"it has {found} components", f"the bundle takes {wanted}", code="components-differ"
-            )
+            said = f"it has {found} components"
+            raise InputError(paths[key], said, f"the bundle takes {wanted}", code="components-differ")
         if picture and data[key].shape[1:] != data[task.image_keys()[0]].shape[1:]:
             said = f"its size differs from that of the {task.channels[0]}"
             raise InputError(paths[key], said, "give equal sizes", code="size-differs")
         units, planned = data[key].meta.get("units"), task.units.get(name)
         if units and planned and units != planned:
-            why = data[key].meta["notes"]
-            raise InputError(
-                paths[key], f"its values are in {units} ({why})", f"the bundle takes {planned}", code="units-differ"
-            )
+            said = f"its values are in {units} ({data[key].meta['notes']})"
+            raise InputError(paths[key], said, f"the bundle takes {planned}", code="units-differ")
 
 
 def find_images(case: Case, channels: tuple[str, ...]) -> dict[str, Image]:

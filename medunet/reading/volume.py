@@ -223,12 +223,9 @@ def choose_series(path: Path, uid: str | None, findings: Contents) -> Series:
     found = findings.series
     if not found:
         aside = "; ".join(f"{name}: {why}" for name, why in findings.others[:3])
-        raise MissingInputError(
-            path,
-            f"it holds no image{f' ({aside})' if aside else ''}",
-            "give a folder of DICOM files, or NIfTI, NRRD, MHA or PNG",
-            code="path-missing",
-        )
+        said = f"it holds no image{f' ({aside})' if aside else ''}"
+        remedy = "give a folder of DICOM files, or NIfTI, NRRD, MHA or PNG"
+        raise MissingInputError(path, said, remedy, code="path-missing")
     fitting = [item for item in found if uid is None or item.uid == uid]
     if len(fitting) == 1:
         return fitting[0]

@@ -51,11 +51,9 @@ def note_places(claims: Sequence[Claims], affine: Affine, localizers: int = 0) -
     along = float(np.linalg.norm(step))
     across = float(abs(normal @ step) / np.linalg.norm(normal))
     leaning = np.degrees(np.arccos(min(across / along, 1.0)))
-    notes = []
-    if leaning > TILTED_DEGREES:
-        notes.append(Note("slices-sheared", f"slices are sheared by {leaning:.2f} degrees, which the affine keeps"))
-    if localizers:
-        notes.append(Note("set-aside", f"localizers in the series were set aside: {localizers}"))
+    sheared = Note("slices-sheared", f"slices are sheared by {leaning:.2f} degrees, which the affine keeps")
+    notes = [sheared] if leaning > TILTED_DEGREES else []
+    notes += [Note("set-aside", f"localizers in the series were set aside: {localizers}")] if localizers else []
     # The distance along a tilted gantry's table is as good as the one along the normal.
     contradictions = (*_find_distances(claims, across, along), *_find_order(claims, across, along))
     return (*notes, *(Note("header-contradicts", text) for text in contradictions))

@@ -135,9 +135,8 @@ def read_numbers(dataset: Any, name: str, length: int, path: str) -> npt.NDArray
         # pydicom turns text into numbers only now, and raises here.
         value = dataset.get(name)
         if value is None or value == "":
-            raise SeriesError(
-                path, f"{name} is missing", "restore the header; medunet never guesses geometry", code="place-missing"
-            )
+            found = f"{name} is missing"
+            raise SeriesError(path, found, "restore the header; medunet never guesses geometry", code="place-missing")
         numbers = np.array([float(item) for item in value], dtype=np.float64)
     except (TypeError, ValueError) as error:
         if isinstance(error, SeriesError):
@@ -166,9 +165,8 @@ def order_headers(headers: Sequence[Header]) -> list[Header]:
             raise SeriesError(header.subject, found, _SPLIT, code="slices-irregular")
         turned = np.linalg.norm(header.orientation - first.orientation, axis=1).max() * extent * max(first.spacing)
         if turned > RECORDED_MM:
-            raise SeriesError(
-                header.subject, "its orientation differs from that of the other slices", _SPLIT, code="slices-irregular"
-            )
+            found = "its orientation differs from that of the other slices"
+            raise SeriesError(header.subject, found, _SPLIT, code="slices-irregular")
     return sort_headers(headers)
 
 
@@ -217,15 +215,11 @@ def fit_grid(headers: Sequence[Header]) -> tuple[Grid, float]:
     distance = max(_measure_slice(header, k, affine) for k, header in enumerate(headers))
     if distance > RECORDED_MM:
         steps = np.diff(positions @ np.cross(row, column))
-        raise SeriesError(
-            headers[0].subject,
-            f"its slices lie up to {distance:.2f} mm away from any regular grid "
-            f"(steps from {steps.min():.3f} to {steps.max():.3f} mm, the largest after "
-            f"{headers[int(np.argmax(steps))].subject})",
-            "check positions, spacing and orientation; medunet doesn't guess",
-            expected=f"at most {RECORDED_MM} mm",
-            code="slices-irregular",
-        )
+        largest = headers[int(np.argmax(steps))].subject
+        uneven = f"steps from {steps.min():.3f} to {steps.max():.3f} mm, the largest after {largest}"
+        found = f"its slices lie up to {distance:.2f} mm away from any regular grid ({uneven})"
+        remedy = "check positions, spacing and orientation; medunet doesn't guess"
+        raise SeriesError(headers[0].subject, found, remedy, f"at most {RECORDED_MM} mm", code="slices-irregular")
     return grid, distance
 
 
@@ -255,12 +249,8 @@ def _check_steps(headers: Sequence[Header]) -> None:
         places = ", ".join(
             f"{int(multiples[k]) - 1} between {heights[k]:.2f} and {heights[k + 1]:.2f} mm" for k in gaps[:5]
         )
-        raise SeriesError(
-            headers[int(gaps[0])].subject,
-            f"after it slices are missing, along the normal of the slices: {places}{', …' if len(gaps) > 5 else ''}",
-            "restore the missing files",
-            code="slices-missing",
-        )
+        found = f"after it slices are missing, along the normal of the slices: {places}{', …' if len(gaps) > 5 else ''}"
+        raise SeriesError(headers[int(gaps[0])].subject, found, "restore the missing files", code="slices-missing")
 
 
 def _measure_slice(header: Header, k: int, affine: npt.NDArray[np.float64]) -> float:

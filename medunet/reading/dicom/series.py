@@ -224,14 +224,12 @@ def _read_dataset(path: Path) -> Any:
         dataset = read_dataset(path)
     except InvalidDicomError:
         if path.suffix.lower() == ".dcm":
-            raise SeriesError(
-                path, "it is called .dcm but is no DICOM file", "restore it or take it away", code="file-damaged"
-            ) from None
+            found = "it is called .dcm but is no DICOM file"
+            raise SeriesError(path, found, "restore it or take it away", code="file-damaged") from None
         return "a zip archive, to be unpacked first" if zipfile.is_zipfile(path) else "no DICOM file"
     except (OSError, EOFError, ValueError, RecursionError, AttributeError, NotImplementedError) as error:
-        raise SeriesError(
-            path, f"its header can't be read ({error})", "restore the file or take it away", code="file-damaged"
-        ) from None
+        found = f"its header can't be read ({error})"
+        raise SeriesError(path, found, "restore the file or take it away", code="file-damaged") from None
     if "DirectoryRecordSequence" in dataset:
         return "a DICOMDIR"
     return dataset

@@ -107,9 +107,8 @@ def read_planes(file: Any, path: str, frames: list[int]) -> Iterator[Array]:
 def _check_colour(file: Any, path: str) -> None:
     kind = str(file.get("PhotometricInterpretation") or "")
     if file.get("SamplesPerPixel", 1) != 1 or kind not in GREY:
-        raise SeriesError(
-            path, f"it is a colour image ({kind})", "give the original series, not a screenshot", code="not-an-image"
-        )
+        found = f"it is a colour image ({kind})"
+        raise SeriesError(path, found, "give the original series, not a screenshot", code="not-an-image")
 
 
 def find_oddities(file: Any) -> tuple[Note, ...]:

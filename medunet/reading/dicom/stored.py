@@ -47,6 +47,7 @@ END_OF_IMAGE = b"\xff\xd9"
 BLANK_PIXELS, MOST_RATIO = 1 << 22, 1000
 """A blank frame of as many pixels may come of a few bytes; of more, each byte makes at most so many."""
 BITS = {"PixelData": (8, 16, 32, 64), "FloatPixelData": (32,), "DoubleFloatPixelData": (64,)}
+_RESTORE = "restore the file"
 Array = npt.NDArray[np.generic]
 
 
@@ -113,7 +114,7 @@ def open_stored(file: Any, path: str) -> Stored:
     """
     name = next((name for name in PIXELS.values() if name in file), None)
     if name is None:
-        raise SeriesError(path, "Pixel Data is missing", "restore the file", code="file-damaged")
+        raise SeriesError(path, "Pixel Data is missing", _RESTORE, code="file-damaged")
     columns, rows = read_shape(file, path)
     element = file.get_item(name, keep_deferred=True)
     kind = _read_kind(file, name, element.is_little_endian, path)
@@ -123,16 +124,13 @@ def open_stored(file: Any, path: str) -> Stored:
     if not syntax.is_compressed or not syntax.is_encapsulated:
         return replace(stored, notes=_check_length(stored, element.length, frames))
     if syntax not in PLUGINS:
-        raise SeriesError(
-            path, f"its compression {syntax.name} is not read", "convert it without loss", code="encoding-unsupported"
-        )
+        found = f"its compression {syntax.name} is not read"
+        raise SeriesError(path, found, "convert it without loss", code="encoding-unsupported")
     try:
         with open(path, "rb") as source:
             return replace(stored, streams=find_streams(source, stored.start, frames))
     except ValueError as error:
-        raise SeriesError(
-            path, f"its pixels can't be decoded ({error})", "restore the file", code="file-damaged"
-        ) from None
+        raise SeriesError(path, f"its pixels can't be decoded ({error})", _RESTORE, code="file-damaged") from None
 
 
 def _read_syntax(file: Any, path: str) -> UID:
@@ -165,9 +163,7 @@ def _check_length(stored: Stored, found: int, frames: int) -> tuple[Note, ...]:
     wanted = stored.size * frames
     if found == UNDEFINED or found < wanted or wanted <= 0:
         said = "no length" if found == UNDEFINED else f"{found} bytes"
-        raise SeriesError(
-            stored.path, f"Pixel Data holds {said}", "restore the file", expected=str(wanted), code="file-damaged"
-        )
+        raise SeriesError(stored.path, f"Pixel Data holds {said}", _RESTORE, expected=str(wanted), code="file-damaged")
     note = Note("bytes-left-out", "bytes after the pixels were left out")
     return (note,) if found > wanted + wanted % 2 else ()
 
@@ -177,23 +173,19 @@ def _check_stream(stream: bytes, stored: Stored, subject: str) -> None:
     rows, columns = stored.shape
     if rows * columns > max(BLANK_PIXELS, MOST_RATIO * len(stream)):
         found = f"its {rows} × {columns} pixels are compressed to {len(stream)} bytes"
-        raise SeriesError(
-            subject, found, "restore the file", f"at least one for {MOST_RATIO} pixels", code="file-damaged"
-        )
+        raise SeriesError(subject, found, _RESTORE, f"at least one for {MOST_RATIO} pixels", code="file-damaged")
     syntax = stored.file.file_meta.TransferSyntaxUID
     if syntax == RLELossless:
         return
     if syntax in JPEG_LS and not stream.rstrip(b"\0").endswith(END_OF_IMAGE):
         # CharLS refuses it too, after five seconds a slice.
         found = "its pixels can't be decoded (the JPEG-LS stream breaks off)"
-        raise SeriesError(subject, found, "restore the file", code="file-damaged")
+        raise SeriesError(subject, found, _RESTORE, code="file-damaged")
     size = measure_stream(stream)
     if size != stored.shape:
         found = "no size" if size is None else f"{size[0]} Rows and {size[1]} Columns"
         expected = f"{rows} and {columns}, as in its header"
-        raise SeriesError(
-            subject, f"its compressed pixels have {found}", "restore the file", expected, code="file-damaged"
-        )
+        raise SeriesError(subject, f"its compressed pixels have {found}", _RESTORE, expected, code="file-damaged")
 
 
 def describe_image(stored: Stored) -> dict[str, str | int]:
@@ -215,13 +207,9 @@ def _wait(wait: Callable[[], tuple[Any, Array]], stored: Stored, subject: str) -
     try:
         _, pixels = wait()
     except WorkError as error:
-        raise SeriesError(
-            subject, f"its pixels can't be decoded ({error})", "restore the file", code="file-damaged"
-        ) from None
+        raise SeriesError(subject, f"its pixels can't be decoded ({error})", _RESTORE, code="file-damaged") from None
     if pixels.shape != stored.shape:
-        raise SeriesError(
-            subject, f"it decodes to {pixels.shape}, not one slice", "restore the file", code="file-damaged"
-        )
+        raise SeriesError(subject, f"it decodes to {pixels.shape}, not one slice", _RESTORE, code="file-damaged")
     return pixels
 
 
@@ -238,7 +226,7 @@ def _read_plain(stored: Stored, frame: int, subject: str) -> Array:
             data[:] = np.frombuffer(stored.content, np.uint8, stored.size, start)
         pixels = _take_bits(data, stored).reshape(stored.shape)
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        raise SeriesError(subject, "it holds pixels that are not finite", "restore the file", code="values-not-finite")
+        raise SeriesError(subject, "it holds pixels that are not finite", _RESTORE, code="values-not-finite")
     return pixels
 
 

@@ -166,12 +166,8 @@ def _check_sign(stack: _Stack, series: Series) -> None:
     share = stack.high / stack.voxels.size
     mixed = {"i", "u"} <= stack.kinds
     if (mixed and share > 0) or (series.modality == "CT" and share > HIGHEST_SHARE):
-        raise SeriesError(
-            series.folder,
-            f"{share:.2%} of its voxels lie above {HIGHEST_HU}, as if negative values were declared unsigned",
-            "correct Pixel Representation in its headers",
-            code="sign-wrong",
-        )
+        found = f"{share:.2%} of its voxels lie above {HIGHEST_HU}, as if negative values were declared unsigned"
+        raise SeriesError(series.folder, found, "correct Pixel Representation in its headers", code="sign-wrong")
 
 
 def find_values(item: Slice) -> tuple[npt.NDArray[np.generic], Rescale | None]:
@@ -223,11 +219,9 @@ def _read_rescale(dataset: Any, path: str) -> Rescale | None:
     except (TypeError, ValueError) as error:
         if isinstance(error, SeriesError):
             raise
-        raise SeriesError(
-            path, "Rescale Slope or Intercept is no number", "restore the header", code="rescale-wrong"
-        ) from None
+        found = "Rescale Slope or Intercept is no number"
+        raise SeriesError(path, found, "restore the header", code="rescale-wrong") from None
     if not rescale.can_be:
-        raise SeriesError(
-            path, f"Rescale Slope is {slope} and Intercept {intercept}", "restore the header", code="rescale-wrong"
-        )
+        found = f"Rescale Slope is {slope} and Intercept {intercept}"
+        raise SeriesError(path, found, "restore the header", code="rescale-wrong")
     return rescale

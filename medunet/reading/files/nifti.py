@@ -25,6 +25,7 @@ NIFTI_2 = (540).to_bytes(4, "little")
 """Size of its header, with which a NIfTI-2 file begins, in either byte order."""
 COMPONENTS = 16
 """A file of more volumes is taken for a time series."""
+_RESTORE = "restore the file"
 Form = Literal["sform", "qform"]
 FORMS: tuple[Form, ...] = ("sform", "qform")
 """The two affines of a NIfTI file; the first counts where both are set and agree."""
@@ -50,21 +51,17 @@ def read_nifti(path: Path, prefer: Form | None = None) -> Read:
         image, header = _open_nifti(path)
         shape = (*image.shape, 1)
         if len(shape) not in (4, 5) or 0 in shape or shape[3] > COMPONENTS:
-            raise InputError(
-                path, f"it has the shape {image.shape}, not one volume", "split it into volumes", code="not-an-image"
-            )
+            found = f"it has the shape {image.shape}, not one volume"
+            raise InputError(path, found, "split it into volumes", code="not-an-image")
         _check_size(image, length, path)
         if np.isinf(header["scl_slope"]):
-            raise InputError(
-                path, f"its scl_slope is {header['scl_slope']}", "restore the header", code="rescale-wrong"
-            )
+            found = f"its scl_slope is {header['scl_slope']}"
+            raise InputError(path, found, "restore the header", code="rescale-wrong")
         voxels = np.moveaxis(np.asanyarray(image.dataobj).reshape(shape[:4]), 3, 0)
     except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(
-            path, f"it can't be read as NIfTI ({error})", "restore the file", code="file-damaged"
-        ) from None
+        raise InputError(path, f"it can't be read as NIfTI ({error})", _RESTORE, code="file-damaged") from None
     grid, notes = _choose_grid(header, shape[:3], path, prefer)
     return check_values(voxels, path), grid, notes
 
@@ -93,9 +90,7 @@ def _measure_length(path: Path) -> int:
             while block := stream.read(1 << 22):
                 length += len(block)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            path, f"its compression is damaged ({error})", "restore the file", code="file-damaged"
-        ) from None
+        raise InputError(path, f"its compression is damaged ({error})", _RESTORE, code="file-damaged") from None
     return length
 
 
@@ -104,21 +99,16 @@ def _check_size(image: Any, length: int, path: Path) -> None:
     offset, smallest = int(image.dataobj.offset), int(image.header.single_vox_offset)
     wanted = offset + math.prod(image.shape) * image.header.get_data_dtype().itemsize
     if offset < smallest:
-        raise InputError(
-            path, f"its voxels start at byte {offset}, within the header", "restore the file", code="file-damaged"
-        )
+        raise InputError(path, f"its voxels start at byte {offset}, within the header", _RESTORE, code="file-damaged")
     if length < wanted:
-        raise InputError(
-            path, f"it holds {length} bytes", "restore the file", expected=f"{wanted}", code="file-damaged"
-        )
+        raise InputError(path, f"it holds {length} bytes", _RESTORE, expected=f"{wanted}", code="file-damaged")
 
 
 def _choose_grid(header: Any, shape: Shape, path: Path, prefer: Form | None) -> tuple[Grid, tuple[Note, ...]]:
     forms = [form for form in FORMS if header[f"{form}_code"] > 0]
     if not forms:
-        raise GeometryError(
-            path, "neither sform nor qform is set, so its place is unknown", "set one of them", code="place-missing"
-        )
+        found = "neither sform nor qform is set, so its place is unknown"
+        raise GeometryError(path, found, "set one of them", code="place-missing")
     notes = []
     if prefer and len(forms) == 2:
         forms = [prefer]
@@ -130,9 +120,8 @@ def _choose_grid(header: Any, shape: Shape, path: Path, prefer: Form | None) -> 
     # Or by a voxel, where voxels are smaller than that.
     if distance > min(RECORDED_MM, *grids[0].spacing):
         found = f"its qform and sform lie {distance:.3g} mm apart"
-        raise GeometryError(
-            path, found, "choose one with --prefer sform or qform, or delete the wrong one", code="place-ambiguous"
-        )
+        remedy = "choose one with --prefer sform or qform, or delete the wrong one"
+        raise GeometryError(path, found, remedy, code="place-ambiguous")
     if distance > ACCEPTED_MM:
         notes.append(Note("place-ambiguous", f"qform and sform lie {distance:.3g} mm apart; the sform counts"))
     if factor != 1:
@@ -151,6 +140,5 @@ def _make_grid(header: Any, form: Form, factor: float, shape: Shape, path: Path)
         affine = header.get_sform() if form == "sform" else header.get_qform()
         return Grid(shape, np.diag([factor, factor, factor, 1.0]) @ affine)
     except (HeaderDataError, ValueError) as error:
-        raise GeometryError(
-            path, f"its {form}: {getattr(error, 'found', error)}", "repair the header", code="place-ambiguous"
-        ) from None
+        found = f"its {form}: {getattr(error, 'found', error)}"
+        raise GeometryError(path, found, "repair the header", code="place-ambiguous") from None

@@ -15,9 +15,8 @@ Read = tuple[npt.NDArray[np.generic], Grid, tuple[Note, ...]]
 def check_values(voxels: npt.NDArray[np.generic], path: Path) -> npt.NDArray[np.generic]:
     """Single finite numbers, of 32 bits where they are floats."""
     if voxels.dtype.kind not in "iuf":
-        raise InputError(
-            path, f"its voxels are {voxels.dtype}, not single numbers", "give a grey image", code="not-an-image"
-        )
+        found = f"its voxels are {voxels.dtype}, not single numbers"
+        raise InputError(path, found, "give a grey image", code="not-an-image")
     if voxels.dtype.kind != "f":
         return voxels
     with np.errstate(over="ignore"):
