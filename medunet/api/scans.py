@@ -138,7 +138,7 @@ def _start(
 ) -> "Iterator[Prediction | Refusal]":
     from medunet.bundle import open_bundle
     from medunet.files import check_writable
-    from medunet.inference import Wanted, find_inputs, make_maker, parse_box, run_jobs
+    from medunet.inference import Wanted, list_inputs, make_maker, parse_box, run_jobs
     from medunet.writing import choose_formats
 
     folder = Path(output) if output is not None else None
@@ -152,7 +152,7 @@ def _start(
         {name: Path(path) for name, path in item.items()} if isinstance(item, Mapping) else Path(item) for item in scans
     ]
     wanted = Wanted(formats, folder, inside, empty=how["empty_seg"], overwrite=how["overwrite"])
-    return run_jobs(find_inputs(given, task, options or {}), wanted, maker)
+    return run_jobs(list_inputs(given, task, options or {}), wanted, maker)
 
 
 def _take_all(results: "Sequence[Prediction | Refusal]") -> "list[Prediction]":

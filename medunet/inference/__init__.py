@@ -3,7 +3,7 @@
 from medunet.inference.assemble import assemble_planes, count_assembling
 from medunet.inference.box import Box, parse_box
 from medunet.inference.cases import find_prediction, predict_case, predict_cases
-from medunet.inference.inputs import Found, find_inputs
+from medunet.inference.inputs import Input, list_inputs
 from medunet.inference.jobs import (
     Job,
     Maker,
@@ -20,11 +20,11 @@ from medunet.inference.outputs import Outputs, name_mask
 from medunet.inference.predict import Predictor, load_predictor, open_predictor, predict_scan
 from medunet.inference.record import PredictionRecord
 from medunet.inference.restore import restore_mask
-from medunet.inference.scans import Scan, find_scan, find_scans, name_scan
+from medunet.inference.scans import Scan, find_scan, name_scan
 
 __all__ = [
     "Box",
-    "Found",
+    "Input",
     "Job",
     "Maker",
     "Outputs",
@@ -36,11 +36,10 @@ __all__ = [
     "Wanted",
     "assemble_planes",
     "count_assembling",
-    "find_inputs",
     "find_prediction",
     "find_scan",
-    "find_scans",
     "finish_job",
+    "list_inputs",
     "load_predictor",
     "make_maker",
     "name_mask",

@@ -1,14 +1,28 @@
-"""From what a user names to scans, each with a name of its own, so that no two outputs collide."""
+"""From what a user names to scans, each with a name of its own, so that no two outputs collide.
+
+Names come from paths alone: a scan is looked at when its turn comes, so that a thousand take the memory of one.
+"""
 
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from medunet.errors import MedunetError
-from medunet.inference.scans import NO_OPTIONS, Options, Scan, find_scans, name_scan, spread_options
+from medunet.files import check_input
+from medunet.inference.scans import (
+    NO_OPTIONS,
+    Options,
+    Scan,
+    find_scan,
+    list_pictures,
+    name_scan,
+    spread_options,
+    strip,
+)
 from medunet.task import Task
 
 Given = Path | Mapping[str, Path]
@@ -18,20 +32,24 @@ UNSAFE = re.compile(r"[^\w.+-]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """What an input turned out to be.
+class Input:
+    """What a user wants to be predicted.
 
     Attributes:
-        source: the input, as it was given.
-        scan: that is to be predicted; or why there is none.
+        source: as it was given, in words.
+        path: of the file or folder; of several the first channel's.
+        id: name of the scan, with which the names of its files begin.
+        find: finds the scan.
     """
 
     source: str
-    scan: Scan | MedunetError
+    path: Path
+    id: str
+    find: Callable[[], Scan]
 
 
-def find_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTIONS) -> list[Found]:
-    """Find the scans of several inputs; one that is refused doesn't keep the others from being found.
+def list_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTIONS) -> list[Input]:
+    """List the scans that a user named, none of them read yet.
 
     Args:
         given: files, folders of a series or a patient, folders of pictures, or a path for each channel. What is given
@@ -40,16 +58,15 @@ def find_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTION
         options: how to read a channel, by its name, or all by "".
 
     Returns:
-        The scans, in order, no two with the same name: where names repeat they get the name of the folder that holds
-        them before theirs, or else PatientID, the ending of the file, or a part of the hash of the path.
+        The scans, in order, no two with the same id: where names repeat they get the name of the folder that holds
+        them before theirs, or else the ending of the file, or a part of the hash of the path.
 
     Raises:
         InputError: an option names no channel.
     """
     spread_options(options, task)
     once = {describe_given(item): item for item in given}
-    found = [scan for source, item in once.items() for scan in _find(source, item, task, options)]
-    return name_apart(found)
+    return name_apart([made for source, item in once.items() for made in _list(source, item, task, options)])
 
 
 def describe_given(item: Given) -> str:
@@ -57,53 +74,61 @@ def describe_given(item: Given) -> str:
     return str(item) if isinstance(item, Path) else " ".join(f"{name}={path}" for name, path in item.items())
 
 
-def _find(source: str, item: Given, task: Task, options: Options) -> list[Found]:
-    try:
-        scans = find_scans(item, task, options) if isinstance(item, Path) else [name_scan(item, task, options)]
-    except MedunetError as error:
-        return [Found(source, error)]
-    # Of a folder of pictures each is an input of its own.
-    return [Found(scan.reference.path if len(scans) > 1 else source, scan) for scan in scans]
+def _list(source: str, item: Given, task: Task, options: Options) -> list[Input]:
+    if not isinstance(item, Path):
+        first = item.get(task.channels[0]) or next(iter(item.values()), Path())
+        return [_make(source, first, partial(name_scan, item, task, options))]
+    if task.unit == "px" and item.is_dir():
+        try:
+            pictures = list_pictures(item)
+        except MedunetError as error:
+            return [_make(source, item, partial(_refuse, error))]
+        return [_make(str(path), path, partial(find_scan, path, task, options)) for path in pictures]
+    return [_make(source, item, partial(_find, item, task, options))]
 
 
-def name_apart(found: Sequence[Found]) -> list[Found]:
+def _make(source: str, path: Path, find: Callable[[], Scan]) -> Input:
+    return Input(source, path, strip(path.name) if path.is_file() else path.resolve().name, find)
+
+
+def _find(path: Path, task: Task, options: Options) -> Scan:
+    check_input(path)
+    return find_scan(path, task, options)
+
+
+def _refuse(error: MedunetError) -> Scan:
+    raise error
+
+
+def name_apart(inputs: Sequence[Input]) -> list[Input]:
     """Give scans of one name names of their own; the first way counts that tells all of them apart."""
-    names = [item.scan.id if isinstance(item.scan, Scan) else "" for item in found]
-    for name in [name for name, count in Counter(names).items() if name and count > 1]:
+    names = [item.id for item in inputs]
+    for name in [name for name, count in Counter(names).items() if count > 1]:
         alike = [number for number, other in enumerate(names) if other == name]
         taken = {other for number, other in enumerate(names) if number not in alike}
         for way in WAYS:
-            new = [way(found[number].scan) for number in alike]  # type: ignore[arg-type]
+            new = [way(inputs[number]) for number in alike]
             if len(set(new)) == len(new) and not taken & set(new):
                 for number, other in zip(alike, new, strict=True):
                     names[number] = other
                 break
-    return [
-        replace(item, scan=replace(item.scan, id=name)) if isinstance(item.scan, Scan) else item
-        for item, name in zip(found, names, strict=True)
-    ]
+    return [replace(item, id=name) for item, name in zip(inputs, names, strict=True)]
 
 
-def _by_folder(scan: Scan) -> str:
-    return f"{_clean(Path(scan.reference.path).resolve().parent.name)}_{scan.id}"
+def _by_folder(item: Input) -> str:
+    return f"{_clean(item.path.resolve().parent.name)}_{item.id}"
 
 
-def _by_patient(scan: Scan) -> str:
-    series = scan.reference.series
-    return f"{_clean(series.patient_id)}_{scan.id}" if series and series.patient_id else scan.id
+def _by_ending(item: Input) -> str:
+    return _clean(item.path.name.replace(".", "_"))
 
 
-def _by_ending(scan: Scan) -> str:
-    return _clean(Path(scan.reference.path).name.replace(".", "_"))
+def _by_hash(item: Input) -> str:
+    what = str(item.path.resolve())
+    return f"{item.id}_{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
-def _by_hash(scan: Scan) -> str:
-    series = scan.reference.series
-    what = f"{Path(scan.reference.path).resolve()} {series.uid if series else ''}"
-    return f"{scan.id}_{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:8]}"
-
-
-WAYS: tuple[Callable[[Scan], str], ...] = (_by_folder, _by_patient, _by_ending, _by_hash)
+WAYS: tuple[Callable[[Input], str], ...] = (_by_folder, _by_ending, _by_hash)
 
 
 def _clean(name: str) -> str:

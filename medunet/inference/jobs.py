@@ -8,7 +8,7 @@ one. Files that the same weights, recipe, options and scan have made already sta
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from medunet.bundle import Bundle, Recipe, find_weights, join_hashes, make_recip
 from medunet.errors import MedunetError, ResourceError
 from medunet.geometry import Unit
 from medunet.inference.box import Box
-from medunet.inference.inputs import Found
+from medunet.inference.inputs import Input
 from medunet.inference.outputs import (
     Outputs,
     check_formats,
@@ -129,7 +129,7 @@ class Refusal:
     """A scan that wasn't predicted.
 
     Attributes:
-        id: name of the scan, or the last part of the input where it is none.
+        id: name of the scan.
         source: the input, as it was given.
         error: why.
     """
@@ -144,38 +144,36 @@ class Refusal:
         return f"refused: {self.error.code}"
 
 
-def run_jobs(found: Sequence[Found], wanted: Wanted, maker: Maker) -> Iterator[Prediction | Refusal]:
+def run_jobs(inputs: Sequence[Input], wanted: Wanted, maker: Maker) -> Iterator[Prediction | Refusal]:
     """Predict scans, one after the other.
 
     Args:
-        found: from `find_inputs`.
+        inputs: from `list_inputs`.
         wanted: what shall become of each.
         maker: what predicts.
 
     Yields:
         What came of each input, in their order, as soon as it is there.
     """
-    if len(found) > 1 or maker.recipe.peak_gib:
+    if len(inputs) > 1 or maker.recipe.peak_gib:
         foreseen = maker.recipe.peak_gib
         memory = f", {foreseen:.2f} GiB of memory at most for a scan like those of training" if foreseen else ""
-        LOGGER.info("%d scan%s to predict%s", len(found), "" if len(found) == 1 else "s", memory)
-    for item in found:
+        LOGGER.info("%d scan%s to predict%s", len(inputs), "" if len(inputs) == 1 else "s", memory)
+    for item in inputs:
         yield _run_job(item, wanted, maker)
 
 
-def _run_job(item: Found, wanted: Wanted, maker: Maker) -> Prediction | Refusal:
-    if isinstance(item.scan, MedunetError):
-        return Refusal(Path(item.source).name or item.source, item.source, item.scan)
+def _run_job(item: Input, wanted: Wanted, maker: Maker) -> Prediction | Refusal:
     try:
-        return predict_found(item.source, item.scan, wanted, maker)
+        return predict_found(item.source, replace(item.find(), id=item.id), wanted, maker)
     except MedunetError as error:
-        return Refusal(item.scan.id, item.source, error)
+        return Refusal(item.id, item.source, error)
     # One scan on which a library, or we, fail in a way that nobody foresaw doesn't cost the others of a long night.
     except Exception as error:
-        LOGGER.debug("%s failed", item.scan.id, exc_info=True)
+        LOGGER.debug("%s failed", item.id, exc_info=True)
         said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
         found, remedy = f"a fault of the program ended it ({said})", "report it with what --verbose says"
-        return Refusal(item.scan.id, item.source, ResourceError(item.source, found, remedy, code="program-fault"))
+        return Refusal(item.id, item.source, ResourceError(item.source, found, remedy, code="program-fault"))
 
 
 def predict_found(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Prediction:

@@ -88,7 +88,8 @@ class Identity:
 
     def compare(self, record: PredictionRecord) -> str:
         """What was different when a record was made, in words; empty where nothing was."""
-        if self.weights != record.weights:
+        # The same file is model.pt of a run and model_fold1.pt of an ensemble.
+        if sorted(self.weights.values()) != sorted(record.weights.values()):
             return "by other weights"
         if (self.recipe_sha256, self.box) != (record.recipe_sha256, record.box):
             return "with other options"

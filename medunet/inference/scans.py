@@ -34,18 +34,16 @@ class Scan:
         return next(iter(self.images.values()))
 
 
-def find_scans(path: Path, task: Task, options: Options = NO_OPTIONS) -> list[Scan]:
-    """As `find_scan`; for a bundle of pictures every PNG of a folder is one.
+def list_pictures(folder: Path) -> list[Path]:
+    """Every PNG of a folder, sorted.
 
     Raises:
         MissingInputError: the folder holds no PNG.
     """
-    if task.unit == "mm" or not path.is_dir():
-        return [find_scan(path, task, options)]
-    files = sorted(item for item in path.iterdir() if item.suffix.lower() == ".png")
+    files = sorted(item for item in folder.iterdir() if item.suffix.lower() == ".png")
     if not files:
-        raise MissingInputError(path, "it holds no PNG", "give pictures, or a folder of them")
-    return [find_scan(file, task, options) for file in files]
+        raise MissingInputError(folder, "it holds no PNG", "give pictures, or a folder of them")
+    return files
 
 
 def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
@@ -67,7 +65,7 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
             said = f"it is one file, but the bundle takes {_join(task.channels)}"
             raise InputError(path, said, NAME_EACH, code="channel-missing")
         how = spread_options(options, task)
-        return Scan(_strip(path.name), {key: find_image(path, own) for key, own in how.items()})
+        return Scan(strip(path.name), {key: find_image(path, own) for key, own in how.items()})
     how = spread_options(options, task)
     found = find_series(path, keep=True).series
     if not found:
@@ -146,10 +144,11 @@ def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTI
     images_found = {
         key: find_image(images[name], how[key]) for key, name in zip(task.image_keys(), task.channels, strict=True)
     }
-    return Scan(_strip(images[task.channels[0]].name), images_found)
+    return Scan(strip(images[task.channels[0]].name), images_found)
 
 
-def _strip(name: str) -> str:
+def strip(name: str) -> str:
+    """Name of a file without the ending of an image format."""
     for ending in (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm", ".png"):
         if name.lower().endswith(ending):
             return name[: -len(ending)]

@@ -4,24 +4,24 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from dicoms import change, make_grid, write_series
+from dicoms import make_grid, write_series
 from plans import make_test_plan
 
-from medunet.errors import InputError, MedunetError
-from medunet.inference import find_inputs
+from medunet.errors import InputError, MissingInputError
+from medunet.inference import list_inputs
 from medunet.reading import ReadOptions
 
 TASK = make_test_plan().task
 
 
 def name_all(*given: Path) -> list[str]:
-    return [item.scan.id if not isinstance(item.scan, MedunetError) else "refused" for item in find_inputs(given, TASK)]
+    return [item.id for item in list_inputs(given, TASK)]
 
 
 def test_names_are_those_of_files_and_folders_where_they_differ(tmp_path: Path) -> None:
     write_series(tmp_path / "a", make_grid())
     nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), tmp_path / "b.nii.gz")
-    assert name_all(tmp_path / "a", tmp_path / "b.nii.gz", tmp_path / "c") == ["a", "b", "refused"]
+    assert name_all(tmp_path / "a", tmp_path / "b.nii.gz", tmp_path / "c") == ["a", "b", "c"]
 
 
 def test_names_that_repeat_get_that_of_the_folder_above(tmp_path: Path) -> None:
@@ -32,11 +32,7 @@ def test_names_that_repeat_get_that_of_the_folder_above(tmp_path: Path) -> None:
     assert name_all(tmp_path / "P1" / "CT", tmp_path / "P1" / "CT") == ["CT"]
 
 
-def test_where_folders_repeat_the_patient_tells_apart_or_the_ending_or_the_place(tmp_path: Path) -> None:
-    for number, place in enumerate(("x", "y")):
-        write_series(tmp_path / place / "S" / "CT", make_grid())
-        change(tmp_path / place / "S" / "CT", lambda dataset, _, n=number: setattr(dataset, "PatientID", f"id/{n}"))
-    assert name_all(tmp_path / "x" / "S" / "CT", tmp_path / "y" / "S" / "CT") == ["id_0_CT", "id_1_CT"]
+def test_where_folders_repeat_the_ending_tells_apart_or_the_place(tmp_path: Path) -> None:
     image = nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4))
     for name in ("scan.nii", "scan.nii.gz"):
         nib.save(image, tmp_path / name)
@@ -53,11 +49,30 @@ def test_where_folders_repeat_the_patient_tells_apart_or_the_ending_or_the_place
 
 def test_an_option_of_no_channel_is_refused_before_anything_is_looked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the bundle has no such channel"):
-        find_inputs([tmp_path / "nowhere"], TASK, {"pett": ReadOptions()})
+        list_inputs([tmp_path / "nowhere"], TASK, {"pett": ReadOptions()})
 
 
 def test_paths_by_channel_are_one_scan(tmp_path: Path) -> None:
     write_series(tmp_path / "a", make_grid())
-    (found,) = find_inputs([{"ct": tmp_path / "a"}], TASK)
-    assert found.source == f"ct={tmp_path / 'a'}"
-    assert not isinstance(found.scan, MedunetError)
+    (found,) = list_inputs([{"ct": tmp_path / "a"}], TASK)
+    assert (found.source, found.id) == (f"ct={tmp_path / 'a'}", "a")
+    assert found.find().reference.path == str(tmp_path / "a")
+
+
+def test_nothing_is_read_before_a_scan_is_found(tmp_path: Path) -> None:
+    (found,) = list_inputs([tmp_path / "later"], TASK)
+    with pytest.raises(MissingInputError, match="there is no such file or folder"):
+        found.find()
+    write_series(tmp_path / "later", make_grid())
+    assert found.find().id == "later"
+
+
+def test_a_folder_of_pictures_is_an_input_a_picture(tmp_path: Path) -> None:
+    task = TASK.model_copy(update={"unit": "px"})
+    (empty,) = list_inputs([tmp_path], task)
+    with pytest.raises(MissingInputError, match="it holds no PNG"):
+        empty.find()
+    for name in ("b.png", "a.PNG", "c.txt"):
+        (tmp_path / name).touch()
+    found = list_inputs([tmp_path], task)
+    assert [item.source for item in found] == [str(tmp_path / "a.PNG"), str(tmp_path / "b.png")]

@@ -90,7 +90,9 @@ def test_again_it_trains_and_predicts_nothing_but_what_is_missing(folds: Path) -
 def test_evaluate_scores_all_patients_beside_floors_of_each_fold(folds: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has seen the held-out patients"):
         medunet.evaluate(folds, predictions=tmp_path, output=tmp_path / "e")
+    masks = {path: path.stat().st_mtime_ns for path in folds.glob("work/fold*/held_out/*.nii.gz")}
     result = medunet.evaluate(folds, output=tmp_path / "e")
+    assert {path: path.stat().st_mtime_ns for path in masks} == masks, "the ensemble's files have other names"
     assert len(result.scores.of_first()) == 4
     assert list(result.scores.methods) == ["medunet", "ellipsoid", "threshold"]
     assert "Dice of each fold" in result.table
@@ -109,7 +111,7 @@ def test_monai_alone_averages_as_medunet_does(folds: Path, tmp_path: Path) -> No
     with in_float32():
         made = medunet.predict(folds, *sorted((tmp_path / "images").iterdir()), output=tmp_path / "labels")
     record = read_json(tmp_path / "labels" / f"{made[0].id}.json")
-    assert sorted(record["inputs"]) == ["model_fold0.pt", "model_fold1.pt"]
+    assert sorted(record["weights"]) == ["model_fold0.pt", "model_fold1.pt"]
     for name, folder in (("inference", tmp_path / "images"), ("evaluate", tmp_path)):
         config = folds / "configs" / f"{name}.json"
         run_monai("run", "--config_file", config, "--dataset_dir", folder, "--output_dir", tmp_path, cwd=tmp_path)
