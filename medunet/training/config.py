@@ -35,7 +35,7 @@ def make_train_config(plan: Plan) -> Config:
         "checkpoint": "@train#handlers#6",
         "train": _make_train_group(plan),
         "validate": _make_validate_group(plan),
-        "initialize": ["$torch.manual_seed(@session.plan.training.seed)", "$@session.load_start(@network_def)"],
+        "initialize": ["$torch.manual_seed(@session.plan.seed)", "$@session.load_start(@network_def)"],
         "run": ["$@train#trainer.run()"],
         "finalize": ["$@session.finish(@checkpoint)"],
     }
