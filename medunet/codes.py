@@ -194,7 +194,7 @@ FILES: dict[Code, Entry] = {
     "label-fractions": Entry("a fractional segmentation, taken from one half on", "warning"),
     "label-not-dicom": Entry("no RTSTRUCT or SEG where one is named"),
 }
-"""Of single images and labels."""
+"""Codes of single images and labels."""
 COHORTS: dict[Code, Entry] = {
     "channel-missing": Entry(
         "a patient without a channel (the patient is checked by those that all have)", option="--channels"
@@ -260,7 +260,7 @@ COHORTS: dict[Code, Entry] = {
         "axes are stored in the other handedness than in most files, which is right if the affine is", "note"
     ),
 }
-"""Of cases beside each other, and of the list that names them."""
+"""Codes of cases beside each other, and of the list that names them."""
 COMMANDS: dict[Code, Entry] = {
     "input-wrong": Entry("anything else that was given and can't be used"),
     "option-wrong": Entry("an option that can't be read, or names what isn't there"),
@@ -285,6 +285,6 @@ COMMANDS: dict[Code, Entry] = {
     "program-fault": Entry("a fault of medunet or of a library, which its authors should hear of"),
     "extra-missing": Entry("an optional package that isn't installed"),
 }
-"""Of commands other than `check`."""
+"""Codes of commands other than `check`."""
 CODES: dict[Code, Entry] = {**FILES, **COHORTS, **COMMANDS}
 """Everything that is known of each code."""

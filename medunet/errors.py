@@ -34,7 +34,7 @@ class MedunetError(Exception):
     """
 
     usual_code: ClassVar[Code] = "input-wrong"
-    """Of an error that is raised without one."""
+    """Code of an error of this class that is raised without one."""
 
     def __init__(
         self, subject: object, found: str, remedy: str, expected: str = "", *, code: Code | None = None

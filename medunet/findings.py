@@ -45,7 +45,7 @@ class Finding(Record):
     remedy: str = ""
     """What to do; nothing where nothing has to be done."""
     option: str = ""
-    """Of the command line, that repairs it."""
+    """Option of the command line that repairs it; empty where there is none."""
 
 
 def make_finding(

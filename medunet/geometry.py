@@ -24,7 +24,7 @@ Points = npt.NDArray[np.float64]
 """Points as rows, (N, 3)."""
 Shape = tuple[int, int, int]
 Unit = Literal["mm", "px"]
-"""Of lengths: px where an image has no physical size."""
+"""Unit of lengths on a grid: px where an image has no physical size."""
 
 ACCEPTED_MM = 0.05
 """A voxel nearer than this to where its header puts it is in its place (architecture, decision 5)."""
@@ -64,7 +64,7 @@ class Grid:
         return f"Grid({self.describe()})"
 
     def describe(self) -> str:
-        """In words: `512 × 512 × 120 voxels of 0.98 × 0.98 × 3 mm`, or `640 × 480 pixels`."""
+        """Say it in words: `512 × 512 × 120 voxels of 0.98 × 0.98 × 3 mm`, or `640 × 480 pixels`."""
         if self.unit == "px":
             return " × ".join(map(str, self.shape[: 3 if self.shape[2] > 1 else 2])) + " pixels"
         sizes = " × ".join(f"{size:.3g}" for size in self.spacing)

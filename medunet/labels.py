@@ -23,14 +23,18 @@ class CodedTerm(Record):
     scheme: str = Field(min_length=1, max_length=16)
     """Coding scheme designator, for example SCT for SNOMED CT."""
     value: str = Field(min_length=1, max_length=16)
+    """The code itself."""
     meaning: str = Field(min_length=1, max_length=64)
+    """What it means, in words."""
 
 
 class Label(Record):
     """One structure: the value of its voxels and what it is called."""
 
     value: int = Field(ge=1, le=65535)
+    """Number in label maps, from 1 without a gap."""
     name: str = Field(min_length=1, max_length=64)
+    """What the label is called."""
     colour: tuple[int, int, int]
     """Red, green, blue from 0 to 255."""
     code: CodedTerm | None = None
@@ -43,8 +47,9 @@ class Region(Record):
     """What is learnt and scored as one: the voxels of one label, or of several that belong together."""
 
     name: str = Field(min_length=1, max_length=64)
+    """What the region is called."""
     values: tuple[int, ...] = Field(min_length=1)
-    """Of the labels that it consists of; regions may share some."""
+    """Values of the labels that the region consists of; regions may share some."""
     value: int
     """Of its voxels in a predicted label map, one of `values`; later regions overwrite earlier ones (nnU-Net's
     `regions_class_order`)."""
@@ -54,6 +59,7 @@ class LabelTable(Record):
     """All labels of a cohort or a bundle; 0 is background and stands in no table."""
 
     labels: tuple[Label, ...]
+    """The labels, in the order of their values."""
     objects: bool = False
     """Label maps number the objects of the only label: every value above 0 is one of its objects."""
     ignore: int | None = Field(default=None, ge=2, le=255)
@@ -196,7 +202,7 @@ class Mask:
 
     @property
     def voxel_volume(self) -> float:
-        """Of one voxel in millilitres, 1 where the grid has no physical size."""
+        """Volume of one voxel in millilitres, 1 where the grid has no physical size."""
         return self.grid.voxel_volume / 1000 if self.grid.unit == "mm" else 1.0
 
     def join_objects(self) -> "Mask":

@@ -119,7 +119,7 @@ def speak() -> logging.Handler | None:
 
 @contextmanager
 def speaking() -> Iterator[None]:
-    """As `speak`, until the block ends."""
+    """Show log lines where nobody configured logging, until the block ends."""
     handler = speak()
     try:
         yield

@@ -13,12 +13,17 @@ class RunRecord(Record):
     """What a run leaves behind: what it was, on what, with what, and what it took."""
 
     command: str
+    """The verb."""
     versions: dict[str, str]
+    """Versions of Python and of what computed."""
     machine: str
+    """Processor and number of cores."""
     inputs: dict[str, str]
     """Path of each input (relative to where it was named), and its SHA-256."""
     seconds: float
+    """What it took."""
     peak_memory_gib: float
+    """Largest memory of the process up to then, in GiB."""
     predicted_memory_gib: float | None = None
     """What the plan foresaw, with the largest case of training."""
     notes: tuple[str, ...] = ()

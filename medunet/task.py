@@ -27,8 +27,9 @@ class Task(Record):
     channels: tuple[str, ...]
     """Names of the images of a case; the first is the reference, on whose grid labels and results lie."""
     modalities: dict[str, str]
-    """Of each channel, as in DICOM: CT, PT, MR, …."""
+    """Modality of each channel as DICOM writes it (CT, PT, MR, …), by name of the channel."""
     labels: LabelTable
+    """What is segmented."""
     unit: Unit = "mm"
     """"px" for pictures: images without a physical size, which are not resampled."""
     components: dict[str, int] = Field(default_factory=dict)

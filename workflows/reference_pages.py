@@ -1,13 +1,18 @@
-"""Write docs/reference/cli.md and docs/reference/python.md from the program itself: run it after a change of either.
+"""Write three pages of docs/reference from the program itself: run it after a change of what they tell.
 
-Commands say what `--help` says, verbs and types what their docstrings say, so that neither page can be wrong.
+Commands say what `--help` says, verbs and types what their docstrings say, files what the records say that read and
+write them, so that no page can be wrong.
 """
 
 import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
 
 import medunet
 
@@ -67,7 +72,59 @@ def _sign(function: object) -> str:
     return f"({', '.join(names)})"
 
 
-PAGES = {"cli.md": describe_commands, "python.md": describe_names}
+def describe_files() -> str:
+    """The page of the JSON files that medunet writes, in Markdown: a table of keys for each."""
+    from medunet.bundle import Metadata
+    from medunet.cohort import Cohort
+    from medunet.evaluation import CrossValidation
+    from medunet.inference import PredictionRecord
+    from medunet.measuring import Fingerprint
+    from medunet.planning import Plan
+    from medunet.training import FoldResult, Schedule
+
+    files: dict[str, tuple[type[BaseModel], str]] = {
+        "configs/plan.json": (Plan, "of a bundle; `medunet plan BUNDLE --explain` prints it with its reasons"),
+        "configs/metadata.json": (Metadata, "of a bundle, by MONAI's schema; further keys are kept"),
+        "configs/fingerprint.json": (Fingerprint, "of a bundle: what was measured of its cohort, cases numbered"),
+        "cohort.json": (Cohort, "what `medunet init` takes, and `work/cohort.json` of a bundle"),
+        "work/fold<K>/schedule.json": (Schedule, "of a run: what it does"),
+        "work/fold<K>/result.json": (FoldResult, "of a run: what it came to"),
+        "OUT/<scan>.json": (PredictionRecord, "the run record beside a prediction"),
+        "work/cross_validation/scores.json": (
+            CrossValidation,
+            "scores of all held-out patients; `scores` alone is what `medunet evaluate` writes as `scores.json`",
+        ),
+    }
+    within = "Keys of records within records are joined by dots; `*` stands for any name, `[]` for each."
+    parts = [f"# Files\n{HEAD}\n{within}\n"]
+    for name, (kind, words) in files.items():
+        rows = "\n".join(f"| `{key}` | {meaning} |" for key, meaning in _list_keys(kind))
+        parts.append(f"## {name}\n{words[0].upper()}{words[1:]}.\n\n| key | is |\n|---|---|\n{rows}\n")
+    return "\n".join(parts)
+
+
+def _list_keys(kind: type[BaseModel], before: str = "") -> Iterator[tuple[str, str]]:
+    """Path and meaning of each key of a record, and of the records within it."""
+    for name, field in kind.model_fields.items():
+        key, inside = f"{before}{field.alias or name}", list(_find_records(field.annotation, ""))
+        # A record says itself what it is.
+        own = (inspect.getdoc(inside[0][0]) or "").split("\n\n")[0] if inside else ""
+        yield key, " ".join((field.description or own).split()).replace("|", "\\|")
+        for inner, sign in inside:
+            yield from _list_keys(inner, f"{key}{sign}.")
+
+
+def _find_records(annotation: Any, sign: str) -> Iterator[tuple[type[BaseModel], str]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, sign
+        return
+    origin = get_origin(annotation)
+    more = {dict: ".*", tuple: "[]", list: "[]"}.get(origin, "")
+    for part in get_args(annotation):
+        yield from _find_records(part, sign + more)
+
+
+PAGES = {"cli.md": describe_commands, "python.md": describe_names, "files.md": describe_files}
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def _make_stock_inferer(plan: Plan) -> Config:
 
 
 def _find_ending(task: Task) -> str:
-    """Of the names of images and label maps."""
+    """How the names of images and label maps end."""
     return ".png" if task.unit == "px" else ".nii.gz"
 
 

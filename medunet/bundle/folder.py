@@ -66,7 +66,7 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """By its metadata, or of its folder where they say nothing."""
+        """Name of the bundle: that of its metadata, or of its folder where they say nothing."""
         return self.metadata.name or self.folder.resolve().name
 
     def trained(self) -> TrainingFacts:

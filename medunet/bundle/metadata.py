@@ -26,7 +26,9 @@ class Segment(Record):
     label: str
     """Its name."""
     category: CodedTerm
+    """What kind of thing the label is, as a coded term."""
     type: CodedTerm
+    """What it is, as a coded term."""
 
 
 class OpenRecord(Record, extra="allow"):
@@ -43,13 +45,17 @@ class TrainingFacts(OpenRecord):
     fold: Number | Literal["all"]
     """Whose patients were held out, or all of an ensemble."""
     epochs: Number | tuple[Number, ...] = 0
+    """Epochs that were trained."""
     steps: Number | tuple[Number, ...] = 0
+    """Steps that were trained."""
     minutes: float = 0.0
+    """Minutes that it took."""
     validation_dice: float | tuple[float | None, ...] | None = None
-    """Of the held-out patients on the grid of the network, of the weights that were kept."""
+    """Mean Dice of the held-out patients, on the grid of the network, of the weights that were kept."""
     cases: Number = 0
     """Trained on; of an ensemble those of the cohort."""
     held_out_cases: Number = 0
+    """Cases of the held-out patients."""
     peak_memory_gib: dict[str, float] = Field(default_factory=dict)
     """What each stage took at most."""
 
@@ -62,31 +68,43 @@ class Metadata(OpenRecord):
     """metadata.json: the keys that medunet or MONAI's schema know are checked, others are kept as they are."""
 
     schema_: str | None = Field(default=None, alias="schema")
+    """Where MONAI's schema lies."""
     version: str | None = None
-    """Of the bundle."""
+    """Version of the bundle."""
     changelog: dict[str, str] = Field(default_factory=dict)
+    """What each version of the bundle brought."""
     monai_version: str | None = None
+    """Version of MONAI that it was made with."""
     pytorch_version: str | None = None
+    """Version of torch that it was made with."""
     numpy_version: str | None = None
+    """Version of numpy that it was made with."""
     required_packages_version: dict[str, str] = Field(default_factory=dict)
     """What inference needs beside MONAI, torch and numpy."""
     name: str | None = None
+    """Name of the bundle."""
     task: str | None = None
-    """In words."""
+    """What the bundle does, in words."""
     description: str | None = None
+    """What it is."""
     authors: str | None = None
+    """Who made it."""
     copyright: str | None = None
+    """Whose it is."""
     intended_use: str | None = None
+    """What it is for, and what it isn't."""
     data_type: str | None = None
+    """What MONAI alone reads its images with."""
     segments: dict[str, Segment] = Field(default_factory=dict)
-    """By label value."""
+    """Name and coded terms of each label, by its value."""
     network_data_format: dict[str, Any] = Field(default_factory=dict)
     """Inputs and outputs of the network, in the words of MONAI's schema."""
     weights_sha256: Sha256 | None = None
-    """Of `models/model.pt`, or of the hashes of all folds of an ensemble; None before training."""
+    """SHA-256 of `models/model.pt`, or of the hashes of all folds of an ensemble; None before training."""
     training: TrainingFacts | None = None
+    """What training came to."""
     fold_weights: dict[str, Sha256] = Field(default_factory=dict)
-    """Of an ensemble: SHA-256 by name of the file, a file a fold."""
+    """SHA-256 of each file of weights of an ensemble, one a fold, by its name."""
 
 
 def make_metadata(plan: Plan, name: str) -> Metadata:

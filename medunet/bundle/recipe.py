@@ -30,7 +30,7 @@ RESTORE = "restore it from a copy, or predict with MONAI alone"
 AS_WRITTEN = ("imports", "network", "network_defs", "networks", "dataset", "handlers", "evaluator")
 """Keys of inference.json that must be as medunet writes them: with others, MONAI alone would predict otherwise."""
 MOST_OUTPUTS = 255
-"""As many label values fit 8 bits."""
+"""Outputs that a network may have: as many label values fit 8 bits."""
 FREE_OF_SAVING = {"output_dir", "output_postfix", "output_ext", "separate_folder"}
 """What may be edited of `SaveImaged`: where the mask lies, not what it holds."""
 
@@ -360,5 +360,5 @@ def _find_expressions(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _through_json(value: Any) -> Any:
-    """As it comes back from a file, which knows no tuples."""
+    """A value as it comes back from a JSON file, which knows no tuples."""
     return json.loads(json.dumps(value))

@@ -23,7 +23,7 @@ MOST_WORKERS = 4
 SECONDS, SECONDS_OF_MIB = 5.0, 1.0
 """Of the processor: for any job, and for each MiB that comes of it. JPEG 2000, the slowest, takes 0.1 of the second."""
 PATIENCE = 20
-"""By how much more time may pass where other processes take the processor."""
+"""Times that a job may take longer by the clock on the wall than it may compute, since others share the cores."""
 MEMORY, MEMORY_OF_BYTE = 1 << 30, 4
 """Bytes: for any job, and for each byte that comes of it."""
 TYPES = {"|i1", "|u1", *(f"<{kind}{size}" for kind in "iuf" for size in (2, 4, 8))}

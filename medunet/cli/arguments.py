@@ -53,7 +53,7 @@ def parse_names(text: str | None, option: str) -> list[str] | None:
 
 BYTES = {"M": 2.0**20, "MI": 2.0**20, "MIB": 2.0**20, "MB": 1e6, "G": 2.0**30, "GI": 2.0**30, "GIB": 2.0**30}
 BYTES |= {"GB": 1e9, "T": 2.0**40, "TI": 2.0**40, "TIB": 2.0**40, "TB": 1e12}
-"""Of a unit of memory."""
+"""Bytes of each unit of memory."""
 
 
 def parse_minutes(text: str) -> float:

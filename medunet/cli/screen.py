@@ -54,7 +54,7 @@ def is_first_rank() -> bool:
 
 Voice = Literal["quiet", "normal", "verbose"]
 LEVELS = {"quiet": logging.WARNING, "normal": logging.INFO, "verbose": logging.DEBUG}
-"""Of what medunet itself logs."""
+"""Level from which a command shows what medunet itself logs, by its voice."""
 _VOICE: ContextVar[Voice] = ContextVar("voice", default="normal")
 
 

@@ -55,6 +55,7 @@ class Channel(ReadOptions):
     """
 
     path: str
+    """File, or folder of the series."""
     _found: tuple[str, str | None, Series] | None = PrivateAttr(None)
 
     def with_series(self, series: Series) -> "Channel":
@@ -90,21 +91,28 @@ class Case(Record):
     """One patient's study."""
 
     id: str = Field(min_length=1, pattern=r"^[^/\\]+$")
+    """Name of the case."""
     patient: str = Field(min_length=1)
+    """Whose case it is: all cases of a patient are held out together."""
     channels: dict[str, Channel]
+    """Image of each channel, by its name."""
     label: LabelSource | None = None
+    """Where its labels are, or none."""
 
 
 class Cohort(Record):
     """Cases, their channels and labels, and folds by patient."""
 
     version: Literal[1] = 1
+    """Version of this record."""
     channels: tuple[str, ...] = Field(min_length=1)
     """The first is the reference, on whose grid labels and results lie."""
     modalities: dict[str, str]
     """DICOM modality of each channel."""
     labels: Labels
+    """The labels of all cases."""
     cases: tuple[Case, ...]
+    """The cases."""
     folds: tuple[tuple[str, ...], ...] | None = None
     """Held-out patients of each fold."""
     aliases: dict[str, str] = Field(default_factory=dict)

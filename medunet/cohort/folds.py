@@ -76,7 +76,7 @@ def fold_cohort(cohort: Cohort, path: Path, volumes: Mapping[str, float] | None 
 
 
 def find_folds(cohort: Cohort, path: Path) -> Cohort:
-    """As `fold_cohort`, but without folds where none are given."""
+    """The cohort with the folds that it or a file beside it gives; without folds where none are given."""
     if cohort.folds is not None:
         return cohort
     folder = path if path.is_dir() else path.parent

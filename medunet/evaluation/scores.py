@@ -23,16 +23,21 @@ class CaseScore(Record):
     """
 
     case: str
+    """Name of the case."""
     label: str
+    """Name of the label or region."""
     dice: float | None
     """0 to 1; 0 where nothing was predicted; None where the truth lacks the label."""
     nsd: float | None
     """Share of both surfaces within the tolerance of the other; as `dice`, and None where no surface is known."""
     truth_ml: float
+    """Volume of the truth."""
     predicted_ml: float
+    """Volume of the prediction."""
     found: int
     """Lesions of the truth of which the prediction covers at least a tenth."""
     missed: int
+    """Lesions of the truth of which it covers less."""
     false_found: int
     """Predicted components that overlap no lesion of the truth."""
     false_ml: float
@@ -55,8 +60,9 @@ class Scores(Record):
     """Scores of one or more methods on the same cases; the first is the one in question, the others are floors."""
 
     version: Literal[1] = 1
+    """Version of this record."""
     tolerance_mm: float = TOLERANCE_MM
-    """Of the surface distance."""
+    """Distance up to which surfaces count as equal in NSD; in pixels where images have no physical size."""
     unit: Literal["mm", "px"] = "mm"
     """"px" where the images have no physical size, so that volumes are in voxels and the tolerance in pixels."""
     objects: bool = False

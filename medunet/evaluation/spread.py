@@ -15,15 +15,21 @@ class SpreadRow(Record):
     """One label over all patients that hold it; a patient of several cases counts once, by their mean."""
 
     label: str
+    """Name of the label or region."""
     patients: int
+    """Patients that hold it."""
     dice: float | None
     """Mean over patients, None where none holds the label."""
     dice_sd: float | None
     """Standard deviation over patients (of a sample), None for fewer than two."""
     dice_lowest: float | None
+    """Lowest Dice of a patient."""
     dice_highest: float | None
+    """Highest Dice of a patient."""
     nsd: float | None
+    """Mean surface Dice over patients."""
     nsd_sd: float | None
+    """Its standard deviation over patients."""
     fold_dice: tuple[float | None, ...]
     """Mean over the patients of each fold."""
 
@@ -32,12 +38,15 @@ class CrossValidation(Record):
     """Scores of out-of-fold predictions."""
 
     version: Literal[1] = 1
+    """Version of this record."""
     folds: tuple[tuple[str, ...], ...]
     """Held-out cases of each fold."""
     patients: dict[str, str]
     """Patient of each case."""
     summary: tuple[SpreadRow, ...]
+    """A row for each label."""
     scores: Scores
+    """Scores of each case, by the network that never saw its patient."""
 
 
 def summarize_folds(scores: Scores, folds: Sequence[Sequence[Case]]) -> CrossValidation:

@@ -28,7 +28,7 @@ class Box:
     high: tuple[float, float, float]
 
     def describe(self) -> str:
-        """As `parse_box` takes it."""
+        """The box as text that `parse_box` takes."""
         return ",".join(f"{a:g}:{b:g}" for a, b in zip(self.low, self.high, strict=True))
 
     def crop(self, image: torch.Tensor, affine: Affine, subject: str) -> tuple[torch.Tensor, Affine]:

@@ -140,7 +140,7 @@ class Refusal:
 
     @property
     def status(self) -> str:
-        """As of `Prediction`, with the code of the error."""
+        """What became of the scan, with the code of the error: `refused: CODE`."""
         return f"refused: {self.error.code}"
 
 

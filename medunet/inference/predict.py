@@ -35,7 +35,7 @@ class Predictor:
 
     @property
     def weights_sha256(self) -> str:
-        """Of the loaded weights, one hash for all files."""
+        """One SHA-256 for all loaded files of weights."""
         return join_hashes(self.weights)
 
     def __enter__(self) -> Self:

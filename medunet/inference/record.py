@@ -33,7 +33,7 @@ class ImageRecord(Record):
     series_uid: str = ""
     """SeriesInstanceUID; empty where the file is no DICOM."""
     sha256: str
-    """Of the file; of a series that of the sorted hashes of its files, a line each."""
+    """SHA-256 of the file; of a series that of the sorted hashes of its files, a line each."""
 
 
 class FileRecord(Record):
@@ -42,6 +42,7 @@ class FileRecord(Record):
     file: str
     """Name in the folder of the record."""
     sha256: str
+    """SHA-256 of the file."""
 
 
 class PredictionRecord(RunRecord):
@@ -52,22 +53,25 @@ class PredictionRecord(RunRecord):
     date: str
     """When it was written: ISO 8601, UTC."""
     bundle: str
+    """Name of the bundle."""
     bundle_version: str
+    """Version of the bundle."""
     weights: dict[str, str]
     """SHA-256 of the files of weights, by name."""
     recipe_sha256: str
-    """Of everything else by which the bundle predicts."""
+    """SHA-256 of everything else by which the bundle predicts: chain, network, window, decision, labels."""
     box: str = ""
     """The part that the prediction was restricted to, as `--box` has it; empty for the whole scan."""
     images: dict[str, ImageRecord]
-    """By channel."""
+    """What was read of each channel, by its name."""
     status: Status
+    """`segmented`, or `nothing found`."""
     volumes: dict[str, float]
-    """Of each label or region, in mL; in pixels where the scan has no physical size."""
+    """Volume of each label or region by its name, in mL; in pixels where the scan has no physical size."""
     objects: int | None = None
     """How many there are, where labels number objects."""
     outputs: dict[str, FileRecord]
-    """By format."""
+    """What was written, by format."""
 
 
 @dataclass(frozen=True, slots=True)

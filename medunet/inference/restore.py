@@ -36,7 +36,7 @@ def restore_mask(planes: Iterable[torch.Tensor], network: Grid, source: Grid, ta
 
 
 def _choose(decision: Decision) -> Callable[[torch.Tensor], torch.Tensor]:
-    """From logits (outputs, I, J, K) to label values (I, J, K) uint8."""
+    """Choose the function from logits (outputs, I, J, K) to label values (I, J, K) uint8."""
     if decision.kind == "regions":
         return partial(paint_regions, values=decision.values)
     if decision.values == tuple(range(len(decision.values))):

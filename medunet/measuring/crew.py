@@ -21,7 +21,7 @@ LONGEST = 24 * 3600.0
 COMPRESSED = 4
 """Times that voxels are larger than their file where it is compressed."""
 BASE_GIB = 0.12
-"""Of a process before it reads anything."""
+"""GiB of a process before it reads anything."""
 COPIES = 6.0
 """Times the bytes of the voxels of a case that a process takes to read and measure them."""
 

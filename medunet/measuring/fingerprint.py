@@ -31,23 +31,28 @@ class ObjectStatistics(Record):
     """Sizes of the objects of all cases, in mL, or in voxels where the images have no physical size."""
 
     count: int
+    """How many objects there are."""
     smallest: float
     """0.5th percentile."""
     median: float
+    """Median size."""
 
 
 class Fingerprint(Record):
     """What a plan is made from."""
 
     version: Literal[1] = 1
+    """Version of this record."""
     unit: Unit = "mm"
     """"px" where the images have no physical size."""
     components: dict[str, int] = Field(default_factory=dict)
     """Components of a file of each channel; of grey and colour pictures the most. 1 where not named."""
     units: dict[str, str] = Field(default_factory=dict)
-    """Of the values of each channel: HU, SUVbw, …; not named where no file says."""
+    """Unit of the values of each channel (HU, SUVbw, …), by its name; left out where no file says."""
     channels: dict[str, ChannelStatistics]
+    """Intensities of each channel inside the labels of all cases, by its name."""
     cases: tuple[CaseMeasure, ...]
+    """What was measured of each case."""
     objects: ObjectStatistics | None = None
     """Where labels number objects."""
 

@@ -27,7 +27,9 @@ class ChannelStatistics(Record):
     """Intensities of one channel (of its first component) inside the labels."""
 
     mean: float
+    """Mean of the intensities."""
     sd: float
+    """Their standard deviation."""
     low: float
     """0.5th percentile."""
     high: float
@@ -38,17 +40,18 @@ class CaseMeasure(Record):
     """What was measured of one case, on the grid of its first channel."""
 
     id: str
+    """Name of the case; in a bundle its number."""
     shape: tuple[int, int, int]
     """Voxels along the axes nearest to x, y, z."""
     spacing_mm: tuple[float, float, float]
-    """Along the same axes; 1 where the images have no physical size."""
+    """Spacing along the same axes; 1 where the images have no physical size."""
     label_ml: dict[str, float]
-    """In voxels where the images have no physical size."""
+    """Volume of each label in mL, by its name; in voxels where the images have no physical size."""
     body_shape: tuple[int, int, int] | None = None
-    """Of the box around the body, along the same axes: the largest piece of a CT above -300 HU or of a PET above 0.1
-    SUV, to within 4 mm; of other images what isn't 0, as Isensee 2021 crops."""
+    """Voxels of the box around the body, along the same axes: the largest piece of a CT above -400 HU or of a PET
+    above 0.1 SUV, to within 4 mm; of other images what isn't 0, as Isensee 2021 crops."""
     intensities: dict[str, ChannelStatistics] = Field(default_factory=dict)
-    """Inside the labels, by channel; none without any label."""
+    """Intensities inside the labels, by channel; none without any label."""
     pieces: dict[str, int] = Field(default_factory=dict)
     """Connected components of each label, of voxels that share a corner."""
     at_border: dict[str, bool] = Field(default_factory=dict)

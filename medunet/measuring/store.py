@@ -28,7 +28,7 @@ from medunet.reading import Source
 
 LOGGER = logging.getLogger(__name__)
 VERSION = 3
-"""Of what is measured: raised when an older entry lacks something."""
+"""Version of what is measured: raised when an older entry lacks something."""
 MOST_BYTES = 512 * 2**20
 """Entries that weren't used for longest go first when there is more."""
 

@@ -13,8 +13,9 @@ class Memory(Record):
     """What a plan may take, in GiB; None where nothing is said."""
 
     ram_gib: float | None = Field(default=None, gt=0.0)
+    """GiB of the RAM."""
     vram_gib: float | None = Field(default=None, gt=0.0)
-    """Of a GPU; without one here, of that on which the plan shall fit elsewhere."""
+    """GiB of the GPU; without one here, of that on which the plan shall fit elsewhere."""
     gpu: bool = False
     """Training runs on a GPU, so that the network takes none of the RAM."""
 
@@ -33,7 +34,7 @@ class Memory(Record):
         return ram and (self.vram_gib is None or peaks.get("train_vram", 0.0) <= self.vram_gib)
 
     def describe(self) -> str:
-        """In words: `8 GiB`, or `8 GiB and 6 GiB of a GPU`."""
+        """Say it in words: `8 GiB`, or `8 GiB and 6 GiB of a GPU`."""
         words = [f"{self.ram_gib:.3g} GiB" if self.ram_gib is not None else ""]
         words += [f"{self.vram_gib:.3g} GiB of a GPU" if self.vram_gib is not None else ""]
         return " and ".join(filter(None, words)) or "the memory"

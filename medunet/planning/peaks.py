@@ -13,7 +13,7 @@ from medunet.planning.plan import Plan
 from medunet.planning.rules import BYTES_PER_FEATURE
 
 PROGRAM_GIB = 0.41
-"""Of a process that has loaded torch and MONAI."""
+"""GiB of a process that has loaded torch and MONAI."""
 KERNELS_GIB = 0.08
 """What torch takes beside its arrays once a network computes."""
 SOURCE_BYTES = 24

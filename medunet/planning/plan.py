@@ -19,9 +19,13 @@ class Normalization(Record):
     kind: Literal["fixed", "each"]
     """fixed: clip to [low, high], subtract mean, divide by sd. each: z-score of every image by itself."""
     low: float = 0.0
+    """Lower end of the range that values are clipped to."""
     high: float = 0.0
+    """Upper end of it."""
     mean: float = 0.0
+    """What is subtracted."""
     sd: float = 1.0
+    """What is divided by."""
 
 
 class GridPlan(Record):
@@ -30,7 +34,7 @@ class GridPlan(Record):
     spacing_mm: Spacing
     """Along x, y, z (RAS); 1 for pictures. A 2D network takes slices as they lie along z."""
     normalization: dict[str, Normalization]
-    """Of each channel."""
+    """How the intensities of each channel become numbers near 0 and 1, by its name."""
     extent_mm: tuple[float, float, float] | None = None
     """Largest extents of the training cases along x, y, z; a scan far beyond them holds what training never saw."""
 
@@ -41,8 +45,11 @@ class NetworkPlan(Record):
     dims: Literal[2, 3]
     """Its spatial axes."""
     filters: tuple[int, ...]
+    """Features of each level, from the full resolution down."""
     strides: tuple[Triple, ...]
+    """Voxels of the level above that become one, along x, y, z, a triple for each level."""
     kernels: tuple[Triple, ...]
+    """Size of the convolutions of each level along x, y, z."""
     heads: int
     """Deep-supervision heads below the full resolution, in training only."""
     residual: bool = False
@@ -55,16 +62,17 @@ class Speed(Record):
     device: str
     """cpu, or the name of the GPU."""
     steps_per_second: float = Field(gt=0.0)
+    """Training steps a second."""
     precision: str
-    """Of the network: bfloat16 where the hardware computes in it, else float32."""
+    """Number format in which the network computes: bfloat16 where the hardware computes in it, else float32."""
     channels_last: bool
     """Memory layout of features."""
     threads: int
-    """Of torch."""
+    """Threads with which torch computed."""
 
 
 TRAINING_SHARE = 0.8
-"""Of the budget; the rest goes into preparation and validation."""
+"""Share of the budget that goes into training steps; the rest goes into preparation and validation."""
 
 
 class WindowPlan(Record):
@@ -73,7 +81,7 @@ class WindowPlan(Record):
     patch: Triple
     """Voxels along x, y, z."""
     overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
-    """Of neighbouring patches in prediction."""
+    """Share of a patch that its neighbour covers too, in prediction."""
 
 
 class TrainingPlan(Record):
@@ -95,7 +103,7 @@ class TrainingPlan(Record):
     budget_minutes: float = Field(gt=0.0)
     """Training time that the network was chosen for."""
     seed: int = 0
-    """Of everything random."""
+    """Number from which everything random in training follows."""
 
 
 class Foreseen(Record):
@@ -107,7 +115,7 @@ class Foreseen(Record):
     """Predicted peak memory of each stage with the largest case: of the RAM in `measure`, `prepare`, `train`, `predict`
     (loader's processes not counted), of a GPU in `train_vram`, `predict_vram`."""
     step_seconds: float | None = Field(default=None, gt=0.0)
-    """Of one training step."""
+    """Seconds of one training step on the machine that planned."""
     speed: Speed | None = None
     """Measured where it was planned."""
 
@@ -120,6 +128,7 @@ class Plan(Record):
     """
 
     version: Literal[2] = 2
+    """Version of this record."""
     task: Task
     """What is segmented."""
     grid: GridPlan
@@ -135,7 +144,7 @@ class Plan(Record):
 
     @property
     def seed(self) -> int:
-        """Of the training; every `train.json` names it by this path."""
+        """The seed of the training; every `train.json` names it by this path."""
         return self.training.seed
 
     def change(self, **groups: Mapping[str, Any]) -> Self:

@@ -20,7 +20,7 @@ CONTEXT = 0.5
 """Share of the median case that a patch shall see. Isensee 2021 plans a coarser grid where it is below a quarter; on
 sarcomas half was better (docs/decisions/0005)."""
 LABEL_VOXELS = 8
-"""So many voxels across stay of a small label, however coarse the grid."""
+"""Voxels that a small label keeps across, however coarse the grid becomes."""
 BYTES_PER_FEATURE = 90
 """Training memory for one feature of one voxel at full resolution, all levels, gradients and workspace
 included; fitted to measured peaks of DynUNet in fp32 (64³, batch 2: 1.4 GB at 8, 1.9 at 16 and 2.6 at 32

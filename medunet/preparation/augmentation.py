@@ -22,7 +22,7 @@ LEFT_OUT = 0.25
 """Probability that a patch lacks one of several channels. Beside 0.05, with 1,680 steps on each of five folds of
 sarcomas in PET/CT: Dice 0.784 for 0.775, better in 26 of 38 patients (docs/concepts/training.md)."""
 MISALIGNED_MM = 3.0
-"""Of two scanners' beds, or of a breath."""
+"""Largest shift, in mm, of one channel against the others: what two scanners' beds or a breath may cause."""
 
 
 def make_warp(plan: Plan) -> dict[str, Any]:

@@ -17,7 +17,7 @@ POSITION_BYTES = 48
 """For a target voxel that is interpolated: its position (three float32), float64 that it is computed with, labels."""
 
 Decide = Callable[[torch.Tensor], torch.Tensor]
-"""From scores (C, I, J, K) to labels (I, J, K) uint8."""
+"""A function from scores (C, I, J, K) to labels (I, J, K) uint8."""
 
 
 def take_largest(scores: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 CONTROL_POINTS = 6
-"""Of the elastic deformation, along each axis: three of their distances lie in the patch."""
+"""Control points of the elastic deformation along each axis; three of their distances lie in the patch."""
 BEND = 0.25
 """Largest move of a control point as a share of their distance; cubic B-splines fold from 0.4 on (Choi & Lee 2000)."""
 

@@ -50,9 +50,11 @@ class FoldResult(Record):
     """`result.json`, the record beside the weights of a run."""
 
     weights_sha256: str
+    """SHA-256 of the weights beside it."""
     ended: Ending
+    """Why the steps ended: schedule, patience, time or signal."""
     training: dict[str, Any]
-    """As in metadata.json: fold, epochs, steps, minutes, validation_dice, cases, held_out_cases."""
+    """What metadata.json says of a training: fold, epochs, steps, minutes, validation_dice, cases, held_out_cases."""
 
 
 class State(StrEnum):

@@ -7,19 +7,22 @@ from medunet.records import Record
 SPARE = 0.06
 """Share of the time kept for checkpoints, start and end."""
 VALIDATION_SHARE = 0.1
-"""Of the time, at most, goes into validation."""
+"""Largest share of the time that goes into validation."""
 EPOCHS = 40
-"""So often a run may be resumed and validated at most."""
+"""Epochs of a run at most: as often it may be resumed and validated."""
 
 
 class Schedule(Record):
     """What a run does, and the measured speeds that it follows from."""
 
     epochs: int
+    """Epochs of the run."""
     steps_per_epoch: int
+    """Training steps of an epoch."""
     validation_interval: int
-    """In epochs; the last epoch is always validated."""
+    """Epochs from one validation to the next; the last epoch is always validated."""
     budget_seconds: float
+    """Training time that it was made for."""
     seconds_per_step: float
     """The network alone."""
     loader_patches_per_second: float

@@ -17,7 +17,7 @@ from medunet.training.runs import Action, RunFolder, find_run
 
 LOGGER = logging.getLogger(__name__)
 SHARE = 0.3
-"""Of the plan's learning rate, for weights that have learnt already."""
+"""Share of the plan's learning rate that weights which have learnt already begin with."""
 FIRST, LAST = "input_block.", "output_block."
 """How names of the first and the last block of a DynUNet begin."""
 TWINS = "skip_layers."
@@ -30,9 +30,9 @@ class Start(Record):
     bundle: str
     """Name of the other bundle."""
     source_sha256: str
-    """Of its weights."""
+    """SHA-256 of the weights of the bundle that the run starts from."""
     weights_sha256: str
-    """Of those that were copied from it, `start.pt`."""
+    """SHA-256 of the weights that were copied from it, `start.pt`."""
     copied: int
     """Tensors."""
     left: tuple[str, ...]

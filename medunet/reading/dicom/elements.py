@@ -25,11 +25,11 @@ from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
 MOST_DEPTH = 16
 """Sequences within each other; a structured report has about ten."""
 MOST_ITEMS, MOST_ELEMENTS = 200_000, 1_000_000
-"""Of a file; pydicom takes about ten seconds for as many."""
+"""Items and elements that a file may have; pydicom takes about ten seconds for as many."""
 MOST_BYTES = 1 << 27
-"""Of a header, without pixels."""
+"""Bytes that a header may have, without its pixels."""
 MOST_INFLATED = 1 << 28
-"""Of a deflated file, with its pixels."""
+"""Bytes that a deflated file may unpack to, with its pixels."""
 FIRST_BYTES = 1 << 14
 """Enough for the header of most slices; where it isn't, sixteen times as much is read."""
 BARE = re.compile(
@@ -298,7 +298,7 @@ class _Walk:
         return at
 
     def _read_item(self, at: int, _: bool) -> tuple[int, str | None, int, int]:
-        """As `_read_element`, of an item or the end of a sequence."""
+        """Read the head of an item, or of the end of a sequence; returns what `_read_element` does."""
         self.require(at + 8)
         group, number, length = self._plain.unpack_from(self.data, at)
         tag = group << 16 | number

@@ -22,7 +22,7 @@ from medunet.reading.dicom.marks import read_marks
 ORTHONORMAL = 1e-3
 """Largest deviation of direction cosines from unit length and right angle."""
 MOST_PIXELS = 1 << 26
-"""Of a slice."""
+"""Pixels that a slice may have; a header that declares more is refused."""
 GAP = 0.01
 """A step within 1 % of a multiple of the usual one is a gap of missing slices."""
 

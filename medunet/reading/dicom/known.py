@@ -8,7 +8,7 @@ from medunet.errors import MedunetError, collecting, independent
 from medunet.reading.dicom.series import Contents, find_series, list_files
 
 MOST_FILES = 50_000
-"""Of all folders that are remembered; a file takes about 2 KB."""
+"""Files that all remembered folders may have together; a file takes about 2 KB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ Stack = tuple[list[Header], Grid, float]
 """Slices in order, their grid, and the largest distance in mm between it and their own headers."""
 Phases = dict[str, list[Header]]
 TOGETHER = 3
-"""So many tags at once may tell phases apart, such as echo, b-value and direction."""
+"""How many tags at once may tell phases apart, such as echo, b-value and direction."""
 LISTED = 12
 ALIKE = 0.01
 """Numbers that differ by 1 % are one echo or one b-value, measured for each slice."""
@@ -156,7 +156,7 @@ def _split_by_turn(headers: Sequence[Header], places: dict[int, int]) -> Iterato
 
 
 def _sort_by(headers: Sequence[Header], name: str) -> list[Header]:
-    """In the order of a mark; none where two share it or one lacks it."""
+    """Headers in the order of a mark; none where two share it or one lacks it."""
     values = {header.marks.get(name, "") for header in headers}
     if len(values) < len(headers) or "" in values:
         return []

@@ -24,7 +24,7 @@ from medunet.testing.phantoms.dicom import Identity, make_uid, write_ct
 SHAPE = (32, 36, 9)
 """Columns, rows and slices of a clean scan: voxels along (I, J, K)."""
 SPACING = (0.9, 0.6, 3.27)
-"""Of a clean scan, mm along (I, J, K)."""
+"""Spacing of a clean scan, mm along (I, J, K)."""
 ORIGIN = (-20.0, 35.0, 110.0)
 """Centre of the first voxel of a clean scan, LPS+ mm."""
 Plane = npt.NDArray[np.float64]

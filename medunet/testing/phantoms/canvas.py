@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 Triple = tuple[float, float, float]
 Box = tuple[slice, slice, slice]
 Layers = tuple[tuple[float, float], ...]
-"""From outside to inside: fraction of the radius, Hounsfield units."""
+"""Layers of an organ from outside to inside: fraction of the radius, Hounsfield units."""
 
 
 class Tissue(IntEnum):
