@@ -10,7 +10,7 @@ from scipy import ndimage
 from medunet.errors import LabelError
 from medunet.evaluation.instances import match_objects
 from medunet.evaluation.lesions import count_lesions
-from medunet.evaluation.voxels import TOLERANCE_MM, Box, Outcome, Voxels, measure_voxels, widen_box
+from medunet.evaluation.voxels import TOLERANCE_MM, Crop, Outcome, Voxels, measure_voxels, widen_box
 from medunet.geometry import check_same_grid
 from medunet.labels import Mask
 from medunet.records import Record
@@ -198,8 +198,8 @@ def _score_objects(score: CaseScore, predicted: Mask, truth: Mask) -> CaseScore:
     return score.model_copy(update=counts)
 
 
-def _join(found: Sequence[Box | None]) -> Box:
-    """Box around boxes; where there is none one voxel will do."""
+def _join(found: Sequence[Crop | None]) -> Crop:
+    """Crop around boxes; where there is none one voxel will do."""
     boxes = [box for box in found if box is not None] or [(slice(0, 1),) * 3]
     sides = [slice(min(s.start for s in axis), max(s.stop for s in axis)) for axis in zip(*boxes, strict=True)]
     return sides[0], sides[1], sides[2]

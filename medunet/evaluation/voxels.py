@@ -21,7 +21,7 @@ from medunet.geometry import Grid, Points
 
 Voxels = npt.NDArray[np.bool_]
 """One structure, (I, J, K), True inside."""
-Box = tuple[slice, slice, slice]
+Crop = tuple[slice, slice, slice]
 Outcome = Literal["both", "missed", "falsely_found", "correct_absent"]
 """Which of truth and prediction hold the label: both, truth alone, prediction alone, neither."""
 
@@ -147,7 +147,7 @@ def find_surface(mask: Voxels, *, flat: bool = False, known: Voxels | None = Non
     return surface
 
 
-def find_box(*masks: Voxels) -> Box | None:
+def find_box(*masks: Voxels) -> Crop | None:
     """Smallest box that holds all masks (I, J, K), or None where they are all empty."""
     bounds = []
     for axis in range(3):
@@ -159,7 +159,7 @@ def find_box(*masks: Voxels) -> Box | None:
     return bounds[0], bounds[1], bounds[2]
 
 
-def widen_box(box: Box) -> Box:
+def widen_box(box: Crop) -> Crop:
     """A box with one more voxel on each side, as far as there are some."""
     first, second, third = (slice(max(0, side.start - 1), side.stop + 1) for side in box)
     return first, second, third
