@@ -16,7 +16,7 @@ import numpy as np
 
 from medunet.bundle import Bundle, Recipe, find_weights, join_hashes, make_recipe
 from medunet.errors import MedunetError, ResourceError
-from medunet.geometry import Unit
+from medunet.geometry import Grid, Unit
 from medunet.inference.box import Box
 from medunet.inference.inputs import Input
 from medunet.inference.outputs import (
@@ -29,8 +29,8 @@ from medunet.inference.outputs import (
 from medunet.inference.predict import Predictor, load_predictor, predict_scan
 from medunet.inference.record import Identity, PredictionRecord, Status, find_status, identify
 from medunet.inference.scans import Scan
-from medunet.labels import Mask
-from medunet.reading import read_image, read_mask, read_segmentation
+from medunet.labels import LabelTable, Mask
+from medunet.reading import read_volume
 from medunet.writing import Algorithm, Format, Result
 
 LOGGER = logging.getLogger(__name__)
@@ -251,10 +251,12 @@ def finish_job(job: Job, mask: Mask | None) -> Prediction:
     if mask is None:
         if job.earlier is None:
             raise ValueError("nothing was predicted")
-        return _take(job, job.earlier, 0.0)
+        path, options = job.scan.reference.path, job.scan.reference.options
+        return _take(job, job.earlier, 0.0, lambda: read_volume(path, options).grid)
     result = Result(mask, job.scan.reference, job.maker.algorithm)
     record = write_outputs(job.outputs, job.maker.recipe, job.identity, result, job.started)
-    return _take(job, record, time.monotonic() - job.started)
+    grid = mask.grid
+    return _take(job, record, time.monotonic() - job.started, lambda: grid)
 
 
 def _show(source: str, scan: Scan, mask: Mask, started: float) -> Prediction:
@@ -273,28 +275,29 @@ def _show(source: str, scan: Scan, mask: Mask, started: float) -> Prediction:
     )
 
 
-def _take(job: Job, record: PredictionRecord, seconds: float) -> Prediction:
-    """A prediction that lies in files."""
-    wanted = {row.name for row in job.outputs.list_wanted(record.status)}
-    files = {name: path for name, path in job.outputs.files.items() if name in wanted}
-    scan, recipe = job.scan, job.maker.recipe
+def _take(job: Job, record: PredictionRecord, seconds: float, find_grid: Callable[[], Grid]) -> Prediction:
+    """A prediction that lies in files.
+
+    It doesn't hold the scan, whose headers would stay in memory for as long as somebody keeps what came of it.
+    """
+    rows, task = job.outputs.list_wanted(record.status), job.maker.recipe.task
+    files = {row.name: job.outputs.files[row.name] for row in rows}
     return Prediction(
-        id=scan.id,
+        id=job.scan.id,
         source=job.source,
         status=record.status,
         files=files,
         volumes=record.volumes,
-        unit=recipe.task.unit,
+        unit=task.unit,
         objects=record.objects,
         seconds=seconds,
         kept=job.earlier is not None,
-        _read=lambda: _read_mask(scan, files, recipe),
+        _read=lambda: _read_mask(find_grid(), [(row, files[row.name]) for row in rows], task.labels),
     )
 
 
-def _read_mask(scan: Scan, files: Mapping[str, Path], recipe: Recipe) -> Mask:
-    """The mask of a prediction that lies in files, on the grid of its scan, which is read for that."""
-    grid, table = read_image(scan.reference).grid, recipe.task.labels
-    for name, path in files.items():
-        return read_segmentation(path, grid, table) if name == "seg" else read_mask(path, grid, table)
+def _read_mask(grid: Grid, files: Sequence[tuple[Format, Path]], table: LabelTable) -> Mask:
+    """The mask that lies in the first of the files; where there is none, nothing was found."""
+    for row, path in files:
+        return row.read(path, grid, table)
     return Mask("instances" if table.objects else "classes", np.zeros(grid.shape, np.uint8), grid, table)

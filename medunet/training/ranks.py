@@ -16,6 +16,7 @@ import torch
 from torch import distributed as dist
 
 from medunet.errors import InputError, MedunetError
+from medunet.machine import count_cores
 from medunet.networks import build_network, make_network
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _join_on_gpus() -> None:
 def _share_cores() -> None:
     """Give each rank its part of the cores, where torchrun's own 1 thread would leave most of them idle."""
     if os.environ.get("OMP_NUM_THREADS", "1") == "1":
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = count_cores()
         torch.set_num_threads(max(1, cores // count_here()))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from medunet.geometry import Unit
+from medunet.geometry import Grid, Unit
 from medunet.labels import LabelTable, Mask
 from medunet.reading import Image
 
@@ -45,6 +45,7 @@ class Result:
 
 Check = Callable[[Image, LabelTable, Algorithm], None]
 Write = Callable[[Result, Path], None]
+Read = Callable[[Path, Grid, LabelTable], Mask]
 
 
 def check_nothing(_origin: Image, _table: LabelTable, _algorithm: Algorithm) -> None:
@@ -62,6 +63,7 @@ class Format:
         check: refuses, before anything is predicted, an origin of which it can't be written; labels that it can't
             hold well are warned of.
         write: writes a result under a temporary name, reads it back and compares.
+        read: reads a mask on the grid that it was written for.
         optional: whether it may be left out where nothing was found.
     """
 
@@ -70,4 +72,5 @@ class Format:
     unit: Unit
     check: Check
     write: Write
+    read: Read
     optional: bool = False

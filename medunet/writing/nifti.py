@@ -77,4 +77,4 @@ def _write(result: Result, path: Path) -> None:
     write_nifti(result.mask, path, lambda part, mask: read_mask(part, mask.grid, mask.table))
 
 
-FORMAT = Format(name="nifti", ending=".nii.gz", unit="mm", check=check_nothing, write=_write)
+FORMAT = Format(name="nifti", ending=".nii.gz", unit="mm", check=check_nothing, write=_write, read=read_mask)

@@ -73,4 +73,4 @@ def _write(result: Result, path: Path) -> None:
     write_picture(result.mask, path, lambda part, mask: read_mask(part, mask.grid, mask.table))
 
 
-FORMAT = Format(name="png", ending=".png", unit="px", check=check_nothing, write=_write)
+FORMAT = Format(name="png", ending=".png", unit="px", check=check_nothing, write=_write, read=read_mask)

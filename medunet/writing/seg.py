@@ -218,4 +218,6 @@ def _write(result: Result, path: Path) -> None:
     )
 
 
-FORMAT = Format(name="seg", ending=".seg.dcm", unit="mm", check=_check, write=_write, optional=True)
+FORMAT = Format(
+    name="seg", ending=".seg.dcm", unit="mm", check=_check, write=_write, read=read_segmentation, optional=True
+)

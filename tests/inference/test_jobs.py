@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import shutil
@@ -5,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +126,24 @@ def test_what_nobody_foresaw_costs_its_own_scan_alone(
     assert isinstance(first, Refusal)
     assert "a fault of the program ended it (ZeroDivisionError: odd)" in str(first.error)
     assert isinstance(second, Prediction)
+
+
+def test_what_came_of_a_scan_keeps_neither_it_nor_its_headers(
+    trained: Path, patients: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medunet.inference import jobs
+
+    whole, seen = jobs.predict_scan, []
+
+    def watch(predictor: object, scan: object, box: object) -> object:
+        seen.append(weakref.ref(scan.reference.series))  # type: ignore[attr-defined]
+        return whole(predictor, scan, box)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jobs, "predict_scan", watch)
+    made = medunet.predict(trained, *patients[:2], output=tmp_path)
+    gc.collect()
+    assert [ref() for ref in seen] == [None, None]
+    assert all(item.mask.voxels.shape for item in made)
 
 
 def test_weights_are_loaded_once_and_when_they_are_needed(trained: Path) -> None:

@@ -17,6 +17,7 @@ def test_a_format_checks_writes_and_reads_back_by_its_row(tmp_path: Path) -> Non
     voxels[1:4, 2:5, 1:3] = 1
     result = Result(Mask("classes", voxels, volume.grid, table), image, maker)
     for row, read in zip(choose_formats(("nifti", "seg"), "mm"), (read_mask, read_segmentation), strict=True):
+        assert row.read is read
         row.check(image, table, maker)
         path = tmp_path / f"a{row.ending}"
         row.write(result, path)
