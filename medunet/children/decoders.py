@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import JPEGExtended12Bit
 
 from medunet.children.supervise import Answer, Record, limit_process, serve
 
@@ -25,8 +26,41 @@ def decode(job: Record, stream: bytes) -> tuple[Record, npt.NDArray[np.generic]]
     Returns:
         No more to say, and the stored values.
     """
+    if job["syntax"] == JPEGExtended12Bit:
+        return {}, decode_extended(job["image"], stream)
     source = encapsulate([stream], has_bot=False)
     return {}, get_decoder(job["syntax"]).as_array(source, index=0, decoding_plugin=job["plugin"], **job["image"])[0]
+
+
+def decode_extended(image: Record, stream: bytes) -> npt.NDArray[np.generic]:
+    """One frame of JPEG Extended by GDCM, which pydicom doesn't ask for more than 8 bits.
+
+    Args:
+        image: pydicom's options that describe it.
+        stream: the compressed frame.
+
+    Returns:
+        The stored values (rows, columns).
+    """
+    import gdcm  # only this compression needs it here
+
+    fragment, fragments = gdcm.Fragment(), gdcm.SequenceOfFragments.New()
+    fragment.SetByteStringValue(stream)
+    fragments.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetValue(fragments.__ref__())
+    bits, allocated = image["bits_stored"], image["bits_allocated"]
+    grey = gdcm.PhotometricInterpretation.GetPIType(image["photometric_interpretation"])
+    file = gdcm.Image()
+    file.SetNumberOfDimensions(2)
+    file.SetDimensions((image["columns"], image["rows"], 1))
+    file.SetDataElement(element)
+    file.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(grey))
+    file.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGExtendedProcess2_4))
+    file.SetPixelFormat(gdcm.PixelFormat(1, allocated, bits, bits - 1, 0))
+    # GDCM gives bytes as text.
+    data = file.GetBuffer().encode("utf-8", "surrogateescape")
+    return np.frombuffer(data, f"<u{allocated // 8}").reshape(image["rows"], image["columns"])
 
 
 def read_itk(job: Record, _: bytes) -> tuple[Record, npt.NDArray[np.generic]]:

@@ -8,7 +8,7 @@ from medunet.errors import MedunetError
 from medunet.reading import Series, find_again
 
 Packed = dict[str, dict[str, Any]]
-"""For each channel of a case that is a series: its `files` and `uid`, and how many `localizers` were set aside."""
+"""For each channel of a case that is a series: its `files` and `uid`, and codes and texts of its `notes`."""
 
 
 def carry_series(cohort: Cohort, found: Iterable[Series]) -> Cohort:
@@ -36,18 +36,18 @@ def pack_series(case: Case) -> Packed:
     except MedunetError:
         return {}
     return {
-        name: {"uid": image.series.uid, "files": image.series.files, "localizers": image.series.localizers}
+        name: {
+            "uid": image.series.uid,
+            "files": image.series.files,
+            "notes": [[note.code, note.text] for note in image.series.notes],
+        }
         for name, image in images.items()
         if image.series
     }
 
 
 def unpack_series(case: Case, packed: Packed) -> Case:
-    """A case whose channels carry the series of `pack_series`, their headers read once and kept whole.
-
-    Raises:
-        SeriesError: a file called .dcm can't be read.
-    """
+    """A case whose channels carry the series of `pack_series`, their headers read once and kept whole."""
     channels = dict(case.channels)
     for name, parts in packed.items():
         if series := find_again(**parts):

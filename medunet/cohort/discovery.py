@@ -152,6 +152,8 @@ def arrange_cohort(path: Path, found: Contents, wanted: tuple[str, ...] | None =
     Raises:
         MedunetError: as `find_cohort`.
     """
+    for damage in found.damaged:
+        warn(damage.code, damage.subject, f"{damage.found}; it was set aside", damage.remedy)
     patients = _group_images(found)
     modality = {name: code for code, name in CHANNELS.items()} | tables.modalities
     names = _find_channels(path, patients, wanted, list(modality))

@@ -56,15 +56,12 @@ def check_found(find: Callable[[], Image]) -> tuple[Volume | None, list[Finding]
     """Find an image and read it; returns what `check_image` does."""
     image, found = attempt(find)
     if image is None:
-        with collecting() as errors:
-            image, _ = attempt(find)
-        found += map(describe_error, errors)
-    else:
-        volume, said = attempt(read_image, image)
-        found += said
-        if volume is not None:
-            return volume, found + _take_notes(image.path, volume.source.notes, found)
-    if image is not None and image.series is not None:
+        return None, found
+    volume, said = attempt(read_image, image)
+    found += said
+    if volume is not None:
+        return volume, found + _take_notes(image.path, volume.source.notes, found)
+    if image.series is not None:
         found += _go_on(image.series, image.options, found[-1])
     return None, _drop_twins(found)
 
@@ -108,7 +105,13 @@ def check_folder(
         few = f"it holds {len(found.series)} series"
         choose = f"choose one to read with --series [NAME=]UID: {listed}"
         findings.append(make_finding("several-series", path, few, choose))
-    if not found.series and not found.labels and not any(is_image_file(Path(name)) for name, _ in found.others):
+    findings += [describe_damaged(error) for error in found.damaged]
+    if (
+        not found.series
+        and not found.labels
+        and not found.damaged
+        and not any(is_image_file(Path(name)) for name, _ in found.others)
+    ):
         findings += attempt(find_image, path)[1]
     for series in found.series:
         if series.uid not in known:
@@ -120,6 +123,12 @@ def check_folder(
         aside = make_finding("set-aside", name, f"set aside: {reason}")
         findings += check_image(name)[1] if is_image_file(Path(name)) else [aside]
     return findings
+
+
+def describe_damaged(error: SeriesError) -> Finding:
+    """A file that can't be read, which was set aside since no series needs it: as a warning."""
+    found = describe_error(error)
+    return make_finding(found.code, found.subject, f"{found.found}; it was set aside", found.remedy, "warning")
 
 
 def check_contours(path: str, *, tell: bool = False) -> list[Finding]:

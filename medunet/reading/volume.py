@@ -222,6 +222,8 @@ def choose_series(path: Path, uid: str | None, findings: Contents) -> Series:
     """The DICOM series of a folder, by SeriesInstanceUID where it holds several; errors as of `find_image`."""
     found = findings.series
     if not found:
+        if findings.damaged:
+            raise findings.damaged[0]
         aside = "; ".join(f"{name}: {why}" for name, why in findings.others[:3])
         said = f"it holds no image{f' ({aside})' if aside else ''}"
         remedy = "give a folder of DICOM files, or NIfTI, NRRD, MHA or PNG"

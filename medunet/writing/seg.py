@@ -92,6 +92,7 @@ def _make_segmentation(
     """A highdicom Segmentation of voxels (I, J, K), K being the order of the slices."""
     highdicom = load_extra("highdicom", "DICOM SEG")
     _complete(slices)
+    comment = _share_frame(slices)
     identification = highdicom.AlgorithmIdentificationSequence(
         name=algorithm.name[:LONG_STRING],
         family=ARTIFICIAL_INTELLIGENCE,
@@ -130,6 +131,8 @@ def _make_segmentation(
             code="format-unfit",
         ) from error
     _copy_facts(slices, segmentation)
+    if comment:
+        segmentation.ImageComments = comment
     return segmentation
 
 
@@ -149,6 +152,19 @@ def _complete(slices: Sequence[Any]) -> None:
         for name in EMPTY_WHERE_UNKNOWN:
             if name not in dataset:
                 setattr(dataset, name, "")
+
+
+def _share_frame(slices: Sequence[Any]) -> str:
+    """Give headers, in memory, the frame of reference of the first, where each has its own; what is to be said of it.
+
+    Reading took them for slices of one scan all the same.
+    """
+    frame = slices[0].get("FrameOfReferenceUID")
+    if all(dataset.get("FrameOfReferenceUID") == frame for dataset in slices):
+        return ""
+    for dataset in slices:
+        dataset.FrameOfReferenceUID = frame
+    return "Each slice of the source has a FrameOfReferenceUID of its own; this is that of the first one."
 
 
 def _copy_facts(slices: Sequence[Any], segmentation: Any) -> None:

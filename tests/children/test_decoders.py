@@ -8,6 +8,7 @@ from pydicom.encaps import get_frame
 from pydicom.uid import JPEGLSLossless
 
 from medunet.children.decoders import decode, read_itk
+from medunet.reading.dicom.codestreams import describe_stream
 from medunet.reading.dicom.elements import read_dataset
 from medunet.reading.dicom.stored import describe_image, open_stored
 
@@ -18,9 +19,11 @@ def test_a_frame_is_decoded_by_what_describes_it(tmp_path: Path) -> None:
     dataset = dcmread(path)
     dataset.compress(JPEGLSLossless, encoding_plugin="pyjpegls")
     dataset.save_as(path)
-    image = describe_image(open_stored(read_dataset(path), str(path)))
-    job = {"syntax": str(JPEGLSLossless), "plugin": "pyjpegls", "image": image}
-    _, pixels = decode(job, get_frame(dataset.PixelData, 0, number_of_frames=1))
+    stream = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    own = describe_stream(stream)
+    assert own is not None
+    image = describe_image(open_stored(read_dataset(path), str(path)), own)
+    _, pixels = decode({"syntax": str(JPEGLSLossless), "plugin": "pyjpegls", "image": image}, stream)
     assert np.array_equal(pixels - 1024.0, voxels[:, :, 0].T)
 
 

@@ -114,5 +114,5 @@ def test_what_can_not_be_found_is_left_to_who_reads_it(tmp_path: Path) -> None:
     assert pack_series(case) == {}
     with pytest.raises(SeriesError, match="it holds 2 series"):
         read_channel(unpack_series(case, {}), "ct")
-    gone = {"ct": {"uid": "1.2", "files": [str(path) for path in (tmp_path / "a").iterdir()], "localizers": 0}}
+    gone = {"ct": {"uid": "1.2", "files": [str(path) for path in (tmp_path / "a").iterdir()], "notes": []}}
     assert unpack_series(case, gone).channels["ct"].found is None

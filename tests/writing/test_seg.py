@@ -198,3 +198,17 @@ def test_what_reads_back_otherwise_is_not_left_behind(tmp_path: Path) -> None:
     ):
         write_segmentation(mask, part, slices, ALGORITHM, lambda *_: other)
     assert [path.name for path in tmp_path.iterdir()] == ["series"]
+
+
+def test_a_scan_without_a_frame_of_reference_in_common_gets_that_of_its_first_slice(tmp_path: Path) -> None:
+    grid = make_grid()
+    write_series(tmp_path / "series", grid)
+    change(tmp_path / "series", lambda dataset, k: setattr(dataset, "FrameOfReferenceUID", f"1.2.{k + 1}"))
+    mask = draw_balls(grid)
+    write_seg(tmp_path / "m.dcm", mask, tmp_path / "series")
+    written = dcmread(tmp_path / "m.dcm")
+    assert written.FrameOfReferenceUID == "1.2.1"
+    assert "FrameOfReferenceUID of its own" in written.ImageComments
+    frame = read_volume(tmp_path / "series").source.frame_of_reference_uid
+    again = read_segmentation(tmp_path / "m.dcm", grid, mask.table, frame_of_reference_uid=frame)
+    assert np.array_equal(again.voxels, mask.voxels)

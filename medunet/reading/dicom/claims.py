@@ -39,13 +39,12 @@ def read_claims(dataset: Any) -> Claims:
     return claims
 
 
-def note_places(claims: Sequence[Claims], affine: Affine, localizers: int = 0) -> tuple[Note, ...]:
-    """Notes of a stack that leans, of claims that contradict it, and of localizers beside it.
+def note_places(claims: Sequence[Claims], affine: Affine) -> tuple[Note, ...]:
+    """Notes of a stack that leans, and of claims that contradict it.
 
     Args:
         claims: of each slice, in order.
         affine: fitted to the positions of the slices.
-        localizers: how many of the series were set aside.
     """
     step, normal = affine[:3, 2], np.cross(affine[:3, 0], affine[:3, 1])
     along = float(np.linalg.norm(step))
@@ -53,7 +52,6 @@ def note_places(claims: Sequence[Claims], affine: Affine, localizers: int = 0) -
     leaning = np.degrees(np.arccos(min(across / along, 1.0)))
     sheared = Note("slices-sheared", f"slices are sheared by {leaning:.2f} degrees, which the affine keeps")
     notes = [sheared] if leaning > TILTED_DEGREES else []
-    notes += [Note("set-aside", f"localizers in the series were set aside: {localizers}")] if localizers else []
     # The distance along a tilted gantry's table is as good as the one along the normal.
     contradictions = (*_find_distances(claims, across, along), *_find_order(claims, across, along))
     return (*notes, *(Note("header-contradicts", text) for text in contradictions))

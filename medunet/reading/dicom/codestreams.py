@@ -1,15 +1,19 @@
-"""Compressed frames: where they lie in a file, and what each says of its own size.
+"""Compressed frames: where they lie in a file, and what each says of its own size and bits.
 
 Decoders fill what a header declares with whatever they have, so the two must agree before one is asked.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 JPEG_2000 = b"\xff\x4f\xff\x51"
 """SOC and SIZ, with which each codestream begins (ISO/IEC 15444-1 A.4.1, A.5.1)."""
 START_OF_FRAME = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 """Second bytes of the markers that give the size (ISO/IEC 10918-1 B.1.1.3; 14495-1 C.1.1 for JPEG-LS)."""
+LOSSLESS_FRAMES = {0xC3, 0xC7, 0xCB, 0xCF}
+"""Of these the ones whose JPEG loses nothing (ISO/IEC 10918-1 B.1.1.3)."""
+JPEG_LS_FRAME, START_OF_SCAN, CODING_STYLE = 0xF7, 0xDA, 0x52
 ITEM, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 Span = tuple[int, int]
 """Where bytes begin, and where they end."""
@@ -69,15 +73,53 @@ def read_stream(file: BinaryIO, fragments: Sequence[Span]) -> bytes:
     return b"".join(parts)
 
 
-def measure_stream(stream: bytes) -> tuple[int, int] | None:
-    """Rows and columns of a JPEG, JPEG-LS or JPEG 2000 codestream; None where it doesn't say them."""
-    if stream.startswith(JPEG_2000):
-        right, low, left, high = (int.from_bytes(stream[at : at + 4]) for at in (8, 12, 16, 20))
-        return low - high, right - left
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a codestream says of itself.
+
+    Attributes:
+        rows: of its pixels.
+        columns: of its pixels.
+        bits: of each of them.
+        signed: whether they may be negative, which JPEG and JPEG-LS can't say.
+        lossy: whether the way in which it was made loses.
+    """
+
+    rows: int
+    columns: int
+    bits: int
+    signed: bool = False
+    lossy: bool = False
+
+
+def describe_stream(stream: bytes) -> Frame | None:
+    """What a JPEG, JPEG-LS or JPEG 2000 codestream says of itself; None where it doesn't say its size."""
+    return _describe_wavelets(stream) if stream.startswith(JPEG_2000) else _describe_jpeg(stream)
+
+
+def _describe_jpeg(stream: bytes) -> Frame | None:
+    kind, frame = 0, None
     for marker, at in _find_segments(stream):
-        if marker in START_OF_FRAME:
-            return int.from_bytes(stream[at + 3 : at + 5]), int.from_bytes(stream[at + 5 : at + 7])
-    return None
+        if marker in START_OF_FRAME and at + 7 <= len(stream):
+            rows, columns = (int.from_bytes(stream[at + n : at + n + 2]) for n in (3, 5))
+            kind, frame = marker, Frame(rows, columns, stream[at + 2], lossy=marker not in LOSSLESS_FRAMES)
+        elif marker == START_OF_SCAN and frame and kind == JPEG_LS_FRAME:
+            # After the components comes NEAR, how far a value may be off (ISO/IEC 14495-1 C.2.3).
+            near = at + 3 + 2 * int.from_bytes(stream[at + 2 : at + 3])
+            return Frame(frame.rows, frame.columns, frame.bits, lossy=stream[near : near + 1] != b"\0")
+        elif marker == START_OF_SCAN:
+            break
+    return frame
+
+
+def _describe_wavelets(stream: bytes) -> Frame | None:
+    """SIZ and COD (ISO/IEC 15444-1 A.5.1, A.6.1): the last byte of the latter names the irreversible transformation."""
+    if len(stream) < 43:
+        return None
+    right, low, left, high = (int.from_bytes(stream[at : at + 4]) for at in (8, 12, 16, 20))
+    styles = (at for marker, at in _find_segments(stream) if marker == CODING_STYLE)
+    lossy = next((stream[at + 11 : at + 12] == b"\0" for at in styles), False)
+    return Frame(low - high, right - left, (stream[42] & 0x7F) + 1, bool(stream[42] & 0x80), lossy)
 
 
 def _find_segments(stream: bytes) -> Iterator[tuple[int, int]]:

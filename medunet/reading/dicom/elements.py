@@ -8,6 +8,7 @@ and what is nested is counted without recursion; pydicom then turns only those e
 import os
 import re
 import zlib
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from struct import Struct
@@ -32,6 +33,8 @@ MOST_INFLATED = 1 << 28
 """Bytes that a deflated file may unpack to, with its pixels."""
 FIRST_BYTES = 1 << 14
 """Enough for the header of most slices; where it isn't, sixteen times as much is read."""
+BEGIN_BYTES = 1 << 20
+"""Bytes of a damaged file in which is looked for what it was."""
 BARE = re.compile(
     rb"\x02\x00[\x00\x01\x02\x03\x10]\x00(UL|OB|UI)|\x08\x00[\x00\x01\x05\x08\x12\x16\x18]\x00(UL|UI|CS|DA|.\x00\x00\x00)",
     re.S,
@@ -108,7 +111,21 @@ def read_dataset(path: Path | str) -> FileDataset:
                 length = min(16 * length, MOST_BYTES)
 
 
-def _parse(data: bytes, size: int, path: str) -> FileDataset:
+def read_begin(path: Path | str) -> FileDataset | None:
+    """Read what can be read of the header of a damaged file, to tell what it was.
+
+    Returns:
+        Elements that aren't damaged themselves, as far as where they begin is known; None where there are none.
+    """
+    try:
+        with open(path, "rb") as stream:
+            return _parse(stream.read(BEGIN_BYTES), os.path.getsize(path), str(path), damaged=True)
+    # There is nothing more to be said of it.
+    except Exception:
+        return None
+
+
+def _parse(data: bytes, size: int, path: str, *, damaged: bool = False) -> FileDataset:
     preamble = data[:128] if data[128:132] == b"DICM" else None
     if preamble is None and not BARE.match(data):
         raise InvalidDicomError("it has no preamble with DICM")
@@ -120,7 +137,7 @@ def _parse(data: bytes, size: int, path: str) -> FileDataset:
     if syntax == DeflatedExplicitVRLittleEndian:
         walk, at = _inflate(walk, at), 0
     walk.choose_encoding(syntax, at)
-    elements = walk.read_all(at)
+    elements = walk.read_intact(at) if damaged else walk.read_all(at)
     dataset = FileDataset(path, elements, preamble, file_meta, walk.implicit, walk.little)
     named = elements.get(CHARACTERS)
     characters = convert_encodings(convert_raw_data_element(named).value) if named else default_encoding
@@ -206,6 +223,19 @@ class _Walk:
             at = self._take(elements, tag, name, length, start)
         if self.data[at:].strip(b"\0"):
             raise ValueError(f"it ends at byte {self.size}, within an element")
+        return elements
+
+    def read_intact(self, at: int) -> _Elements:
+        """Elements up to the pixels that aren't damaged, as far as where they begin is known."""
+        elements: _Elements = {}
+        with suppress(ValueError, _NeedsMoreError):
+            while self.size - at >= 8:
+                tag, name, length, start = self._read_element(at, self.implicit)
+                if tag in PIXELS:
+                    break
+                at = start + length
+                with suppress(*([] if length == UNDEFINED else [ValueError])):
+                    at = self._take(elements, tag, name, length, start)
         return elements
 
     def _take(self, elements: _Elements, tag: int, name: str | None, length: int, start: int) -> int:

@@ -4,7 +4,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from medunet.errors import MedunetError, collecting, independent
 from medunet.reading.dicom.series import Contents, find_series, list_files
 
 MOST_FILES = 50_000
@@ -18,12 +17,10 @@ class _Known:
     Attributes:
         files: all that lay there.
         findings: what they hold.
-        errors: of files that can't be read.
     """
 
     files: list[Path]
     findings: Contents
-    errors: tuple[MedunetError, ...]
 
 
 _KNOWN: OrderedDict[Path, _Known] = OrderedDict()
@@ -37,20 +34,14 @@ def find_known(folder: Path, uid: str | None = None) -> Contents:
         uid: SeriesInstanceUID of the only series whose files have to be unchanged; all have if it isn't given.
 
     Raises:
-        MedunetError: as `find_series`.
+        MissingInputError: as `find_series`.
     """
     known = _KNOWN.pop(folder, None)
     if known is None or not _is_valid(known, folder, uid):
-        files = list_files(folder)
-        with collecting() as errors:
-            findings = find_series(folder)
-        known = _Known(files, findings, tuple(errors))
+        known = _Known(list_files(folder), find_series(folder))
     _KNOWN[folder] = known
     while len(_KNOWN) > 1 and sum(len(item.files) for item in _KNOWN.values()) > MOST_FILES:
         _KNOWN.popitem(last=False)
-    for error in known.errors:
-        with independent():
-            raise error
     return known.findings
 
 

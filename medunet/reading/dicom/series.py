@@ -1,55 +1,27 @@
 """Find the DICOM series of a folder by their headers, and what else lies there."""
 
 import os
-import zipfile
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
-from pydicom.errors import InvalidDicomError
-from pydicom.uid import (
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    EnhancedMRImageStorage,
-    EnhancedPETImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-    LegacyConvertedEnhancedMRImageStorage,
-    LegacyConvertedEnhancedPETImageStorage,
-    MRImageStorage,
-    PositronEmissionTomographyImageStorage,
-)
-
 from medunet.codes import Code
-from medunet.errors import MissingInputError, SeriesError, independent, refuse_damage
-from medunet.findings import Note
+from medunet.errors import MissingInputError, SeriesError
+from medunet.findings import Note, warn
 from medunet.geometry import ACCEPTED_MM, Grid
 from medunet.progress import track
 from medunet.reading.dicom.claims import note_places
 from medunet.reading.dicom.copies import drop_copies
-from medunet.reading.dicom.elements import read_dataset
-from medunet.reading.dicom.file_headers import FileHeader, keep_header, stamp_file
-from medunet.reading.dicom.frames import PER_FRAME, read_frames
-from medunet.reading.dicom.headers import Header, read_header, sort_headers
-from medunet.reading.dicom.objects import RTSTRUCT, SEG, LabelFile, describe_labels
-from medunet.reading.dicom.phases import stack_headers
+from medunet.reading.dicom.file_headers import FileHeader, stamp_file
+from medunet.reading.dicom.headers import Header, sort_headers
+from medunet.reading.dicom.images import FoundImage, doubt, note_misfits, part_misfits
+from medunet.reading.dicom.objects import LabelFile
+from medunet.reading.dicom.phases import Stack, stack_headers
+from medunet.reading.dicom.sorting import Sorter
 
-NO_IMAGES = {"RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG", "DOC"}
-SLICES = {
-    CTImageStorage,
-    EnhancedCTImageStorage,
-    EnhancedMRImageStorage,
-    EnhancedPETImageStorage,
-    LegacyConvertedEnhancedCTImageStorage,
-    LegacyConvertedEnhancedMRImageStorage,
-    LegacyConvertedEnhancedPETImageStorage,
-    MRImageStorage,
-    PositronEmissionTomographyImageStorage,
-}
-"""Storage classes of images that lie in a patient."""
-LOCALIZER = "a localizer"
+FEWEST_FRAMES = 4
+"""Slices that each have a frame of reference of their own, from which on that isn't taken for so many groups."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -61,14 +33,16 @@ class Series:
         modality: CT, PT, MR, ….
         patient_id: PatientID.
         study_uid: StudyInstanceUID.
-        frame_of_reference_uid: FrameOfReferenceUID, "" if there is none.
+        frame_of_reference_uid: FrameOfReferenceUID, "" if there is none; of the first slice, where each has its own.
         description: SeriesDescription.
+        number: SeriesNumber.
         folder: that holds all of its files.
         files: paths of the slices.
         headers: of its slices, as far as they have a place, along their normal.
         problems: why it makes no volume, as far as that shows in single headers. The first is raised when the series
             is measured or read, so that one odd series doesn't hide the others of a folder.
-        localizers: how many of its files are localizers, which were set aside.
+        notes: what of it was set aside, and what is odd about its files.
+        doubtful: files that were set aside and may be slices of it; if it makes no volume, the first is the reason.
     """
 
     uid: str
@@ -81,7 +55,9 @@ class Series:
     files: tuple[str, ...]
     headers: tuple[Header, ...]
     problems: tuple[SeriesError, ...] = ()
-    localizers: int = 0
+    number: str = ""
+    notes: tuple[Note, ...] = ()
+    doubtful: tuple[SeriesError, ...] = ()
 
     def __repr__(self) -> str:
         return f"Series({self.modality} '{self.description}' of {len(self.files)} files, {self.uid}, {self.folder})"
@@ -118,34 +94,20 @@ class Contents:
         series: images, in the order of their folders and UIDs.
         labels: RTSTRUCT and DICOM SEG files.
         others: path and reason of what was set aside.
+        damaged: what can't be read and was set aside too, since no series needs it.
     """
 
     series: tuple[Series, ...]
     labels: tuple[LabelFile, ...]
     others: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Image:
-    """What is kept of the header of one file, so that a tree of many thousands needs little memory."""
-
-    path: str
-    file: FileHeader
-    tags: dict[str, str]
-    headers: tuple[Header, ...]
-    problem: SeriesError | None
-    placed: bool
-
-
-_PLACES = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", PER_FRAME)
-_TAGS = ("SeriesInstanceUID", "Modality", "PatientID", "StudyInstanceUID", "FrameOfReferenceUID", "SeriesDescription")
+    damaged: tuple[SeriesError, ...] = ()
 
 
 def find_series(folder: Path | str, *, keep: bool = False) -> Contents:
     """Read the headers of all files below a folder (or of one file) and group them by SeriesInstanceUID.
 
-    Set aside are files that are no DICOM (unless called .dcm), objects that are no images, localizers, and series
-    of screenshots.
+    Set aside are files that are no DICOM, objects that are no images, localizers, screenshots, and damaged files
+    unless their headers say to which series they belong.
 
     Args:
         folder: a folder, or one file.
@@ -153,7 +115,6 @@ def find_series(folder: Path | str, *, keep: bool = False) -> Contents:
 
     Raises:
         MissingInputError: there is no such path.
-        SeriesError: a file called .dcm can't be read.
     """
     root = Path(folder)
     if not root.exists():
@@ -161,46 +122,37 @@ def find_series(folder: Path | str, *, keep: bool = False) -> Contents:
     return _group_files(list_files(root), keep)
 
 
-def find_again(files: Sequence[str], uid: str, localizers: int = 0) -> Series | None:
+def find_again(files: Sequence[str], uid: str, notes: Sequence[tuple[Code, str]] = ()) -> Series | None:
     """Read the headers of the files of a series that was found by somebody else, and keep them whole.
 
     Args:
         files: all of them, in any order.
         uid: SeriesInstanceUID.
-        localizers: as of the series.
+        notes: of the series, as pairs of code and text.
 
     Returns:
         The series, None where the files hold no such one any more.
-
-    Raises:
-        SeriesError: a file called .dcm can't be read.
     """
-    series = _group_files(sorted(map(Path, files), key=_list_turns), keep=True).series
-    return next((replace(item, localizers=localizers) for item in series if item.uid == uid), None)
+    found = _group_files(sorted(map(Path, files), key=_list_turns), keep=True).series
+    series = next((item for item in found if item.uid == uid), None)
+    told = (Note(code, text) for code, text in notes)
+    return series and replace(series, notes=tuple(dict.fromkeys((*told, *series.notes))))
 
 
 def _group_files(paths: Sequence[Path], keep: bool) -> Contents:
-    images: dict[str, list[_Image]] = defaultdict(list)
-    labels, others = [], []
-    localizers: Counter[str] = Counter()
+    found = Sorter(keep)
     for path in track(paths, "reading headers", len(paths)):
-        with independent(), refuse_damage(path, SeriesError):
-            stamp, dataset = stamp_file(path), _read_dataset(path)
-            reason = dataset if isinstance(dataset, str) else _find_reason(dataset)
-            if reason in (RTSTRUCT, SEG):
-                labels.append(describe_labels(dataset, str(path)))
-            elif reason:
-                others.append((str(path), reason))
-                if reason == LOCALIZER:
-                    localizers[str(dataset.get("SeriesInstanceUID"))] += 1
-            else:
-                group = images[str(dataset.get("SeriesInstanceUID") or "")]
-                kept = keep_header(dataset, group[-1].file.kept if group else None) if keep else None
-                group.append(_take_image(dataset, FileHeader(str(path), stamp, kept)))
-    for uid in [uid for uid, group in images.items() if not any(image.placed for image in group)]:
-        others += [(image.path, "a picture without a place in a patient") for image in images.pop(uid)]
-    series = [_make_series(group, localizers[uid]) for uid, group in images.items()]
-    return Contents(tuple(sorted(series, key=lambda item: (item.folder, item.uid))), tuple(labels), tuple(others))
+        found.take(path)
+    others = found.others
+    for uid in [uid for uid, group in found.images.items() if not any(image.can_be_slice for image in group)]:
+        others += [(image.path, "a picture without a place in a patient") for image in found.images.pop(uid)]
+    series = [_make_series(group, found, uid) for uid, group in found.images.items()]
+    return Contents(
+        series=tuple(sorted(series, key=lambda item: (item.folder, item.uid))),
+        labels=tuple(found.labels),
+        others=tuple(others),
+        damaged=tuple(found.list_damaged()),
+    )
 
 
 def list_files(root: Path) -> list[Path]:
@@ -218,62 +170,18 @@ def _list_turns(path: Path) -> list[tuple[bool, str]]:
     return [*((True, folder) for folder in folders), (False, name)]
 
 
-def _read_dataset(path: Path) -> Any:
-    """A dataset without pixels, or the reason why the file is set aside."""
-    try:
-        dataset = read_dataset(path)
-    except InvalidDicomError:
-        if path.suffix.lower() == ".dcm":
-            found = "it is called .dcm but is no DICOM file"
-            raise SeriesError(path, found, "restore it or take it away", code="file-damaged") from None
-        return "a zip archive, to be unpacked first" if zipfile.is_zipfile(path) else "no DICOM file"
-    except (OSError, EOFError, ValueError, RecursionError, AttributeError, NotImplementedError) as error:
-        found = f"its header can't be read ({error})"
-        raise SeriesError(path, found, "restore the file or take it away", code="file-damaged") from None
-    if "DirectoryRecordSequence" in dataset:
-        return "a DICOMDIR"
-    return dataset
-
-
-def _find_reason(dataset: Any) -> str:
-    """Why an object is no slice of a series; RTSTRUCT or SEG for labels, "" for an image."""
-    modality = str(dataset.get("Modality") or "an object")
-    if modality in (RTSTRUCT, SEG):
-        return modality
-    if modality in NO_IMAGES:
-        return f"{modality} is no image"
-    # To set a slice aside whose header broke off would be to lose it without a word.
-    if "Rows" not in dataset and dataset.get("SOPClassUID") not in SLICES:
-        return f"{modality} is no image"
-    image_type = dataset.get("ImageType") or []
-    if "LOCALIZER" in ([image_type] if isinstance(image_type, str) else image_type):
-        return LOCALIZER
-    return ""
-
-
-def _take_image(dataset: Any, file: FileHeader) -> _Image:
-    headers: tuple[Header, ...] = ()
-    problem: SeriesError | None = None
-    try:
-        headers = read_frames(dataset, file.path) if PER_FRAME in dataset else (read_header(dataset, file.path),)
-    except SeriesError as error:
-        problem = error
-    return _Image(
-        path=file.path,
-        file=file,
-        tags={name: str(dataset.get(name) or "") for name in _TAGS},
-        headers=tuple(replace(header, file=file) for header in headers),
-        problem=problem,
-        placed=dataset.get("SOPClassUID") in SLICES or any(name in dataset for name in _PLACES),
-    )
-
-
-def _make_series(images: list[_Image], localizers: int) -> Series:
-    first = images[0]
-    problems = _find_problems(images)
+def _make_series(group: list[FoundImage], found: Sorter, uid: str) -> Series:
+    images, misfits, doubtful = part_misfits(group)
+    problems = (*found.damaged.get(uid, ()), *_find_problems(images))
     placed = [header for image in images for header in image.headers]
     headers = tuple(sort_headers(placed)) if placed else ()
     files = (image.path for image in images) if problems else (header.path for header in headers)
+    folders = {os.path.dirname(image.path) for image in images}
+    doubts = [doubt(image) for image in doubtful]
+    doubts += [_doubt_file(error) for error in found.unknown if os.path.dirname(error.subject) in folders]
+    first = images[0]
+    if headers and has_own_frames(images):
+        first = next(image for image in images if image.path == headers[0].path)
     return Series(
         uid=first.tags["SeriesInstanceUID"],
         modality=first.tags["Modality"],
@@ -281,12 +189,42 @@ def _make_series(images: list[_Image], localizers: int) -> Series:
         study_uid=first.tags["StudyInstanceUID"],
         frame_of_reference_uid=first.tags["FrameOfReferenceUID"],
         description=first.tags["SeriesDescription"],
-        folder=os.path.commonpath([os.path.dirname(image.path) for image in images]),
+        folder=os.path.commonpath(list(folders)),
         files=tuple(dict.fromkeys(files)),
         headers=headers,
         problems=problems,
-        localizers=localizers,
+        number=first.tags["SeriesNumber"],
+        notes=_note_aside(images, found, uid, misfits, doubts),
+        doubtful=tuple(doubts),
     )
+
+
+def _doubt_file(error: SeriesError) -> SeriesError:
+    found = f"{error.found}, so that its series can't be told"
+    return SeriesError(error.subject, found, error.remedy, error.expected, code=error.code)
+
+
+def _note_aside(
+    images: list[FoundImage], found: Sorter, uid: str, misfits: dict[str, str], doubts: list[SeriesError]
+) -> tuple[Note, ...]:
+    notes = [*note_misfits(found.misfits[uid] | misfits)]
+    if count := found.localizers[uid]:
+        notes.insert(0, Note("set-aside", f"localizers in the series were set aside: {count}"))
+    notes += [Note("set-aside", _tell_aside(error)) for error in doubts]
+    if has_own_frames(images):
+        said = "each slice has a FrameOfReferenceUID of its own, as some de-identification writes it; the first counts"
+        notes.append(Note("frames-differ", said))
+    return tuple(notes)
+
+
+def _tell_aside(error: SeriesError) -> str:
+    return f"{error.subject} was set aside: {error.found}"
+
+
+def has_own_frames(images: Sequence[FoundImage]) -> bool:
+    """Whether each image has another frame of reference than all others: then none of them tells anything."""
+    frames = {image.tags["SOPInstanceUID"]: image.tags["FrameOfReferenceUID"] for image in images}
+    return len(frames) >= FEWEST_FRAMES and len(set(frames.values())) == len(frames) and all(frames.values())
 
 
 _SHARED: dict[str, Code] = {
@@ -298,9 +236,12 @@ _SHARED: dict[str, Code] = {
 """What all files of a series have in common, and the code of one that differs."""
 
 
-def _find_problems(images: list[_Image]) -> tuple[SeriesError, ...]:
+def _find_problems(images: list[FoundImage]) -> tuple[SeriesError, ...]:
     problems = [image.problem for image in images if image.problem is not None]
+    own_frames = has_own_frames(images)
     for name, code in _SHARED.items():
+        if name == "FrameOfReferenceUID" and own_frames:
+            continue
         odd = next((image.path for image in images if image.tags[name] != images[0].tags[name]), None)
         if odd is not None:
             found = f"its {name} differs from that of {images[0].path} in the same series"
@@ -330,12 +271,36 @@ def sort_series(series: Series, phase: str | None = None) -> Sorted:
         if series.problems:
             raise series.problems[0]
         headers, notes = drop_copies(series.headers)
-        headers, grid, distance = stack_headers(headers, phase, series.folder)
+        headers, grid, distance = _stack(headers, phase, series)
         if distance > ACCEPTED_MM:
             notes += (Note("slices-irregular", f"slices lie up to {distance:.3f} mm off the regular grid"),)
-        notes += note_places([header.claims for header in headers], grid.affine, series.localizers)
+        notes += (*note_places([header.claims for header in headers], grid.affine), *series.notes)
         known[phase] = headers, grid, notes
     return known[phase]
+
+
+def _stack(headers: Sequence[Header], phase: str | None, series: Series) -> Stack:
+    """Slices in order as of `stack_headers`; what was set aside and may be one of them is warned of, or the reason."""
+    try:
+        stack = stack_headers(headers, phase, series.folder)
+    except SeriesError as error:
+        if error.code in ("several-phases", "choice-unknown"):
+            raise
+        raise _blame(error, series) from None
+    for error in series.doubtful:
+        warn(error.code, series.folder, _tell_aside(error), error.remedy)
+    return stack
+
+
+def _blame(error: SeriesError, series: Series) -> SeriesError:
+    """The refusal of what is left of a series, together with what was set aside of it."""
+    if series.doubtful:
+        first = series.doubtful[0]
+        found = f"{first.found}; without it, {error.subject}: {error.found}"
+        return SeriesError(first.subject, found, first.remedy, first.expected, code=first.code)
+    aside = "; ".join(note.text for note in series.notes if note.code == "set-aside")
+    found = f"{error.found} ({aside})" if aside else error.found
+    return SeriesError(error.subject, found, error.remedy, error.expected, code=error.code)
 
 
 def measure_grid(series: Series, phase: str | None = None) -> Grid:

@@ -5,17 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydicom.uid import HTJ2K, JPEG2000, JPEGLSNearLossless
-
 from medunet.children.decoding import MOST_WORKERS
 from medunet.errors import SeriesError, refuse_damage
 from medunet.findings import Note
 from medunet.reading.dicom.frames import describe_frames
 from medunet.reading.dicom.headers import Header
-from medunet.reading.dicom.stored import Array, open_stored
+from medunet.reading.dicom.stored import LOSSY, Array, open_stored
 
-LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K}
-"""Transfer syntaxes that may lose, whether or not the header says so."""
 GREY = ("MONOCHROME1", "MONOCHROME2")
 AHEAD = 2 * MOST_WORKERS
 """Slices that are begun before the one that is waited for is there."""
@@ -104,10 +100,14 @@ def read_planes(file: Any, path: str, frames: list[int]) -> Iterator[Array]:
         yield pixels
 
 
+def is_grey(file: Any) -> bool:
+    """Whether the pixels of a file are single numbers; a header that says nothing of colours isn't grey."""
+    return file.get("SamplesPerPixel", 1) == 1 and str(file.get("PhotometricInterpretation") or "") in GREY
+
+
 def _check_colour(file: Any, path: str) -> None:
-    kind = str(file.get("PhotometricInterpretation") or "")
-    if file.get("SamplesPerPixel", 1) != 1 or kind not in GREY:
-        found = f"it is a colour image ({kind})"
+    if not is_grey(file):
+        found = f"it is a colour image ({file.get('PhotometricInterpretation') or ''})"
         raise SeriesError(path, found, "give the original series, not a screenshot", code="not-an-image")
 
 

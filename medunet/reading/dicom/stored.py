@@ -14,6 +14,7 @@ from pydicom.uid import (
     HTJ2KLossless,
     HTJ2KLosslessRPCL,
     JPEG2000Lossless,
+    JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
@@ -24,7 +25,8 @@ from pydicom.uid import (
 from medunet.children.decoding import WorkError, submit
 from medunet.errors import SeriesError, refuse_damage
 from medunet.findings import Note
-from medunet.reading.dicom.codestreams import Span, find_streams, measure_stream, read_stream
+from medunet.reading.dicom.bits import keep_lowest, take_decoded
+from medunet.reading.dicom.codestreams import Frame, Span, describe_stream, find_streams, read_stream
 from medunet.reading.dicom.elements import PIXELS, UNDEFINED
 from medunet.reading.dicom.headers import name_frame, read_count, read_shape
 
@@ -39,9 +41,12 @@ PLUGINS: dict[str, str] = {
     HTJ2K: "pylibjpeg",
     JPEGLossless: "gdcm",
     JPEGLosslessSV1: "gdcm",
+    JPEGExtended12Bit: "gdcm",
 }
 """Transfer syntax to its one decoder: pydicom's own chain hands a damaged image to the next decoder, and one of
 those returns wrong values without an error."""
+LOSSY = {JPEGLSNearLossless, JPEG2000, HTJ2K, JPEGExtended12Bit}
+"""Transfer syntaxes that may lose, whether or not the header says so."""
 JPEG_LS = {JPEGLSLossless, JPEGLSNearLossless}
 END_OF_IMAGE = b"\xff\xd9"
 BLANK_PIXELS, MOST_RATIO = 1 << 22, 1000
@@ -92,14 +97,14 @@ class Stored:
                 return partial(_read_plain, self, frame, subject)
             with open(self.path, "rb") as source:
                 stream = read_stream(source, self.streams[frame])
-            _check_stream(stream, self, subject)
+            own = _check_stream(stream, self, subject)
             job = {
                 "work": "decode",
                 "syntax": self.file.file_meta.TransferSyntaxUID,
                 "plugin": PLUGINS[self.file.file_meta.TransferSyntaxUID],
-                "image": describe_image(self),
+                "image": describe_image(self, own),
             }
-            return partial(_wait, submit(job, stream, self.size), self, subject)
+            return partial(_wait, submit(job, stream, self.size), own, self, subject)
 
 
 def open_stored(file: Any, path: str) -> Stored:
@@ -168,49 +173,58 @@ def _check_length(stored: Stored, found: int, frames: int) -> tuple[Note, ...]:
     return (note,) if found > wanted + wanted % 2 else ()
 
 
-def _check_stream(stream: bytes, stored: Stored, subject: str) -> None:
-    """A codestream of another size than its header's would be cut or filled without a word."""
+def _check_stream(stream: bytes, stored: Stored, subject: str) -> Frame:
+    """A codestream of another size than its header's would be cut or filled without a word.
+
+    Returns:
+        What it says of itself; of RLE, which says nothing, what the header says of its container.
+    """
     rows, columns = stored.shape
     if rows * columns > max(BLANK_PIXELS, MOST_RATIO * len(stream)):
         found = f"its {rows} × {columns} pixels are compressed to {len(stream)} bytes"
         raise SeriesError(subject, found, _RESTORE, f"at least one for {MOST_RATIO} pixels", code="file-damaged")
-    syntax = stored.file.file_meta.TransferSyntaxUID
+    syntax, allocated = stored.file.file_meta.TransferSyntaxUID, 8 * stored.kind.itemsize
     if syntax == RLELossless:
-        return
+        return Frame(rows, columns, allocated)
     if syntax in JPEG_LS and not stream.rstrip(b"\0").endswith(END_OF_IMAGE):
         # CharLS refuses it too, after five seconds a slice.
         found = "its pixels can't be decoded (the JPEG-LS stream breaks off)"
         raise SeriesError(subject, found, _RESTORE, code="file-damaged")
-    size = measure_stream(stream)
-    if size != stored.shape:
-        found = "no size" if size is None else f"{size[0]} Rows and {size[1]} Columns"
+    own = describe_stream(stream)
+    if own is None or (own.rows, own.columns) != stored.shape:
+        found = "no size" if own is None else f"{own.rows} Rows and {own.columns} Columns"
         expected = f"{rows} and {columns}, as in its header"
         raise SeriesError(subject, f"its compressed pixels have {found}", _RESTORE, expected, code="file-damaged")
+    if own.bits > allocated:
+        found = f"its compressed pixels have {own.bits} bits, but its header has {allocated} Bits Allocated"
+        raise SeriesError(subject, found, "restore the header", code="encoding-unsupported")
+    lossy = own.lossy or (syntax in LOSSY and stored.file.get("LossyImageCompression") == "01")
+    return replace(own, lossy=lossy)
 
 
-def describe_image(stored: Stored) -> dict[str, str | int]:
-    """One frame, in the options of pydicom's decoders."""
+def describe_image(stored: Stored, own: Frame) -> dict[str, str | int]:
+    """One frame, in the options of pydicom's decoders: its numbers as the codestream has them."""
     return {
         "rows": stored.shape[0],
         "columns": stored.shape[1],
         "samples_per_pixel": 1,
         "number_of_frames": 1,
         "photometric_interpretation": str(stored.file.PhotometricInterpretation),
-        "bits_allocated": int(stored.file.BitsAllocated),
-        "bits_stored": int(stored.file.BitsStored),
-        "pixel_representation": int(stored.file.PixelRepresentation),
+        "bits_allocated": next(size for size in BITS["PixelData"] if size >= own.bits),
+        "bits_stored": own.bits,
+        "pixel_representation": int(own.signed),
         "pixel_keyword": "PixelData",
     }
 
 
-def _wait(wait: Callable[[], tuple[Any, Array]], stored: Stored, subject: str) -> Array:
+def _wait(wait: Callable[[], tuple[Any, Array]], own: Frame, stored: Stored, subject: str) -> Array:
     try:
         _, pixels = wait()
     except WorkError as error:
         raise SeriesError(subject, f"its pixels can't be decoded ({error})", _RESTORE, code="file-damaged") from None
     if pixels.shape != stored.shape:
         raise SeriesError(subject, f"it decodes to {pixels.shape}, not one slice", _RESTORE, code="file-damaged")
-    return pixels
+    return take_decoded(pixels, own, int(stored.file.BitsStored), stored.kind, subject)
 
 
 def _read_plain(stored: Stored, frame: int, subject: str) -> Array:
@@ -237,9 +251,4 @@ def _take_bits(data: npt.NDArray[np.uint8], stored: Stored) -> Array:
     values: Array = data.view(stored.kind)
     if not values.dtype.isnative:
         values = values.byteswap(inplace=True).view(values.dtype.newbyteorder())
-    bits = 8 * stored.kind.itemsize
-    unused = bits - int(stored.file.BitsStored) if stored.kind.kind != "f" else 0
-    if unused:
-        np.left_shift(values, unused, out=values)
-        np.right_shift(values, unused, out=values)
-    return values
+    return values if values.dtype.kind == "f" else keep_lowest(values, int(stored.file.BitsStored))

@@ -6,7 +6,7 @@ writes a new series time.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,7 +23,12 @@ HALF_LIVES = 6
 """A scan that begins later than this after the injection, or before it, has a wrong date or time."""
 AGREED_S = 10.0
 """Slices that tell when the scan began agree within this."""
-_REMEDY = "restore the header, or take the values in the unit in which they are stored"
+_REMEDY = "restore the header, or take the values in the unit in which they are stored (--pet stored)"
+_ACCEPTED = (
+    "BQML, GML, or CNTS with Philips' factor to SUV in (7053,1000) or to Bq/ml in (7053,1009), whose private creator "
+    "(7053,0010) is 'Philips PET Private Group'"
+)
+"""Units that can be brought to SUV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class Tracer:
         duration_s: ActualFrameDuration.
         philips_suv: factor from CNTS to SUV.
         philips_bqml: factor from CNTS to Bq/ml.
+        slope: RescaleSlope of this slice.
+        decay_factor: DecayFactor of this slice.
     """
 
     units: str
@@ -67,6 +74,8 @@ class Tracer:
     duration_s: float | None
     philips_suv: float | None
     philips_bqml: float | None
+    slope: float | None
+    decay_factor: float | None
 
 
 def read_tracer(*sources: Any) -> Tracer:
@@ -106,6 +115,8 @@ def read_tracer(*sources: Any) -> Tracer:
         duration_s=None if duration is None else duration / 1000,
         philips_suv=_to_number(_find_private(sources, *_PHILIPS_SUV)),
         philips_bqml=_to_number(_find_private(sources, *_PHILIPS_BQML)),
+        slope=number("RescaleSlope"),
+        decay_factor=number("DecayFactor"),
     )
 
 
@@ -170,8 +181,11 @@ def find_uptake(slices: Sequence[Tracer], subject: str) -> Uptake:
         subject: the series, for messages.
 
     Raises:
-        SeriesError: a number that it takes is missing, contradicts another one, or can't be true.
+        SeriesError: of the code `header-wrong`, a factor is negative; of the code `pet-not-suv`, all that is missing,
+            contradicts another number or can't be true.
     """
+    for item in slices:
+        _check_signs(item, subject)
     first = slices[0]
     if any(_without_times(item) != _without_times(first) for item in slices):
         raise SeriesError(subject, "its slices name different tracers, doses or units", _REMEDY, code="pet-not-suv")
@@ -179,21 +193,74 @@ def find_uptake(slices: Sequence[Tracer], subject: str) -> Uptake:
         raise SeriesError(subject, f"its values are SUV of the type {first.kind}", _REMEDY, code="pet-not-suv")
     if is_suv(first):
         return Uptake(1.0, "PET in SUV by body weight, as stored (GML)")
-    for name in ("ATTN", "DECY"):
-        if name not in first.corrected:
-            raise SeriesError(subject, f"Corrected Image doesn't name {name}", _REMEDY, code="pet-not-suv")
+    missing = [*_list_missing(first), *_list_missing_of_dose(slices)]
+    if missing:
+        raise SeriesError(subject, "; ".join(missing), _REMEDY, code="pet-not-suv")
     if first.units == "CNTS" and first.philips_suv:
         return Uptake(first.philips_suv, f"PET in SUV by body weight: counts × {first.philips_suv:g} (Philips)")
-    if first.units == "CNTS" and first.philips_bqml:
-        factor, words = _divide_by_dose(slices, subject)
-        return Uptake(
-            first.philips_bqml * factor,
-            f"PET in SUV by body weight: counts × {first.philips_bqml:g} Bq/ml (Philips) × {words}",
-        )
-    if first.units != "BQML":
-        raise SeriesError(subject, f"Units are {first.units or 'missing'}", _REMEDY, code="pet-not-suv")
     factor, words = _divide_by_dose(slices, subject)
+    if first.units == "CNTS" and first.philips_bqml:
+        counts = f"counts × {first.philips_bqml:g} Bq/ml (Philips)"
+        return Uptake(first.philips_bqml * factor, f"PET in SUV by body weight: {counts} × {words}")
     return Uptake(factor, f"PET in SUV by body weight: Bq/ml × {words}")
+
+
+_FACTORS = {
+    "weight_kg": "Patient's Weight",
+    "dose_bq": "Radionuclide Total Dose",
+    "half_life_s": "Radionuclide Half Life",
+    "philips_suv": "Philips' factor to SUV (7053,1000)",
+    "philips_bqml": "Philips' factor to Bq/ml (7053,1009)",
+    "slope": "Rescale Slope",
+    "decay_factor": "Decay Factor",
+}
+"""What can't be negative, in the words of a message."""
+
+
+def _check_signs(tracer: Tracer, subject: str) -> None:
+    """Zero is a number that nobody filled in; a negative one makes nonsense of the whole header."""
+    for field, name in _FACTORS.items():
+        value = getattr(tracer, field)
+        if value is not None and value < 0:
+            raise SeriesError(subject, f"{name} is {value:g}", _REMEDY, code="header-wrong")
+
+
+def _list_missing(tracer: Tracer) -> Iterator[str]:
+    """What a PET that isn't in SUV lacks, whatever its dose."""
+    for name in ("ATTN", "DECY"):
+        if name not in tracer.corrected:
+            yield f"Corrected Image doesn't name {name}"
+    counts = tracer.units == "CNTS" and (tracer.philips_suv or tracer.philips_bqml)
+    if tracer.units != "BQML" and not counts:
+        yield f"Units are {tracer.units or 'missing'}, not {_ACCEPTED}"
+
+
+def _list_missing_of_dose(slices: Sequence[Tracer]) -> Iterator[str]:
+    """What the header lacks to divide Bq/ml by the dose at the time of the scan; nothing where that isn't done."""
+    first = slices[0]
+    if first.units == "CNTS" and (first.philips_suv or not first.philips_bqml):
+        return
+    for field in ("weight_kg", "dose_bq", "half_life_s"):
+        value = getattr(first, field)
+        if not value and (field != "half_life_s" or first.decay != "ADMIN"):
+            yield f"{_FACTORS[field]} is {'missing' if value is None else format(value, 'g')}"
+    if first.weight_kg and not LIGHTEST_KG <= first.weight_kg <= HEAVIEST_KG:
+        yield f"Patient's Weight is {first.weight_kg:g} kg"
+    if first.dose_bq and first.dose_bq < LEAST_BQ:
+        yield f"Radionuclide Total Dose is {first.dose_bq:g} Bq, as if it were MBq"
+    if first.decay not in ("START", "ADMIN"):
+        yield f"Decay Correction is {first.decay or 'missing'}, not START or ADMIN"
+    if first.decay == "START":
+        yield from _list_missing_times(slices)
+
+
+def _list_missing_times(slices: Sequence[Tracer]) -> Iterator[str]:
+    first = slices[0]
+    if first.injected is None and first.injected_time is None:
+        yield "Radiopharmaceutical Start Time is missing"
+    if first.half_life_s and _find_scan(slices, first.half_life_s) is None:
+        why = "is missing" if first.series is None else "is later than its slices, or they have none"
+        yield f"Series Time {why}, and nothing else says to when decay was corrected"
 
 
 def is_suv(tracer: Tracer) -> bool:
@@ -202,28 +269,19 @@ def is_suv(tracer: Tracer) -> bool:
 
 
 def _without_times(tracer: Tracer) -> Tracer:
-    return replace(tracer, acquired=None, reference_s=None, duration_s=None)
+    return replace(tracer, acquired=None, reference_s=None, duration_s=None, slope=None, decay_factor=None)
 
 
 def _divide_by_dose(slices: Sequence[Tracer], subject: str) -> tuple[float, str]:
-    """Bq/ml to g/ml, and in words."""
+    """Bq/ml to g/ml, and in words, of a header that lacks nothing."""
     first = slices[0]
-    weight = _demand(first.weight_kg, "Patient's Weight", subject)
-    dose = _demand(first.dose_bq, "Radionuclide Total Dose", subject)
-    if not LIGHTEST_KG <= weight <= HEAVIEST_KG:
-        raise SeriesError(subject, f"Patient's Weight is {weight:g} kg", _REMEDY, code="pet-not-suv")
-    if dose < LEAST_BQ:
-        raise SeriesError(
-            subject, f"Radionuclide Total Dose is {dose:g} Bq, as if it were MBq", _REMEDY, code="pet-not-suv"
-        )
+    weight, dose, half_life = first.weight_kg or 0.0, first.dose_bq or 0.0, first.half_life_s or 0.0
     words = f"{weight:g} kg × 1000 / {dose / 1e6:.6g} MBq"
-    if first.decay == "ADMIN":
+    scan = _find_scan(slices, half_life) if first.decay == "START" else None
+    if scan is None:
         return weight * 1000 / dose, f"{words} (decay corrected to the injection)"
-    if first.decay != "START":
-        raise SeriesError(subject, f"Decay Correction is {first.decay or 'missing'}", _REMEDY, code="pet-not-suv")
-    half_life = _demand(first.half_life_s, "Radionuclide Half Life", subject)
-    began, source = _find_scan(slices, half_life, subject)
-    elapsed = (began - _find_injection(first, began, subject)).total_seconds()
+    began, source = scan
+    elapsed = (began - _find_injection(first, began)).total_seconds()
     if not 0 <= elapsed <= HALF_LIVES * half_life:
         found = f"it began {elapsed:.0f} s after the injection, at a half-life of {half_life:g} s"
         raise SeriesError(subject, found, _REMEDY, code="pet-not-suv")
@@ -231,25 +289,15 @@ def _divide_by_dose(slices: Sequence[Tracer], subject: str) -> tuple[float, str]
     return factor, f"{words} × 2^({elapsed:.6g} s / {half_life:g} s) = {factor:.6g} (from injection to {source})"
 
 
-def _demand(value: float | None, name: str, subject: str) -> float:
-    if value is None or value <= 0:
-        raise SeriesError(
-            subject, f"{name} is {'missing' if value is None else format(value, 'g')}", _REMEDY, code="pet-not-suv"
-        )
-    return value
-
-
-def _find_injection(tracer: Tracer, began: datetime, subject: str) -> datetime:
+def _find_injection(tracer: Tracer, began: datetime) -> datetime:
     if tracer.injected is not None:
         return tracer.injected
-    if tracer.injected_time is None:
-        raise SeriesError(subject, "Radiopharmaceutical Start Time is missing", _REMEDY, code="pet-not-suv")
-    injected = datetime.combine(began.date(), tracer.injected_time.time())
+    injected = datetime.combine(began.date(), (tracer.injected_time or began).time())
     return injected if injected <= began else injected - timedelta(days=1)
 
 
-def _find_scan(slices: Sequence[Tracer], half_life_s: float, subject: str) -> tuple[datetime, str]:
-    """The time to which decay was corrected, and what says so."""
+def _find_scan(slices: Sequence[Tracer], half_life_s: float) -> tuple[datetime, str] | None:
+    """The time to which decay was corrected, and what says so; None where nothing does."""
     first = slices[0]
     if first.decayed_to is not None:
         return first.decayed_to, "the time of decay correction"
@@ -261,10 +309,7 @@ def _find_scan(slices: Sequence[Tracer], half_life_s: float, subject: str) -> tu
     starts = [start for item in slices if (start := _count_back(item, half_life_s)) is not None]
     if len(starts) == len(slices) and (max(starts) - min(starts)).total_seconds() <= AGREED_S:
         return min(starts), "the start of the scan by its frames"
-    why = "is missing" if first.series is None else "is later than its slices, or they have none"
-    raise SeriesError(
-        subject, f"Series Time {why}, and nothing else says to when decay was corrected", _REMEDY, code="pet-not-suv"
-    )
+    return None
 
 
 def _count_back(tracer: Tracer, half_life_s: float) -> datetime | None:

@@ -106,6 +106,8 @@ def _scale_pet(stack: "_Stack", tracers: list[Tracer], subject: str, options: Re
             raise SeriesError(subject, "Rescale Intercept is not 0", "restore the header", code="pet-not-suv")
         uptake = find_uptake(tracers, subject)
     except SeriesError as error:
+        if error.code != "pet-not-suv":
+            raise
         note = Note("pet-not-suv", f"PET in units {own}, not SUV: {error.found}")
         warn(note.code, subject, note.text)
         return own, note

@@ -166,6 +166,13 @@ GROUPS = (
     Fault("B5", "a slice of another study", set_tags([5], StudyInstanceUID="1.2.3"), REFUSED, "Study|studies"),
     Fault("B6", "the last slice in a series of its own", places.split_uid, REFUSED, "2 series"),
     Fault("56", "another frame of reference", set_tags([5], FrameOfReferenceUID="1.2.3"), REFUSED, "Frame ?Of"),
+    Fault("C9", "a frame of reference for each slice", places.number_frames(9), RECORDED, "FrameOfReference"),
+    Fault("C10", "two frames of reference", places.number_frames(2), REFUSED, "Frame ?Of"),
+    Fault("C11", "raw data", places.add_object("raw", places.become_raw), RECORDED, "set aside", 2),
+    Fault("C12", "a private object", places.add_object("private", places.become_private), RECORDED, "set aside", 2),
+    Fault("C13", "a secondary capture", places.add_object("shot", places.become_capture), RECORDED, "set aside", 2),
+    Fault("C14", "a picture in colour", places.add_object("colour", places.become_coloured), RECORDED, "set aside", 2),
+    Fault("C15", "an image without a place", places.add_object("lost", places.lose_place), RECORDED, "set aside", 2),
     Fault("81", "three phases", combine(places.PHASES, places.add_third), REFUSED, "", 2),
     Fault(
         "82",
@@ -218,6 +225,8 @@ VALUES = (
     Fault("73", "padding of -2000", values.pad_corners, EXACT),
     Fault("74", "slices overlap", set_tags(SliceThickness="5"), RECORDED, "Thickness"),
     Fault("93", "Modality LUT", values.apply_table, EXACT),
+    Fault("C7", "PET in counts, factor to SUV 0.004", values.become_pet(0.004), RECORDED, "SUV", tolerance=0.01),
+    Fault("C8", "PET in counts, factor to SUV -0.0004", values.become_pet(-0.0004), REFUSED, "7053,1000"),
     Fault("99", "float pixels", values.store_floats, EXACT, "", 3),
 )
 CODING = (
@@ -259,6 +268,56 @@ CODING = (
         4,
     ),
 )
+BITS = tuple(
+    Fault(f"C{number}", name, combine(first, second), expected, says, 4)
+    for number, (name, first, second, expected, says) in enumerate(
+        (
+            (
+                "13 bits signed as JPEG-LS of 16",
+                values.store_signed(lambda _: True, bits=13),
+                coding.compress_bits(JPEGLSLossless, "pyjpegls"),
+                EXACT,
+                "",
+            ),
+            (
+                "13 bits signed as JPEG 2000 of 16",
+                values.store_signed(lambda _: True, bits=13),
+                coding.compress_bits(JPEG2000Lossless, "pylibjpeg"),
+                EXACT,
+                "",
+            ),
+            (
+                "an overlay in the high bits of JPEG 2000",
+                values.overlay_high_bits,
+                coding.compress_bits(JPEG2000Lossless, "pylibjpeg"),
+                EXACT,
+                "",
+            ),
+            (
+                "an overlay in the high bits of RLE",
+                values.overlay_high_bits,
+                coding.compress(RLELossless, "pydicom"),
+                EXACT,
+                "",
+            ),
+            (
+                "signed JPEG 2000 declared unsigned",
+                values.store_signed(lambda _: False),
+                coding.compress_bits(JPEG2000Lossless, "pylibjpeg", signed=True),
+                REFUSED,
+                "signed",
+            ),
+            (
+                "16 bits signed as JPEG-LS of 12",
+                values.store_signed(lambda _: True, bits=12),
+                combine(coding.compress_bits(JPEGLSLossless, "pyjpegls", 12), set_tags(BitsStored=16, HighBit=15)),
+                REFUSED,
+                "12 bits",
+            ),
+        ),
+        start=1,
+    )
+)
 LOSSY = (Fault("60", "JPEG 2000 lossy", coding.compress(JPEG2000, "pylibjpeg", j2k_cr=[4]), RECORDED, "loss", 4, 200),)
 FRAMES = (
     Fault("75", "enhanced, orientation in each frame", values.pack_frames(own_orientation=True), EXACT, "", 4),
@@ -272,7 +331,8 @@ FILES = (
     Fault("53", "one file cut", values.change_files([5], lambda b: b[: len(b) * 7 // 10]), REFUSED, "", 5),
     Fault("85", "a text file", values.write_text("README.txt", "hello"), EXACT, "", 5),
     Fault("86", "a file of zero bytes", values.write_text("empty", ""), EXACT, "", 5),
-    Fault("B10", "zero bytes called .dcm", values.write_text("empty.dcm", ""), REFUSED, "empty", 5),
+    Fault("B10", "zero bytes called .dcm", values.write_text("empty.dcm", ""), RECORDED, "empty", 5),
+    Fault("C16", "a dose report that breaks off", values.later(values.write_broken_report), EXACT, "", 5),
     Fault("87", "a DICOMDIR", values.later(values.write_directory), EXACT, "", 5),
     Fault("88", "no preamble", values.change_files(None, values.drop_preamble), EXACT, "", 5),
     Fault("B11", "the last file without preamble and ending", values.hide_name, EXACT, "", 5),
@@ -284,6 +344,7 @@ FAULTS: tuple[Fault, ...] = (
     *GROUPS,
     *VALUES,
     *CODING,
+    *BITS,
     *LOSSY,
     *FRAMES,
     *FILES,

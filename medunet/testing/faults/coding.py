@@ -52,6 +52,26 @@ def compress(syntax: str, plugin: str, only: Iterable[int] | None = None, **opti
     return edit
 
 
+def compress_bits(syntax: str, plugin: str, bits: int = 16, signed: bool = False) -> Edit:
+    """Make an edit that compresses pixels as numbers of other bits or sign than their header's, which stays.
+
+    Args:
+        syntax: UID of the transfer syntax.
+        plugin: of pydicom, that encodes.
+        bits: that the codestream has.
+        signed: whether the codestream says that numbers may be negative; only one of JPEG 2000 can.
+    """
+
+    def edit(scan: Scan) -> None:
+        for item in scan.slices:
+            said = item.dataset.BitsStored, item.dataset.HighBit, item.dataset.PixelRepresentation
+            item.dataset.BitsStored, item.dataset.HighBit, item.dataset.PixelRepresentation = bits, bits - 1, signed
+            item.dataset.compress(syntax, encoding_plugin=plugin, generate_instance_uid=False)
+            item.dataset.BitsStored, item.dataset.HighBit, item.dataset.PixelRepresentation = said
+
+    return edit
+
+
 def compress_baseline(scan: Scan) -> None:
     """Store the upper 8 of 12 bits as lossy JPEG baseline, each slice; the truth follows but for the loss."""
     for item in scan.slices:

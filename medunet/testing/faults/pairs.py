@@ -4,7 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medunet.testing.faults.catalogue import EXACT, FAULTS, FRAMES, GEOMETRY, LOSSY, RECORDED, REFUSED, VALUES, Fault
+from medunet.testing.faults.catalogue import (
+    BITS,
+    EXACT,
+    FAULTS,
+    FRAMES,
+    GEOMETRY,
+    LOSSY,
+    RECORDED,
+    REFUSED,
+    VALUES,
+    Fault,
+)
 from medunet.testing.faults.edits import combine
 
 
@@ -57,4 +68,4 @@ def _fit(first: Fault, second: Fault) -> bool:
     if both & {*FRAMES, *LOSSY}:
         # One object keeps no tags of single slices but those of geometry, and a loss grows with the slope.
         return bool(both & {*GEOMETRY})
-    return not both <= {*VALUES}  # which compute the stored numbers anew
+    return not both <= {*VALUES, *BITS}  # which compute the stored numbers anew

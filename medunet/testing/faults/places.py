@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.uid import UID, CTImageStorage, MRImageStorage, PositronEmissionTomographyImageStorage
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+    RawDataStorage,
+    SecondaryCaptureImageStorage,
+)
 
 from medunet.testing.faults.edits import ODD, Edit, combine, pick, pick_odd, set_tags
 from medunet.testing.faults.scans import SHAPE, SPACING, Scan, draw_values, make_scan, rename, write_numbers
@@ -318,6 +325,71 @@ def add_localizer(of_size: tuple[int, int]) -> Edit:
         fresh.turn(np.array([fresh.directions[0], -fresh.normal]))
 
     return edit
+
+
+def number_frames(count: int) -> Edit:
+    """Make an edit that gives the slices so many frames of reference in turns, where they have one.
+
+    Args:
+        count: of frames.
+    """
+
+    def edit(scan: Scan) -> None:
+        for k, item in enumerate(scan.slices):
+            item.dataset.FrameOfReferenceUID = make_uid("frame", str(k % count))
+
+    return edit
+
+
+def add_object(name: str, change: Callable[[Dataset], None]) -> Edit:
+    """Make an edit that adds an object to the series which is no slice of it, and which a reader leaves out.
+
+    Args:
+        name: of its file, without ending.
+        change: what makes another object of a copy of the first slice.
+    """
+
+    def edit(scan: Scan) -> None:
+        fresh = scan.add(scan.slices[0], name)
+        change(fresh.dataset)
+        fresh.extra = True
+
+    return edit
+
+
+def become_raw(dataset: Dataset) -> None:
+    """Make raw data, without pixels or place, of an image."""
+    _set(dataset, "SOPClassUID", RawDataStorage)
+    for name in (*_PLACE, "PixelData", "Rows", "Columns"):
+        del dataset[name]
+
+
+def become_private(dataset: Dataset) -> None:
+    """Make an object of a private class, with pixels and without a place, of an image."""
+    _set(dataset, "SOPClassUID", "1.3.12.2.1107.5.9.1")
+    lose_place(dataset)
+
+
+def become_capture(dataset: Dataset) -> None:
+    """Make a secondary capture of an image, which keeps the place that it was made at."""
+    _set(dataset, "SOPClassUID", SecondaryCaptureImageStorage)
+
+
+def become_coloured(dataset: Dataset) -> None:
+    """Make a picture in colour of an image of 16 bits, which keeps its place and its class."""
+    pixels = np.frombuffer(dataset.PixelData, np.uint16) >> 4
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PlanarConfiguration = 3, "RGB", 0
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    dataset.PixelData = np.repeat(pixels.astype(np.uint8), 3).tobytes()
+
+
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+
+
+def lose_place(dataset: Dataset) -> None:
+    """Take position, orientation and spacing out of an image."""
+    for name in _PLACE:
+        del dataset[name]
 
 
 def split_uid(scan: Scan) -> None:

@@ -17,7 +17,9 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
     MediaStorageDirectoryStorage,
+    PositronEmissionTomographyImageStorage,
     SecondaryCaptureImageStorage,
+    XRayRadiationDoseSRStorage,
 )
 
 from medunet.testing.faults.edits import Edit, pick, pick_odd
@@ -108,6 +110,25 @@ def store_floats(scan: Scan) -> None:
         item.dataset.RescaleSlope, item.dataset.RescaleIntercept = "1", "0"
         for name in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
             delattr(item.dataset, name)
+
+
+def become_pet(factor: float) -> Edit:
+    """Make an edit that declares the scan a PET in counts, with Philips' private factor to SUV; the truth follows.
+
+    Args:
+        factor: of SUV to counts.
+    """
+
+    def edit(scan: Scan) -> None:
+        for item in scan.slices:
+            dataset = item.dataset
+            dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = PositronEmissionTomographyImageStorage
+            dataset.Modality, dataset.Units, dataset.CorrectedImage = "PT", "CNTS", ["ATTN", "DECY"]
+            dataset.RescaleIntercept = "0"
+            dataset.private_block(0x7053, "Philips PET Private Group", create=True).add_new(0, "DS", f"{factor:g}")
+            item.values = item.stored().astype(np.float64) * factor
+
+    return edit
 
 
 def become_colour(scan: Scan) -> None:
@@ -210,6 +231,23 @@ def write_text(name: str, text: str) -> Edit:
         (folder / name).write_text(text)
 
     return later(late)
+
+
+def write_broken_report(folder: Path) -> None:
+    """Write a dose report of the same patient, in a series of its own, whose content breaks off within a sequence."""
+    dataset, item = Dataset(), Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = XRayRadiationDoseSRStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = UID(make_uid("report"))
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.Modality, dataset.PatientID, dataset.SeriesInstanceUID = "SR", "PH-F", make_uid("reports")
+    item.ValueType, item.TextValue = "TEXT", "much"
+    dataset.preamble, dataset.ContentSequence = bytes(128), [item]
+    path = folder / "report.dcm"
+    write_dataset(dataset, path)
+    content = path.read_bytes()
+    at = content.index(b"CS\x04\x00TEXT") + 2
+    path.write_bytes(content[:at] + b"\xff\x7f" + content[at + 2 :])
 
 
 def write_directory(folder: Path) -> None:

@@ -58,7 +58,3 @@ def test_a_leaning_stack_may_claim_the_step_along_its_table() -> None:
 def test_what_one_slice_lacks_is_claimed_by_none() -> None:
     assert note_places([{"InstanceNumber": 2}, {"InstanceNumber": 1}, {}], STACK) == ()
     assert note_places([{"SliceLocation": 9}, {}, {}], STACK) == ()
-
-
-def test_localizers_are_counted() -> None:
-    assert note_places([{}, {}], STACK, 2) == (Note("set-aside", "localizers in the series were set aside: 2"),)

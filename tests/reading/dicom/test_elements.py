@@ -10,7 +10,7 @@ from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from medunet.errors import LabelError, SeriesError
-from medunet.reading import find_series, read_contours
+from medunet.reading import read_contours, read_volume
 from medunet.reading.dicom import elements
 from medunet.reading.dicom.elements import MOST_INFLATED, PIXELS, read_dataset
 
@@ -74,7 +74,7 @@ def test_headers_beyond_limits_are_refused(tmp_path: Path, name: str, monkeypatc
     at = content.index(PIXEL_DATA)
     path.write_bytes(content[:at] + body + content[at:])
     with pytest.raises(SeriesError, match=rf"0003\.dcm: its header can't be read \(.*({words}).*\); restore"):
-        find_series(tmp_path)
+        read_volume(tmp_path)
 
 
 def test_sixteen_levels_and_a_long_header_are_read(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_pixels_beyond_the_end_are_refused(tmp_path: Path) -> None:
     at = content.index(PIXEL_DATA) + len(PIXEL_DATA)
     path.write_bytes(content[:at] + b"\xf0\xff\xff\xff" + content[at + 4 :])
     with pytest.raises(SeriesError, match="its pixels should end at byte 4294968"):
-        find_series(tmp_path)
+        read_volume(tmp_path)
 
 
 def test_what_inflates_without_end_is_refused(tmp_path: Path) -> None:
@@ -107,13 +107,13 @@ def test_what_inflates_without_end_is_refused(tmp_path: Path) -> None:
     assert read_dataset(path) == dcmread(path)
     path.write_bytes(sound[:-20])
     with pytest.raises(SeriesError, match="it breaks off, or inflates"):
-        find_series(path)
+        read_volume(path)
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
     meta = sound[: 144 + struct.unpack_from("<L", sound, 140)[0]]
     path.write_bytes(meta + block * (MOST_INFLATED // 2**20 + 1))
     with pytest.raises(SeriesError, match=f"inflates to more than {MOST_INFLATED}"):
-        find_series(path)
+        read_volume(path)
 
 
 def test_contours_go_through_the_same_limits(tmp_path: Path) -> None:

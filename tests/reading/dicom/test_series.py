@@ -1,12 +1,21 @@
+import re
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from dicoms import change, make_grid, write_mask, write_series
 from pydicom import Dataset, dcmread
-from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+from pydicom.uid import (
+    UID,
+    RawDataStorage,
+    SecondaryCaptureImageStorage,
+    XRayRadiationDoseSRStorage,
+    generate_uid,
+)
 
 from medunet.errors import MissingInputError, SeriesError
+from medunet.findings import Note, listening
 from medunet.reading import ReadOptions, find_again, find_series, measure_grid, read_volume
 from medunet.reading.dicom.series import _list_turns, list_files
 
@@ -67,11 +76,22 @@ def test_geometry_is_never_guessed(tmp_path: Path, name: str, value: object, wor
         read_volume(tmp_path)
 
 
-def test_a_file_called_dcm_that_is_none_is_refused(tmp_path: Path) -> None:
-    write_series(tmp_path, make_grid())
+def test_a_file_called_dcm_that_is_none_is_set_aside_with_a_warning(tmp_path: Path) -> None:
+    voxels = write_series(tmp_path, make_grid())
     (tmp_path / "x.dcm").write_text("nonsense")
-    with pytest.raises(SeriesError, match=r"x\.dcm: it is called \.dcm"):
+    with listening() as heard:
+        volume = read_volume(tmp_path)
+    (warning,) = heard
+    assert re.search(r"x\.dcm was set aside: it is called \.dcm .* its series can't be told", warning.found)
+    assert [note.text for note in volume.source.notes] == [warning.found]
+    assert (volume.voxels[0] == voxels).all()
+    (tmp_path / "0003.dcm").unlink()
+    with pytest.raises(SeriesError, match=r"x\.dcm: it is called \.dcm.*; without it, .* slices are missing"):
         read_volume(tmp_path)
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "x.dcm").rename(tmp_path / "alone" / "x.dcm")
+    with pytest.raises(SeriesError, match=r"x\.dcm: it is called \.dcm but is no DICOM file; restore"):
+        read_volume(tmp_path / "alone")
     with pytest.raises(MissingInputError):
         find_series(tmp_path / "nowhere")
 
@@ -150,6 +170,131 @@ def test_a_slice_whose_header_broke_off_is_not_lost(tmp_path: Path) -> None:
         read_volume(tmp_path)
 
 
+def break_sequence(dataset: Dataset) -> bytes:
+    """A dose report whose content breaks off within its first item."""
+    dataset.Modality, dataset.SOPClassUID = "SR", XRayRadiationDoseSRStorage
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    for name in ("PixelData", "Rows", "Columns"):
+        del dataset[name]
+    item = Dataset()
+    item.ValueType, item.TextValue = "TEXT", "much"
+    dataset.ContentSequence = [item]
+    with BytesIO() as file:
+        dataset.save_as(file)
+        content = file.getvalue()
+    at = content.index(b"TEXT")
+    return content[: at - 2] + b"\xff\x7f" + content[at:]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_broken_report_blocks_no_image(tmp_path: Path, own: bool) -> None:
+    voxels = write_series(tmp_path / "a", make_grid())
+    write_series(tmp_path / "b", make_grid("axial"))
+    dataset = dcmread(tmp_path / "a" / "0001.dcm")
+    if own:
+        dataset.SeriesInstanceUID = generate_uid()
+    (tmp_path / "a" / "report.dcm").write_bytes(break_sequence(dataset))
+    found = find_series(tmp_path)
+    (damage,) = found.damaged
+    assert re.search(r"report\.dcm: its header can't be read \(what", str(damage))
+    assert (read_volume(tmp_path, ReadOptions(series=found.series[0].uid)).voxels[0] == voxels).all()
+    assert read_volume(tmp_path / "a").source.notes == ()
+
+
+def test_a_damaged_slice_blocks_its_own_series_only(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", make_grid())
+    voxels = write_series(tmp_path / "b", make_grid("axial"))
+    last = tmp_path / "a" / "0006.dcm"
+    last.write_bytes(last.read_bytes()[:-20])
+    first, second = find_series(tmp_path).series
+    assert (read_volume(tmp_path, ReadOptions(series=second.uid)).voxels[0] == voxels).all()
+    with pytest.raises(SeriesError, match=r"0006\.dcm: its header can't be read"):
+        read_volume(tmp_path, ReadOptions(series=first.uid))
+
+
+def make_raw(dataset: Dataset) -> None:
+    dataset.SOPClassUID = RawDataStorage
+    for name in ("PixelData", "Rows", "Columns", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        del dataset[name]
+
+
+def make_private(dataset: Dataset) -> None:
+    dataset.SOPClassUID = UID("1.3.12.2.1107.5.9.1")
+    del dataset.ImagePositionPatient, dataset.ImageOrientationPatient, dataset.PixelSpacing
+
+
+def capture(dataset: Dataset) -> None:
+    dataset.SOPClassUID = SecondaryCaptureImageStorage
+
+
+def colour(dataset: Dataset) -> None:
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 3, "RGB"
+
+
+def lose_place(dataset: Dataset) -> None:
+    del dataset.ImagePositionPatient, dataset.ImageOrientationPatient
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (make_raw, "an object of the class Raw Data Storage: {uid}"),
+        (make_private, r"an object of the private class 1\.3\.12\.2\.1107\.5\.9\.1: {uid}"),
+        (capture, "an object of the class Secondary Capture Image Storage: {uid}"),
+        (colour, "a picture in colour: {uid}"),
+        (lose_place, r"odd\.dcm was set aside: it is {uid} of the series and has neither position nor orientation"),
+    ],
+)
+def test_objects_of_a_series_that_are_no_slices_are_set_aside(tmp_path: Path, edit: object, words: str) -> None:
+    voxels = write_series(tmp_path, make_grid())
+    dataset = dcmread(tmp_path / "0003.dcm")
+    dataset.SOPInstanceUID = uid = generate_uid()
+    edit(dataset)  # type: ignore[operator]
+    dataset.save_as(tmp_path / "odd.dcm")
+    volume = read_volume(tmp_path)
+    assert (volume.voxels[0] == voxels).all()
+    (note,) = volume.source.notes
+    assert note.code == "set-aside"
+    assert re.search(words.replace("{uid}", re.escape(uid)), note.text)
+
+
+def test_a_slice_that_lost_its_place_is_the_reason_why_there_is_a_gap(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    change(tmp_path, lambda dataset, _: lose_place(dataset), only=[2])
+    with pytest.raises(SeriesError, match=r"0003\.dcm: .* neither position nor orientation; without it, .* missing"):
+        read_volume(tmp_path)
+
+
+def give_frames(folder: Path, frames: list[str]) -> None:
+    change(folder, lambda dataset, k: setattr(dataset, "FrameOfReferenceUID", frames[k % len(frames)]))
+
+
+def test_a_frame_of_reference_for_each_slice_is_none(tmp_path: Path) -> None:
+    voxels = write_series(tmp_path, make_grid())
+    give_frames(tmp_path, [f"1.2.{k}" for k in range(6)])
+    volume = read_volume(tmp_path)
+    assert (volume.voxels[0] == voxels).all()
+    assert volume.source.frame_of_reference_uid == "1.2.0"
+    (note,) = volume.source.notes
+    assert note.code == "frames-differ"
+    (tmp_path / "0003.dcm").unlink()
+    with pytest.raises(SeriesError, match="slices are missing"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("groups", [2, 3])
+def test_groups_of_frames_of_reference_stay_apart(tmp_path: Path, groups: int) -> None:
+    write_series(tmp_path, make_grid())
+    give_frames(tmp_path, [f"1.2.{k}" for k in range(groups)])
+    with pytest.raises(SeriesError, match="FrameOfReferenceUID differs"):
+        read_volume(tmp_path)
+    for path in sorted(tmp_path.iterdir())[groups:]:
+        path.unlink()
+    with pytest.raises(SeriesError, match="FrameOfReferenceUID differs"):
+        read_volume(tmp_path)
+
+
 def test_a_sheared_stack_is_exact_and_noted(tmp_path: Path) -> None:
     voxels = write_series(tmp_path, make_grid("axial"))
 
@@ -195,9 +340,10 @@ def test_a_series_is_found_again_by_its_files(tmp_path: Path) -> None:
     write_series(tmp_path / "b", make_grid("sagittal"))
     found = find_series(tmp_path).series
     for series in found:
-        again = find_again(series.files[::-1], series.uid, 3)
+        again = find_again(series.files[::-1], series.uid, [("set-aside", "a scout")])
         assert again is not None
-        assert (again.files, again.folder, again.localizers) == (series.files, series.folder, 3)
+        assert (again.files, again.folder) == (series.files, series.folder)
+        assert again.notes == (Note("set-aside", "a scout"),)
         assert all(header.file is not None and header.file.kept for header in again.headers)
     assert find_again(found[0].files, "1.2") is None
 

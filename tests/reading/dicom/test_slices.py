@@ -37,8 +37,8 @@ def move_bits(dataset: Dataset, _: int) -> None:
     ("edit", "words"),
     [
         (cut_pixels, "Pixel Data holds 230 bytes"),
-        (make_colour, "colour image"),
-        (take_palette, "colour image"),
+        (make_colour, r"slices are missing.*\(set aside in the series, a picture in colour: "),
+        (take_palette, r"slices are missing.*\(set aside in the series, a picture in colour: "),
         (drop_pixels, "Pixel Data is missing"),
         (move_bits, r"High Bit is 15 of 12 Bits Stored \(expected 11\)"),
     ],
@@ -47,6 +47,13 @@ def test_pixels_that_are_not_what_they_should_be_are_refused(tmp_path: Path, edi
     write_series(tmp_path, make_grid())
     change(tmp_path, edit, only=[2])  # type: ignore[arg-type]
     with pytest.raises(SeriesError, match=words):
+        read_volume(tmp_path)
+
+
+def test_a_series_in_colour_is_refused(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    change(tmp_path, make_colour)
+    with pytest.raises(SeriesError, match="it is a colour image"):
         read_volume(tmp_path)
 
 

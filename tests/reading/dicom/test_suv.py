@@ -35,6 +35,10 @@ def private(group: int, creator: str, element: int, value: str) -> Edit:
     return lambda pet: pet.private_block(group, creator, create=True).add_new(element, "LO", value)
 
 
+def philips(element: int, value: str) -> Edit:
+    return private(0x7053, "Philips PET Private Group", element, value)
+
+
 def expect(seconds: float) -> float:
     """Factor where decay was corrected to so many seconds after the injection."""
     return float(70 * 1000 / (370e6 * 2 ** (-seconds / HALF_LIFE)))
@@ -77,8 +81,8 @@ def mean_activity(duration: float) -> float:
         ([ENHANCED], expect(3900)),
         ([put(Units="GML")], 1.0),
         ([put(Units="GML", SUVType="BW", DecayCorrection="")], 1.0),
-        ([put(Units="CNTS"), private(0x7053, "Philips PET Private Group", 0x00, "0.0031")], 0.0031),
-        ([put(Units="CNTS"), private(0x7053, "Philips PET Private Group", 0x09, "2.5")], 2.5 * expect(3600)),
+        ([put(Units="CNTS"), philips(0x00, "0.0031")], 0.0031),
+        ([put(Units="CNTS"), philips(0x09, "2.5")], 2.5 * expect(3600)),
     ],
 )
 def test_factors(edits: list[Edit], factor: float) -> None:
@@ -106,11 +110,56 @@ def test_factors(edits: list[Edit], factor: float) -> None:
         ([LATE], "Series Time is later than its slices"),
         ([put(SeriesTime=None)], "Series Time is missing"),
         ([put(AcquisitionTime=None)], "Series Time is later than its slices, or they have none"),
+        ([put(Units="CNTS"), philips(0x00, "0")], r"Units are CNTS, not .*\(7053,1000\) or .*\(7053,1009\)"),
+        ([put(Units="CNTS")], r"private creator \(7053,0010\) is 'Philips PET Private Group'"),
+        (
+            [put(Units="INJ", PatientWeight=None)],
+            "Units are INJ, not BQML, GML, or CNTS .*; Patient's Weight is missing",
+        ),
+        (
+            [put(PatientWeight=None, DecayCorrection=None, CorrectedImage=None), dose(RadionuclideTotalDose=None)],
+            "ATTN; .*DECY; Patient.s Weight is missing; Radionuclide Total Dose is missing; Decay Correction is miss",
+        ),
+        (
+            [put(PatientWeight="0"), dose(RadionuclideHalfLife=None, RadiopharmaceuticalStartTime=None)],
+            "Weight is 0; Radionuclide Half Life is missing; Radiopharmaceutical Start Time is missing",
+        ),
     ],
 )
 def test_what_is_missing_is_named(edits: list[Edit], words: str) -> None:
     with pytest.raises(SeriesError, match=words):
         find_factor(*edits)
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ([put(Units="CNTS"), philips(0x00, "-0.0004")], r"factor to SUV \(7053,1000\) is -0.0004"),
+        ([put(Units="CNTS"), philips(0x09, "-2")], r"factor to Bq/ml \(7053,1009\) is -2"),
+        ([put(PatientWeight="-70")], "Patient.s Weight is -70"),
+        ([dose(RadionuclideTotalDose="-370000000")], "Radionuclide Total Dose is -3.7e"),
+        ([dose(RadionuclideHalfLife="-6586")], "Radionuclide Half Life is -6586"),
+        ([put(RescaleSlope="-1")], "Rescale Slope is -1"),
+        ([put(Units="GML", RescaleSlope="-1")], "Rescale Slope is -1"),
+        ([put(DecayFactor="-1.02")], "Decay Factor is -1.02"),
+    ],
+)
+def test_a_negative_factor_is_refused(edits: list[Edit], words: str) -> None:
+    with pytest.raises(SeriesError, match=words) as refusal:
+        find_factor(*edits)
+    assert refusal.value.code == "header-wrong"
+
+
+def test_a_factor_of_zero_is_one_that_nobody_filled_in() -> None:
+    found = find_factor(put(Units="CNTS"), philips(0x00, "0"), philips(0x09, "2.5"))
+    assert found == pytest.approx(2.5 * expect(3600), rel=1e-6)
+
+
+def test_a_pet_with_a_negative_factor_is_refused_but_as_it_is_stored(tmp_path: Path) -> None:
+    activity = write_pet(tmp_path, put(Units="CNTS"), philips(0x00, "-0.0004"))
+    with pytest.raises(SeriesError, match=r"is -0\.0004; restore the header, or take the values in the unit"):
+        read_volume(tmp_path)
+    assert np.allclose(read_volume(tmp_path, ReadOptions(pet="stored")).voxels[0], activity)
 
 
 def test_slices_must_agree() -> None:
