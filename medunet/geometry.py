@@ -10,13 +10,14 @@ of the picture and its y down; MONAI's PILReader has the same order.
 
 from dataclasses import dataclass
 from itertools import permutations, product
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from medunet.codes import Code
 from medunet.errors import GeometryError
+from medunet.findings import warn
 
 Affine = npt.NDArray[np.float64]
 """A 4 × 4 matrix from voxel index to world."""
@@ -30,6 +31,24 @@ ACCEPTED_MM = 0.05
 """A voxel nearer than this to where its header puts it is in its place (architecture, decision 5)."""
 RECORDED_MM = 0.2
 """Up to here a displacement is accepted with a warning; above it is refused."""
+
+
+class Limits(NamedTuple):
+    """Distances in mm (or pixels) that decide whether a voxel is in its place."""
+
+    accepted: float
+    """A voxel no farther away is in its place."""
+    recorded: float
+    """A voxel no farther away is taken to be in its place, and that is told; any other is refused."""
+
+
+def find_limits(*edges: float) -> Limits:
+    """The limits where voxels have these edges: 0.05 and 0.2 mm, or a quarter and half of the smallest edge if less.
+
+    Args:
+        edges: of a voxel, as far as they are known.
+    """
+    return Limits(min(ACCEPTED_MM, min(edges) / 4), min(RECORDED_MM, min(edges) / 2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +93,11 @@ class Grid:
     def spacing(self) -> tuple[float, float, float]:
         """Distance between neighbouring voxels along (I, J, K), in `unit`."""
         return tuple(float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0))  # type: ignore[return-value]
+
+    @property
+    def limits(self) -> Limits:
+        """How far from its place a voxel may be."""
+        return find_limits(*self.spacing)
 
     @property
     def voxel_volume(self) -> float:
@@ -138,15 +162,46 @@ def measure_displacement(grid: Grid, other: Grid) -> float:
     return float(np.linalg.norm(grid.to_world(corners) - other.to_world(corners), axis=1).max())
 
 
-_RESAMPLE = "resample it to that image, or name the image that it was drawn on"
+RESAMPLE = "resample it to that image, or name the image that it was drawn on"
+"""What to do about labels that lie elsewhere than their image."""
+_HEADERS = "one of both headers is probably wrong: restore it; resample only if both are right"
+SPACINGS = 1e-3
+"""Relative difference from which two spacings are told apart."""
+
+
+def turn_voxels(voxels: npt.NDArray[np.generic], grid: Grid, other: Grid) -> tuple[npt.NDArray[np.generic], Grid]:
+    """Bring an array that lies on the voxels of a grid, but in another order or direction of axes, into its order.
+
+    Args:
+        voxels: (I, J, K).
+        grid: where they lie.
+        other: the grid whose order of axes is wanted.
+
+    Returns:
+        A view of the voxels and their grid; both as they were where no order of axes makes them alike.
+    """
+    turn = np.linalg.solve(grid.affine[:3, :3], other.affine[:3, :3])
+    whole = np.rint(turn)
+    if not np.allclose(turn, whole, atol=0.1) or not np.array_equal(np.abs(whole) @ np.abs(whole).T, np.eye(3)):
+        return voxels, grid
+    axes = np.abs(whole).argmax(axis=0)
+    back = tuple(axis for axis in range(3) if whole[axes[axis], axis] < 0)
+    affine = np.eye(4)
+    affine[:3, :3] = grid.affine[:3, :3] @ whole
+    first = np.where(whole.sum(axis=1) < 0, np.array(grid.shape) - 1, 0)
+    affine[:3, 3] = grid.to_world(first[None])[0]
+    turned: npt.NDArray[np.generic] = np.flip(voxels.transpose(axes), back)
+    return turned, Grid(turned.shape, affine, grid.unit)
 
 
 def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str, code: Code = "label-grid") -> None:
-    """Check that two arrays lie on one grid: equal shape, no corner displaced by more than 0.2 mm.
+    """Check that two arrays lie on one grid: equal shape, no corner displaced by more than 0.2 mm or half a voxel.
+
+    A smaller displacement is warned of, if it is more than 0.05 mm or a quarter of a voxel (`find_limits`).
 
     Args:
         grid: the grid in question.
-        other: the grid that it must equal.
+        other: the grid that it must equal, whose voxels count.
         subject: what lies on `grid`, for the message.
         reference: what lies on `other`, for the message.
         code: of the refusal; of labels beside their image if not given.
@@ -156,11 +211,18 @@ def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str, code:
     """
     if grid.shape != other.shape:
         found = f"its shape {grid.shape} is not {other.shape}, that of {reference}"
-        raise GeometryError(subject, found, _RESAMPLE, code=code)
+        raise GeometryError(subject, found, RESAMPLE, code=code)
     distance = measure_displacement(grid, other)
-    if distance > RECORDED_MM:
-        found = f"its voxels lie up to {distance:.3g} mm away from those of {reference}"
-        raise GeometryError(subject, found, _RESAMPLE, code=code)
+    found = f"its voxels lie up to {distance:.3g} {other.unit} away from those of {reference}"
+    if distance <= other.limits.recorded:
+        if distance > other.limits.accepted:
+            warn(code, subject, found)
+        return
+    if not np.allclose(grid.spacing, other.spacing, rtol=SPACINGS, atol=0):
+        words = [" × ".join(f"{size:.4g}" for size in one.spacing) for one in (grid, other)]
+        found = f"its voxels of {words[0]} {grid.unit} are not those of {reference}, of {words[1]} {other.unit}"
+        raise GeometryError(subject, found, _HEADERS, code=code)
+    raise GeometryError(subject, found, RESAMPLE, code=code)
 
 
 def check_same_pixels(grid: Grid, other: Grid, subject: str, reference: str) -> None:

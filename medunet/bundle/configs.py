@@ -11,7 +11,7 @@ from medunet.bundle.ensemble import Files, average_logits, load_files, make_netw
 from medunet.bundle.targets import make_metric, make_one_hot, make_scoring
 from medunet.networks import make_network
 from medunet.planning import Plan
-from medunet.preparation import make_decision, make_preprocessing, make_restoring
+from medunet.preparation import make_decision, make_orientation, make_preprocessing, make_restoring
 from medunet.task import Task
 
 Config = dict[str, Any]
@@ -181,6 +181,8 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
             "transforms": [
                 *average_logits(files),
                 *make_restoring(task),
+                # A label map may have its axes in another order than the image.
+                *([] if task.unit == "px" else [make_orientation(["pred", "label"])]),
                 *([JOIN_CLASSES, make_one_hot(2, False)] if task.labels.objects else make_scoring(task)),
             ],
         },

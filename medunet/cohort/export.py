@@ -17,7 +17,7 @@ from medunet.cohort.lists import TABLE, guess_modality
 from medunet.errors import InputError, LabelError
 from medunet.files import whole_folder
 from medunet.findings import warn
-from medunet.geometry import ACCEPTED_MM, Affine, Grid, check_same_pixels, measure_displacement
+from medunet.geometry import Affine, Grid, check_same_pixels, measure_displacement
 from medunet.labels import LabelTable, Mask
 from medunet.progress import track
 from medunet.reading import Volume, read_mask, read_volume
@@ -196,7 +196,7 @@ def _close_gap(mask: Mask) -> Mask:
 def _match(volume: Volume, case: Case, grid: Grid, resample: Resample) -> Volume:
     """A channel on the grid of the first."""
     check_same_pixels(volume.grid, grid, volume.source.path, "the first channel")
-    if measure_displacement(volume.grid, grid) <= ACCEPTED_MM:
+    if measure_displacement(volume.grid, grid) <= grid.limits.accepted:
         return volume
     LOGGER.info("%s: %s is resampled to the grid of the first channel", case.id, volume.source.path)
     return replace(volume, voxels=resample(volume.voxels, volume.grid.affine, grid), grid=grid)

@@ -52,17 +52,18 @@ def _match_grids(plan: Plan) -> list[Step]:
     # 0 keeps the spacing that there is: a 2D network takes slices as they lie.
     pixdim = [*spacing[:2], 0.0] if plan.network.dims == 2 else list(spacing)
     steps: list[Step] = [
-        {
-            "_target_": "Orientationd",
-            "keys": [reference],
-            "axcodes": "RAS",
-            "labels": [["L", "R"], ["P", "A"], ["I", "S"]],
-        },
+        make_orientation([reference]),
         {"_target_": "Spacingd", "keys": [reference], "pixdim": pixdim, "mode": "bilinear"},
     ]
     return steps + [
         {"_target_": "ResampleToMatchd", "keys": [key], "key_dst": reference, "mode": "bilinear"} for key in others
     ]
+
+
+def make_orientation(keys: list[str]) -> Step:
+    """Transform that stores volumes in RAS order, whatever theirs was."""
+    labels = [["L", "R"], ["P", "A"], ["I", "S"]]
+    return {"_target_": "Orientationd", "keys": keys, "axcodes": "RAS", "labels": labels}
 
 
 def _match_colours(task: Task) -> list[Step]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from medunet.errors import InputError, LabelError, MissingInputError, SeriesError, refuse_damage
 from medunet.files import check_input
 from medunet.findings import Note
-from medunet.geometry import Grid, Points, check_same_grid
+from medunet.geometry import Grid, Points, check_same_grid, turn_voxels
 from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.dicom.objects import RTSTRUCT, SEG, check_frame_of_reference, read_object
 from medunet.reading.dicom.series import Contents, Series, find_series
@@ -268,9 +268,10 @@ def read_mask(
         if len(voxels) > 1:
             found = f"it holds {len(voxels)} components"
             raise LabelError(path, found, "store one number a voxel", "a label map", code="not-an-image")
+        turned, own = turn_voxels(voxels[0], own, grid)
         check_same_grid(own, grid, str(path), "its image")
         kind: Literal["classes", "instances"] = "instances" if table.objects else "classes"
-        return Mask(kind, check_label_values(voxels[0], table, str(path)), grid, table)
+        return Mask(kind, check_label_values(turned, table, str(path)), grid, table)
     for name in names or {}:
         if name not in table.names:
             found = f"a structure is given for the unknown label '{name}'"

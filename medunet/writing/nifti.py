@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.errors import ResourceError
-from medunet.geometry import RECORDED_MM, Grid, measure_displacement
+from medunet.geometry import Grid, measure_displacement
 from medunet.labels import Mask
 from medunet.reading import read_mask
 from medunet.writing.interface import Format, Result, check_nothing
@@ -41,7 +41,7 @@ def write_image(
     """
     nib.save(_make_image(np.moveaxis(voxels, 0, 3) if len(voxels) > 1 else voxels[0], grid), path)
     again, place = read_back(path)
-    if not np.array_equal(again, voxels) or measure_displacement(place, grid) > RECORDED_MM:
+    if not np.array_equal(again, voxels) or measure_displacement(place, grid) > grid.limits.recorded:
         raise ResourceError(path, *DIFFERENT, code="output-differs")
 
 
@@ -61,7 +61,10 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask])
     image.header.extensions.append(nib.nifti1.Nifti1Extension(COMMENT, table.encode()))
     nib.save(image, path)
     again = read_back(path, mask)
-    if not np.array_equal(again.voxels, mask.voxels) or measure_displacement(again.grid, mask.grid) > RECORDED_MM:
+    if (
+        not np.array_equal(again.voxels, mask.voxels)
+        or measure_displacement(again.grid, mask.grid) > mask.grid.limits.recorded
+    ):
         raise ResourceError(path, *DIFFERENT, code="output-differs")
 
 

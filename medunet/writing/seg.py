@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataset import FileDataset
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
+from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
 from medunet.errors import ResourceError, SeriesError
 from medunet.extras import load_extra
 from medunet.labels import CodedTerm, Label, LabelTable, Mask
 from medunet.reading import Header, Image, read_segmentation, sort_series
+from medunet.reading.dicom.characters import ESCAPE, decode_text
 from medunet.terms import GENERIC, find_terms
 from medunet.writing.interface import Algorithm, Format, Result
 
@@ -26,6 +29,8 @@ SERIES_NUMBER = 900
 """High, so that viewers list the segmentation after the images."""
 LONG_STRING = 64
 """Characters of a DICOM LO."""
+MULTIPLE = {"LO", "PN", "SH", "UC"}
+"""Kinds of text that may hold several values."""
 EMPTY_WHERE_UNKNOWN = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
@@ -76,6 +81,11 @@ def check_source(first: FileDataset, labels: Sequence[Label], algorithm: Algorit
         ExtraError: highdicom isn't installed.
         SeriesError: the headers of the series make no segmentation.
     """
+    if lost := _decode_texts(first):
+        named = _name_set(first.get("SpecificCharacterSet"))
+        instead = "; it calls the patient by the PatientID" if "PatientName" in lost else ""
+        words = f"{', '.join(lost)} can't be decoded as {named}, so the SEG has none{instead}"
+        LOGGER.warning("%s: %s", first.filename, words)
     _make_segmentation(np.zeros((first.Columns, first.Rows, 1), dtype=np.uint8), labels, [first], algorithm)
     for label in labels:
         if find_terms(label)[1] == GENERIC:
@@ -93,6 +103,7 @@ def _make_segmentation(
     highdicom = load_extra("highdicom", "DICOM SEG")
     _complete(slices)
     comment = _share_frame(slices)
+    _decode_texts(slices[0])
     identification = highdicom.AlgorithmIdentificationSequence(
         name=algorithm.name[:LONG_STRING],
         family=ARTIFICIAL_INTELLIGENCE,
@@ -165,6 +176,41 @@ def _share_frame(slices: Sequence[Any]) -> str:
     for dataset in slices:
         dataset.FrameOfReferenceUID = frame
     return "Each slice of the source has a FrameOfReferenceUID of its own; this is that of the first one."
+
+
+def _decode_texts(dataset: FileDataset) -> list[str]:
+    """Decode the texts of a header, in memory, strictly: highdicom writes them in another encoding.
+
+    What can't be decoded is left out, and the patient is called by the PatientID.
+
+    Returns:
+        Names of what can't be decoded.
+
+    Raises:
+        SeriesError: the PatientID itself can't be.
+    """
+    named = dataset.get("SpecificCharacterSet")
+    lost = []
+    for tag in list(dataset.keys()):
+        raw = dataset.get_item(tag)
+        if not isinstance(raw.value, bytes) or (raw.value.isascii() and ESCAPE not in raw.value):
+            continue
+        kind = raw.VR or (dictionary_VR(tag) if dictionary_has_tag(tag) else "")
+        if kind in CUSTOMIZABLE_CHARSET_VR:
+            text = decode_text(raw.value, named, is_name=kind == "PN")
+            dataset.add_new(tag, kind, (text or "").split("\\") if kind in MULTIPLE else text or "")
+            lost += [keyword_for_tag(tag) or str(tag)] if text is None else []
+    if "PatientID" in lost:
+        found = f"its PatientID can't be decoded as {_name_set(named)}"
+        remedy = "correct its SpecificCharacterSet, or leave seg out of --format"
+        raise SeriesError(dataset.filename, found, remedy, code="format-unfit")
+    if "PatientName" in lost:
+        dataset.PatientName = dataset.get("PatientID", "")
+    return sorted(lost)
+
+
+def _name_set(named: Any) -> str:
+    return "\\".join([named] if isinstance(named, str) else named or ()) or "ASCII, since it names no character set"
 
 
 def _copy_facts(slices: Sequence[Any], segmentation: Any) -> None:

@@ -48,8 +48,15 @@ def test_inference_agrees_by_dice_and_components(trained: Path, dataset: Path, t
 
 
 def test_evaluation_scores_what_medunet_predicted_as_right(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    """Also where a label map has its axes in another order than its image."""
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "images").symlink_to(dataset / "images")
+    for path, codes in zip(sorted((dataset / "labels").glob("*.nii.gz")), ("SPR", "LPS"), strict=True):
+        stored = nib.load(path)
+        turn = nib.orientations.ornt_transform(nib.io_orientation(stored.affine), nib.orientations.axcodes2ornt(codes))
+        nib.save(stored.as_reoriented(turn), tmp_path / "labels" / path.name)
     config = trained / "configs" / "evaluate.json"
-    run_monai("run", "--config_file", config, "--dataset_dir", dataset, "--output_dir", tmp_path, cwd=tmp_path)
+    run_monai("run", "--config_file", config, "--dataset_dir", tmp_path, "--output_dir", tmp_path, cwd=tmp_path)
     summary = (tmp_path / "metrics.csv").read_text()
     assert float(summary.replace(",", " ").split()[-1]) >= 0.999
 

@@ -84,6 +84,17 @@ def test_a_label_map_lies_on_the_grid_of_its_image_and_holds_its_labels(tmp_path
         read_mask(path, grid, LESION)
 
 
+@pytest.mark.parametrize("codes", ["LAS", "LPS", "SAR", "PIL"])
+def test_a_label_map_may_be_stored_in_another_order_of_axes(tmp_path: Path, codes: str) -> None:
+    grid = Grid((4, 5, 6), np.diag([1.0, 2, 3, 1]))
+    voxels = np.random.default_rng(2).integers(0, 2, grid.shape).astype(np.uint8)
+    turned = nib.Nifti1Image(voxels, grid.affine).as_reoriented(
+        nib.orientations.ornt_transform(nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(codes))
+    )
+    nib.save(turned, tmp_path / "label.nii.gz")
+    assert np.array_equal(read_mask(tmp_path / "label.nii.gz", grid, LESION).voxels, voxels)
+
+
 def test_a_file_has_no_series_and_no_phases(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(np.zeros((4, 5, 6)), make_grid().affine), tmp_path / "a.nii")
     with pytest.raises(InputError, match="a file without series or phases"):

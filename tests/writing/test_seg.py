@@ -174,6 +174,70 @@ def test_names_in_any_script_stay_and_are_not_told(tmp_path: Path, recwarn: pyte
     assert not any("Müller" in str(item.message) for item in recwarn)
 
 
+def write_name(folder: Path, named: str, raw: bytes) -> None:
+    """Give a series a PatientName in bytes, and a Specific Character Set whatever that is."""
+    size = len(raw) + len(raw) % 2
+    for path in folder.iterdir():
+        dataset = dcmread(path)
+        dataset.PatientName, dataset.SpecificCharacterSet = "Q" * size, "ISO_IR 100"
+        dataset["SpecificCharacterSet"].value = "X" * 40
+        dataset.save_as(path)
+        data = path.read_bytes().replace(b"Q" * size, raw.ljust(size)).replace(b"X" * 40, named.encode().ljust(40))
+        path.write_bytes(data)
+
+
+def name_patient(folder: Path, named: str, raw: bytes, caplog: pytest.LogCaptureFixture) -> tuple[str, str]:
+    """The PatientName in the SEG of a series, and what is warned of."""
+    grid = make_grid("axial")
+    write_series(folder / "series", grid)
+    write_name(folder / "series", named, raw)
+    (series,) = find_series(folder / "series", keep=True).series
+    headers = [header.describe() for header in sort_series(series)[0]]
+    check_source(headers[0], TABLE.labels, ALGORITHM)
+    write_segmentation(
+        draw_balls(grid),
+        folder / "m.dcm",
+        headers,
+        ALGORITHM,
+        lambda part, mask: read_segmentation(part, grid, mask.table),
+    )
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("medunet")]
+    return str(dcmread(folder / "m.dcm").PatientName), "".join(said)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("named", "encoding"),
+    [
+        ("ISO_IR 192", "utf-8"),
+        (" ISO_IR  192 ", "utf-8"),
+        ("ISO-IR 192", "utf-8"),
+        ("ISO 2022 IR 192", "utf-8"),
+        ("UTF8", "utf-8"),
+        ("", "utf-8"),
+        ("ISO 2022 IR 6\\GB18030", "gb18030"),
+        ("ISO 2022 IR 6\\ISO 2022 GB18030", "gb18030"),
+        ("\\GBK", "gbk"),
+        ("gb18030", "gb18030"),
+    ],
+)
+def test_a_name_is_right_where_its_character_set_is_known(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, named: str, encoding: str
+) -> None:
+    assert name_patient(tmp_path, named, "王^小东".encode(encoding), caplog) == ("王^小东", "")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("named", ["", "X1", "ISO_IR 192", "ISO 2022 IR 100\\GB18030", "ISO_IR 6"])
+def test_a_name_that_nothing_decodes_gives_way_to_the_id(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, named: str
+) -> None:
+    name, said = name_patient(tmp_path, named, "Müller".encode("latin-1"), caplog)
+    assert name == "PH-T"
+    assert "PatientName can't be decoded as" in said
+    assert "it calls the patient by the PatientID" in said
+
+
 def test_what_can_not_become_a_segmentation_is_told_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_series(tmp_path, make_grid())
     file = tmp_path / "0001.dcm"

@@ -14,7 +14,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
 
-from pydicom.charset import convert_encodings, default_encoding
+from pydicom.charset import default_encoding
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element, empty_value_for_VR
 from pydicom.dataset import FileDataset, FileMetaDataset
@@ -22,6 +22,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, VR
+
+from medunet.reading.dicom.characters import find_encodings
 
 MOST_DEPTH = 16
 """Sequences within each other; a structured report has about ten."""
@@ -140,7 +142,7 @@ def _parse(data: bytes, size: int, path: str, *, damaged: bool = False) -> FileD
     elements = walk.read_intact(at) if damaged else walk.read_all(at)
     dataset = FileDataset(path, elements, preamble, file_meta, walk.implicit, walk.little)
     named = elements.get(CHARACTERS)
-    characters = convert_encodings(convert_raw_data_element(named).value) if named else default_encoding
+    characters = find_encodings(convert_raw_data_element(named).value) if named else default_encoding
     dataset.set_original_encoding(walk.implicit, walk.little, characters)
     return dataset
 

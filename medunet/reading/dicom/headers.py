@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydicom.dataset import FileDataset
 
 from medunet.errors import SeriesError
-from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, flip_lps_ras
+from medunet.geometry import ACCEPTED_MM, Grid, find_limits, flip_lps_ras
 from medunet.reading.dicom.claims import Claims, read_claims
 from medunet.reading.dicom.elements import read_dataset
 from medunet.reading.dicom.file_headers import FileHeader, stamp_file
@@ -155,16 +155,17 @@ def order_headers(headers: Sequence[Header]) -> list[Header]:
         SeriesError: slices differ in size, spacing or orientation.
     """
     first = headers[0]
+    limit = find_limits(*first.spacing).recorded
     for header in headers[1:]:
         if header.shape != first.shape:
             found = f"its size {header.shape} is not {first.shape}, as in {first.subject}"
             raise SeriesError(header.subject, found, _SPLIT, code="slices-irregular")
         extent = max(first.shape)
-        if np.abs(np.subtract(header.spacing, first.spacing)).max() * extent > RECORDED_MM:
+        if np.abs(np.subtract(header.spacing, first.spacing)).max() * extent > limit:
             found = f"its Pixel Spacing {header.spacing} is not {first.spacing}"
             raise SeriesError(header.subject, found, _SPLIT, code="slices-irregular")
         turned = np.linalg.norm(header.orientation - first.orientation, axis=1).max() * extent * max(first.spacing)
-        if turned > RECORDED_MM:
+        if turned > limit:
             found = "its orientation differs from that of the other slices"
             raise SeriesError(header.subject, found, _SPLIT, code="slices-irregular")
     return sort_headers(headers)
@@ -213,13 +214,15 @@ def fit_grid(headers: Sequence[Header]) -> tuple[Grid, float]:
     affine[:3, 3] = positions.mean(axis=0) + index[0] * step
     grid = Grid((*headers[0].shape, len(headers)), flip_lps_ras(affine))
     distance = max(_measure_slice(header, k, affine) for k, header in enumerate(headers))
-    if distance > RECORDED_MM:
+    if distance > grid.limits.recorded:
         steps = np.diff(positions @ np.cross(row, column))
         largest = headers[int(np.argmax(steps))].subject
         uneven = f"steps from {steps.min():.3f} to {steps.max():.3f} mm, the largest after {largest}"
         found = f"its slices lie up to {distance:.2f} mm away from any regular grid ({uneven})"
         remedy = "check positions, spacing and orientation; medunet doesn't guess"
-        raise SeriesError(headers[0].subject, found, remedy, f"at most {RECORDED_MM} mm", code="slices-irregular")
+        raise SeriesError(
+            headers[0].subject, found, remedy, f"at most {grid.limits.recorded:g} mm", code="slices-irregular"
+        )
     return grid, distance
 
 

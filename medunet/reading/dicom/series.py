@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from medunet.codes import Code
 from medunet.errors import MissingInputError, SeriesError
 from medunet.findings import Note, warn
-from medunet.geometry import ACCEPTED_MM, Grid
+from medunet.geometry import Grid
 from medunet.progress import track
 from medunet.reading.dicom.claims import note_places
 from medunet.reading.dicom.copies import drop_copies
@@ -272,7 +272,7 @@ def sort_series(series: Series, phase: str | None = None) -> Sorted:
             raise series.problems[0]
         headers, notes = drop_copies(series.headers)
         headers, grid, distance = _stack(headers, phase, series)
-        if distance > ACCEPTED_MM:
+        if distance > grid.limits.accepted:
             notes += (Note("slices-irregular", f"slices lie up to {distance:.3f} mm off the regular grid"),)
         notes += (*note_places([header.claims for header in headers], grid.affine), *series.notes)
         known[phase] = headers, grid, notes
@@ -287,8 +287,8 @@ def _stack(headers: Sequence[Header], phase: str | None, series: Series) -> Stac
         if error.code in ("several-phases", "choice-unknown"):
             raise
         raise _blame(error, series) from None
-    for error in series.doubtful:
-        warn(error.code, series.folder, _tell_aside(error), error.remedy)
+    for doubt in series.doubtful:
+        warn(doubt.code, series.folder, _tell_aside(doubt), doubt.remedy)
     return stack
 
 

@@ -14,7 +14,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from medunet.errors import GeometryError, InputError
 from medunet.findings import Note
-from medunet.geometry import ACCEPTED_MM, RECORDED_MM, Grid, Shape, measure_displacement
+from medunet.geometry import Grid, Shape, measure_displacement
 from medunet.reading.files.values import Read, check_values
 
 SCALES = {"meter": 1000.0, "micron": 0.001, "mm": 1.0, "unknown": 1.0}
@@ -117,12 +117,11 @@ def _choose_grid(header: Any, shape: Shape, path: Path, prefer: Form | None) -> 
     factor = SCALES.get(unit, 1.0)
     grids = [_make_grid(header, form, factor, shape, path) for form in forms]
     distance = measure_displacement(grids[0], grids[-1])
-    # Or by a voxel, where voxels are smaller than that.
-    if distance > min(RECORDED_MM, *grids[0].spacing):
+    if distance > grids[0].limits.recorded:
         found = f"its qform and sform lie {distance:.3g} mm apart"
         remedy = "choose one with --prefer sform or qform, or delete the wrong one"
         raise GeometryError(path, found, remedy, code="place-ambiguous")
-    if distance > ACCEPTED_MM:
+    if distance > grids[0].limits.accepted:
         notes.append(Note("place-ambiguous", f"qform and sform lie {distance:.3g} mm apart; the sform counts"))
     if factor != 1:
         notes.append(Note("header-scaled", f"units of {unit} were scaled to mm"))

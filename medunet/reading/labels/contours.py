@@ -1,7 +1,9 @@
 """RTSTRUCT: find its contours, and fill them on a grid by pixel centres and even-odd."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy.typing as npt
 
 from medunet.errors import LabelError, refuse_damage
 from medunet.findings import warn
-from medunet.geometry import RECORDED_MM, Grid, Points
+from medunet.geometry import Grid, Points
 from medunet.reading.dicom.objects import RTSTRUCT, read_object
 
 CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
@@ -81,8 +83,9 @@ def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArr
     """Fill contours: a voxel is inside when its centre is, by even-odd; several of a slice combine by XOR.
 
     Points count exactly as given; each contour lies on the slice nearest to it. A centre on an edge is inside on
-    the left and lower side only (half-open edges), so that neighbouring structures never share a voxel. Contours
-    that aren't wholly on the grid, or lie off its slices, are warned of.
+    the left and lower side only (half-open edges), so that neighbouring structures never share a voxel. A contour
+    that stands on its slice twice, from whatever point and in whatever direction, counts once. Contours that aren't
+    wholly on the grid, lie off its slices, stand there twice, cross each other or leave no voxel are warned of.
 
     Args:
         contours: (N, 3) points each, RAS mm, parallel to the slices of the grid.
@@ -98,16 +101,24 @@ def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArr
     """
     mask = np.zeros(grid.shape, dtype=np.bool_)
     indices = [grid.to_voxel(points) for points in contours]
-    slices = _find_slices(indices, grid, subject)
-    size = np.array(grid.shape[:2])
+    planes: dict[int, list[Points]] = defaultdict(list)
+    for index, k in zip(indices, _find_slices(indices, grid, subject), strict=True):
+        planes[k].append(index[:, :2])
     outside = cut = 0
-    for index, k in zip(indices, slices, strict=True):
-        low, high = index[:, :2].min(axis=0), index[:, :2].max(axis=0)
-        if not 0 <= k < grid.shape[2] or (high < -0.5).any() or (low > size - 0.5).any():
-            outside += 1
-            continue
-        cut += bool((low < -0.5).any() or (high > size - 0.5).any())
-        mask[:, :, k] ^= fill_polygon(index[:, :2], grid.shape[:2])
+    combined = Counter[str]()
+    size = np.array(grid.shape[:2])
+    for k, polygons in planes.items():
+        inner = []
+        for points in polygons:
+            low, high = points.min(axis=0), points.max(axis=0)
+            if not 0 <= k < grid.shape[2] or (high < -0.5).any() or (low > size - 0.5).any():
+                outside += 1
+                continue
+            cut += bool((low < -0.5).any() or (high > size - 0.5).any())
+            inner.append(points)
+        if inner:
+            mask[:, :, k], counts = combine_polygons(inner, grid)
+            combined.update(counts)
     if outside == len(contours) and contours:
         raise LabelError(
             subject, "all of its contours lie outside of the image", "give the image it was drawn on", code="label-grid"
@@ -115,7 +126,93 @@ def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArr
     if outside or cut:
         found = f"of {len(contours)} contours {outside} lie outside of the image, {cut} partly"
         warn("label-grid", subject, found)
+    _warn_of(combined, f"of {len(contours)} contours", subject)
     return mask
+
+
+_LOOK = "make sure that its mask is what was meant"
+_ODD = {
+    "again": "stand on their slice twice and count once",
+    "crossing": "cross another one of their slice; what both enclose is left out",
+    "lost": "leave no voxel, since they enclose the centre of none",
+    "cancelled": "leave no voxel, since they enclose the same voxels as others of their slice",
+}
+"""What is odd about contours of one slice, and how it is told."""
+
+
+def _warn_of(counts: Counter[str], whole: str, subject: str) -> None:
+    for kind, words in _ODD.items():
+        if counts[kind]:
+            warn("label-contours", subject, f"{whole} {counts[kind]} {words}", _LOOK)
+
+
+def combine_polygons(polygons: Sequence[Points], grid: Grid) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
+    """Fill the polygons of one slice: by XOR, but equal ones count once.
+
+    Args:
+        polygons: (N, 2) voxel indices (i, j) each.
+        grid: whose slice it is. Equal are polygons that lie no farther apart than what is taken on it with a warning.
+
+    Returns:
+        (I, J) bool, and how many polygons are odd: "again", "crossing", "lost" or "cancelled".
+    """
+    spacing = np.array(grid.spacing[:2])
+    counts = {"again": 0, "crossing": 0, "lost": 0, "cancelled": 0}
+    kept: list[Points] = []
+    fills: list[npt.NDArray[np.bool_]] = []
+    for points in polygons:
+        cleaned = _drop_repeats(points)
+        once = _run_once(cleaned)
+        counts["again"] += len(once) < len(cleaned)
+        if any(_are_equal(once * spacing, other * spacing, grid.limits.recorded) for other in kept):
+            counts["again"] += 1
+            continue
+        kept.append(once)
+        fills.append(fill_polygon(once, grid.shape[:2]))
+        counts["lost"] += not fills[-1].any()
+    union = np.logical_xor.reduce(fills)
+    if not union.any():
+        counts["cancelled"] = sum(bool(fill.any()) for fill in fills)
+    else:
+        crossing = [pair for pair in combinations(range(len(fills)), 2) if _cross(*(fills[n] for n in pair))]
+        counts["crossing"] = len({n for pair in crossing for n in pair})
+    return union, counts
+
+
+def _drop_repeats(points: Points) -> Points:
+    """A polygon without points that repeat the one before them, such as a last one that repeats the first."""
+    moved = (points != np.roll(points, 1, axis=0)).any(axis=1)
+    return points[moved] if moved.any() else points[:1]
+
+
+def _run_once(points: Points) -> Points:
+    """A polygon that is run through once, where it is run through twice."""
+    half = len(points) // 2
+    return points[:half] if half > 2 and np.array_equal(points[:half], points[half:]) else points
+
+
+def _are_equal(polygon: Points, other: Points, limit: float) -> bool:
+    """Whether two polygons (N, 2) in mm run along each other, from whatever point and in whatever direction."""
+    for bound in (np.min, np.max):
+        if np.abs(bound(polygon, axis=0) - bound(other, axis=0)).max() > limit:
+            return False
+    return _stray(polygon, other) <= limit and _stray(other, polygon) <= limit
+
+
+def _stray(polygon: Points, other: Points) -> float:
+    """Largest distance of a corner of a polygon (N, 2) from the line of another one."""
+    step = np.roll(other, -1, axis=0) - other
+    squares = np.maximum((step**2).sum(axis=1), np.finfo(float).tiny)
+    farthest = 0.0
+    for corner in polygon:
+        along = np.clip(((corner - other) * step).sum(axis=1) / squares, 0, 1)
+        farthest = max(farthest, float(((other + along[:, None] * step - corner) ** 2).sum(axis=1).min()))
+    return math.sqrt(farthest)
+
+
+def _cross(fill: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
+    """Whether each holds voxels of the other, and others."""
+    return bool((fill & other).any() and (fill & ~other).any() and (other & ~fill).any())
 
 
 def _find_slices(indices: Sequence[Points], grid: Grid, subject: str) -> list[int]:
@@ -137,7 +234,7 @@ def _find_slices(indices: Sequence[Points], grid: Grid, subject: str) -> list[in
         found = f"its planes lie {strides.pop()} slices of the image apart"
         raise LabelError(subject, found, "give the image it was drawn on", code="label-every-nth-slice")
     off = max((abs(height - k) for k, heights in planes.items() for height in heights), default=0.0) * grid.spacing[2]
-    if off > RECORDED_MM:
+    if off > grid.limits.recorded:
         warn("label-grid", subject, f"its contours lie up to {off:.2f} mm off the slices of the image")
     return slices
 

@@ -10,7 +10,7 @@ from pydicom.uid import ExplicitVRBigEndian
 
 from medunet.errors import GeometryError, LabelError, refuse_damage
 from medunet.findings import warn
-from medunet.geometry import RECORDED_MM, Grid, flip_lps_ras
+from medunet.geometry import RESAMPLE, Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
 from medunet.reading.dicom.frames import PER_FRAME, describe_frames
 from medunet.reading.dicom.headers import Header, read_header
@@ -72,9 +72,11 @@ def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping
     values = _match_segments(numbers, table, segments, path)
     labels = np.zeros(grid.shape, dtype=np.uint16)
     planes = zip(describe_frames(dataset), _read_planes(dataset, path), strict=True)
+    farthest = 0.0
     for number, (frame, plane) in enumerate(planes):
         header = read_header(frame, path, number)
-        start, steps = _place(header, grid)
+        start, steps, distance = _place(header, grid)
+        farthest = max(farthest, distance)
         for segment, inside in _split(dataset, frame, plane, header.subject):
             if segment not in numbers.values():
                 found = f"it shows the segment {segment}, which isn't described"
@@ -83,6 +85,8 @@ def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping
                 j, i = np.nonzero(inside)
                 index = start + i[:, None] * steps[0] + j[:, None] * steps[1]
                 _mark(labels, index, values[segment], table, header.subject)
+    if farthest > grid.limits.accepted:
+        warn("label-grid", path, f"its pixels lie up to {farthest:.3g} mm away from the voxels of its image")
     return Mask("classes", labels, grid, table, (FRACTIONS,) if dataset.SegmentationType == "FRACTIONAL" else ())
 
 
@@ -159,7 +163,7 @@ def _split(
     yield int(frame.ReferencedSegmentNumber), plane >= half  # type: ignore[operator]
 
 
-def _place(header: Header, grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _place(header: Header, grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], float]:
     """Where a frame lies on the grid.
 
     Args:
@@ -167,7 +171,8 @@ def _place(header: Header, grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArr
         grid: that it must lie on.
 
     Returns:
-        (3,) index of its first pixel, and (2, 3) steps of the index along a row and down a column.
+        (3,) index of its first pixel, (2, 3) steps of the index along a row and down a column, and how far in mm its
+        pixels lie from the voxels that they are taken for.
     """
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1] = header.orientation * np.array(header.spacing[::-1])[:, None]
@@ -178,14 +183,11 @@ def _place(header: Header, grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArr
     steps = np.rint(np.linalg.solve(grid.affine[:3, :3], affine[:3, :2]).T).astype(np.int64)
     start = np.rint(grid.to_voxel(affine[None, :3, 3])[0]).astype(np.int64)
     distance = np.linalg.norm(grid.to_world(start + corners @ steps) - world, axis=1).max()
-    if distance > RECORDED_MM:
-        raise GeometryError(
-            header.subject,
-            f"its pixels lie up to {distance:.3g} mm away from the voxels of its image",
-            "resample it to that image, or name the image that it was made on",
-            code="label-grid",
-        )
-    return start, steps
+    if distance > grid.limits.recorded:
+        sizes = " × ".join(f"{size:.4g}" for size in header.spacing[::-1])
+        found = f"its pixels lie up to {distance:.3g} mm away from the voxels of its image, and measure {sizes} mm"
+        raise GeometryError(header.subject, found, RESAMPLE, grid.describe(), code="label-grid")
+    return start, steps, float(distance)
 
 
 def _unpack(data: bytes, start: int, count: int) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from dicoms import make_grid, write_mask, write_series
 from pydicom import Dataset, dcmread
 
 from medunet.errors import LabelError
+from medunet.findings import listening
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
 from medunet.reading import rasterize, read_contours, read_label_file, read_mask, read_volume
@@ -36,26 +37,93 @@ def test_half_pixel_squares_and_stars() -> None:
     assert filled.any()
 
 
-def test_islands_in_holes_are_filled_and_a_contour_twice_is_none() -> None:
+def test_islands_in_holes_are_filled() -> None:
     grid = make_grid(shape=(12, 12, 3))
     rings = [np.column_stack([square(n + 0.5, 10.5 - n), np.full(4, 1)]) for n in (0, 2, 4)]
     filled = rasterize([grid.to_world(ring) for ring in rings], grid, "f")
     assert filled[:, :, 1].sum() == 100 - 36 + 4
     apart = [np.column_stack([square(low, low + 3), np.full(4, 1)]) for low in (0.5, 6.5)]
     assert rasterize([grid.to_world(part) for part in apart], grid, "f").sum() == 18
-    assert not rasterize([grid.to_world(rings[0])] * 2, grid, "f").any()
+
+
+GRID = make_grid(shape=(12, 12, 3))
+OUTLINE = np.array([[1.2, 1.5], [9.6, 2.1], [8.3, 7.7], [6.1, 9.4], [2.4, 8.8]])
+
+
+def lift(points: np.ndarray, k: float = 1.0) -> np.ndarray:
+    return GRID.to_world(np.column_stack([points, np.full(len(points), k)]))
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lift(OUTLINE),
+        lift(np.roll(OUTLINE, 2, axis=0)),
+        lift(OUTLINE[::-1]),
+        lift(np.vstack([OUTLINE, OUTLINE[:1]])),
+        lift(np.insert(OUTLINE, 2, OUTLINE[1:3].mean(axis=0), axis=0)),
+        lift(OUTLINE + np.array([0.1, -0.05])),
+        lift(OUTLINE, 1.1),
+        lift(OUTLINE) + np.array([0.02, 0.01, 0]),
+    ],
+    ids=["same", "start", "direction", "closed", "points", "moved", "height", "rounded"],
+)
+def test_a_contour_that_stands_there_twice_counts_once(again: np.ndarray) -> None:
+    once = rasterize([lift(OUTLINE)], GRID, "f")
+    hole = lift(square(4.5, 6.5))
+    with listening() as said:
+        assert np.array_equal(rasterize([lift(OUTLINE), again], GRID, "f"), once)
+        assert np.array_equal(
+            rasterize([lift(OUTLINE), hole, again, hole], GRID, "f"), once & ~rasterize([hole], GRID, "f")
+        )
+    assert {item.found for item in said if item.code == "label-contours"} == {
+        "of 2 contours 1 stand on their slice twice and count once",
+        "of 4 contours 2 stand on their slice twice and count once",
+    }
+
+
+def test_a_contour_that_runs_round_twice_counts_once() -> None:
+    once = rasterize([lift(OUTLINE)], GRID, "f")
+    with listening() as said:
+        assert np.array_equal(rasterize([lift(np.vstack([OUTLINE] * 2))], GRID, "f"), once)
+        assert np.array_equal(rasterize([lift(np.vstack([OUTLINE, OUTLINE, OUTLINE[:1]]))], GRID, "f"), once)
+    assert [item.code for item in said] == ["label-contours"] * 2
+
+
+def test_thin_walls_stay_walls() -> None:
+    outer, inner = square(0.5, 10.5), square(1.5, 9.5)
+    with listening() as said:
+        assert rasterize([lift(outer), lift(inner)], GRID, "f").sum() == 100 - 64
+    assert not said
+
+
+def test_what_leaves_no_voxel_is_counted() -> None:
+    tiny = [lift(square(n + 0.2, n + 0.7)) for n in range(1, 5)]
+    with listening() as said:
+        assert not rasterize(tiny, GRID, "f").any()
+        rasterize([*tiny[:2], lift(square(6.5, 9.5))], GRID, "f")
+        assert not rasterize([lift(square(1.6, 5.9)), lift(square(1.9, 5.4))], GRID, "f").any()
+    words = [item.found for item in said]
+    assert [item.code for item in said] == ["label-contours"] * 3
+    assert words[0] == "of 4 contours 4 leave no voxel, since they enclose the centre of none"
+    assert words[1].startswith("of 3 contours 2 leave no voxel")
+    assert words[2].startswith("of 2 contours 2 leave no voxel, since they enclose the same voxels")
+
+
+def test_contours_that_cross_are_told() -> None:
+    with listening() as said:
+        assert rasterize([lift(square(0.5, 6.5)), lift(square(3.5, 9.5))], GRID, "f").sum() == 36 + 36 - 2 * 9
+    assert "of 2 contours 2 cross another one" in said[0].found
 
 
 def test_contours_of_a_slice_combine_by_xor_and_keyholes_stay_open() -> None:
     grid = make_grid(shape=(12, 12, 3))
 
-    def lift(points: np.ndarray) -> np.ndarray:
-        return grid.to_world(np.column_stack([points, np.full(len(points), 1.2)]))
-
-    ring = rasterize([lift(square(0.5, 9.5)), lift(square(3.5, 6.5))], grid, "f")
+    ring = rasterize([lift(square(0.5, 9.5), 1.2), lift(square(3.5, 6.5), 1.2)], grid, "f")
     assert ring[:, :, 1].sum() == 81 - 9
     keyhole = np.vstack([square(0.5, 9.5), [[0.5, 0.5]], square(3.5, 6.5)[::-1], [[3.5, 6.5]]])
-    assert np.array_equal(rasterize([lift(keyhole)], grid, "f"), ring)
+    assert np.array_equal(rasterize([lift(keyhole, 1.2)], grid, "f"), ring)
+    assert np.array_equal(rasterize([lift(keyhole), lift(np.roll(keyhole[::-1], 3, axis=0))], grid, "f"), ring)
 
 
 def fill_slowly(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
