@@ -94,6 +94,7 @@ Code = Literal[
     "format-unfit",
     "record-wrong",
     "bundle-wrong",
+    "bundle-untrusted",
     "weights-missing",
     "weights-wrong",
     "labels-differ",
@@ -271,6 +272,9 @@ COMMANDS: dict[Code, Entry] = {
     "format-unfit": Entry("a format that can't hold this mask or this cohort", option="--format"),
     "record-wrong": Entry("a JSON file of medunet with a key that is unknown, missing or can't be"),
     "bundle-wrong": Entry("no bundle, or one that is incomplete or whose parts don't fit each other"),
+    "bundle-untrusted": Entry(
+        "a bundle that would run what its writer wrote, beyond what medunet writes itself", option="--trust"
+    ),
     "weights-missing": Entry("a bundle that isn't trained"),
     "weights-wrong": Entry("weights that aren't those of the bundle, or can't be read safely"),
     "labels-differ": Entry("masks with other labels than the bundle or the truth"),

@@ -49,7 +49,13 @@ class TrainedFolds:
 
 
 def train_folds(
-    folder: Path, *, budget_minutes: float | None, restart: bool, source: Path | None = None, patience: int = 0
+    folder: Path,
+    *,
+    budget_minutes: float | None,
+    restart: bool,
+    source: Path | None = None,
+    patience: int = 0,
+    trust: bool = False,
 ) -> TrainedFolds:
     """Train every fold of a bundle, one after the other, and make the ensemble of all.
 
@@ -61,6 +67,7 @@ def train_folds(
         restart: keep older runs under other names and begin all anew.
         source: bundle from whose weights each fold starts.
         patience: validations without a gain after which a fold ends; 0 never ends it.
+        trust: run what its configurations hold, whoever wrote it.
 
     Raises:
         InputError: there is one fold only, two hold out the same patient, or torchrun started this process.
@@ -70,15 +77,14 @@ def train_folds(
     if is_launched():
         remedy = "train each with --fold K, then run medunet train --fold all without torchrun, which takes them over"
         raise InputError("--fold all", "torchrun trains single folds", remedy, code="processes-unfit")
-    bundle = open_bundle(folder)
+    bundle = open_bundle(folder, trust=trust)
     cohort = bundle.cohort()
     held_out = [split_cases(cohort, fold)[1] for fold in range(count_folds(cohort))]
     check_held_out(held_out, str(folder))
     if len(held_out) < 2:
         raise InputError("--fold all", "the cohort has one fold only", "train it with --fold 0", code="option-wrong")
-    train = partial(
-        train_bundle, folder, budget_minutes=budget_minutes, restart=restart, source=source, patience=patience
-    )
+    how: dict[str, Any] = {"source": source, "patience": patience, "trust": trust}
+    train = partial(train_bundle, folder, budget_minutes=budget_minutes, restart=restart, **how)
     recipe, results = make_recipe(bundle), []
     for fold, cases in enumerate(held_out):
         run = find_run(bundle, fold)

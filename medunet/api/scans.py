@@ -55,7 +55,7 @@ def read_volume(
 
 
 @verb
-def predict(
+def predict(  # noqa: PLR0913 - its options have names
     bundle: PathLike,
     *scans: PathLike | Mapping[str, PathLike],
     output: PathLike | None = None,
@@ -64,6 +64,7 @@ def predict(
     formats: Sequence[str] = (),
     empty_seg: bool = True,
     overwrite: bool = False,
+    trust: bool = False,
 ) -> "list[Prediction]":
     """Predict scans, all that can be; then a scan that was refused is an error.
 
@@ -81,6 +82,8 @@ def predict(
             `nifti` or `png` if not given.
         empty_seg: write a SEG where nothing was found, too.
         overwrite: replace files that something else has made.
+        trust: let MONAI evaluate what network and chain of the bundle's inference.json hold beyond data, since you know
+            who wrote it.
 
     Returns:
         What came of each scan, in their order. Scans whose names repeat are told apart by their folders.
@@ -91,13 +94,12 @@ def predict(
         ResourceError: the folder can't be written to.
         MedunetError: the bundle or a scan can't be used.
     """
-    found = _start(bundle, scans, output, options, box=box, formats=formats, empty_seg=empty_seg, overwrite=overwrite)
-    results = list(found)
-    return _take_all(results)
+    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust}
+    return _take_all(list(_start(bundle, scans, output, options, **how)))
 
 
 @verb
-def predict_each(
+def predict_each(  # noqa: PLR0913 - its options have names
     bundle: PathLike,
     *scans: PathLike | Mapping[str, PathLike],
     output: PathLike | None = None,
@@ -106,6 +108,7 @@ def predict_each(
     formats: Sequence[str] = (),
     empty_seg: bool = True,
     overwrite: bool = False,
+    trust: bool = False,
 ) -> "Iterator[Prediction | Refusal]":
     """Predict scans, and give what came of each as soon as it is there; what is refused doesn't end it.
 
@@ -118,6 +121,7 @@ def predict_each(
         formats: see there.
         empty_seg: see there.
         overwrite: see there.
+        trust: see there.
 
     Returns:
         A `Prediction` or a `Refusal` for each scan, in their order; a scan is predicted when its turn comes.
@@ -126,7 +130,8 @@ def predict_each(
         ResourceError: the folder can't be written to.
         MedunetError: the bundle or an option can't be used; a scan that can't is a `Refusal`.
     """
-    return _start(bundle, scans, output, options, box=box, formats=formats, empty_seg=empty_seg, overwrite=overwrite)
+    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust}
+    return _start(bundle, scans, output, options, **how)
 
 
 def _start(
@@ -145,7 +150,7 @@ def _start(
     if folder is not None:
         check_writable(folder)
     inside = None if how["box"] is None else parse_box(how["box"])
-    maker = make_maker(open_bundle(Path(bundle)))
+    maker = make_maker(open_bundle(Path(bundle), trust=how["trust"]))
     task = maker.recipe.task
     formats = choose_formats(how["formats"], task.unit)
     given = [

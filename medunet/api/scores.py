@@ -35,6 +35,7 @@ def evaluate(
     cohort: PathLike | None = None,
     predictions: PathLike | None = None,
     output: PathLike | None = None,
+    trust: bool = False,
 ) -> Evaluation:
     """Score a bundle on patients that it wasn't trained on, beside floors that don't learn.
 
@@ -45,6 +46,7 @@ def evaluate(
         cohort: other patients to score instead of the held-out ones of the trained fold.
         predictions: folder of `<case>.nii.gz` or `<case>.png` from `predict`; they are predicted now if not given.
         output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given.
+        trust: as of `predict`.
 
     Raises:
         OutputExistsError: the output exists.
@@ -58,7 +60,7 @@ def evaluate(
     from medunet.records import write_record
     from medunet.report import describe_scores, write_pages
 
-    opened = open_bundle(Path(bundle))
+    opened = open_bundle(Path(bundle), trust=trust)
     opened.trained()  # or refused before anything is written
     given = Path(predictions) if predictions is not None else None
     target = Path(output) if output is not None else opened.work / "evaluation"

@@ -19,6 +19,7 @@ def train(
     restart: bool = False,
     source: PathLike | None = None,
     patience: Count = 0,
+    trust: bool = False,
 ) -> Path:
     """Train a bundle, or go on with a run that was interrupted.
 
@@ -29,6 +30,7 @@ def train(
         restart: keep an older run of this fold under another name and begin anew.
         source: bundle from whose weights the run starts, as far as they fit.
         patience: end the run after so many validations without a gain; 0 never does.
+        trust: run what the bundle's train.json holds beyond what medunet writes, since you know who wrote it.
 
     Returns:
         The file of weights.
@@ -42,7 +44,13 @@ def train(
     warn_if_stale(Path(bundle))
     begin = Path(source) if source is not None else None
     return train_bundle(
-        Path(bundle), fold=fold, budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience
+        Path(bundle),
+        fold=fold,
+        budget_minutes=budget_minutes,
+        restart=restart,
+        source=begin,
+        patience=patience,
+        trust=trust,
     )
 
 
@@ -54,6 +62,7 @@ def train_folds(
     restart: bool = False,
     source: PathLike | None = None,
     patience: Count = 0,
+    trust: bool = False,
 ) -> "TrainedFolds":
     """Train every fold of a bundle, score each patient by the network that never saw it, and make an ensemble.
 
@@ -63,6 +72,7 @@ def train_folds(
         restart: keep older runs under other names and begin all anew.
         source: bundle from whose weights each fold starts, as far as they fit.
         patience: end each fold after so many validations without a gain; 0 never does.
+        trust: as of `train`.
 
     Returns:
         Files of weights, and the cross-validated scores.
@@ -75,4 +85,6 @@ def train_folds(
 
     warn_if_stale(Path(bundle))
     begin = Path(source) if source is not None else None
-    return train_all(Path(bundle), budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience)
+    return train_all(
+        Path(bundle), budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience, trust=trust
+    )

@@ -8,6 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from medunet.bundle.ensemble import Files, average_logits, load_files, make_networks
+from medunet.bundle.expressions import (
+    IMPORTS,
+    check_places,
+    find_endings,
+    find_root,
+    list_images,
+    list_labels,
+    refuse_nan,
+    refuse_nan_logits,
+)
 from medunet.bundle.targets import make_metric, make_one_hot, make_scoring
 from medunet.networks import make_network
 from medunet.planning import Plan
@@ -28,14 +38,6 @@ ENSEMBLE_KEYS = tuple(
     name for key in INFERENCE_KEYS for name in (("network_defs", "networks") if key == "network" else (key,))
 )
 """The same where the networks of several folds are averaged."""
-
-
-def find_root(name: str) -> str:
-    """Expression for the bundle's folder: that of the configuration on the command line, from wherever it is run."""
-    return (
-        "$next((os.path.dirname(os.path.dirname(os.path.abspath(a.split('=')[-1]))) "
-        f"for a in sys.argv if a.endswith('{name}')), '.')"
-    )
 
 
 def make_inferer(plan: Plan) -> Config:
@@ -60,14 +62,9 @@ def _make_stock_inferer(plan: Plan) -> Config:
     return inferer
 
 
-def _find_ending(task: Task) -> str:
-    """How the names of images and label maps end."""
-    return ".png" if task.unit == "px" else ".nii.gz"
-
-
 def _make_common(plan: Plan, name: str, files: Files) -> Config:
     return {
-        "imports": ["$import glob", "$import os", "$import sys", "$import torch"],
+        "imports": IMPORTS,
         "bundle_root": find_root(name),
         "output_dir": "$@bundle_root + '/eval'",
         "dataset_dir": "$@bundle_root + '/dataset'",
@@ -76,15 +73,6 @@ def _make_common(plan: Plan, name: str, files: Files) -> Config:
         **make_networks(files),
         "inferer": _make_stock_inferer(plan),
     }
-
-
-def _list_images(task: Task, folder: str) -> str:
-    keys, ending = task.image_keys(), _find_ending(task)
-    if len(keys) == 1:
-        return f"$[{{'image': p}} for p in sorted(glob.glob({folder} + '/*{ending}'))]"
-    first = keys[0]
-    entries = ", ".join(f"'{key}': p.replace('_{first}{ending}', '_{key}{ending}')" for key in keys)
-    return f"$[{{{entries}}} for p in sorted(glob.glob({folder} + '/*_{first}{ending}'))]"
 
 
 def make_loader(dataset: str) -> Config:
@@ -100,23 +88,32 @@ JOIN_OBJECTS: Config = {"_target_": "AsDiscreted", "keys": ["label"], "threshold
 JOIN_CLASSES: Config = {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True, "threshold": 0.5}
 
 
+def guard_images(plan: Plan) -> list[Config]:
+    """The inference chain of a plan, which ends where an image that it loaded holds what is no finite number.
+
+    medunet's own reader refuses such images, so that it runs the chain without this.
+    """
+    load, shape, *rest = make_preprocessing(plan)
+    return [load, shape, *refuse_nan(plan.task), *rest]
+
+
 def make_inference_config(plan: Plan, files: Files = ()) -> Config:
     """`inference.json`: NIfTI files (or PNG) of `dataset_dir` to label maps in `output_dir`, on their own grids.
 
-    A single channel takes every `*.nii.gz`; several take `CASE_<channel>.nii.gz`. The logits of several `files` of
-    weights are averaged; those of all are in memory at once.
+    A single channel takes every `*.nii.gz` and `*.nii`; several take `CASE_<channel>` with these endings. The logits
+    of several `files` of weights are averaged; those of all are in memory at once.
     """
-    ending = _find_ending(plan.task)
     return {
         **_make_common(plan, "inference.json", files),
-        "datalist": _list_images(plan.task, "@dataset_dir"),
-        "preprocessing": {"_target_": "Compose", "transforms": make_preprocessing(plan)},
+        "datalist": list_images(plan.task, "@dataset_dir"),
+        "preprocessing": {"_target_": "Compose", "transforms": guard_images(plan)},
         "dataset": {"_target_": "Dataset", "data": "@datalist", "transform": "@preprocessing"},
         "dataloader": make_loader("@dataset"),
         "postprocessing": {
             "_target_": "Compose",
             "transforms": [
                 *average_logits(files),
+                *refuse_nan_logits(),
                 *make_restoring(plan.task),
                 *make_decision(plan.task),
                 {
@@ -124,7 +121,7 @@ def make_inference_config(plan: Plan, files: Files = ()) -> Config:
                     "keys": ["pred"],
                     "output_dir": "@output_dir",
                     "output_postfix": "mask",
-                    "output_ext": ending,
+                    "output_ext": find_endings(plan.task)[0],
                     "separate_folder": False,
                     "resample": False,
                     "dtype": "uint8",
@@ -134,7 +131,7 @@ def make_inference_config(plan: Plan, files: Files = ()) -> Config:
         },
         "handlers": load_files(files),
         "evaluator": _make_evaluator(files),
-        "initialize": [f"$@datalist or sys.exit('no image *{ending} in ' + @dataset_dir)"],
+        "initialize": check_places(plan.task, "datalist", "@dataset_dir"),
         "run": ["$@evaluator.run()"],
     }
 
@@ -159,17 +156,15 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
     the Dice is that of the foreground.
     """
     task = plan.task
-    keys, ending = task.image_keys(), _find_ending(task)
-    tail = f"'_{keys[0]}{ending}'" if len(keys) > 1 else f"'{ending}'"
-    label = f"@dataset_dir + '/labels/' + os.path.basename(c['{keys[0]}']).replace({tail}, '{ending}')"
+    keys = task.image_keys()
     return {
         **_make_common(plan, "evaluate.json", files),
-        "images": _list_images(plan.task, "@dataset_dir + '/images'"),
-        "datalist": f"$[dict(c, label={label}) for c in @images]",
+        "images": list_images(task, "@dataset_dir + '/images'"),
+        "datalist": list_labels(task),
         "preprocessing": {
             "_target_": "Compose",
             "transforms": [
-                *make_preprocessing(plan),
+                *guard_images(plan),
                 {"_target_": "LoadImaged", "keys": ["label"], "ensure_channel_first": True},
                 *([JOIN_OBJECTS] if task.labels.objects else []),
             ],
@@ -180,6 +175,7 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
             "_target_": "Compose",
             "transforms": [
                 *average_logits(files),
+                *refuse_nan_logits(),
                 *make_restoring(task),
                 # A label map may have its axes in another order than the image.
                 *([] if task.unit == "px" else [make_orientation(["pred", "label"])]),
@@ -199,7 +195,7 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
             },
         ],
         "evaluator": {**_make_evaluator(files), "key_val_metric": "@key_metric"},
-        "initialize": [f"$@images or sys.exit('no image *{ending} in ' + @dataset_dir + '/images')"],
+        "initialize": check_places(task, "images", "@dataset_dir + '/images'", "@dataset_dir + '/labels'"),
         "run": ["$@evaluator.run()"],
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, OF_NETWORKS, Makers
+from medunet.bundle.expressions import refuse_nan
 from medunet.bundle.metadata import Metadata, TrainingFacts, make_metadata
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
@@ -41,12 +42,14 @@ class Bundle:
         plan: configs/plan.json.
         inference: configs/inference.json, as plain data.
         metadata: configs/metadata.json.
+        trust: its user knows who wrote it, so that MONAI may evaluate what it holds beyond data.
     """
 
     folder: Path
     plan: Plan
     inference: dict[str, Any]
     metadata: Metadata
+    trust: bool = False
 
     @property
     def work(self) -> Path:
@@ -55,9 +58,10 @@ class Bundle:
 
     @property
     def preprocessing(self) -> list[dict[str, Any]]:
-        """The inference chain as data."""
+        """The inference chain as data, without what keeps MONAI alone from images that medunet's reader refuses."""
         steps: list[dict[str, Any]] = self.inference["preprocessing"]["transforms"]
-        return steps
+        guards = refuse_nan(self.plan.task)
+        return [step for step in steps if step not in guards]
 
     @property
     def has_cohort(self) -> bool:
@@ -172,8 +176,12 @@ def _make_card(name: str, plan: Plan) -> str:
     )
 
 
-def open_bundle(folder: Path) -> Bundle:
-    """Open a bundle and check that its parts are there and its keys known.
+def open_bundle(folder: Path, *, trust: bool = False) -> Bundle:
+    """Open a bundle and check that its parts are there and its keys known; nothing of it is evaluated.
+
+    Args:
+        folder: its root.
+        trust: as in `Bundle`.
 
     Raises:
         BundleError: it is no bundle of medunet, or a key of inference.json is unknown or missing.
@@ -193,4 +201,4 @@ def open_bundle(folder: Path) -> Bundle:
         if key not in inference:
             raise BundleError(path, f"the key '{key}' is missing", "restore the file, or make the bundle again")
     metadata = read_record(folder / "configs" / "metadata.json", Metadata)
-    return Bundle(folder=folder, plan=plan, inference=inference, metadata=metadata)
+    return Bundle(folder=folder, plan=plan, inference=inference, metadata=metadata, trust=trust)

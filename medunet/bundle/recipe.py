@@ -1,27 +1,31 @@
 """The recipe of a bundle: all that turns a scan into a mask, as typed data, read from its inference.json.
 
 Nothing of that file is evaluated: window and decision are recognised, and an expression is accepted only where it is
-the one that medunet writes.
+the one that medunet writes. Of a bundle that its user trusts MONAI's parser evaluates network and chain.
 """
 
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from medunet.bundle import earlier
 from medunet.bundle.configs import make_inference_config
 from medunet.bundle.ensemble import Files, average_logits
+from medunet.bundle.expressions import find_expressions, refuse_nan, refuse_nan_logits
 from medunet.bundle.folder import Bundle
+from medunet.bundle.trust import TRUST, evaluate_parts
 from medunet.errors import BundleError
+from medunet.files import hash_file
 from medunet.labels import LabelTable
 from medunet.networks import make_network
 from medunet.planning import Plan
-from medunet.preparation import make_preprocessing, make_region_choice, make_restoring
+from medunet.preparation import find_transform, make_preprocessing, make_region_choice, make_restoring
 from medunet.task import Task
 
 LOGGER = logging.getLogger(__name__)
@@ -75,26 +79,29 @@ class Recipe:
         version: of the bundle.
         task: what is segmented.
         inputs: keys of the chain's images, one for each channel of the task, in its order.
-        preprocessing: the chain from paths to the image, as `_target_` dictionaries.
+        preprocessing: the chain from paths to the image, as `_target_` dictionaries; of a trusted bundle its steps are
+            built where they are more than data.
         network: the `_target_` dictionary of the network.
         window: how patches cover the prepared scan.
         restoring: how logits come back to the source grid: linearly, before the decision.
         decision: how logits become label values.
         extent_mm: largest extents of the scans of training along x, y, z, where they are known.
         peak_gib: memory that a prediction was foreseen to take with the largest case of training.
+        trusted: SHA-256 of the inference.json of which more than data was evaluated, "" where nothing was.
     """
 
     name: str
     version: str
     task: Task
     inputs: tuple[str, ...]
-    preprocessing: tuple[Step, ...]
+    preprocessing: tuple[Any, ...]
     network: Step
     window: Window
     restoring: Literal["linear"]
     decision: Decision
     extent_mm: tuple[float, float, float] | None = None
     peak_gib: float | None = None
+    trusted: str = ""
 
 
 def make_recipe(bundle: Bundle) -> Recipe:
@@ -108,21 +115,24 @@ def make_recipe(bundle: Bundle) -> Recipe:
     plan, task = bundle.plan, bundle.plan.task
     files = tuple(bundle.metadata.fold_weights) if "networks" in bundle.inference else ()
     written = _through_json(make_inference_config(plan, files))
-    reader = _Reader(bundle.folder / "configs" / "inference.json", bundle.inference, written, files)
-    reader.check_written()
+    path = bundle.folder / "configs" / "inference.json"
+    evaluated = evaluate_parts(bundle) if bundle.trust else None
+    reader = _Reader(path, evaluated or bundle.inference, written, files)
+    reader.check_written(task, trust=bundle.trust)
     window, decision = reader.read_window(task), reader.read_decision(task)
     recipe = Recipe(
         name=bundle.name,
         version=bundle.metadata.version or "0",
         task=task.model_copy(update={"labels": reader.settle_labels(task, decision)}),
         inputs=reader.read_inputs(task),
-        preprocessing=tuple(bundle.preprocessing),
+        preprocessing=tuple(evaluated["preprocessing"]["transforms"] if evaluated else bundle.preprocessing),
         network=reader.network,
         window=window,
         restoring="linear",
         decision=decision,
         extent_mm=plan.grid.extent_mm,
         peak_gib=plan.foreseen.peak_gib.get("predict"),
+        trusted=hash_file(path) if evaluated else "",
     )
     for key, said in _find_differences(recipe, plan):
         LOGGER.warning("%s: %s of plan.json differs from inference.json, which counts (%s)", bundle.folder, key, said)
@@ -175,16 +185,32 @@ class _Reader:
             raise self.refuse(key, f"is {value!r}, which medunet doesn't understand")
         return value
 
-    def check_written(self) -> None:
-        """Refuse expressions that medunet doesn't write, and other wiring than its own."""
-        written = {text for _, text in _find_expressions(self.written)}
-        for key, text in _find_expressions(self.config):
-            # The steps of postprocessing are compared one by one.
-            if text not in written and not key.startswith("postprocessing."):
-                raise self.refuse(key, f"holds the expression {text!r}, which medunet doesn't write")
+    def check_written(self, task: Task, *, trust: bool) -> None:
+        """Refuse other wiring than medunet writes, and unless it is trusted what would run a stranger's code."""
+        if not trust:
+            self._check_data(task)
         for key in AS_WRITTEN:
-            if self.config.get(key) != self.written.get(key):
+            free = key == "imports" and (trust or self.config.get(key) == earlier.IMPORTS)
+            if self.config.get(key) != self.written.get(key) and not free:
                 raise self.refuse(key, "isn't what medunet writes")
+
+    def _check_data(self, task: Task) -> None:
+        written = {text for _, text in find_expressions(self.written)}
+        for key, text in find_expressions(self.config):
+            # The steps of postprocessing are compared one by one.
+            known = text in written or key.startswith("postprocessing.")
+            if not known and text not in earlier.list_expressions(task):
+                raise self._distrust(key, f"holds the expression {text!r}, which medunet doesn't write")
+        guards = refuse_nan(task)
+        for number, step in enumerate(self._take("preprocessing.transforms", list)):
+            if step not in guards and find_transform(step) is None:
+                name = step.get("_target_") if isinstance(step, dict) else step
+                raise self._distrust(
+                    f"preprocessing.transforms.{number}", f"is {name!r}, no plain transform of MONAI's"
+                )
+
+    def _distrust(self, key: str, found: str) -> BundleError:
+        return BundleError(self.path, f"the key '{key}' {found}", TRUST, code="bundle-untrusted")
 
     def read_inputs(self, task: Task) -> tuple[str, ...]:
         """Keys of the images that the chain loads."""
@@ -235,7 +261,13 @@ class _Reader:
     def read_decision(self, task: Task) -> Decision:
         """How logits become label values, after what comes before that was found as medunet writes it."""
         steps: list[Step] = self._take("postprocessing.transforms", list)
-        first = [*average_logits(self.files), *make_restoring(task)]
+        guards = refuse_nan_logits()
+        first = [
+            *average_logits(self.files),
+            # Bundles of earlier versions have none; medunet's own path refuses such logits anyway.
+            *(guards if guards[0] in steps else []),
+            *make_restoring(task),
+        ]
         for number, step in enumerate(first):
             if number >= len(steps) or steps[number] != _through_json(step):
                 raise self._refuse_step(number)
@@ -330,7 +362,8 @@ def _find_differences(recipe: Recipe, plan: Plan) -> Iterator[tuple[str, str]]:
     made = _through_json(make_preprocessing(plan))
     for number, step in enumerate(recipe.preprocessing):
         if number >= len(made) or step != made[number]:
-            yield "grid", f"preprocessing.transforms.{number}: {step.get('_target_')}"
+            name = step.get("_target_") if isinstance(step, dict) else type(step).__name__
+            yield "grid", f"preprocessing.transforms.{number}: {name}"
             break
     else:
         if len(made) > len(recipe.preprocessing):
@@ -342,21 +375,6 @@ def _find_differences(recipe: Recipe, plan: Plan) -> Iterator[tuple[str, str]]:
 def _are_counts(values: Any, count: int) -> bool:
     """Whether it is a list of so many whole numbers above 0."""
     return isinstance(values, list) and len(values) == count and all(type(n) is int and n > 0 for n in values)
-
-
-def _find_expressions(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Path and text of everything that MONAI would evaluate or look up."""
-    if isinstance(value, str):
-        if value.startswith(("$", "@", "%")):
-            yield key, value
-        return
-    items: Iterator[tuple[Any, Any]] = iter(())
-    if isinstance(value, Mapping):
-        items = iter(value.items())
-    elif isinstance(value, list):
-        items = iter(enumerate(value))
-    for name, item in items:
-        yield from _find_expressions(item, f"{key}.{name}" if key else str(name))
 
 
 def _through_json(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument
+from medunet.cli.arguments import BundleArgument, TrustOption
 from medunet.cli.screen import screen
 
 
@@ -17,9 +17,10 @@ def evaluate(
         Path | None, typer.Option(help="Masks from medunet predict.", show_default="made now")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for scores, pictures and page.")] = None,
+    trust: TrustOption = False,
 ) -> None:
     """Score a bundle on patients that it wasn't trained on, beside two floors that don't learn."""
     with screen():
-        result = api.evaluate(bundle, cohort=cohort, predictions=predictions, output=output)
+        result = api.evaluate(bundle, cohort=cohort, predictions=predictions, output=output, trust=trust)
     print(result.table)
     print(f"picture: {result.picture}\nreport: {result.report}")

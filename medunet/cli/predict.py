@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument
+from medunet.cli.arguments import BundleArgument, TrustOption
 from medunet.cli.inputs import Inputs, take_inputs
 from medunet.cli.outputs import take_outputs
 from medunet.cli.screen import screen
@@ -30,6 +30,7 @@ def predict(
     box: Annotated[
         str | None, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
     ] = None,
+    trust: TrustOption = False,
 ) -> None:
     """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both; as PNG for pictures.
 
@@ -51,6 +52,7 @@ def predict(
             *inputs.images,
             options=inputs.options,
             box=box,
+            trust=trust,
             **outputs,
         ):
             results.append(item)

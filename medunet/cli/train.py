@@ -1,12 +1,12 @@
 """`medunet train`: train, resume, finish."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument, FoldOption, parse_fold, parse_minutes
+from medunet.cli.arguments import BundleArgument, FoldOption, TrustOption, parse_fold, parse_minutes
 from medunet.cli.screen import is_first_rank, screen
 
 
@@ -29,6 +29,7 @@ def train(
         ),
     ] = 0,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew; the older run is kept.")] = False,
+    trust: TrustOption = False,
 ) -> None:
     """Train a bundle, or go on where an interrupted run stopped.
 
@@ -36,16 +37,14 @@ def train(
     scored by the network that never saw it, and the bundle becomes an ensemble of all networks.
     """
     number, minutes = parse_fold(fold), None if budget is None else parse_minutes(budget)
+    how: dict[str, Any] = {"budget_minutes": minutes, "restart": restart, "source": source}
+    how |= {"patience": patience, "trust": trust}
     with screen():
         if number is None:
-            result = api.train_folds(bundle, budget_minutes=minutes, restart=restart, source=source, patience=patience)
+            result = api.train_folds(bundle, **how)
             wrote = f"{len(result.weights)} files of weights beside {result.weights[0]}, and {result.scores}"
         else:
-            wrote = str(
-                api.train(
-                    bundle, fold=number, budget_minutes=minutes, restart=restart, source=source, patience=patience
-                )
-            )
+            wrote = str(api.train(bundle, fold=number, **how))
     if not is_first_rank():
         return
     if number is None:

@@ -7,11 +7,13 @@ from typing import Any
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids
 from medunet.cohort.lists import TABLE, guess_modality, read_patients
-from medunet.errors import MissingInputError, RecordError, independent
+from medunet.errors import InputError, MissingInputError, RecordError, independent
 from medunet.labels import LabelTable
 from medunet.records import check_record, read_json
 
 NAME = "dataset.json"
+ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+"""Of volumes that would be left out without a word where a dataset holds others than its `file_ending` says."""
 IGNORE = "ignore"
 """Label of voxels that nobody looked at, by nnU-Net's convention."""
 
@@ -20,8 +22,8 @@ def read_dataset(folder: Path) -> Cohort:
     """Read the training cases of a folder with a `dataset.json`.
 
     Both layouts are known: the Decathlon's (`modality`, labels by number, `training` lists the files) and nnU-Net's
-    (`channel_names`, labels by name, `file_ending`, `imagesTr/<case>_0000<ending>`). Neither names patients: a
-    `cases.csv` beside it does, else each case is a patient.
+    (`channel_names`, labels by name, `file_ending`, `imagesTr/<case>_0000<ending>`; files of volumes that end otherwise
+    are taken, too). Neither names patients: a `cases.csv` beside it does, else each case is a patient.
 
     Raises:
         RecordError: a key is missing or says what isn't possible here.
@@ -149,20 +151,39 @@ def _list_decathlon(path: Path, listed: Any, name: str) -> tuple[Case, ...]:
 
 
 def _find_nnunet(path: Path, ending: str, names: tuple[str, ...]) -> tuple[Case, ...]:
-    labels = sorted(item for item in (path.parent / "labelsTr").glob(f"*{ending}") if not item.name.startswith("."))
-    if not labels:
+    labels, images = (_list_files(path.parent / name, ending) for name in ("labelsTr", "imagesTr"))
+    if not any(label.name.endswith(ending) for found in labels.values() for label in found):
         raise MissingInputError(
             path.parent / "labelsTr", f"it holds no *{ending}", "correct file_ending or add labels", code="path-missing"
         )
     cases = []
-    for label in labels:
-        name = label.name.removesuffix(ending)
+    for name, label in sorted(labels.items()):
         with independent():
-            images = {
-                channel: _locate(path, f"imagesTr/{name}_{number:04d}{ending}") for number, channel in enumerate(names)
+            wanted = {channel: f"{name}_{number:04d}" for number, channel in enumerate(names)}
+            found = {
+                channel: _choose(images[stem]) if stem in images else _locate(path, f"imagesTr/{stem}{ending}")
+                for channel, stem in wanted.items()
             }
-            cases.append(_make_case(name, images, label))
+            cases.append(_make_case(name, found, _choose(label)))
     return tuple(cases)
+
+
+def _list_files(folder: Path, ending: str) -> dict[str, list[Path]]:
+    """Files of a folder by their names without an ending; such that end otherwise than the dataset says, too."""
+    found: dict[str, list[Path]] = {}
+    endings = dict.fromkeys((ending, *ENDINGS))
+    for item in sorted(folder.iterdir()) if folder.is_dir() else []:
+        own = next((end for end in endings if item.name.lower().endswith(end.lower())), None)
+        if own is not None and not item.name.startswith("."):
+            found.setdefault(item.name[: -len(own)], []).append(item.absolute())
+    return found
+
+
+def _choose(files: list[Path]) -> Path:
+    if len(files) > 1:
+        found = f"{files[0].name} has the same name and another ending"
+        raise InputError(files[1], found, "take one of them away", code="name-twice")
+    return files[0]
 
 
 def _locate(path: Path, relative: str) -> Path:

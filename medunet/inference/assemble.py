@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from monai.data.utils import compute_importance_map
 
+from medunet.errors import BundleError
 from medunet.geometry import Shape
 from medunet.inference.backends import Backend
 from medunet.preparation import Start, place_patches
@@ -35,6 +36,9 @@ def assemble_planes(
 
     Yields:
         (classes, J, K) float32 for each i of the image, in order.
+
+    Raises:
+        BundleError: logits are no finite numbers, as of damaged weights.
     """
     padded, offset = _pad(image, patch)
     weight = compute_importance_map(patch, mode=mode, sigma_scale=0.125)
@@ -116,6 +120,9 @@ def _run_patches(
     for group in track(groups, what, len(groups)):
         boxes = [tuple(slice(s, s + n) for s, n in zip(start, patch, strict=True)) for start in group]
         logits = backend.run(torch.stack([padded[(slice(None), *box)] for box in boxes]))
+        if not torch.isfinite(logits.sum()):
+            remedy = "restore the weights from a copy, or train the bundle anew"
+            raise BundleError(what, "the logits of the network are not finite", remedy, code="weights-wrong")
         yield from zip(group, logits, strict=True)
 
 

@@ -136,6 +136,11 @@ def hash_recipe(recipe: Recipe) -> str:
     decisive = asdict(recipe)
     for name in ("name", "version", "task", "extent_mm", "peak_gib"):
         del decisive[name]
+    if recipe.trusted:
+        # What was evaluated has no text of its own that stays the same.
+        decisive |= {"preprocessing": None, "network": None}
+    else:
+        del decisive["trusted"]
     decisive["task"] = recipe.task.model_dump(mode="json")
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -44,7 +44,7 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
         raise BundleError("network_def", f"{target!r} is not DynUNet", "run this bundle with monai.bundle")
     try:
         return DynUNet(**arguments)
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         raise BundleError("network_def", f"DynUNet can't be built ({error})", "restore inference.json") from error
 
 

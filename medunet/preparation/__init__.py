@@ -5,6 +5,7 @@ from medunet.preparation.cache import PreparedCase, prepare_case, prepare_cases
 from medunet.preparation.chain import (
     find_images,
     find_source_grid,
+    find_transform,
     instantiate,
     make_decision,
     make_orientation,
@@ -41,6 +42,7 @@ __all__ = [
     "count_resampling",
     "find_images",
     "find_source_grid",
+    "find_transform",
     "instantiate",
     "make_augmentation",
     "make_decision",

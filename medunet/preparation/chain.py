@@ -5,13 +5,12 @@ medunet's own prediction and training, which read them from there.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
+import monai.transforms
 import numpy as np
-from monai.bundle import ComponentLocator, ConfigComponent
 from monai.data import MetaTensor
-from monai.transforms import Compose, LoadImaged
+from monai.transforms import Compose, LoadImage, LoadImaged, SaveImage, SaveImaged, Transform
 
 from medunet.cohort import Case, find_channel
 from medunet.errors import BundleError, InputError, raise_ours
@@ -23,6 +22,9 @@ from medunet.task import Task, name_keys
 
 Step = dict[str, Any]
 _RESTORE = "restore the bundle's inference.json"
+_WORDS = {"_target_", "_desc_"}
+"""Keys of a step that are no arguments."""
+_LOADING = _WORDS | {"keys", "dtype", "image_only", "ensure_channel_first"}
 FAR = 2**30
 """Beyond the end of every picture."""
 
@@ -140,28 +142,41 @@ def make_region_choice(count: int) -> Step:
     return {"_target_": "Lambdad", "keys": ["pred"], "func": last}
 
 
-def instantiate(steps: Sequence[Step]) -> list[Any]:
+def instantiate(steps: Sequence[Step | Transform]) -> list[Any]:
     """Build MONAI transforms from `_target_` dictionaries, as data: no expressions, MONAI's transforms only.
+
+    A step that was built already, since somebody trusts the bundle, stays as it is.
 
     Raises:
         BundleError: a step names something else, or its arguments don't fit.
     """
     built = []
     for step in steps:
-        target = step.get("_target_", "")
-        if not isinstance(target, str) or "." in target or _holds_expression(step):
-            raise BundleError("preprocessing", f"{target!r} is not a plain MONAI transform", _RESTORE)
+        if not isinstance(step, Mapping):
+            built.append(step)
+            continue
+        kind = find_transform(step)
+        if kind is None:
+            raise BundleError("preprocessing", f"{step.get('_target_')!r} is not a plain MONAI transform", _RESTORE)
         try:
-            built.append(ConfigComponent(config=dict(step), locator=_open_locator()).instantiate())
+            built.append(kind(**{key: value for key, value in step.items() if key not in _WORDS}))
         except Exception as error:
-            raise BundleError("preprocessing", f"{target} can't be built ({error})", _RESTORE) from error
+            raise BundleError("preprocessing", f"{kind.__name__} can't be built ({error})", _RESTORE) from error
     return built
 
 
-@cache
-def _open_locator() -> ComponentLocator:
-    """One for all: it looks through all modules of MONAI first, which takes longer than to prepare a picture."""
-    return ComponentLocator()
+def find_transform(step: Any) -> type[Transform] | None:
+    """The class of MONAI's that a step names, None where it names another one or holds what may run code.
+
+    MONAI's own parser would take any function, and `LoadImaged` and `SaveImaged` import what their arguments name.
+    """
+    target = step.get("_target_") if isinstance(step, Mapping) else None
+    kind = getattr(monai.transforms, target, None) if isinstance(target, str) else None
+    if not (isinstance(kind, type) and issubclass(kind, Transform)) or _holds_expression(step):
+        return None
+    loads = issubclass(kind, (LoadImage, LoadImaged)) and step.keys() - _LOADING
+    other = issubclass(kind, (SaveImage, SaveImaged)) or any(key.startswith("_") for key in step.keys() - _WORDS)
+    return None if loads or other else kind
 
 
 def _holds_expression(value: Any) -> bool:
@@ -173,7 +188,7 @@ def _holds_expression(value: Any) -> bool:
 
 
 def run_chain(
-    steps: Sequence[Step],
+    steps: Sequence[Any],
     images: Mapping[str, Image],
     task: Task | None = None,
 ) -> Any:

@@ -16,9 +16,9 @@ from medunet.reading import Image, ReadOptions, Volume, read_image, read_volume
 class VolumeReader(ImageReader):
     """Reads one file, or a folder that holds one DICOM series, as a volume with its RAS affine.
 
-    MONAI falls back to other readers when a reader named at construction refuses a file, and loses the reason;
-    given at the call, `LoadImaged(keys="image")(data, reader=VolumeReader())`, a refusal is final and keeps its
-    sentence.
+    A refusal is final, at whichever place `LoadImaged` gets the reader: at its construction (as an object, a class or,
+    in a configuration, as text), by `register` or at the call. MONAI takes up its own readers where the `read` of
+    another one raises, so this one keeps what it would raise until `get_data`, which MONAI doesn't try again.
 
     Args:
         options: how to read, for all paths or by path: which series of a folder, which phase of a series, …; or the
@@ -26,8 +26,8 @@ class VolumeReader(ImageReader):
 
     Example:
         >>> from monai.transforms import LoadImaged
-        >>> load = LoadImaged(keys="image", ensure_channel_first=True)
-        >>> load({"image": "scans/CT"}, reader=VolumeReader())["image"].shape
+        >>> load = LoadImaged(keys="image", reader=VolumeReader(), ensure_channel_first=True)
+        >>> load({"image": "scans/CT"})["image"].shape
         torch.Size([1, 12, 10, 6])
     """
 
@@ -36,15 +36,17 @@ class VolumeReader(ImageReader):
         self._options = options or {}
 
     def verify_suffix(self, filename: Sequence[Path | str] | Path | str) -> bool:
-        """Whether this reader takes the path: it takes every single one, since contents decide, not names."""
-        return isinstance(filename, str | Path) or len(filename) == 1
+        """Whether this reader takes the path: it takes every one, since contents decide, not names."""
+        return True
 
-    def read(self, data: Sequence[Path | str] | Path | str, **_: Any) -> Volume:
-        """Read one path.
+    def read(self, data: Sequence[Path | str] | Path | str, **_: Any) -> Volume | Exception:
+        """Read one path; where that fails, give the error, for `get_data` to raise."""
+        try:
+            return self._read(data)
+        except Exception as error:
+            return error
 
-        Raises:
-            MedunetError: as `medunet.reading.read_volume`.
-        """
+    def _read(self, data: Sequence[Path | str] | Path | str) -> Volume:
         if not isinstance(data, str | Path):
             if len(data) != 1:
                 raise SeriesError(data[0], f"it came with {len(data) - 1} more paths", "give the folder of the series")
@@ -56,8 +58,14 @@ class VolumeReader(ImageReader):
             data, options if isinstance(options, ReadOptions) else options.get(str(data)) or ReadOptions()
         )
 
-    def get_data(self, img: Volume) -> tuple[npt.NDArray[np.generic], dict[str, Any]]:
-        """Array, float32, and MONAI's meta data with the affine: (C, I, J, K) in RAS mm, a picture as (C, I, J)."""
+    def get_data(self, img: Volume | Exception) -> tuple[npt.NDArray[np.generic], dict[str, Any]]:
+        """Array, float32, and MONAI's meta data with the affine: (C, I, J, K) in RAS mm, a picture as (C, I, J).
+
+        Raises:
+            MedunetError: as `medunet.reading.read_volume`, where `read` came to one.
+        """
+        if isinstance(img, Exception):
+            raise img
         axes = 2 if img.grid.unit == "px" else 3
         meta: dict[str, Any] = {
             MetaKeys.AFFINE: img.grid.affine.copy(),

@@ -3,7 +3,8 @@
 `medunet train` and `monai.bundle run` run the same files; both need medunet.
 """
 
-from medunet.bundle.configs import DEVICE, Config, Makers, find_root, make_inferer, make_loader
+from medunet.bundle.configs import DEVICE, Config, Makers, make_inferer, make_loader
+from medunet.bundle.expressions import find_root
 from medunet.bundle.targets import make_metric, make_scoring
 from medunet.networks import make_loss, make_network, make_optimizer
 from medunet.planning import Plan
@@ -13,7 +14,7 @@ from medunet.preparation import make_augmentation, make_warp
 def make_train_config(plan: Plan) -> Config:
     """`train.json`: the one wiring of training, run by `medunet train` and by `monai.bundle run` alike."""
     return {
-        "imports": ["$import os", "$import sys", "$import torch"],
+        "imports": ["$import inspect", "$import os", "$import torch"],
         "_desc_": "Training needs the package medunet; inference.json and evaluate.json need MONAI only.",
         "bundle_root": find_root("train.json"),
         "fold": 0,
@@ -48,9 +49,6 @@ def make_multi_gpu_config(plan: Plan) -> Config:
     """
     single = make_train_config(plan)
     return {
-        # The two files are one argument, a list in quotes of either kind.
-        "bundle_root": "$next((os.path.dirname(os.path.dirname(os.path.abspath(p))) for a in sys.argv "
-        "for p in a.replace(chr(34), chr(39)).split(chr(39)) if p.endswith('multi_gpu_train.json')), '.')",
         "device": {"_target_": "medunet.training.join_ranks"},
         "train#sampler": {"_target_": "DistributedSampler", "dataset": "@train#dataset", "shuffle": False},
         "train#dataloader#sampler": "@train#sampler",

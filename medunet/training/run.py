@@ -18,6 +18,7 @@ from medunet.training.runs import Action, RunFolder, find_run
 from medunet.training.schedule import Schedule
 from medunet.training.session import default_workers
 from medunet.training.transfer import prepare_start
+from medunet.training.trust import check_configs
 
 LOGGER = logging.getLogger(__name__)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -32,6 +33,7 @@ def train_bundle(
     restart: bool,
     source: Path | None = None,
     patience: int = 0,
+    trust: bool = False,
 ) -> Path:
     """Train a bundle, or go on with a run that was interrupted; on all processes where torchrun started them.
 
@@ -42,6 +44,7 @@ def train_bundle(
         restart: keep an older run of this fold under another name and begin anew.
         source: bundle from whose weights the run starts.
         patience: validations without a gain after which the run ends; 0 never ends it. It counts at its first start.
+        trust: run what its configurations hold, whoever wrote it.
 
     Returns:
         The file of weights.
@@ -53,6 +56,7 @@ def train_bundle(
     bundle = open_bundle(folder)
     run = find_run(bundle, fold)
     configs = _choose_configs(folder)
+    check_configs(bundle, configs, trust=trust)
     if is_launched():
         join_ranks()
     on_first(lambda: _make_way(run, restart))
@@ -62,7 +66,7 @@ def train_bundle(
     if budget_minutes is not None:
         on_first(lambda: warn_of_budget(run, budget_minutes))
         overrides["budget"] = budget_minutes
-    run_configs(folder, configs, overrides)
+    run_configs(folder, [str(path) for path in configs], overrides)
     return folder / "models" / "model.pt"
 
 
@@ -119,12 +123,12 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _choose_configs(folder: Path) -> list[str]:
+def _choose_configs(folder: Path) -> list[Path]:
     names = ["train.json", "multi_gpu_train.json"] if is_launched() else ["train.json"]
     for path in (paths := [folder / "configs" / name for name in names]):
         if not path.is_file():
             raise BundleError(path, "it is missing", "restore it, or make the bundle again with medunet init")
-    return [str(path) for path in paths]
+    return paths
 
 
 def _make_way(run: RunFolder, restart: bool) -> None:

@@ -4,7 +4,7 @@ import pytest
 from plans import make_test_plan
 
 from medunet.bundle import make_evaluate_config, make_inference_config
-from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, find_root, make_inferer
+from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, make_inferer
 
 
 @pytest.mark.parametrize("channels", [("ct",), ("ct", "pet")])
@@ -35,17 +35,6 @@ def test_an_ensemble_has_a_network_a_file_and_averages_before_all_else() -> None
 def test_slices_are_inferred_slice_by_slice() -> None:
     inferer = make_inferer(make_test_plan(dims=2))
     assert (inferer["_target_"], inferer["roi_size"]) == ("SliceInferer", [16, 16])
-
-
-def test_the_root_is_found_from_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-    import sys
-
-    expression = find_root("train.json").removeprefix("$")
-    for arguments in (["--config_file", "a/b/configs/train.json"], ["--config_file=a/b/configs/train.json"]):
-        monkeypatch.setattr(sys, "argv", ["run", *arguments])
-        found = eval(expression, {"os": os, "sys": sys})  # noqa: S307 (what MONAI does with it)
-        assert found == os.path.abspath("a/b")
 
 
 def test_pictures_are_png_of_two_axes_to_monai_and_numbered_objects_are_joined() -> None:

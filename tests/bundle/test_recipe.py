@@ -98,7 +98,7 @@ def test_inference_json_counts_and_each_key_of_the_plan_that_differs_is_named_on
 def test_an_edited_window_and_chain_are_followed(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
     def change(content: Json) -> None:
         content["inferer"] |= {"roi_size": [8, 16, 24], "overlap": 0.25, "mode": "constant"}
-        content["preprocessing"]["transforms"].pop(4)
+        content["preprocessing"]["transforms"].pop(5)
 
     recipe = make_recipe(edit(tiny, "inference.json", change))
     assert recipe.window == Window((8, 16, 24), 0.25, "constant", 3)
@@ -196,15 +196,15 @@ REFUSED = {
     "network": set_key("network", "@network_def"),
     "evaluator": set_key("evaluator", "amp", True),
     "handlers": set_key("handlers", 0, "strict", False),
-    "initialize.1": set_key("initialize", 1, "$print('hello')"),
+    "initialize.5": set_key("initialize", 5, "$print('hello')"),
     "dataset_dir": set_key("dataset_dir", "$os.environ['HOME']"),
-    "preprocessing.transforms.2.axcodes": set_key("preprocessing", "transforms", 2, "axcodes", "$'RAS'"),
+    "preprocessing.transforms.3.axcodes": set_key("preprocessing", "transforms", 3, "axcodes", "$'RAS'"),
     "preprocessing.transforms.0.keys": set_key("preprocessing", "transforms", 0, "keys", ["ct"]),
-    "postprocessing.transforms.0": set_key(*POST, 0, "nearest_interp", True),
-    "postprocessing.transforms.1": set_key(*POST, 1, LAMBDA),
-    "postprocessing.transforms.2": set_key(*POST, 2, "resample", True),
+    "postprocessing.transforms.1": set_key(*POST, 1, "nearest_interp", True),
+    "postprocessing.transforms.2": set_key(*POST, 2, LAMBDA),
+    "postprocessing.transforms.3": set_key(*POST, 3, "resample", True),
     "postprocessing.transforms": set_key("postprocessing", {"_target_": "Compose"}),
-    "postprocessing": lambda content: get_steps(content).insert(2, rename([1], [5])),
+    "postprocessing": lambda content: get_steps(content).insert(3, rename([1], [5])),
 }
 
 
@@ -243,15 +243,15 @@ def test_renaming_that_says_nothing_is_refused(tmp_path: Path, orig: object, tar
     folder = write(tmp_path / "regions", make_test_plan().change(task={"labels": REGIONS}))
 
     def change(content: Json) -> None:
-        get_steps(content)[2] = rename(orig, target)
+        get_steps(content)[3] = rename(orig, target)
 
     bundle = edit(folder, "inference.json", change)
-    with pytest.raises(BundleError, match=r"the key 'postprocessing\.transforms\.2"):
+    with pytest.raises(BundleError, match=r"the key 'postprocessing\.transforms\.3"):
         make_recipe(bundle)
 
 
 def test_where_the_mask_is_saved_may_be_edited(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
-    bundle = edit(tiny, "inference.json", set_key(*POST, 2, "output_postfix", "lesion"))
+    bundle = edit(tiny, "inference.json", set_key(*POST, 3, "output_postfix", "lesion"))
     bundle = edit(tiny, "inference.json", set_key("output_dir", "masks"))
     make_recipe(bundle)
     assert not caplog.records

@@ -43,6 +43,29 @@ def test_channels_in_one_file_are_components(tmp_path: Path, decathlon: dict[str
     assert set(cohort.cases[0].channels) == {"image"}
 
 
+def test_an_nnunet_folder_whose_files_end_in_several_ways_is_taken_whole(tmp_path: Path) -> None:
+    """A label may end otherwise than its image, and a file otherwise than the dataset says."""
+    make_files(
+        tmp_path, "labelsTr/A.nii.gz", "labelsTr/B.nii", "labelsTr/C.NII.GZ", "labelsTr/D.nrrd", "labelsTr/x.txt"
+    )
+    make_files(tmp_path, *(f"imagesTr/{name}" for name in ("A_0000.nii", "B_0000.nii.gz", "C_0000.nii.gz")))
+    make_files(tmp_path, "imagesTr/D_0000.mha")
+    content = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "tumor": 1}, "file_ending": ".nii.gz"}
+    write_json(tmp_path / "dataset.json", content)
+    cohort = find_cohort(tmp_path)
+    assert [case.id for case in cohort.cases] == ["A", "B", "C", "D"]
+    assert Path(cohort.cases[0].channels["ct"].path).name == "A_0000.nii"
+    assert cohort.cases[3].label is not None
+    assert cohort.cases[3].label.path == str(tmp_path / "labelsTr" / "D.nrrd")
+    make_files(tmp_path, "imagesTr/B_0000.nii")
+    with pytest.raises(InputError, match=r"B_0000\.nii\.gz: B_0000\.nii has the same name and another ending"):
+        find_cohort(tmp_path)
+    (tmp_path / "imagesTr" / "B_0000.nii").unlink()
+    make_files(tmp_path, "labelsTr/A.nii")
+    with pytest.raises(InputError, match=r"A\.nii\.gz: A\.nii has the same name"):
+        find_cohort(tmp_path)
+
+
 def test_an_nnunet_folder_has_a_file_a_channel(tmp_path: Path) -> None:
     make_files(tmp_path, "labelsTr/A.nrrd", "labelsTr/B.nrrd", "labelsTr/._A.nrrd")
     make_files(tmp_path, *(f"imagesTr/{name}_000{n}.nrrd" for name in "AB" for n in (0, 1)))

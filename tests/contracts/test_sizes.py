@@ -26,7 +26,9 @@ def test_module(path: Path) -> None:
         assert function.end_lineno - function.lineno < 50, f"{function.name} is too long"
         arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         counted = [item for item in arguments if item.arg not in ("self", "cls")]
-        assert len(counted) <= 7, f"{function.name} has {len(counted)} parameters"
+        # The options of a public verb have names.
+        most = 8 if path.parent.name == "api" else 7
+        assert len(counted) <= most, f"{function.name} has {len(counted)} parameters"
         assert all(item.annotation for item in counted), f"{function.name} lacks annotations"
         assert function.returns is not None, f"{function.name} lacks a return annotation"
     public = [node for node in tree.body if isinstance(node, Function | ast.ClassDef)]

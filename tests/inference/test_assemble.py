@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from monai.inferers import SlidingWindowInferer
 from streams import LocalBackend, assemble_whole, follow_live_bytes
 
+from medunet.errors import BundleError
 from medunet.geometry import Shape
 from medunet.inference import assemble_planes, count_assembling
 
@@ -73,3 +74,16 @@ def test_memory_is_what_was_counted(shape: Shape) -> None:
             pass
     assert counted / 2 < live.peak - image.nbytes <= counted
     assert counted < 4 * classes * image.numel()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_logits_that_are_no_numbers_are_no_mask(value: float) -> None:
+    class Damaged(LocalBackend):
+        def run(self, patches: torch.Tensor) -> torch.Tensor:
+            logits = super().run(patches)
+            logits[0, -1, 3, 4, 5] = value
+            return logits
+
+    image = torch.randn(1, 20, 16, 16, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(BundleError, match="test: the logits of the network are not finite"):
+        assemble(image, Damaged(), (16, 16, 16), 0.5)

@@ -17,8 +17,8 @@ FILES = 35
 LINES = 2_150
 # Before a scan is looked for, the bundle is opened, and its inference.json compared with what medunet writes.
 OPENING = ("open_bundle", "make_recipe")
-OPENING_FILES = 10
-OPENING_LINES = 580
+OPENING_FILES = 11
+OPENING_LINES = 690
 # Around the path of one scan lies what makes it one of many: arguments are checked, names told apart, what was made
 # before is known again, and a record tells of what and by what.
 AROUND = (
