@@ -69,9 +69,12 @@ Code = Literal[
     "components-differ",
     "size-differs",
     "dimensions-differ",
+    "modality-differs",
+    "channels-apart",
     "label-missing",
     "label-empty",
     "patient-twice",
+    "patients-guessed",
     "volume-twice",
     "image-empty",
     "spacing-outlier",
@@ -98,6 +101,7 @@ Code = Literal[
     "weights-missing",
     "weights-wrong",
     "labels-differ",
+    "scan-unlike",
     "patient-seen",
     "files-changed",
     "run-busy",
@@ -211,12 +215,19 @@ COHORTS: dict[Code, Entry] = {
     "components-differ": Entry("files of a channel that aren't alike in all cases: grey, colours, several volumes"),
     "size-differs": Entry("images with and without a physical size, or pictures of one case that differ in size"),
     "dimensions-differ": Entry("single slices beside volumes", option="--dims"),
+    "modality-differs": Entry("an image of another modality than its channel is said to be, or than a bundle takes"),
+    "channels-apart": Entry("channels of one case whose fields of view hardly overlap", "warning"),
     "label-missing": Entry("a case without labels, which `init` leaves out", "warning", "add labels, or leave it out"),
     "label-empty": Entry("labels without a voxel, or (note) without one of the labels", "warning"),
     "patient-twice": Entry(
         "one PatientID, up to case and spaces, is several patients of the cohort, so that folds would train on one and "
         "score the other. Several cases of one patient are no finding: folds keep them together",
         "warning",
+    ),
+    "patients-guessed": Entry(
+        "how cases are held out together: by patients that somebody named, by names of files that differ only in their "
+        "end (`_tp0`, `_visit2`, `ses-01`, a date, a letter, where the beginning repeats), or file by file",
+        "note",
     ),
     "volume-twice": Entry(
         "two images of equal values, in whatever file format, type or order of axes; not after resampling or rescaling",
@@ -278,6 +289,11 @@ COMMANDS: dict[Code, Entry] = {
     "weights-missing": Entry("a bundle that isn't trained"),
     "weights-wrong": Entry("weights that aren't those of the bundle, or can't be read safely"),
     "labels-differ": Entry("masks with other labels than the bundle or the truth"),
+    "scan-unlike": Entry(
+        "a scan that is unlike those of the bundle's training: other values, voxels of another size, far larger, or "
+        "one value everywhere",
+        "warning",
+    ),
     "patient-seen": Entry("a network would be scored or trained on patients that must be held out from it"),
     "files-changed": Entry("files that changed while they were read"),
     "run-busy": Entry("another process trains this fold"),

@@ -5,7 +5,7 @@ context, or else logs it. So what is told in one thread never reaches somebody w
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -91,6 +91,12 @@ def add_remedy(finding: Finding) -> Finding:
     return make_finding(finding.code, finding.subject, finding.found, entry.remedy, finding.severity)
 
 
+def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors, warnings and notes, in this order, each once."""
+    order = ("error", "warning", "note")
+    return sorted(dict.fromkeys(findings), key=lambda item: order.index(item.severity))
+
+
 Listener = Callable[[Finding], None]
 _LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
@@ -118,13 +124,28 @@ def tell(finding: Finding) -> None:
 
 
 @contextmanager
-def handing_to(listener: Listener) -> Iterator[None]:
-    """Hand the warnings of this context to a listener while the block runs, instead of logging them."""
+def handing_to(listener: Listener | None) -> Iterator[None]:
+    """Hand the warnings of this context to a listener while the block runs; without one they are logged."""
     token = _LISTENER.set(listener)
     try:
         yield
     finally:
         _LISTENER.reset(token)
+
+
+@contextmanager
+def overhearing() -> Iterator[list[Finding]]:
+    """Gather the warnings of this context while the block runs, each of which is handed on as well."""
+    heard: list[Finding] = []
+    before = _LISTENER.get()
+
+    def hear(finding: Finding) -> None:
+        heard.append(finding)
+        with handing_to(before):
+            tell(finding)
+
+    with handing_to(hear):
+        yield heard
 
 
 @contextmanager

@@ -146,6 +146,7 @@ class Mask:
         grid: where the voxels lie.
         table: what the values mean.
         notes: what was repaired, computed or odd in what it was made of, in words.
+        warnings: what makes it doubtful, in words.
     """
 
     kind: Literal["classes", "instances"]
@@ -153,6 +154,7 @@ class Mask:
     grid: Grid
     table: LabelTable
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         unit = "mL" if self.grid.unit == "mm" else "px"

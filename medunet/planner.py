@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from medunet.bundle import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
-from medunet.cohort import Cohort, check_cohort, find_cohort, find_folds, fold_cohort
+from medunet.cohort import Cohort, check_cohort, describe_split, find_cohort, find_folds, fold_cohort
 from medunet.errors import InputError
 from medunet.files import check_free
 from medunet.machine import find_ram
@@ -111,6 +111,8 @@ def warn_if_stale(folder: Path) -> None:
 def _measure(path: Path, channels: Sequence[str] | None, objects: bool, wishes: Wishes) -> tuple[Cohort, Fingerprint]:
     found = find_cohort(path, channels=tuple(channels) if channels else None, objects=objects)
     cohort = find_folds(check_cohort(found, str(path)), path)
+    if said := describe_split(cohort):
+        LOGGER.info("%s: %s", path, said)
     return cohort, measure_cohort(cohort, wishes.memory.ram_gib if wishes.memory else None)
 
 
@@ -156,7 +158,8 @@ def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:
         budget_minutes=wishes.budget_minutes or former.training.budget_minutes,
         memory=(wishes.memory or Memory()).fill(former.foreseen.memory or Memory()),
     )
-    return _plan(cohort, fingerprint, filled)
+    kept = {"patients": former.reasons["patients"]} if "patients" in former.reasons else {}
+    return _plan(cohort, fingerprint, filled).change(reasons=kept)
 
 
 def _read_fingerprint(bundle: Bundle) -> Fingerprint:

@@ -49,6 +49,13 @@ def make_test_plan(dims: int = 3, channels: tuple[str, ...] = ("ct",)) -> Plan:
     )
 
 
+def write_test_bundle(folder: Path, plan: Plan) -> Path:
+    """An untrained bundle of a plan, without cases."""
+    task = plan.task
+    cohort = Cohort(channels=task.channels, modalities=task.modalities, labels=task.labels, cases=())
+    return write_bundle(folder, plan, Fingerprint(cases=(), channels={}), cohort, CONFIGS).folder
+
+
 def pin_schedule(bundle: Path, epochs: int, steps_per_epoch: int, fold: int = 0) -> None:
     """Fix what a run of a fold does, whatever the speed of the machine."""
     steps = {"epochs": epochs, "steps_per_epoch": steps_per_epoch, "validation_interval": epochs}

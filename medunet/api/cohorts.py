@@ -14,23 +14,44 @@ if TYPE_CHECKING:
 
 
 @verb
-def check(path: PathLike, *, channels: Sequence[str] | None = None, objects: bool = False) -> list["Finding"]:
+def check(
+    path: PathLike,
+    *,
+    channels: Sequence[str] | None = None,
+    objects: bool = False,
+    bundle: PathLike | None = None,
+) -> list["Finding"]:
     """Say everything that is wrong or odd about a scan, a folder of scans or a cohort.
 
     Args:
-        path: as of `read_volume` or `init`.
+        path: as of `read_volume` or `init`, or with a bundle as of `predict`.
         channels: limits a cohort to these.
         objects: label maps number the objects of one label.
+        bundle: compare scans with those of its training, as `predict` does.
 
     Returns:
         Errors, for which it is refused, warnings and notes, in this order.
 
     Raises:
         MissingInputError: there is no such path.
+        InputError: `channels` or `objects` beside a bundle, which has its own.
+        BundleError: it is no bundle.
     """
     from medunet.cohort import check_path
+    from medunet.errors import InputError
+    from medunet.files import check_input
+    from medunet.findings import sort_findings
 
-    return check_path(Path(path), tuple(channels) if channels else None, objects=objects)
+    if bundle is None:
+        return check_path(Path(path), tuple(channels) if channels else None, objects=objects)
+    if channels or objects:
+        found = "a bundle is given, whose channels and labels are settled"
+        raise InputError("medunet.check", found, "leave channels and objects out")
+    from medunet.bundle import make_recipe, open_bundle
+    from medunet.inference import check_fit
+
+    check_input(Path(path))
+    return sort_findings(check_fit(Path(path), make_recipe(open_bundle(Path(bundle)))))
 
 
 @verb

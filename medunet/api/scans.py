@@ -73,8 +73,8 @@ def predict(  # noqa: PLR0913 - its options have names
 
     Args:
         bundle: a trained bundle.
-        scans: each a file, the folder of one series, a patient's folder, a folder of pictures, or a dict with a path
-            for each channel.
+        scans: each a file, the folder of one series, a patient's folder, a folder of files, or a dict with a path for
+            each channel.
         output: folder for the masks and a run record of each; without it nothing is written, and masks stay in memory.
         options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.

@@ -22,7 +22,6 @@ from medunet.bundle.targets import make_metric, make_one_hot, make_scoring
 from medunet.networks import make_network
 from medunet.planning import Plan
 from medunet.preparation import make_decision, make_orientation, make_preprocessing, make_restoring
-from medunet.task import Task
 
 Config = dict[str, Any]
 Makers = Mapping[str, Callable[[Plan], Config]]

@@ -7,8 +7,8 @@ the one that medunet writes. Of a bundle that its user trusts MONAI's parser eva
 import json
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from medunet.bundle.trust import TRUST, evaluate_parts
 from medunet.errors import BundleError
 from medunet.files import hash_file
 from medunet.labels import LabelTable
+from medunet.measuring import ValueRange
 from medunet.networks import make_network
 from medunet.planning import Plan
 from medunet.preparation import find_transform, make_preprocessing, make_region_choice, make_restoring
@@ -86,6 +87,7 @@ class Recipe:
         restoring: how logits come back to the source grid: linearly, before the decision.
         decision: how logits become label values.
         extent_mm: largest extents of the scans of training along x, y, z, where they are known.
+        values: of the scans of training, by channel, as far as they are known.
         peak_gib: memory that a prediction was foreseen to take with the largest case of training.
         trusted: SHA-256 of the inference.json of which more than data was evaluated, "" where nothing was.
     """
@@ -100,6 +102,7 @@ class Recipe:
     restoring: Literal["linear"]
     decision: Decision
     extent_mm: tuple[float, float, float] | None = None
+    values: Mapping[str, ValueRange] = field(default_factory=dict)
     peak_gib: float | None = None
     trusted: str = ""
 
@@ -131,6 +134,7 @@ def make_recipe(bundle: Bundle) -> Recipe:
         restoring="linear",
         decision=decision,
         extent_mm=plan.grid.extent_mm,
+        values=plan.grid.values,
         peak_gib=plan.foreseen.peak_gib.get("predict"),
         trusted=hash_file(path) if evaluated else "",
     )

@@ -25,6 +25,9 @@ def check(
     ],
     channels: ChannelsOption = None,
     objects: ObjectsOption = False,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Compare scans with those of this bundle's training.", show_default="none")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="List each finding.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -33,7 +36,7 @@ def check(
 
     names = parse_names(channels, "--channels")
     with screen(), unpack_archives([path]) as (place,):
-        findings = api.check(place, channels=names, objects=objects)
+        findings = api.check(place, channels=names, objects=objects, bundle=bundle)
     counts = {kind: sum(item.severity == kind for item in findings) for kind in ("error", "warning", "note")}
     if as_json:
         found = [item.model_dump() | {"subject": _shorten(item.subject, place)} for item in findings]

@@ -66,8 +66,10 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
     if training.longest_gradient is not None:
         rows["longest_gradient"] = f"{training.longest_gradient:g}"
     rows |= _describe_foreseen(planned.foreseen)
+    if "patients" in planned.reasons:
+        rows["patients"] = planned.reasons["patients"]
     for name, value in rows.items():
-        reason = planned.reasons.get(name) if explain else None
+        reason = planned.reasons.get(name) if explain and name != "patients" else None
         print(f"{name:17} {value}" + (f"\n{'':17}   because: {reason}" if reason else ""))
 
 

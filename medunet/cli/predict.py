@@ -25,7 +25,7 @@ def predict(
     outputs: dict[str, Any],
     scans: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="SCAN...", help="Files, series' or patients' folders or zips of them, folders of PNG."),
+        typer.Argument(metavar="SCAN...", help="Files, folders of them, series' or patients' folders, zips."),
     ] = None,
     box: Annotated[
         str | None, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
@@ -93,6 +93,8 @@ def _print_table(results: "list[Prediction | Refusal]") -> None:
         else:
             last = str(item.error)
         print(f"{item.status:{width}}  {item.source} -> {last}")
+        for warning in item.warnings if isinstance(item, Prediction) else ():
+            print(f"{'':{width}}  doubtful: {warning}")
     done = [item for item in results if isinstance(item, Prediction)]
     kept = sum(item.kept for item in done)
     found = sum(item.status == "segmented" for item in done)

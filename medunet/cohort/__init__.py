@@ -1,6 +1,12 @@
 """Cases from folders and lists, checked, and split into folds by patient."""
 
-from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
+from medunet.cohort.agreement import (
+    agree_on_components,
+    agree_on_labels,
+    agree_on_modality,
+    agree_on_unit,
+    agree_on_values,
+)
 from medunet.cohort.body import find_body, keep_largest, measure_body
 from medunet.cohort.carry import carry_series, pack_series, unpack_series
 from medunet.cohort.cases import (
@@ -19,12 +25,14 @@ from medunet.cohort.cases import (
     write_cohort,
 )
 from medunet.cohort.check import check_path
+from medunet.cohort.companions import check_patients, find_apart
 from medunet.cohort.discovery import find_cohort
 from medunet.cohort.export import export_cohort
-from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts, gather_facts, measure_image
+from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts, gather_facts, measure_image, take_percentiles
 from medunet.cohort.folds import count_folds, find_folds, fold_cohort, read_folds, split_cases, split_folds
 from medunet.cohort.identity import hash_files, list_case_files, stamp_files
 from medunet.cohort.oddities import compare_cases
+from medunet.cohort.patients import describe_split, group_cases
 
 __all__ = [
     "Case",
@@ -36,21 +44,26 @@ __all__ = [
     "LabelSource",
     "agree_on_components",
     "agree_on_labels",
+    "agree_on_modality",
     "agree_on_unit",
     "agree_on_values",
     "carry_series",
     "check_cohort",
     "check_labelled",
     "check_path",
+    "check_patients",
     "compare_cases",
     "count_folds",
+    "describe_split",
     "export_cohort",
+    "find_apart",
     "find_body",
     "find_channel",
     "find_cohort",
     "find_folds",
     "fold_cohort",
     "gather_facts",
+    "group_cases",
     "hash_files",
     "keep_largest",
     "list_case_files",
@@ -66,6 +79,7 @@ __all__ = [
     "split_cases",
     "split_folds",
     "stamp_files",
+    "take_percentiles",
     "unpack_series",
     "write_cohort",
 ]

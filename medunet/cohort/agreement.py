@@ -27,6 +27,20 @@ def agree_on_unit(cases: Sequence[CaseFacts]) -> Unit:
     return next(iter(units), "mm")
 
 
+def agree_on_modality(channel: str, modality: str, cases: Sequence[CaseFacts]) -> None:
+    """Check that the images of a channel are of the modality that it is said to have, where their headers tell.
+
+    Raises:
+        InputError: one is of another.
+    """
+    for case, image in _take_channel(channel, cases).items():
+        own = image.source.modality
+        if own and own != modality:
+            said = f"the {channel} of case {case} is {own}, but its channel is said to be {modality}"
+            remedy = f'say "modalities": {{"{channel}": "{own}"}} in a cohort.json, or give another image'
+            raise InputError("cohort", said, remedy, code="modality-differs")
+
+
 def agree_on_values(channel: str, cases: Sequence[CaseFacts]) -> str:
     """Units of the values of a channel; files that don't say theirs are taken to have those of the others.
 

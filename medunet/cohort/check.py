@@ -3,7 +3,13 @@
 from functools import partial
 from pathlib import Path
 
-from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
+from medunet.cohort.agreement import (
+    agree_on_components,
+    agree_on_labels,
+    agree_on_modality,
+    agree_on_unit,
+    agree_on_values,
+)
 from medunet.cohort.carry import carry_series
 from medunet.cohort.cases import (
     Case,
@@ -14,21 +20,25 @@ from medunet.cohort.cases import (
     find_frame,
     read_label,
 )
+from medunet.cohort.companions import check_patients, find_apart
 from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed, list_common_channels
 from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
-from medunet.cohort.oddities import compare_cases
+from medunet.cohort.oddities import compare_cases, judge_image
+from medunet.cohort.patients import tell_split
 from medunet.errors import collecting
 from medunet.files import check_input
-from medunet.findings import Finding, describe_error
+from medunet.findings import Finding, describe_error, sort_findings
 from medunet.geometry import Grid, check_same_pixels
 from medunet.labels import LabelTable, Mask
 from medunet.progress import track
 from medunet.reading import (
+    Volume,
     attempt,
     check_contours,
     check_folder,
     check_found,
+    check_image,
     describe_read,
     find_modality,
     find_series,
@@ -60,11 +70,21 @@ def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: 
     if is_listed(path):
         findings = _check_list(path, channels, objects)
     elif path.is_file() and (is_image_file(path) or find_modality(path) in (RTSTRUCT, SEG)):
-        findings = check_contours(str(path), tell=True)
+        findings = _check_alone(path) if is_image_file(path) else check_contours(str(path))
     else:
         findings = _check_tree(path, channels)
-    order = ("error", "warning", "note")
-    return sorted(dict.fromkeys(findings), key=lambda item: order.index(item.severity))
+    return sort_findings(findings)
+
+
+def _check_alone(path: Path) -> list[Finding]:
+    """Read a file that is an image by itself, and say what it is and what is odd about it."""
+    volume, findings = check_image(path)
+    return findings if volume is None else [*findings, *_describe(volume)]
+
+
+def _describe(volume: Volume) -> list[Finding]:
+    """What a scan is that stands for itself, and what is odd about it."""
+    return [describe_read(volume), *judge_image(measure_image(volume), volume.source.path)]
 
 
 def _check_list(path: Path, channels: tuple[str, ...] | None, objects: bool) -> list[Finding]:
@@ -102,7 +122,7 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None) -> list[Finding]:
         facts, of_cases = _check_cases(cohort, tell=not is_cohort)
         findings += of_cases
         known = _list_read(cohort)
-    findings += check_folder(found, path, known, tell=not is_cohort)
+    findings += check_folder(found, path, known, None if is_cohort else _describe)
     if cohort is not None and is_cohort:
         findings += _check_whole(cohort, facts, path, complete=not errors and not missed)
     return findings
@@ -125,6 +145,7 @@ def _check_cases(cohort: Cohort, *, tell: bool = False) -> tuple[list[CaseFacts]
 
 def _check_case(cohort: Cohort, case: Case, tell: bool) -> tuple[CaseFacts, list[Finding]]:
     findings, images, mask = [], {}, None
+    grids: dict[str, Grid] = {}
     reference: Grid | None = None
     for name in cohort.channels:
         source = case.channels[name]
@@ -132,8 +153,9 @@ def _check_case(cohort: Cohort, case: Case, tell: bool) -> tuple[CaseFacts, list
         findings += found
         if volume is None:
             continue
-        findings += [describe_read(source.path, volume.describe(), volume.voxels)] if tell else []
-        images[name] = measure_image(volume)
+        images[name], grids[name] = measure_image(volume), volume.grid
+        if tell:
+            findings += [describe_read(volume), *judge_image(images[name], source.path)]
         if name == cohort.channels[0]:
             reference = volume.grid
             mask, found = _check_label(cohort, case, volume.grid)
@@ -145,6 +167,8 @@ def _check_case(cohort: Cohort, case: Case, tell: bool) -> tuple[CaseFacts, list
         findings += found
     if reference is None and case.label is not None:
         findings += check_contours(case.label.path)
+    findings += attempt(check_patients, {name: image.source.patient_id for name, image in images.items()}, case.id)[1]
+    findings += find_apart(grids, case.id) if reference is not None else ()
     return gather_facts(case, images, mask), findings
 
 
@@ -164,12 +188,14 @@ def _check_label(cohort: Cohort, case: Case, grid: Grid) -> tuple[Mask | None, l
 def _check_whole(cohort: Cohort, facts: list[CaseFacts], path: Path, *, complete: bool) -> list[Finding]:
     """What only all cases together show; folds of a cohort that isn't complete would name cases that were left out."""
     findings = attempt(check_cohort if complete else check_labelled, cohort, str(path))[1]
+    findings += tell_split(cohort, path)
     if complete:
         findings += attempt(fold_cohort, cohort, path)[1]
     findings += attempt(agree_on_unit, facts)[1]
     if all(case.labels is not None for case in facts):
         findings += attempt(agree_on_labels, facts)[1]
     for name in cohort.channels:
+        findings += attempt(agree_on_modality, name, cohort.modalities[name], facts)[1]
         findings += attempt(agree_on_values, name, facts)[1]
         findings += attempt(agree_on_components, name, facts)[1]
     return findings + compare_cases(cohort, facts)

@@ -7,6 +7,7 @@ from typing import Any
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids
 from medunet.cohort.lists import TABLE, guess_modality, read_patients
+from medunet.cohort.patients import group_cases
 from medunet.errors import InputError, MissingInputError, RecordError, independent
 from medunet.labels import LabelTable
 from medunet.records import check_record, read_json
@@ -23,7 +24,8 @@ def read_dataset(folder: Path) -> Cohort:
 
     Both layouts are known: the Decathlon's (`modality`, labels by number, `training` lists the files) and nnU-Net's
     (`channel_names`, labels by name, `file_ending`, `imagesTr/<case>_0000<ending>`; files of volumes that end otherwise
-    are taken, too). Neither names patients: a `cases.csv` beside it does, else each case is a patient.
+    are taken, too). Neither names patients: a `cases.csv` beside it does, else names of cases that differ only in
+    their end, else each case is a patient.
 
     Raises:
         RecordError: a key is missing or says what isn't possible here.
@@ -41,10 +43,12 @@ def read_dataset(folder: Path) -> Cohort:
     else:
         cases = _find_nnunet(path, str(content.get("file_ending", ".nii.gz")), names)
     check_ids(cases, str(path))
-    if (folder / TABLE).is_file():
-        patients = read_patients(folder / TABLE, [case.id for case in cases])
-        cases = tuple(case.model_copy(update={"patient": patients[case.id]}) for case in cases)
-    return Cohort(channels=names, modalities=modalities, labels=labels, cases=cases)
+    cohort = Cohort(channels=names, modalities=modalities, labels=labels, cases=cases)
+    if not (folder / TABLE).is_file():
+        return group_cases(cohort)
+    patients = read_patients(folder / TABLE, [case.id for case in cases])
+    named = tuple(case.model_copy(update={"patient": patients[case.id]}) for case in cases)
+    return cohort.model_copy(update={"cases": named})
 
 
 def _read_channels(path: Path, content: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:

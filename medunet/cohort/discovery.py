@@ -16,6 +16,7 @@ from medunet.cohort.datasets import NAME, read_dataset
 from medunet.cohort.lists import ENDINGS, Tables, read_list, read_tables
 from medunet.cohort.picture_folders import find_pictures, hold_pictures
 from medunet.cohort.structures import name_cases, name_labels
+from medunet.cohort.studies import LIST, Visit, find_visits, take_labels
 from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError, independent
 from medunet.findings import warn
 from medunet.geometry import Grid
@@ -37,7 +38,6 @@ OFF_PLANE = 0.1
 """How far, in slices, a point may lie from the slice that its contour belongs to."""
 TREE = Tables(cases=".")
 """What is said of a tree of studies that nothing is said of."""
-_LIST = "list the right ones in a cohort.json"
 
 
 def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, objects: bool = False) -> Cohort:
@@ -158,17 +158,17 @@ def arrange_cohort(path: Path, found: Contents, wanted: tuple[str, ...] | None =
     modality = {name: code for code, name in CHANNELS.items()} | tables.modalities
     names = _find_channels(path, patients, wanted, list(modality))
     files: dict[str, LabelFile] = {}
-    channels: dict[str, dict[str, Channel]] = {}
+    cases: list[Case] = []
     for patient, images in sorted(patients.items()):
         with independent():
-            chosen = {name: _choose_series(patient, images, name, modality[name]) for name in names}
-            channels[patient] = {
-                name: Channel(path=os.path.abspath(item.folder), series=item.uid) for name, item in chosen.items()
-            }
+            visits = find_visits(patient, images, {name: modality[name] for name in names})
             own = [item for item in found.labels if item.patient_id == patient]
-            matched = _match_labels(own, chosen[names[0]])
-            if matched is not None:
-                files[patient] = matched
+            for number, visit in enumerate(visits, start=1):
+                case = _make_case(patient, number if len(visits) > 1 else 0, visit)
+                others = [other for other in visits if other is not visit]
+                if (matched := _match_labels(take_labels(own, visit, others), visit[names[0]])) is not None:
+                    files[case.id] = matched
+                cases.append(case)
     labels = tables.labels
     rois = name_labels(path, list(files.values()), labels.names if labels else (), tables.aliases)
     sources = {
@@ -176,16 +176,13 @@ def arrange_cohort(path: Path, found: Contents, wanted: tuple[str, ...] | None =
         for name, item in files.items()
         if item.path in rois
     }
-    cases = tuple(
-        Case(id=_make_id(patient), patient=patient, channels=own, label=sources.get(patient))
-        for patient, own in channels.items()
-    )
-    check_ids(cases, str(path))
+    check_ids(tuple(cases), str(path))
+    labelled = tuple(case.model_copy(update={"label": sources.get(case.id)}) for case in cases)
     return Cohort(
         channels=names,
         modalities={name: modality[name] for name in names},
         labels=labels or LabelTable.from_names(list(next(iter(rois.values())))),
-        cases=cases,
+        cases=labelled,
         folds=tables.folds,
     )
 
@@ -205,7 +202,7 @@ def _group_images(found: Contents) -> dict[str, list[Series]]:
         with independent():
             if not series.patient_id:
                 said = f"its {series.modality} series names no patient (PatientID)"
-                raise SeriesError(series.folder, said, _LIST, code="patient-missing")
+                raise SeriesError(series.folder, said, LIST, code="patient-missing")
             patients.setdefault(series.patient_id, []).append(series)
     for labels in found.labels:
         with independent():
@@ -213,6 +210,12 @@ def _group_images(found: Contents) -> dict[str, list[Series]]:
                 said = f"its patient {labels.patient_id!r} has no images here"
                 raise LabelError(labels.path, said, "add them or take it away", code="patient-missing")
     return patients
+
+
+def _make_case(patient: str, number: int, images: Visit) -> Case:
+    """A case without labels; the number tells several of a patient apart."""
+    channels = {name: Channel(path=os.path.abspath(item.folder), series=item.uid) for name, item in images.items()}
+    return Case(id=f"{_make_id(patient)}{f'_{number}' if number else ''}", patient=patient, channels=channels)
 
 
 def _make_id(patient: str) -> str:
@@ -233,23 +236,6 @@ def _find_channels(
     return names
 
 
-def _choose_series(patient: str, found: list[Series], name: str, modality: str) -> Series:
-    fitting = [series for series in found if series.modality == modality]
-    if not fitting:
-        raise SeriesError(
-            f"patient {patient}",
-            f"it has no {modality} series, which other patients have or which was asked for",
-            "add it, take the patient away, or name the channels that all have with --channels",
-            code="channel-missing",
-        )
-    if len(fitting) > 1:
-        listed = ", ".join(f"{series.uid} '{series.description}' in {series.folder}" for series in fitting)
-        raise SeriesError(
-            f"patient {patient}", f"it has {len(fitting)} {modality} series ({listed})", _LIST, code="channel-ambiguous"
-        )
-    return fitting[0]
-
-
 def _match_labels(found: list[LabelFile], reference: Series) -> LabelFile | None:
     """The labels of the reference: by the series they name, else by frame of reference and place."""
     fitting = [item for item in found if reference.uid in item.series_uids]
@@ -261,7 +247,7 @@ def _match_labels(found: list[LabelFile], reference: Series) -> LabelFile | None
         raise LabelError(
             f"patient {reference.patient_id}",
             f"{len(fitting)} files of labels fit its {reference.modality} ({', '.join(item.path for item in fitting)})",
-            _LIST,
+            LIST,
             code="label-twice",
         )
     if found and not fitting:

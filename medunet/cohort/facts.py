@@ -108,10 +108,8 @@ def measure_image(volume: Volume) -> ImageFacts:
     """Measure an image."""
     grid = volume.grid
     voxels = [_face_world(component, grid) for component in volume.voxels]
-    flat = volume.voxels.ravel(order="K")
-    sample = flat[:: max(1, flat.size // SAMPLES)]
-    least, most = flat.min(), flat.max()
-    low, middle, high = np.percentile(sample.astype(np.float64), [0.5, 50, 99.5])
+    least, most = volume.voxels.min(), volume.voxels.max()
+    low, middle, high = take_percentiles(volume.voxels)
     x, y, z = grid.nearest_axes()
     spacing = grid.spacing
     return ImageFacts(
@@ -122,12 +120,20 @@ def measure_image(volume: Volume) -> ImageFacts:
         spacing=(spacing[x], spacing[y], spacing[z]),
         right_handed=bool(np.linalg.det(grid.affine[:3, :3]) > 0),
         least=float(least),
-        low=float(low),
-        middle=float(middle),
-        high=float(high),
+        low=low,
+        middle=middle,
+        high=high,
         digest="" if least == most else _hash_values(voxels),
         coarse=_shrink(voxels[0]),
     )
+
+
+def take_percentiles(voxels: npt.NDArray[np.generic]) -> tuple[float, float, float]:
+    """0.5th percentile, median and 99.5th percentile of an image, of about a million of its voxels."""
+    flat = voxels.ravel(order="K")
+    sample = flat[:: max(1, flat.size // SAMPLES)].astype(np.float64)
+    low, middle, high = np.percentile(sample, [0.5, 50, 99.5])
+    return float(low), float(middle), float(high)
 
 
 def _face_world(voxels: npt.NDArray[np.generic], grid: Grid) -> npt.NDArray[np.generic]:

@@ -60,14 +60,24 @@ def compare_cases(cohort: Cohort, cases: Cases) -> list[Finding]:
     return [finding for kind in kinds for finding in kind(cases)]
 
 
+def judge_image(image: ImageFacts, subject: object) -> Iterator[Finding]:
+    """What is odd about an image by itself, no other beside it."""
+    if not image.digest:
+        yield make_finding("image-empty", subject, "all of its values are equal", "give the image again")
+    if image.unit == "mm" and _is_no_size(image):
+        words = " × ".join(f"{step:.4g}" for step in image.spacing)
+        said = f"its voxels of {words} mm × {image.shape} are no size of a scan of a patient"
+        yield make_finding("size-implausible", subject, said, "correct the unit of its header")
+    if image.source.modality == "CT" and (why := _find_no_hu(image)):
+        said = f"its values, from {image.low:.4g} to {image.high:.4g}, are {why}"
+        yield make_finding("values-not-hu", subject, said, "convert it again from DICOM")
+
+
 def find_patients(cases: Cases) -> Iterator[Finding]:
-    """Patients who are several patients of the cohort, by the PatientID of their scans, and mixed cases."""
+    """Patients who are several patients of the cohort, by the PatientID of their scans."""
     cohort_names: dict[str, dict[str, str]] = defaultdict(dict)
     for case in cases:
         ids = {image.source.patient_id for image in case.images.values() if image.source.patient_id}
-        if len(ids) > 1:
-            said = f"its channels are of several patients: {', '.join(sorted(ids))}"
-            yield make_finding("patients-mixed", case.id, said, "correct the list of its files", "warning")
         for name in ids or {case.patient}:
             cohort_names[name.strip().casefold()].setdefault(case.patient, case.id)
     for known in cohort_names.values():

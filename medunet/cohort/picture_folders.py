@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource
+from medunet.cohort.patients import group_cases
 from medunet.errors import InputError, LabelError, independent
 from medunet.findings import warn
 from medunet.labels import LabelTable
@@ -31,8 +32,8 @@ def hold_pictures(folder: Path) -> bool:
 def find_pictures(folder: Path, *, objects: bool = False) -> Cohort:
     """Find the pictures of `images/` and the label maps of the same names in `labels/`.
 
-    Each picture is a case of its own patient. Label values are 1, 2, … for classes; they number the objects of one
-    label where `objects` says so or where one is above 32.
+    Each picture is a case, of its own patient where its name doesn't say more. Label values are 1, 2, … for classes;
+    they number the objects of one label where `objects` says so or where one is above 32.
 
     Args:
         folder: holds both folders.
@@ -63,7 +64,7 @@ def find_pictures(folder: Path, *, objects: bool = False) -> Cohort:
         for name, path in images.items()
     ]
     table = LabelTable.from_names(["object"], objects=True) if objects else _name_labels(labels)
-    return Cohort(channels=("image",), modalities={"image": "OT"}, labels=table, cases=tuple(cases))
+    return group_cases(Cohort(channels=("image",), modalities={"image": "OT"}, labels=table, cases=tuple(cases)))
 
 
 def _list_pictures(folder: Path) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from medunet.inference.assemble import assemble_planes, count_assembling
 from medunet.inference.box import Box, parse_box
 from medunet.inference.cases import find_prediction, predict_case, predict_cases
+from medunet.inference.fit import check_fit
 from medunet.inference.inputs import Input, list_inputs
 from medunet.inference.jobs import (
     Job,
@@ -35,6 +36,7 @@ __all__ = [
     "Scan",
     "Wanted",
     "assemble_planes",
+    "check_fit",
     "count_assembling",
     "find_prediction",
     "find_scan",

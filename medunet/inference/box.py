@@ -1,6 +1,5 @@
-"""Restrict a prediction to a box in the patient, and tell when a scan shows far more than training saw."""
+"""Restrict a prediction to a box in the patient."""
 
-import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,9 +9,8 @@ from medunet.errors import InputError
 from medunet.geometry import Affine, Grid, spread_row
 from medunet.labels import Mask
 
-LOGGER = logging.getLogger(__name__)
-MUCH_LARGER = 1.5
-"""Times the largest extent in training from which a scan is told to be larger."""
+AXES = ("to the right (x)", "to the front (y)", "to the head (z)")
+"""Directions of the axes of a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +49,26 @@ class Box:
         start = np.maximum(np.floor(indices.min(axis=0)).astype(int), 0)
         stop = np.minimum(np.ceil(indices.max(axis=0)).astype(int) + 1, grid.shape)
         if (stop <= start).any():
-            ends = grid.corners()
-            sides = zip(ends.min(axis=0), ends.max(axis=0), strict=True)
-            seen = ",".join(f"{a:.0f}:{b:.0f}" for a, b in sides)
-            raise InputError(
-                f"--box {self.describe()}",
-                f"it lies outside of {subject}",
-                "choose one inside",
-                seen,
-                code="option-wrong",
-            )
+            raise self._miss(grid, subject)
         moved = np.array(affine)
         moved[:3, 3] = grid.to_world(start)
         part = image[(slice(None), *(slice(a, b) for a, b in zip(start, stop, strict=True)))]
         return part, moved
+
+    def _miss(self, grid: Grid, subject: str) -> InputError:
+        """The error of a box outside, with the place of the scan in mm as `--box` is written."""
+        ends = grid.to_world(grid.corners() + np.where(grid.corners() > 0, 0.5, -0.5))
+        shown = [(float(low), float(high)) for low, high in zip(ends.min(axis=0), ends.max(axis=0), strict=True)]
+        sides = zip(AXES, self.low, self.high, shown, strict=True)
+        off = [
+            f"{axis} it goes from {low:g} to {high:g} mm, the scan from {first:.0f} to {last:.0f} mm"
+            for axis, low, high, (first, last) in sides
+            if high < first or low > last
+        ]
+        said = f"it lies outside of {subject}{': ' if off else ''}{'; '.join(off)}"
+        inside = ",".join(f"{low:.0f}:{high:.0f}" for low, high in shown)
+        expected = f"a part of {inside}, in mm to the right, front and head"
+        return InputError(f"--box {self.describe()}", said, "choose one inside", expected, code="option-wrong")
 
     def clear_outside(self, mask: Mask) -> Mask:
         """Make all voxels background whose centre lies outside."""
@@ -93,24 +97,3 @@ def parse_box(text: str) -> Box:
             code="option-wrong",
         )
     return Box((x0, y0, z0), (x1, y1, z1))
-
-
-def warn_if_larger(grid: Grid, extent_mm: tuple[float, float, float] | None, subject: str) -> None:
-    """Warn where a scan is far larger than every one of training: what lies outside of their kind is guesswork.
-
-    Args:
-        grid: of the scan's first channel.
-        extent_mm: largest extents in training along x, y, z, where they are known.
-        subject: name of the scan.
-    """
-    if extent_mm is None:
-        return
-    own = [grid.shape[axis] * grid.spacing[axis] for axis in grid.nearest_axes()]
-    if any(size > MUCH_LARGER * limit for size, limit in zip(own, extent_mm, strict=True)):
-        shown, seen = (" × ".join(f"{size:.0f}" for size in sizes) for sizes in (own, extent_mm))
-        LOGGER.warning(
-            "%s: it shows %s mm, training saw at most %s mm; restrict it with --box to where the finding is",
-            subject,
-            shown,
-            seen,
-        )

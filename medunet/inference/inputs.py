@@ -23,10 +23,13 @@ from medunet.inference.scans import (
     spread_options,
     strip,
 )
+from medunet.reading import is_image_file
 from medunet.task import Task
 
 Given = Path | Mapping[str, Path]
 """A file or folder, or a path for each channel."""
+BESIDE = (".json", ".csv", ".tsv", ".txt", ".md", ".yaml", ".yml", ".bval", ".bvec", ".xml", ".pdf", ".log")
+"""Endings of files that may lie in a folder of images; what else lies there may be DICOM."""
 UNSAFE = re.compile(r"[^\w.+-]+")
 """What names of files shouldn't hold."""
 
@@ -52,8 +55,9 @@ def list_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTION
     """List the scans that a user named, none of them read yet.
 
     Args:
-        given: files, folders of a series or a patient, folders of pictures, or a path for each channel. What is given
-            twice counts once.
+        given: files, folders of a series or a patient, folders of files, or a path for each channel. What is given
+            twice counts once. Files of several channels are put together by their names, `CASE_ct.nii.gz` and
+            `CASE_pet.nii.gz`, or `CASE_0000.nii.gz` and `CASE_0001.nii.gz` as nnU-Net has them.
         task: of the bundle.
         options: how to read a channel, by its name, or all by "".
 
@@ -65,8 +69,9 @@ def list_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTION
         InputError: an option names no channel.
     """
     spread_options(options, task)
-    once = {describe_given(item): item for item in given}
-    return name_apart([made for source, item in once.items() for made in _list(source, item, task, options)])
+    whole = _join_channels([part for item in given for part in _open_folder(item, task)], task)
+    once = {describe_given(item): (name, item) for name, item in whole}
+    return name_apart([made for source, item in once.items() for made in _list(source, *item, task, options)])
 
 
 def describe_given(item: Given) -> str:
@@ -74,10 +79,44 @@ def describe_given(item: Given) -> str:
     return str(item) if isinstance(item, Path) else " ".join(f"{name}={path}" for name, path in item.items())
 
 
-def _list(source: str, item: Given, task: Task, options: Options) -> list[Input]:
+def _open_folder(item: Given, task: Task) -> list[Given]:
+    """The files of a folder that holds images which aren't DICOM and nothing that may be; else the item itself."""
+    if not isinstance(item, Path) or task.unit == "px" or not item.is_dir():
+        return [item]
+    try:
+        inside = sorted(path for path in item.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return [item]
+    images: list[Given] = [path for path in inside if is_image_file(path)]
+    others = [path for path in inside if path not in images]
+    return images if images and all(path.suffix.lower() in BESIDE and path.is_file() for path in others) else [item]
+
+
+def _join_channels(given: Sequence[Given], task: Task) -> list[tuple[str, Given]]:
+    """Put files of several channels together by their names; each scan with its name, "" where it follows later."""
+    if len(task.channels) == 1:
+        return [("", item) for item in given]
+    ends = "|".join(map(re.escape, task.channels))
+    pattern = re.compile(rf"(.+)[_-](\d{{4}}|{ends})", re.IGNORECASE)
+    numbers = {name.casefold(): name for name in task.channels}
+    numbers |= {f"{number:04}": name for number, name in enumerate(task.channels)}
+    joined: dict[object, tuple[str, Given]] = {}
+    for item in given:
+        match = pattern.fullmatch(strip(item.name)) if isinstance(item, Path) and is_image_file(item) else None
+        if not isinstance(item, Path) or match is None or match[2].casefold() not in numbers:
+            joined[len(joined)] = "", item
+            continue
+        _, known = joined.setdefault((item.parent, match[1]), (match[1], {}))
+        if isinstance(known, dict):
+            known.setdefault(numbers[match[2].casefold()], item)
+    return list(joined.values())
+
+
+def _list(source: str, name: str, item: Given, task: Task, options: Options) -> list[Input]:
     if not isinstance(item, Path):
         first = item.get(task.channels[0]) or next(iter(item.values()), Path())
-        return [_make(source, first, partial(name_scan, item, task, options))]
+        made = _make(source, first, partial(name_scan, item, task, options))
+        return [replace(made, id=name) if name else made]
     if task.unit == "px" and item.is_dir():
         try:
             pictures = list_pictures(item)

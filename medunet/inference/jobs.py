@@ -100,6 +100,7 @@ class Prediction:
         objects: how many there are, where labels number objects.
         seconds: from reading to writing; 0 where the files were there.
         kept: the files were there already, made by the same weights and options of the same scan.
+        warnings: what makes the mask doubtful, in words.
     """
 
     id: str
@@ -111,6 +112,7 @@ class Prediction:
     objects: int | None
     seconds: float
     kept: bool
+    warnings: tuple[str, ...]
     _read: Callable[[], Mask] = field(repr=False)
 
     @property
@@ -271,6 +273,7 @@ def _show(source: str, scan: Scan, mask: Mask, started: float) -> Prediction:
         objects=len(mask.find_sizes()) if mask.kind == "instances" else None,
         seconds=time.monotonic() - started,
         kept=False,
+        warnings=mask.warnings,
         _read=lambda: mask,
     )
 
@@ -292,6 +295,7 @@ def _take(job: Job, record: PredictionRecord, seconds: float, find_grid: Callabl
         objects=record.objects,
         seconds=seconds,
         kept=job.earlier is not None,
+        warnings=record.warnings,
         _read=lambda: _read_mask(find_grid(), [(row, files[row.name]) for row in rows], task.labels),
     )
 

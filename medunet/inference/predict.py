@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from monai.data import MetaTensor
 
 from medunet.bundle import Bundle, Recipe, find_weights, join_hashes, load_weights, make_recipe
+from medunet.findings import overhearing, tell
 from medunet.geometry import Grid
 from medunet.inference.assemble import assemble_planes
 from medunet.inference.backends import Backend, TorchBackend
-from medunet.inference.box import Box, warn_if_larger
+from medunet.inference.box import Box
+from medunet.inference.likeness import find_unlike
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
@@ -88,15 +92,25 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Ma
     """
     recipe = predictor.recipe
     images = {key: scan.images[key] for key in recipe.inputs}
-    image = run_chain(recipe.preprocessing, images, recipe.task)
+    with overhearing() as heard:
+        look = partial(_compare, recipe, scan.id, box is None)
+        image = run_chain(recipe.preprocessing, images, recipe.task, look)
     grid = find_source_grid(image)
     voxels, affine = image.as_tensor(), np.asarray(image.affine)
-    if box is None:
-        warn_if_larger(grid, recipe.extent_mm, scan.id)
-    else:
+    if box is not None:
         voxels, affine = box.crop(voxels, affine, scan.id)
     window, what = recipe.window, f"predicting {scan.id}"
     planes = assemble_planes(voxels, predictor.backend, window.patch, window.overlap, what, window.mode)
     network = Grid(voxels.shape[1:], affine)
-    mask = replace(restore_mask(planes, network, grid, recipe.task, recipe.decision), notes=image.meta["notes"])
+    mask = restore_mask(planes, network, grid, recipe.task, recipe.decision)
+    warnings = tuple(f"{item.subject}: {item.found}" for item in heard)
+    mask = replace(mask, notes=image.meta["notes"], warnings=warnings)
     return mask if box is None else box.clear_outside(mask)
+
+
+def _compare(recipe: Recipe, subject: str, whole: bool, data: Mapping[str, MetaTensor]) -> None:
+    """Warn of what is unlike training in the images that were read."""
+    keys = zip(recipe.task.channels, recipe.inputs, strict=True)
+    images = {name: (data[key].as_tensor().numpy(), find_source_grid(data[key])) for name, key in keys}
+    for item in find_unlike(images, recipe, subject, whole=whole):
+        tell(item)

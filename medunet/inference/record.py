@@ -70,6 +70,8 @@ class PredictionRecord(RunRecord):
     """Volume of each label or region by its name, in mL; in pixels where the scan has no physical size."""
     objects: int | None = None
     """How many there are, where labels number objects."""
+    warnings: tuple[str, ...] = ()
+    """What makes the result doubtful: how the scan differs from those of training, or its channels from each other."""
     outputs: dict[str, FileRecord]
     """What was written, by format."""
 
@@ -134,7 +136,7 @@ def _describe(image: Image) -> ImageRecord:
 def hash_recipe(recipe: Recipe) -> str:
     """SHA-256 of what decides a mask in a recipe: not its name, nor what it was foreseen to take."""
     decisive = asdict(recipe)
-    for name in ("name", "version", "task", "extent_mm", "peak_gib"):
+    for name in ("name", "version", "task", "extent_mm", "values", "peak_gib"):
         del decisive[name]
     if recipe.trusted:
         # What was evaluated has no text of its own that stays the same.
@@ -181,6 +183,7 @@ def make_record(
         status=find_status(mask),
         volumes={name: round(volume, 3) for name, volume in mask.volumes_ml().items()},
         objects=len(mask.find_sizes()) if mask.kind == "instances" else None,
+        warnings=mask.warnings,
         outputs=dict(outputs),
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from medunet.cohort.companions import check_patients
 from medunet.errors import InputError, MissingInputError, SeriesError
 from medunet.files import check_input
 from medunet.reading import Image, ReadOptions, Series, find_image, find_series, is_image_file
@@ -12,7 +13,7 @@ from medunet.task import Task
 
 Options = Mapping[str, ReadOptions]
 NO_OPTIONS: Options = {}
-NAME_EACH = "name each channel with --image NAME=PATH"
+NAME_EACH = "name each channel with --image NAME=PATH, or call the files CASE_<channel> or CASE_0000, CASE_0001, …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
         options: how to read a channel, by its name, or all by "".
 
     Raises:
-        InputError: an option names no channel, or a file is to be several channels.
+        InputError: an option names no channel, a file is to be several channels, or it is of another modality.
         MissingInputError: nothing is there, or no image.
         SeriesError: no series, or more than one, has the modality of a channel, or they are of different patients.
     """
@@ -65,7 +66,7 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
             said = f"it is one file, but the bundle takes {_join(task.channels)}"
             raise InputError(path, said, NAME_EACH, code="channel-missing")
         how = spread_options(options, task)
-        return Scan(strip(path.name), {key: find_image(path, own) for key, own in how.items()})
+        return _check_scan(Scan(strip(path.name), {key: find_image(path, own) for key, own in how.items()}), task)
     how = spread_options(options, task)
     found = find_series(path, keep=True).series
     if not found:
@@ -128,7 +129,8 @@ def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTI
     """A scan from one path for each channel; `options` as of `find_scan`.
 
     Raises:
-        InputError: a name is no channel of the task, or a channel is missing.
+        InputError: a name is no channel of the task, a channel is missing or of another modality, or channels are of
+            several patients.
         MissingInputError: a path isn't there.
     """
     for name, path in images.items():
@@ -144,7 +146,19 @@ def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTI
     images_found = {
         key: find_image(images[name], how[key]) for key, name in zip(task.image_keys(), task.channels, strict=True)
     }
-    return Scan(strip(images[task.channels[0]].name), images_found)
+    return _check_scan(Scan(strip(images[task.channels[0]].name), images_found), task)
+
+
+def _check_scan(scan: Scan, task: Task) -> Scan:
+    """Refuse series of another modality than their channel, or of several patients, where headers tell."""
+    found = dict(zip(task.channels, scan.images.values(), strict=True))
+    for name, image in found.items():
+        wanted = task.modalities[name]
+        if image.series is not None and image.series.modality != wanted:
+            said = f"it is {image.series.modality}, but the channel '{name}' of the bundle takes {wanted}"
+            raise InputError(image.path, said, f"give a {wanted} scan", code="modality-differs")
+    check_patients({name: image.series.patient_id if image.series else "" for name, image in found.items()}, scan.id)
+    return scan
 
 
 def strip(name: str) -> str:

@@ -10,8 +10,10 @@ from pydantic import Field
 
 from medunet.cohort import (
     Cohort,
+    ImageFacts,
     agree_on_components,
     agree_on_labels,
+    agree_on_modality,
     agree_on_unit,
     agree_on_values,
     compare_cases,
@@ -22,7 +24,7 @@ from medunet.findings import Finding, tell
 from medunet.geometry import Unit
 from medunet.machine import compare_peak
 from medunet.measuring.crew import measure_missing, predict_measuring
-from medunet.measuring.measures import CaseMeasure, ChannelStatistics, Measured, Said, summarize
+from medunet.measuring.measures import CaseMeasure, ChannelStatistics, Measured, Said, ValueRange, summarize
 from medunet.measuring.store import Store, open_store, read_entry, stamp_case
 from medunet.records import Record
 
@@ -53,6 +55,8 @@ class Fingerprint(Record):
     """Intensities of each channel inside the labels of all cases, by its name."""
     cases: tuple[CaseMeasure, ...]
     """What was measured of each case."""
+    values: dict[str, ValueRange] = Field(default_factory=dict)
+    """Values of the whole images of each channel, by its name."""
     objects: ObjectStatistics | None = None
     """Where labels number objects."""
 
@@ -121,6 +125,8 @@ def summarize_cohort(cohort: Cohort, cases: list[Measured]) -> Fingerprint:
     facts = [case.facts for case in cases]
     unit = agree_on_unit(facts)
     agree_on_labels(facts)
+    for name in cohort.channels:
+        agree_on_modality(name, cohort.modalities[name], facts)
     statistics = {name: summarize(np.concatenate([case.samples[name] for case in cases])) for name in cohort.channels}
     most = {name: agree_on_components(name, facts) for name in cohort.channels}
     values = {name: found for name in cohort.channels if (found := agree_on_values(name, facts))}
@@ -129,7 +135,21 @@ def summarize_cohort(cohort: Cohort, cases: list[Measured]) -> Fingerprint:
             tell(odd)
     measures = tuple(case.measure for case in cases)
     objects = _summarize_objects(np.concatenate([case.objects for case in cases])) if cohort.labels.objects else None
-    return Fingerprint(unit=unit, components=most, units=values, channels=statistics, cases=measures, objects=objects)
+    return Fingerprint(
+        unit=unit,
+        components=most,
+        units=values,
+        channels=statistics,
+        cases=measures,
+        values={name: _find_range([case.images[name] for case in facts]) for name in cohort.channels},
+        objects=objects,
+    )
+
+
+def _find_range(images: list[ImageFacts]) -> ValueRange:
+    rows = np.array([(image.low, image.middle, image.high) for image in images])
+    least, most = ([round(float(value), 4) for value in row] for row in (rows.min(axis=0), rows.max(axis=0)))
+    return ValueRange(low=(least[0], most[0]), middle=(least[1], most[1]), high=(least[2], most[2]))
 
 
 def _say_again(item: Said) -> None:

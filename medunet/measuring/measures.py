@@ -9,8 +9,19 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from medunet.cohort import Case, CaseFacts, Cohort, gather_facts, measure_body, measure_image, open_case, read_channel
-from medunet.findings import Finding, handing_to
+from medunet.cohort import (
+    Case,
+    CaseFacts,
+    Cohort,
+    check_patients,
+    find_apart,
+    gather_facts,
+    measure_body,
+    measure_image,
+    open_case,
+    read_channel,
+)
+from medunet.findings import Finding, handing_to, tell
 from medunet.geometry import Grid, Points, check_same_pixels
 from medunet.reading import Volume
 from medunet.records import Record
@@ -33,6 +44,17 @@ class ChannelStatistics(Record):
     low: float
     """0.5th percentile."""
     high: float
+    """99.5th percentile."""
+
+
+class ValueRange(Record):
+    """Values of whole images of one channel (of all components), each number with its least and its largest case."""
+
+    low: tuple[float, float]
+    """0.5th percentile."""
+    middle: tuple[float, float]
+    """Median."""
+    high: tuple[float, float]
     """99.5th percentile."""
 
 
@@ -83,9 +105,11 @@ def measure_case(cohort: Cohort, case: Case) -> Measured:
     """Read every image of a case once, one in memory beside its labels, and measure it.
 
     Raises:
-        MedunetError: an image or the labels can't be read, or pictures of the case differ in size.
+        MedunetError: an image or the labels can't be read, pictures of the case differ in size, or its channels are of
+            several patients.
     """
     images, samples, size, body = {}, {}, 0, (0, 0, 0)
+    grids: dict[str, Grid] = {}
     with _listening() as said:
         reference, mask = open_case(cohort, case)
         points = _sample_foreground(mask.is_labelled(), reference.grid)
@@ -93,10 +117,13 @@ def measure_case(cohort: Cohort, case: Case) -> Measured:
         volumes = _open_volumes(cohort, case, reference)
         del reference
         for name, volume in volumes:
-            images[name] = measure_image(volume)
+            images[name], grids[name] = measure_image(volume), volume.grid
             samples[name] = _take_intensities(volume, points)
             size += volume.voxels.nbytes
             del volume
+        check_patients({name: image.source.patient_id for name, image in images.items()}, f"case {case.id}")
+        for odd in find_apart(grids, case.id):
+            tell(odd)
         facts = gather_facts(case, images, mask)
         voxel_ml = mask.voxel_volume
         objects = mask.find_sizes().astype(np.float64) * voxel_ml if mask.kind == "instances" else np.empty(0)

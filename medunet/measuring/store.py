@@ -27,7 +27,7 @@ from medunet.measuring.measures import CaseMeasure, Measured, Said
 from medunet.reading import Source
 
 LOGGER = logging.getLogger(__name__)
-VERSION = 3
+VERSION = 4
 """Version of what is measured: raised when an older entry lacks something."""
 MOST_BYTES = 512 * 2**20
 """Entries that weren't used for longest go first when there is more."""

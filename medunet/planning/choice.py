@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from medunet.cohort import Cohort
+from medunet.cohort import Cohort, describe_split
 from medunet.errors import InputError
 from medunet.measuring.fingerprint import Fingerprint
 from medunet.measuring.measures import ChannelStatistics
@@ -123,6 +123,7 @@ def make_plan(
             spacing_mm=spacing,
             normalization=_plan_normalizations(cohort, fingerprint),
             extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
+            values=fingerprint.values,
         ),
         network=NetworkPlan(dims=axes, filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
         window=WindowPlan(patch=(1, 1, 1)),
@@ -131,6 +132,7 @@ def make_plan(
         reasons={
             **{"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
             **({"objects": WHY_OBJECTS} if task.objects else {}),
+            **({"patients": said} if (said := describe_split(cohort)) else {}),
         },
     )
     return _choose_loss(_choose_network(base, fingerprint, measure_step), fingerprint)

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from medunet.errors import RecordError
+from medunet.measuring.measures import ValueRange
 from medunet.planning.memory import Memory
 from medunet.planning.rules import Spacing, Triple
 from medunet.records import Record, check_record, read_json, suggest
@@ -37,6 +38,8 @@ class GridPlan(Record):
     """How the intensities of each channel become numbers near 0 and 1, by its name."""
     extent_mm: tuple[float, float, float] | None = None
     """Largest extents of the training cases along x, y, z; a scan far beyond them holds what training never saw."""
+    values: dict[str, ValueRange] = Field(default_factory=dict)
+    """Values of the whole images of training, by channel; a scan of quite other ones isn't in their unit."""
 
 
 class NetworkPlan(Record):

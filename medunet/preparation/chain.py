@@ -4,7 +4,7 @@ These lists stand in the bundle's `inference.json` and `evaluate.json`, where MO
 medunet's own prediction and training, which read them from there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import monai.transforms
@@ -191,6 +191,7 @@ def run_chain(
     steps: Sequence[Any],
     images: Mapping[str, Image],
     task: Task | None = None,
+    look: Callable[[Mapping[str, MetaTensor]], None] | None = None,
 ) -> Any:
     """Run a preprocessing chain with medunet's reader in place of MONAI's.
 
@@ -198,6 +199,7 @@ def run_chain(
         steps: as from `make_preprocessing`.
         images: that were found, by channel key.
         task: images of another kind than it takes are refused.
+        look: gets the images as they were read, (C, I, J, K) each, before anything is done to them.
 
     Returns:
         The `image`: a MetaTensor (C, I, J, K) with its affine, and what its files were noted for as `notes` of its
@@ -218,6 +220,8 @@ def run_chain(
             data |= load({key: found.path}, reader=VolumeReader(found))
         if task is not None:
             _check_kind(data, paths, task)
+        if look is not None:
+            look(data)
         notes = tuple(f"{path}: {note}" for key, path in paths.items() if (note := data[key].meta["notes"]))
         image = Compose(rest)(data)["image"]
         image.meta["notes"] = notes
@@ -256,7 +260,7 @@ def find_images(case: Case, channels: tuple[str, ...]) -> dict[str, Image]:
 
 
 def find_source_grid(image: MetaTensor) -> Grid:
-    """Grid on which the first channel of a prepared image was read."""
+    """Grid on which an image was read, of a prepared one that of its first channel."""
     shape = [int(n) for n in image.meta["spatial_shape"]]
     i, j, k = (*shape, 1) if len(shape) == 2 else shape
     return Grid((i, j, k), np.asarray(image.meta["original_affine"]), "px" if len(shape) == 2 else "mm")

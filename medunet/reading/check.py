@@ -1,14 +1,11 @@
 """Everything that is wrong or odd about images: where a reader stops at its first refusal, go on beside it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
-
-import numpy as np
-import numpy.typing as npt
 
 from medunet.errors import MedunetError, SeriesError, collecting, independent, refuse_damage
 from medunet.findings import Finding, Note, add_remedy, describe_error, describe_note, listening, make_finding
@@ -18,11 +15,13 @@ from medunet.reading.dicom.objects import RTSTRUCT, find_modality
 from medunet.reading.dicom.phases import find_phases
 from medunet.reading.dicom.series import Contents, Series
 from medunet.reading.dicom.slices import decode_slices
-from medunet.reading.dicom.values import assume_rescale, decode_series, find_values, miss_rescale
+from medunet.reading.dicom.values import assume_rescale, find_values, miss_rescale
 from medunet.reading.labels.contours import read_contours
 from medunet.reading.options import DEFAULTS, ReadOptions
-from medunet.reading.volume import Image, Volume, describe_image, find_image, is_image_file, read_image
+from medunet.reading.volume import Image, Volume, find_image, is_image_file, read_image
 
+Tell = Callable[[Volume], Sequence[Finding]]
+"""What is said of a volume that was read."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -66,30 +65,22 @@ def check_found(find: Callable[[], Image]) -> tuple[Volume | None, list[Finding]
     return None, _drop_twins(found)
 
 
-def describe_read(subject: object, words: str, voxels: npt.NDArray[np.generic]) -> Finding:
-    """Say what was read, as a note.
-
-    Args:
-        subject: file or folder.
-        words: of `describe_image`.
-        voxels: whose smallest and largest value are told.
-    """
-    values = f"values {voxels.min():g} to {voxels.max():g}"
-    return make_finding("scan-read", subject, f"read as {words}, {values}")
+def describe_read(volume: Volume) -> Finding:
+    """Say what was read, with its smallest and largest value, as a note."""
+    values = f"values {volume.voxels.min():g} to {volume.voxels.max():g}"
+    return make_finding("scan-read", volume.source.path, f"read as {volume.describe()}, {values}")
 
 
-def check_series(series: Series, options: ReadOptions = DEFAULTS, *, tell: bool = False) -> list[Finding]:
-    """Read a series that was found already; findings as of `check_image`, and with `tell` what was read."""
-    decoded, found = attempt(decode_series, series, options)
-    if decoded is not None:
-        found += _take_notes(series.folder, decoded.notes, found)
-        words = describe_image(decoded.voxels, decoded.grid, series.modality, decoded.units)
-        return [*found, describe_read(series.folder, words, decoded.voxels)] if tell else found
+def check_series(series: Series, options: ReadOptions = DEFAULTS, tell: Tell | None = None) -> list[Finding]:
+    """Read a series that was found already; findings as of `check_image`, and what `tell` says of the volume."""
+    volume, found = attempt(read_image, Image(series.folder, options, series))
+    if volume is not None:
+        return [*found, *_take_notes(series.folder, volume.source.notes, found), *(tell(volume) if tell else ())]
     return _drop_twins(found + _go_on(series, options, found[-1]))
 
 
 def check_folder(
-    found: Contents, path: Path, known: frozenset[str] = frozenset(), *, tell: bool = False
+    found: Contents, path: Path, known: frozenset[str] = frozenset(), tell: Tell | None = None
 ) -> list[Finding]:
     """Read all images and contours of a folder.
 
@@ -97,7 +88,7 @@ def check_folder(
         found: what it holds.
         path: of the folder.
         known: SeriesInstanceUIDs and paths of labels that have been read already.
-        tell: what was read of each series, too.
+        tell: says more of the volume of each series.
     """
     findings = []
     if len(found.series) > 1 and not known:
@@ -131,11 +122,10 @@ def describe_damaged(error: SeriesError) -> Finding:
     return make_finding(found.code, found.subject, f"{found.found}; it was set aside", found.remedy, "warning")
 
 
-def check_contours(path: str, *, tell: bool = False) -> list[Finding]:
-    """What can be said of a file of labels without its image, or of an image; with `tell` also what was read."""
+def check_contours(path: str) -> list[Finding]:
+    """What can be said of a file of labels without its image, or of an image."""
     if is_image_file(Path(path)):
-        volume, found = check_image(path)
-        return [*found, describe_read(path, volume.describe(), volume.voxels)] if tell and volume else found
+        return check_image(path)[1]
     return attempt(read_contours, path)[1] if find_modality(path) == RTSTRUCT else []
 
 

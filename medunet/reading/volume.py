@@ -77,7 +77,10 @@ class Volume:
 
     def describe(self) -> str:
         """In words: `CT of 512 × 512 × 120 voxels of 0.98 × 0.98 × 3 mm in HU`; `an image` where nothing says more."""
-        return describe_image(self.voxels, self.grid, self.source.modality, self.source.units)
+        kind = self.source.modality or ("a picture" if self.grid.unit == "px" else "an image")
+        several = f" with {len(self.voxels)} components" if len(self.voxels) > 1 else ""
+        units = f" in {self.source.units}" if self.source.units else ""
+        return f"{kind} of {self.grid.describe()}{several}{units}"
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the voxels as a NIfTI file, or those of a picture as a PNG; it is read back and compared.
@@ -99,20 +102,6 @@ class Volume:
         from medunet.saving import save_volume  # it reads back what it wrote, so it lies below the readers
 
         return save_volume(self, Path(path), overwrite=overwrite)
-
-
-def describe_image(voxels: npt.NDArray[np.generic], grid: Grid, modality: str, units: str) -> str:
-    """An image in words, as of `Volume.describe`.
-
-    Args:
-        voxels: (C, I, J, K).
-        grid: where they lie.
-        modality: DICOM modality, "" where it isn't known.
-        units: of the values, "" where they aren't known.
-    """
-    kind = modality or ("a picture" if grid.unit == "px" else "an image")
-    several = f" with {len(voxels)} components" if len(voxels) > 1 else ""
-    return f"{kind} of {grid.describe()}{several}{f' in {units}' if units else ''}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,17 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plans import make_test_plan, make_tiny_bundle
+from plans import make_test_plan, make_tiny_bundle, write_test_bundle
 
-from medunet.bundle import Bundle, Decision, Window, choose_decision, make_recipe, open_bundle, write_bundle
-from medunet.cohort import Cohort
+from medunet.bundle import Bundle, Decision, Window, choose_decision, make_recipe, open_bundle
 from medunet.errors import BundleError
 from medunet.labels import LabelTable, Region
-from medunet.measuring import Fingerprint
-from medunet.planning import Plan
 from medunet.records import read_json, write_json
 from medunet.task import Separation
-from medunet.training import CONFIGS
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -25,12 +21,6 @@ REGIONS = LabelTable.from_names(["a", "b"]).model_copy(update={"regions": NESTED
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     return make_tiny_bundle(tmp_path / "tiny", "ab")
-
-
-def write(folder: Path, plan: Plan) -> Path:
-    task = plan.task
-    cohort = Cohort(channels=task.channels, modalities=task.modalities, labels=task.labels, cases=())
-    return write_bundle(folder, plan, Fingerprint(cases=(), channels={}), cohort, CONFIGS).folder
 
 
 def edit(folder: Path, name: str, change: Callable[[Json], object]) -> Bundle:
@@ -66,12 +56,14 @@ def test_a_shipped_bundle_has_a_recipe(name: str, caplog: pytest.LogCaptureFixtu
 
 def test_slices_pictures_regions_and_objects(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     flat, table = make_test_plan(dims=2), LabelTable.from_names(["nucleus"], objects=True)
-    slices = make_recipe(open_bundle(write(tmp_path / "slices", flat)))
+    slices = make_recipe(open_bundle(write_test_bundle(tmp_path / "slices", flat)))
     assert slices.window == Window((16, 16, 1), 0.5, "gaussian", 2)
     objects = {"unit": "px", "labels": table, "objects": Separation(border=1, smallest=4)}
-    pictures = make_recipe(open_bundle(write(tmp_path / "pictures", flat.change(task=objects))))
+    pictures = make_recipe(open_bundle(write_test_bundle(tmp_path / "pictures", flat.change(task=objects))))
     assert (pictures.window.dims, pictures.decision) == (2, Decision("largest", (0, 1, 2)))
-    regions = make_recipe(open_bundle(write(tmp_path / "regions", make_test_plan().change(task={"labels": REGIONS}))))
+    regions = make_recipe(
+        open_bundle(write_test_bundle(tmp_path / "regions", make_test_plan().change(task={"labels": REGIONS})))
+    )
     assert (regions.decision, regions.task.labels) == (Decision("regions", (2, 1)), REGIONS)
     assert not caplog.records
 
@@ -123,14 +115,14 @@ def rename(orig: object, target: object) -> Json:
 
 def test_values_of_an_edited_decision_are_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     labels = LabelTable.from_names(["a", "b"])
-    folder = write(tmp_path / "classes", make_test_plan().change(task={"labels": labels}))
+    folder = write_test_bundle(tmp_path / "classes", make_test_plan().change(task={"labels": labels}))
     bundle = edit(folder, "inference.json", lambda content: get_steps(content).insert(-1, rename([1, 2], [2, 1])))
     assert make_recipe(bundle).decision == Decision("largest", (0, 2, 1))
     assert "task.labels of plan.json differs" in caplog.text
 
 
 def test_regions_are_written_as_inference_json_has_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folder = write(tmp_path / "regions", make_test_plan().change(task={"labels": REGIONS}))
+    folder = write_test_bundle(tmp_path / "regions", make_test_plan().change(task={"labels": REGIONS}))
     first = REGIONS.regions[0].model_copy(update={"value": 1})
     edit(folder, "plan.json", lambda plan: plan["task"]["labels"]["regions"].pop())
     with pytest.raises(BundleError, match=r"the key 'network_def\.out_channels' is 2, but plan\.json names 1 outputs"):
@@ -150,10 +142,12 @@ def test_regions_are_written_as_inference_json_has_them(tmp_path: Path, caplog: 
 
 def test_a_plan_whose_regions_are_gone_names_no_regions(tmp_path: Path) -> None:
     """Two regions of two labels are written as their values still, and two regions are three classes too few."""
-    folder = write(tmp_path / "regions", make_test_plan().change(task={"labels": REGIONS}))
+    folder = write_test_bundle(tmp_path / "regions", make_test_plan().change(task={"labels": REGIONS}))
     bundle = edit(folder, "plan.json", lambda plan: plan["task"]["labels"].update(regions=[]))
     assert make_recipe(bundle).task.labels.regions == ()
-    classes = write(tmp_path / "classes", make_test_plan().change(task={"labels": LabelTable.from_names(["a", "b"])}))
+    classes = write_test_bundle(
+        tmp_path / "classes", make_test_plan().change(task={"labels": LabelTable.from_names(["a", "b"])})
+    )
     nested = [region.model_dump() for region in NESTED]
     bundle = edit(classes, "plan.json", lambda plan: plan["task"]["labels"].update(regions=nested))
     assert make_recipe(bundle).task.labels.regions == ()
@@ -240,7 +234,7 @@ def test_a_key_that_is_left_out_is_named(tiny: Path) -> None:
     ("orig", "target"), [([1, 2], [1]), ("all", [1]), ([1], [1.0]), ([0], [1])], ids=["count", "text", "float", "zero"]
 )
 def test_renaming_that_says_nothing_is_refused(tmp_path: Path, orig: object, target: object) -> None:
-    folder = write(tmp_path / "regions", make_test_plan().change(task={"labels": REGIONS}))
+    folder = write_test_bundle(tmp_path / "regions", make_test_plan().change(task={"labels": REGIONS}))
 
     def change(content: Json) -> None:
         get_steps(content)[3] = rename(orig, target)

@@ -1,7 +1,13 @@
 import pytest
 from facts import edit_image, make_case
 
-from medunet.cohort.agreement import agree_on_components, agree_on_labels, agree_on_unit, agree_on_values
+from medunet.cohort.agreement import (
+    agree_on_components,
+    agree_on_labels,
+    agree_on_modality,
+    agree_on_unit,
+    agree_on_values,
+)
 from medunet.errors import GeometryError, InputError, LabelError
 from medunet.reading import Source
 
@@ -29,3 +35,11 @@ def test_cases_that_differ_are_named() -> None:
 def test_without_any_voxel_of_a_label_there_is_nothing_to_learn() -> None:
     with pytest.raises(LabelError, match="no case holds any voxel"):
         agree_on_labels([])
+
+
+def test_images_are_of_the_modality_of_their_channel_where_headers_tell() -> None:
+    files = [edit_image(make_case(n), source=Source(f"{n}", modality=name)) for n, name in enumerate(("CT", "", "MR"))]
+    agree_on_modality("ct", "CT", files[:2])
+    with pytest.raises(InputError, match="the ct of case case2 is MR, but its channel is said to be CT") as caught:
+        agree_on_modality("ct", "CT", files)
+    assert caught.value.code == "modality-differs"

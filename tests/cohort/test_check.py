@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from dicoms import change, make_grid, write_series
 from PIL import Image
+from pydicom import Dataset, dcmread
 
-from medunet.cohort import check_path
+from medunet.cohort import check_path, find_cohort, fold_cohort
 from medunet.errors import MissingInputError
 from medunet.findings import Finding
 
@@ -63,7 +64,28 @@ def test_a_sound_cohort_says_only_who_has_no_lesion(cohort_folder: Path) -> None
 
 def test_a_sound_decathlon_has_no_finding(tmp_path: Path) -> None:
     write_decathlon(tmp_path)
+    (told,) = check_path(tmp_path)
+    assert (told.severity, told.code) == ("note", "patients-guessed")
+    assert told.found.startswith("split by file: nobody says whose they are, so each of 6 is taken for a patient")
+    table = ["id,patient", *(f"case{n},p{n}" for n in range(6))]
+    (tmp_path / "cases.csv").write_text("\n".join(table))
     assert check_path(tmp_path) == []
+
+
+def test_files_of_a_patient_by_their_names_are_told(tmp_path: Path) -> None:
+    write_decathlon(tmp_path)
+    for kind in ("imagesTr", "labelsTr"):
+        for n in range(6):
+            (tmp_path / kind / f"case{n}.nii.gz").rename(tmp_path / kind / f"pat{n // 2}_tp{n % 2}.nii.gz")
+    listed = (tmp_path / "dataset.json").read_text()
+    for n in range(6):
+        listed = listed.replace(f"case{n}.", f"pat{n // 2}_tp{n % 2}.")
+    (tmp_path / "dataset.json").write_text(listed)
+    (told,) = check_path(tmp_path)
+    assert told.found == "split by name: 6 files are of 3 patients (pat0_tp0, pat0_tp1 are of pat0)"
+    folds = fold_cohort(find_cohort(tmp_path), tmp_path).folds
+    assert folds is not None
+    assert sorted(name for fold in folds for name in fold) == ["pat0", "pat1", "pat2"]
 
 
 @pytest.mark.parametrize("words", ["unpacked", "is damaged", "its PatientID differs", "twice"])
@@ -72,9 +94,10 @@ def test_no_folder_or_patient_changes_a_code(tmp_path: Path, words: str) -> None
     write_decathlon(folder)
     (folder / "folds.json").write_text(json.dumps([["case0"], [words]]))
     (folder / "imagesTr" / "case1.nii.gz").rename(folder / "imagesTr" / f"{words}.nii.gz")
-    assert list_codes(check_path(folder)) == {("error", "path-missing")}
+    by_file = ("note", "patients-guessed")
+    assert list_codes(check_path(folder)) == {("error", "path-missing"), by_file}
     (folder / "imagesTr" / f"{words}.nii.gz").rename(folder / "imagesTr" / "case1.nii.gz")
-    assert list_codes(check_path(folder)) == {("error", "folds-wrong")}
+    assert list_codes(check_path(folder)) == {("error", "folds-wrong"), by_file}
 
 
 def test_all_troubles_of_a_tree_are_told_at_once(copied: Path) -> None:
@@ -84,7 +107,12 @@ def test_all_troubles_of_a_tree_are_told_at_once(copied: Path) -> None:
     sorted((third / "CT").iterdir())[0].write_bytes(b"\0" * 200)
     change(fourth / "CT", lambda dataset, _: setattr(dataset, "PhotometricInterpretation", "MONOCHROME1"))
     write_series(fifth / "CT2", make_grid())
-    change(fifth / "CT2", lambda dataset, _: setattr(dataset, "PatientID", fifth.name))
+    study = str(dcmread(fifth / "CT" / "0001.dcm").StudyInstanceUID)
+
+    def join(dataset: Dataset, _: int) -> None:
+        dataset.PatientID, dataset.StudyInstanceUID = fifth.name, study
+
+    change(fifth / "CT2", join)
     found = check_path(copied)
     assert list_codes(found) == {
         ("error", "slices-missing"),
@@ -111,6 +139,7 @@ def test_faults_of_labels_and_twins_are_told_by_case(tmp_path: Path) -> None:
         ("label-at-border", "case2"),
         ("label-values", "case3.nii.gz"),
         ("volume-twice", "case4 ct"),
+        ("patients-guessed", tmp_path.name),
     }
 
 
@@ -119,7 +148,8 @@ def test_files_that_are_missing_leave_the_others_to_be_checked(tmp_path: Path) -
     for n in (1, 4):
         (tmp_path / "imagesTr" / f"case{n}.nii.gz").unlink()
     (tmp_path / "imagesTr" / "case2.nii.gz").write_bytes(b"broken")
-    assert [item.code for item in check_path(tmp_path)] == ["path-missing", "path-missing", "file-damaged"]
+    codes = [item.code for item in check_path(tmp_path)]
+    assert codes == ["path-missing", "path-missing", "file-damaged", "patients-guessed"]
 
 
 def test_labels_are_told_even_without_their_image(copied: Path) -> None:
@@ -156,3 +186,35 @@ def test_of_a_single_file_it_is_told_what_was_read(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError):
         check_path(tmp_path / "nowhere")
+
+
+def list_two_channels(folder: Path, *pairs: tuple[Path, Path]) -> Path:
+    lines = [f"c{n},p{n},{ct},{pet}" for n, (ct, pet) in enumerate(pairs)]
+    (folder / "list.csv").write_text("\n".join(["id,patient,ct,pet", *lines]))
+    return folder / "list.csv"
+
+
+def test_channels_of_other_patients_or_places_are_told(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_series(tmp_path / name, make_grid())
+        change(tmp_path / name, lambda dataset, _, name=name: setattr(dataset, "PatientID", name))
+    save_nifti(np.ones((12, 10, 6), np.float32), tmp_path / "far.nii.gz")
+    image = nib.load(tmp_path / "far.nii.gz")
+    far = image.affine.copy()
+    far[:3, 3] = (-3000, 0, 0)
+    image.set_sform(far, 1)
+    nib.save(image, tmp_path / "far.nii.gz")
+    listed = list_two_channels(tmp_path, (tmp_path / "a", tmp_path / "b"), (tmp_path / "a", tmp_path / "far.nii.gz"))
+    found = {item.code: item for item in check_path(listed)}
+    assert (found["patients-mixed"].severity, found["patients-mixed"].subject) == ("error", "c0")
+    assert (found["channels-apart"].severity, found["channels-apart"].subject) == ("warning", "c1")
+    # The second series of the first case is a CT where the list says PET.
+    assert "the pet of case c0 is CT, but its channel is said to be PT" in found["modality-differs"].found
+
+
+def test_a_scan_by_itself_says_what_it_is_and_what_is_odd(tmp_path: Path) -> None:
+    save_nifti(np.zeros((12, 10, 6), np.float32), tmp_path / "a.nii.gz")
+    assert list_codes(check_path(tmp_path / "a.nii.gz")) == {("warning", "image-empty"), ("note", "scan-read")}
+    write_series(tmp_path / "ct", make_grid(), np.full((12, 10, 6), 700, np.int16))
+    codes = list_codes(check_path(tmp_path / "ct"))
+    assert codes == {("warning", "image-empty"), ("warning", "values-not-hu"), ("note", "scan-read")}

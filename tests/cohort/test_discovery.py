@@ -9,7 +9,7 @@ from dicoms import change, write_seg
 from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 
-from medunet.cohort import find_cohort, read_channel, read_label, write_cohort
+from medunet.cohort import find_cohort, read_channel, read_label, split_folds, write_cohort
 from medunet.errors import InputError, LabelError, MedunetError, MissingInputError, SeriesError
 from medunet.labels import LabelTable
 from medunet.reading import read_mask, read_volume
@@ -84,6 +84,29 @@ def test_two_series_of_one_modality_are_refused(tree: Path) -> None:
     change(folder / "CT2", lambda dataset, _: setattr(dataset, "SeriesInstanceUID", "1.2.3"))
     with pytest.raises(SeriesError, match="it has 2 CT series"):
         find_cohort(tree)
+
+
+def test_studies_of_a_patient_are_cases_of_one_patient(patients: list[Path], tmp_path: Path) -> None:
+    """Each with its own labels, and folds keep them together."""
+    for patient in patients[:3]:
+        shutil.copytree(patient, tmp_path / "tree" / patient.name)
+
+    def join(dataset: Dataset, _: int) -> None:
+        dataset.PatientID = patients[0].name
+
+    change(tmp_path / "tree" / patients[1].name / "CT", join)
+    edit_contours(tmp_path / "tree" / patients[1].name, PatientID=patients[0].name)
+    cohort = find_cohort(tmp_path / "tree")
+    first, second, third = cohort.cases
+    assert (first.id, second.id) == (f"{patients[0].name}_1", f"{patients[0].name}_2")
+    assert first.patient == second.patient == patients[0].name
+    assert third.id == third.patient == patients[2].name
+    for case, patient in ((first, patients[0]), (second, patients[1])):
+        assert case.label is not None
+        assert Path(case.label.path).parent.name == patient.name
+        alone = read_label(cohort, case, read_channel(case, "ct").grid).volumes_ml()
+        assert alone == pytest.approx(read_label(cohort, case, read_volume(patient / "CT").grid).volumes_ml())
+    assert {len(fold) for fold in split_folds(cohort)} == {1}
 
 
 def test_a_patient_who_lacks_a_channel_is_named_and_channels_can_be_limited(tree: Path) -> None:

@@ -9,7 +9,7 @@ from facts import edit_image, edit_label, make_case
 
 from medunet.cohort.cases import Cohort
 from medunet.cohort.facts import CaseFacts, measure_image
-from medunet.cohort.oddities import compare_cases
+from medunet.cohort.oddities import compare_cases, judge_image
 from medunet.labels import LabelTable
 from medunet.reading import Source, Volume
 from medunet.testing.phantoms import PhantomSize, draw_cohort
@@ -89,12 +89,12 @@ def test_names_say_which_side_is_left() -> None:
     ]
 
 
-def test_channels_of_two_patients_make_no_case() -> None:
-    case = make_case(0)
-    other = make_case(1).images["ct"]
-    mixed = replace(case, images={"ct": case.images["ct"], "pet": other})
-    cohort = COHORT.model_copy(update={"modalities": {"ct": "CT", "pet": "PT"}})
-    assert [item.code for item in compare_cases(cohort, [mixed])] == ["patients-mixed"]
+def test_an_image_by_itself_can_be_empty_of_no_size_or_no_hounsfield_units() -> None:
+    image = make_case(0).images["ct"]
+    assert not [*judge_image(image, "a scan")]
+    source = replace(image.source, modality="CT")
+    odd = replace(image, digest="", spacing=(1e-3, 1e-3, 1e-3), low=0.0, high=1.0, source=source)
+    assert [item.code for item in judge_image(odd, "a scan")] == ["image-empty", "size-implausible", "values-not-hu"]
 
 
 def test_holes_between_objects_are_none() -> None:

@@ -4,7 +4,7 @@ import torch
 
 from medunet.errors import InputError
 from medunet.geometry import Grid
-from medunet.inference.box import Box, parse_box, warn_if_larger
+from medunet.inference.box import Box, parse_box
 from medunet.labels import LabelTable, Mask
 
 TURNED = np.array([[0.0, 0, 4, -10], [-2, 0, 0, 30], [0, 2, 0, 100], [0, 0, 0, 1]])
@@ -34,8 +34,18 @@ def test_voxels_outside_become_background() -> None:
 
 
 def test_a_box_elsewhere_is_refused_with_what_there_is() -> None:
-    with pytest.raises(InputError, match="it lies outside of a scan"):
-        Box((500, 0, 0), (600, 10, 10)).crop(torch.zeros(1, 20, 30, 10), TURNED, "a scan")
+    # The scan lies from -12 to 28 mm along x, from -9 to 31 along y and from 99 to 159 along z.
+    with pytest.raises(InputError) as caught:
+        Box((500, 0, 0), (600, 10, 10.5)).crop(torch.zeros(1, 20, 30, 10), TURNED, "a scan")
+    said = "it lies outside of a scan: to the right (x) it goes from 500 to 600 mm, the scan from -12 to 28 mm; "
+    assert caught.value.found == said + "to the head (z) it goes from 0 to 10.5 mm, the scan from 99 to 159 mm"
+    assert caught.value.expected == "a part of -12:28,-9:31,99:159, in mm to the right, front and head"
+    # A corner of its bounding box that a turned scan doesn't fill.
+    turned = np.eye(4)
+    turned[:2, :2] = np.array([[1, -1], [1, 1]]) * np.sqrt(0.5)
+    with pytest.raises(InputError) as caught:
+        Box((-13, 0, 0), (-12, 1, 1)).crop(torch.zeros(1, 20, 20, 20), turned, "a scan")
+    assert caught.value.found == "it lies outside of a scan"
 
 
 def test_boxes_are_written_in_millimetres() -> None:
@@ -46,12 +56,3 @@ def test_boxes_are_written_in_millimetres() -> None:
 def test_what_is_no_box_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="it is no box; write it like"):
         parse_box(text)
-
-
-def test_scans_far_larger_than_in_training_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    grid = Grid((20, 30, 10), TURNED)
-    warn_if_larger(grid, None, "a scan")
-    warn_if_larger(grid, (27, 27, 41), "a scan")
-    assert not caplog.records
-    warn_if_larger(grid, (40, 40, 39), "a scan")
-    assert "a scan: it shows 40 × 40 × 60 mm, training saw at most 40 × 40 × 39 mm" in caplog.text

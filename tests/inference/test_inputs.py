@@ -76,3 +76,60 @@ def test_a_folder_of_pictures_is_an_input_a_picture(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     found = list_inputs([tmp_path], task)
     assert [item.source for item in found] == [str(tmp_path / "a.PNG"), str(tmp_path / "b.png")]
+
+
+PET_CT = make_test_plan(channels=("ct", "pet")).task
+
+
+def save(folder: Path, *names: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        nib.save(nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), folder / name)
+
+
+def list_all(*given: Path) -> list[tuple[str, str]]:
+    return [(item.id, item.source.replace(f"{item.path.parent}/", "")) for item in list_inputs(given, PET_CT)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("_ct.nii.gz", "_pet.nii.gz"), ("_0000.nii.gz", "_0001.nii.gz"), ("-CT.nrrd", "-PET.nrrd")]
+)
+def test_files_of_several_channels_are_put_together_by_their_names(tmp_path: Path, first: str, second: str) -> None:
+    folder = tmp_path / "imagesTs"
+    save(folder)
+    for name in ("P1", "P2", "P10"):
+        for ending in (first, second):
+            (folder / f"{name}{ending}").touch()
+    (folder / "dataset.json").touch()
+    wanted = {(name, f"ct={name}{first} pet={name}{second}") for name in ("P1", "P2", "P10")}
+    assert set(list_all(folder)) == wanted
+    assert set(list_all(*sorted(folder.glob("P*")))) == wanted
+
+
+def test_ten_scans_of_two_channels_are_found_one_by_one(tmp_path: Path) -> None:
+    save(tmp_path / "in", *(f"P{n}_000{c}.nii.gz" for n in range(10) for c in (0, 1)))
+    found = list_inputs([tmp_path / "in"], PET_CT)
+    assert [item.id for item in found] == [f"P{n}" for n in range(10)]
+    assert [Path(image.path).name for image in found[3].find().images.values()] == [
+        "P3_0000.nii.gz",
+        "P3_0001.nii.gz",
+    ]
+
+
+def test_a_scan_without_one_of_its_channels_is_refused_by_itself(tmp_path: Path) -> None:
+    save(tmp_path / "in", "P1_ct.nii.gz", "P2_ct.nii.gz", "P2_pet.nii.gz", "P3.nii.gz")
+    lacking, whole, single = list_inputs([tmp_path / "in"], PET_CT)
+    assert [item.id for item in (lacking, whole, single)] == ["P1", "P2", "P3"]
+    with pytest.raises(InputError, match="--image pet: this channel of the bundle is missing"):
+        lacking.find()
+    assert len(whole.find().images) == 2
+    with pytest.raises(InputError, match=r"it is one file, but the bundle takes ct and pet; .* CASE_0000, CASE_0001"):
+        single.find()
+
+
+def test_a_folder_of_files_is_a_scan_a_file_but_not_where_dicom_may_lie(tmp_path: Path) -> None:
+    save(tmp_path / "in", "a_0000.nii.gz", "b.nii")
+    assert name_all(tmp_path / "in") == ["a_0000", "b"]
+    write_series(tmp_path / "in" / "CT", make_grid())
+    (found,) = list_inputs([tmp_path / "in"], TASK)
+    assert found.find().reference.series is not None

@@ -4,12 +4,15 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from dicoms import change, make_grid, write_series
+from pet_ct import write_pet_ct
 
 from medunet.cohort import Case, Channel, Cohort, LabelSource, find_cohort, read_channel
-from medunet.findings import make_finding, warn
+from medunet.errors import InputError
+from medunet.findings import Finding, make_finding, warn
 from medunet.labels import LabelTable
 from medunet.measuring.measures import SAMPLES, measure_case, summarize
-from medunet.reading import Volume
+from medunet.reading import Volume, read_volume
 
 
 def write_image(path: Path, voxels: np.ndarray, affine: np.ndarray) -> str:
@@ -93,3 +96,22 @@ def test_what_is_logged_is_kept_and_not_shown(
 def test_statistics_are_those_of_the_values() -> None:
     found = summarize(np.arange(1001, dtype=np.float32))
     assert (found.mean, found.low, found.high) == (500.0, 5.0, 995.0)
+
+
+def test_channels_of_other_patients_are_refused_and_far_ones_told(tmp_path: Path) -> None:
+    cohort = write_pet_ct(tmp_path)
+    path = Path(cohort.cases[0].channels["pet"].path)
+    image = nib.load(path)
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), image.affine + np.eye(4)[0][:, None] * [0, 0, 0, 900]), path)
+    said = measure_case(cohort, cohort.cases[0]).said
+    assert [item.code for item in said if isinstance(item, Finding)] == ["channels-apart"]
+    channels = {}
+    for name in ("ct", "pet"):
+        write_series(tmp_path / name, make_grid())
+        change(tmp_path / name, lambda dataset, _, name=name: setattr(dataset, "PatientID", name))
+        channels[name] = Channel(path=str(tmp_path / name))
+    mask = nib.Nifti1Image(np.ones((12, 10, 6), np.uint8), read_volume(tmp_path / "ct").grid.affine)
+    nib.save(mask, tmp_path / "mask.nii.gz")
+    source = LabelSource(path=str(tmp_path / "mask.nii.gz"))
+    with pytest.raises(InputError, match="case x: its ct is of the patient ct, its pet of the patient pet"):
+        measure_case(cohort, Case(id="x", patient="x", channels=channels, label=source))

@@ -287,8 +287,8 @@ def _stack(headers: Sequence[Header], phase: str | None, series: Series) -> Stac
         if error.code in ("several-phases", "choice-unknown"):
             raise
         raise _blame(error, series) from None
-    for doubt in series.doubtful:
-        warn(doubt.code, series.folder, _tell_aside(doubt), doubt.remedy)
+    for left in series.doubtful:
+        warn(left.code, series.folder, _tell_aside(left), left.remedy)
     return stack
 
 
