@@ -48,7 +48,8 @@ class MedunetError(Exception):
 
     def __str__(self) -> str:
         expected = f" (expected {self.expected})" if self.expected else ""
-        return f"{self.subject}: {self.found}{expected}; {self.remedy}."
+        end = "" if "\n" in self.remedy else "."  # a table ends without one
+        return f"{self.subject}: {self.found}{expected}; {self.remedy}{end}"
 
     def __reduce__(self) -> tuple[type, tuple[str, str, str, str], dict[str, Code]]:
         return type(self), (self.subject, self.found, self.remedy, self.expected), {"code": self.code}

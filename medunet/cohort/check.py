@@ -40,6 +40,7 @@ from medunet.reading import (
     check_found,
     check_image,
     describe_read,
+    excuse_study,
     find_modality,
     find_series,
     is_image_file,
@@ -123,6 +124,7 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None) -> list[Finding]:
         findings += of_cases
         known = _list_read(cohort)
     findings += check_folder(found, path, known, None if is_cohort else _describe)
+    findings = findings if is_cohort else excuse_study(findings, found.series)
     if cohort is not None and is_cohort:
         findings += _check_whole(cohort, facts, path, complete=not errors and not missed)
     return findings

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from medunet.errors import SeriesError, independent
 from medunet.findings import warn
-from medunet.reading import LabelFile, Series
+from medunet.reading import LabelFile, Series, tabulate_series
 
 LIST = "list the right ones in a cohort.json"
 Visit = dict[str, Series]
@@ -59,10 +59,8 @@ def _choose(subject: str, found: Sequence[Series], modality: str) -> Series:
             code="channel-missing",
         )
     if len(fitting) > 1:
-        listed = ", ".join(f"{series.uid} '{series.description}' in {series.folder}" for series in fitting)
-        raise SeriesError(
-            subject, f"it has {len(fitting)} {modality} series ({listed})", LIST, code="channel-ambiguous"
-        )
+        remedy = f"{LIST}:{tabulate_series(fitting)}"
+        raise SeriesError(subject, f"it has {len(fitting)} {modality} series", remedy, code="channel-ambiguous")
     return fitting[0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from medunet.cohort.companions import check_patients
 from medunet.errors import InputError, MissingInputError, SeriesError
 from medunet.files import check_input
-from medunet.reading import Image, ReadOptions, Series, find_image, find_series, is_image_file
+from medunet.reading import Image, ReadOptions, Series, find_image, find_series, is_image_file, tabulate_series
 from medunet.records import suggest
 from medunet.task import Task
 
@@ -100,19 +100,16 @@ def spread_options(options: Options, task: Task) -> dict[str, ReadOptions]:
 
 def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, uid: str | None) -> Series:
     fitting = [series for series in found if series.modality == modality and uid in (None, series.uid)]
-    listed = "; ".join(
-        f"{series.modality} '{series.description}' of {len(series.files)} files, {series.uid}" for series in found
-    )
     if not fitting:
         which = f"no series is {modality}{f' and has the UID {uid}' if uid else ''}, the channel '{channel}'"
-        raise SeriesError(path, f"{which} (there are {listed})", "give that scan", code="channel-missing")
+        raise SeriesError(path, which, f"give that scan; there are:{tabulate_series(found)}", code="channel-missing")
     if (patients := len({series.patient_id for series in fitting})) > 1:
         said = f"its {modality} series are of {patients} patients"
         remedy = f"give the folder of each, like {path / '*'}, or name one series with --series {channel}=UID"
         raise SeriesError(path, said, remedy, code="patients-mixed")
     if len(fitting) > 1:
-        said = f"{len(fitting)} series are {modality} (there are {listed})"
-        remedy = f"name one: --series {channel}=UID or --image {channel}=FOLDER"
+        said = f"{len(fitting)} series are {modality}"
+        remedy = f"name one, --series {channel}=UID or --image {channel}=FOLDER:{tabulate_series(fitting)}"
         raise SeriesError(path, said, remedy, code="channel-ambiguous")
     return fitting[0]
 

@@ -1,11 +1,27 @@
 """Any path to a volume or a mask on its grid, or to one sentence that says why not."""
 
-from medunet.reading.check import attempt, check_contours, check_folder, check_found, check_image, describe_read
+from medunet.reading.check import (
+    attempt,
+    check_contours,
+    check_folder,
+    check_found,
+    check_image,
+    describe_read,
+    excuse_study,
+)
 from medunet.reading.dicom.file_headers import stamp_file
 from medunet.reading.dicom.headers import Header
 from medunet.reading.dicom.known import find_known
 from medunet.reading.dicom.objects import LabelFile, find_modality, read_label_file
-from medunet.reading.dicom.series import Contents, Series, find_again, find_series, measure_grid, sort_series
+from medunet.reading.dicom.series import (
+    Contents,
+    Series,
+    find_again,
+    find_series,
+    measure_grid,
+    sort_series,
+    tabulate_series,
+)
 from medunet.reading.files.png import read_indices
 from medunet.reading.labels.contours import rasterize, read_contours
 from medunet.reading.labels.segmentations import read_segmentation
@@ -38,6 +54,7 @@ __all__ = [
     "check_image",
     "choose_series",
     "describe_read",
+    "excuse_study",
     "find_again",
     "find_image",
     "find_known",
@@ -55,4 +72,5 @@ __all__ = [
     "read_volume",
     "sort_series",
     "stamp_file",
+    "tabulate_series",
 ]

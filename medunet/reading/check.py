@@ -1,5 +1,6 @@
 """Everything that is wrong or odd about images: where a reader stops at its first refusal, go on beside it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from medunet.reading.dicom.copies import drop_copies
 from medunet.reading.dicom.headers import Header
 from medunet.reading.dicom.objects import RTSTRUCT, find_modality
 from medunet.reading.dicom.phases import find_phases
-from medunet.reading.dicom.series import Contents, Series
+from medunet.reading.dicom.series import Contents, Series, tabulate_series
 from medunet.reading.dicom.slices import decode_slices
 from medunet.reading.dicom.values import assume_rescale, find_values, miss_rescale
 from medunet.reading.labels.contours import read_contours
@@ -22,6 +23,8 @@ from medunet.reading.volume import Image, Volume, find_image, is_image_file, rea
 
 Tell = Callable[[Volume], Sequence[Finding]]
 """What is said of a volume that was read."""
+SCOUT = re.compile(r"locali[sz]er|scout|survey|topogram|surview|scanogram|3.?plane", re.IGNORECASE)
+"""What images that only serve to plan a scan are called."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -92,9 +95,8 @@ def check_folder(
     """
     findings = []
     if len(found.series) > 1 and not known:
-        listed = "; ".join(f"{item.uid} ({item.modality} '{item.description}')" for item in found.series)
         few = f"it holds {len(found.series)} series"
-        choose = f"choose one to read with --series [NAME=]UID: {listed}"
+        choose = f"choose one to read with --series [NAME=]UID:{tabulate_series(found.series)}"
         findings.append(make_finding("several-series", path, few, choose))
     findings += [describe_damaged(error) for error in found.damaged]
     if (
@@ -114,6 +116,41 @@ def check_folder(
         aside = make_finding("set-aside", name, f"set aside: {reason}")
         findings += check_image(name)[1] if is_image_file(Path(name)) else [aside]
     return findings
+
+
+def excuse_study(findings: list[Finding], found: Sequence[Series]) -> list[Finding]:
+    """The findings of a study, those as notes that don't stop anybody from using it.
+
+    Several images in one series are chosen from, and scouts beside a series that is fine aren't read by anybody.
+
+    Args:
+        findings: of its series.
+        found: its series.
+    """
+    errors: dict[str, list[str]] = defaultdict(list)
+    for item in findings:
+        if item.severity == "error" and item.code != "several-phases":
+            errors[item.subject].append(item.code)
+    of_series = {series: [code for path in _subjects(series) for code in errors.get(path, [])] for series in found}
+    excused = {"several-phases": {item.subject for item in findings}}
+    if any(not codes for codes in of_series.values()):
+        scouts = [series for series, codes in of_series.items() if codes and _is_scout(series, codes)]
+        subjects = {path for series in scouts for path in _subjects(series)}
+        excused |= {code: subjects for series in scouts for code in of_series[series]}
+    return [
+        item.model_copy(update={"severity": "note"})
+        if item.severity == "error" and item.subject in excused.get(item.code, ())
+        else item
+        for item in findings
+    ]
+
+
+def _subjects(series: Series) -> set[str]:
+    return {*series.files, *(header.subject for header in series.headers)}
+
+
+def _is_scout(series: Series, codes: Sequence[str]) -> bool:
+    return bool(SCOUT.search(series.description)) or {*codes} == {"single-slice"}
 
 
 def describe_damaged(error: SeriesError) -> Finding:

@@ -15,7 +15,7 @@ from medunet.findings import Note
 from medunet.geometry import Grid, Points, check_same_grid, turn_voxels
 from medunet.labels import LabelTable, Mask, check_label_values
 from medunet.reading.dicom.objects import RTSTRUCT, SEG, check_frame_of_reference, read_object
-from medunet.reading.dicom.series import Contents, Series, find_series
+from medunet.reading.dicom.series import Contents, Series, find_series, tabulate_series
 from medunet.reading.dicom.values import decode_series
 from medunet.reading.files.itk import read_itk
 from medunet.reading.files.nifti import read_nifti
@@ -220,10 +220,11 @@ def choose_series(path: Path, uid: str | None, findings: Contents) -> Series:
     fitting = [item for item in found if uid is None or item.uid == uid]
     if len(fitting) == 1:
         return fitting[0]
-    listed = "; ".join(f"{item.uid} ({item.modality} '{item.description}', {len(item.files)} files)" for item in found)
+    listed = tabulate_series(found)
     if not fitting:
-        raise SeriesError(path, f"it holds no series {uid}", f"choose one of {listed}", code="choice-unknown")
-    raise SeriesError(path, f"it holds {len(found)} series", f"choose one of {listed}", code="several-series")
+        raise SeriesError(path, f"it holds no series {uid}", f"choose one of these:{listed}", code="choice-unknown")
+    remedy = f"choose one of these with --series [NAME=]UID:{listed}"
+    raise SeriesError(path, f"it holds {len(found)} series", remedy, code="several-series")
 
 
 def read_mask(

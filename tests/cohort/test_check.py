@@ -3,12 +3,13 @@
 import json
 import re
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-from dicoms import change, make_grid, write_series
+from dicoms import change, make_grid, write_phases, write_series
 from PIL import Image
 from pydicom import Dataset, dcmread
 
@@ -100,6 +101,43 @@ def test_no_folder_or_patient_changes_a_code(tmp_path: Path, words: str) -> None
     assert list_codes(check_path(folder)) == {("error", "folds-wrong"), by_file}
 
 
+def write_other(folder: Path, edit: Callable[[Dataset, int], None], only: Sequence[int] | None = None) -> None:
+    """Write another series of the patient of `write_series`, of which files may be taken away."""
+    write_series(folder, make_grid("sagittal"))
+    for path in sorted(folder.iterdir()):
+        if only is not None and int(path.stem) - 1 not in only:
+            path.unlink()
+
+    def join(dataset: Dataset, number: int) -> None:
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.1", "1.2.3"
+        edit(dataset, number)
+
+    change(folder, join)
+
+
+def test_a_study_with_a_scout_or_several_b_values_is_of_use(tmp_path: Path) -> None:
+    write_series(tmp_path / "CT", make_grid())
+    write_other(tmp_path / "topogram", lambda dataset, _: None, only=[0])
+    found = check_path(tmp_path)
+    assert ("note", "single-slice") in list_codes(found)
+    assert not any(item.severity == "error" for item in found)
+
+    def scout(dataset: Dataset, number: int) -> None:
+        dataset.SeriesDescription = "3-plane Localizer"
+        dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0] if number else [0, 1, 0, 0, 0, -1]
+
+    write_other(tmp_path / "topogram", scout, only=[0, 1])
+    found = check_path(tmp_path)
+    assert ("note", "slices-irregular") in list_codes(found)
+    assert not any(item.severity == "error" for item in found)
+    shutil.rmtree(tmp_path / "CT")
+    assert ("error", "slices-irregular") in list_codes(check_path(tmp_path))
+    shutil.rmtree(tmp_path / "topogram")
+    write_phases(tmp_path, [make_grid()] * 2, [lambda _, b=b: {"DiffusionBValue": b} for b in (0.0, 800.0)])
+    assert ("note", "several-phases") in list_codes(check_path(tmp_path))
+    assert not any(item.severity == "error" for item in check_path(tmp_path))
+
+
 def test_all_troubles_of_a_tree_are_told_at_once(copied: Path) -> None:
     first, second, third, fourth, fifth, _ = sorted(copied.iterdir())
     sorted((first / "CT").iterdir())[3].unlink()
@@ -117,7 +155,8 @@ def test_all_troubles_of_a_tree_are_told_at_once(copied: Path) -> None:
     assert list_codes(found) == {
         ("error", "slices-missing"),
         ("warning", "label-missing"),
-        ("error", "file-damaged"),
+        ("warning", "file-damaged"),
+        ("warning", "label-at-border"),
         ("note", "monochrome1"),
         ("error", "channel-ambiguous"),
         ("warning", "label-empty"),

@@ -1,4 +1,5 @@
 import logging
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -199,7 +200,7 @@ def move_contours(offset_mm: tuple[float, float, float]) -> Edit:
 def refuse(path: Path, kind: type[MedunetError], channels: tuple[str, ...] | None = None) -> str:
     with pytest.raises(kind) as caught:
         find_cohort(path, channels)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value).partition(":\n  description")[0]
     return str(caught.value)
 
 
@@ -236,8 +237,8 @@ def test_two_series_of_a_modality_are_listed_with_uid_and_folder(pair: Path) -> 
     assert line.startswith("patient PH-0001: it has 2 CT series")
     for folder in ("CT", "late"):
         uid = dcmread(pair / "PH-0001" / folder / "0001.dcm").SeriesInstanceUID
-        assert f"{uid} " in line
-        assert str(pair / "PH-0001" / folder) in line
+        row = rf"Portal venous phase +1 +CT +\d+ +{uid} +{pair / 'PH-0001' / folder}$"
+        assert any(re.search(row, text) for text in line.splitlines())
 
 
 def test_two_series_in_one_folder_are_told_apart(pair: Path) -> None:

@@ -73,6 +73,19 @@ def test_links_to_files_and_to_the_folder_are_followed(tmp_path: Path) -> None:
     assert any(re.search(r"0009\.dcm was set aside", note.text) for note in read_volume(tmp_path / "link").source.notes)
 
 
+def test_patients_behind_links_are_found_each_once_and_loops_end(tmp_path: Path) -> None:
+    write_series(tmp_path / "store" / "CT", make_grid())
+    cohort = tmp_path / "cohort"
+    cohort.mkdir()
+    for name in ("a", "b"):
+        (cohort / name).symlink_to(tmp_path / "store")
+    (tmp_path / "store" / "CT" / "up").symlink_to(tmp_path / "store")
+    (tmp_path / "store" / "here").symlink_to(cohort)
+    (series,) = find_series(cohort).series
+    assert series.files == tuple(str(cohort / "a" / "CT" / f"000{k}.dcm") for k in range(1, 7))
+    assert len(find_series(tmp_path).series[0].files) == 6
+
+
 def test_a_zip_archive_is_refused_by_name(tmp_path: Path) -> None:
     write_series(tmp_path / "CT", make_grid())
     path = tmp_path / "scan.zip"

@@ -39,12 +39,13 @@ def read_claims(dataset: Any) -> Claims:
     return claims
 
 
-def note_places(claims: Sequence[Claims], affine: Affine) -> tuple[Note, ...]:
+def note_places(claims: Sequence[Claims], affine: Affine, modality: str = "") -> tuple[Note, ...]:
     """Notes of a stack that leans, and of claims that contradict it.
 
     Args:
         claims: of each slice, in order.
         affine: fitted to the positions of the slices.
+        modality: of the series; slices of an MR are usually thinner than they lie apart.
     """
     step, normal = affine[:3, 2], np.cross(affine[:3, 0], affine[:3, 1])
     along = float(np.linalg.norm(step))
@@ -53,23 +54,39 @@ def note_places(claims: Sequence[Claims], affine: Affine) -> tuple[Note, ...]:
     sheared = Note("slices-sheared", f"slices are sheared by {leaning:.2f} degrees, which the affine keeps")
     notes = [sheared] if leaning > TILTED_DEGREES else []
     # The distance along a tilted gantry's table is as good as the one along the normal.
-    contradictions = (*_find_distances(claims, across, along), *_find_order(claims, across, along))
+    thin = modality == "MR" and _has_ordinary_gaps(claims, across)
+    distances = _find_distances(claims, (SPACING,) if thin else (SPACING, THICKNESS), across, along)
+    contradictions = (*distances, *_find_order(claims, across, along, float(np.abs(step).max())))
     return (*notes, *(Note("header-contradicts", text) for text in contradictions))
 
 
-def _find_distances(claims: Sequence[Claims], across: float, along: float) -> Iterator[str]:
-    for name in (SPACING, THICKNESS):
+def _has_ordinary_gaps(claims: Sequence[Claims], across: float) -> bool:
+    """Whether slices are no thicker than they lie apart, and gaps no wider than slices; or the header tells the step.
+
+    Then no reader takes the thickness for the distance.
+    """
+    thickness = np.array([claim.get(THICKNESS, across) for claim in claims])
+    spacing = np.array([claim.get(SPACING, 0) for claim in claims])
+    narrow = (thickness <= across * (1 + ALIKE)) & (thickness >= across / 2)
+    return bool(narrow.all() or np.allclose(spacing, across, rtol=ALIKE, atol=0))
+
+
+def _find_distances(claims: Sequence[Claims], names: Sequence[str], across: float, along: float) -> Iterator[str]:
+    for name in names:
         values = np.array([claim.get(name, across) for claim in claims])
         odd = values[~np.isclose(values[:, None], (across, along), rtol=ALIKE, atol=0).any(axis=1)]
         if len(odd):
             yield f"{name} is {odd[0]:g} mm, but slices lie {across:.4g} mm apart"
 
 
-def _find_order(claims: Sequence[Claims], across: float, along: float) -> Iterator[str]:
+def _find_order(claims: Sequence[Claims], across: float, along: float, upright: float) -> Iterator[str]:
+    """Contradictions of the order; SliceLocation may count along the patient's axis that is nearest to the normal."""
     counts = np.arange(len(claims))
     locations = np.array([claim[LOCATION] for claim in claims if LOCATION in claim])
     places = np.abs(locations - locations[:1])
-    if len(places) == len(claims) and not any(np.allclose(places, counts * d, 0, OFF * d) for d in (across, along)):
+    if len(places) == len(claims) and not any(
+        np.allclose(places, counts * d, 0, OFF * d) for d in (across, along, upright)
+    ):
         yield "SliceLocation contradicts the positions, which count"
     numbers = np.array([claim[NUMBER] for claim in claims if NUMBER in claim])
     if len(np.unique(numbers)) == len(claims):

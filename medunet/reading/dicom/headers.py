@@ -23,6 +23,10 @@ ORTHONORMAL = 1e-3
 """Largest deviation of direction cosines from unit length and right angle."""
 MOST_PIXELS = 1 << 26
 """Pixels that a slice may have; a header that declares more is refused."""
+LISTED = 5
+"""Gaps that a message names."""
+FEW = 0.1
+"""Share of slices that may be too many; of more it can't be said which ones are."""
 GAP = 0.01
 """A step within 1 % of a multiple of the usual one is a gap of missing slices."""
 
@@ -245,15 +249,51 @@ def _check_steps(headers: Sequence[Header]) -> None:
         k = int(np.argmin(steps))
         found = f"it lies where {headers[k + 1].subject} lies, but they are different images"
         raise SeriesError(headers[k].subject, found, _SPLIT, code="slices-mixed")
+    if extra := _find_extra(heights):
+        raise _name_extra(headers, heights, extra)
     base = np.median(steps[steps < 1.5 * steps.min()])
     multiples = np.rint(steps / base)
     gaps = np.flatnonzero(multiples > 1)
     if len(gaps) and (np.abs(steps / base - multiples) <= GAP * multiples).all():
         places = ", ".join(
-            f"{int(multiples[k]) - 1} between {heights[k]:.2f} and {heights[k + 1]:.2f} mm" for k in gaps[:5]
+            f"{int(multiples[k]) - 1} between {heights[k]:.2f} and {heights[k + 1]:.2f} mm" for k in gaps[:LISTED]
         )
-        found = f"after it slices are missing, along the normal of the slices: {places}{', …' if len(gaps) > 5 else ''}"
+        more = f" and {len(gaps) - LISTED} more gaps" if len(gaps) > LISTED else ""
+        found = f"after it slices are missing, along the normal of the slices: {places}{more}"
         raise SeriesError(headers[int(gaps[0])].subject, found, "restore the missing files", code="slices-missing")
+
+
+def _find_extra(heights: npt.NDArray[np.float64]) -> list[int]:
+    """Slices without which all others lie at the usual step; none where there are none such, or more than a few."""
+    usual = float(np.median(np.diff(heights)))
+    left, extra = list(range(len(heights))), list[int]()
+    while (off := _leave_regular(heights[left], usual)) > GAP * usual:
+        if len(extra) == max(1, int(FEW * len(heights))):
+            return []
+        k = int(np.argmin(np.diff(heights[left])))
+        odd = min((k, k + 1), key=lambda n: _leave_regular(heights[left[:n] + left[n + 1 :]], usual))
+        if _leave_regular(heights[left[:odd] + left[odd + 1 :]], usual) > off:
+            return []
+        extra.append(left.pop(odd))
+    return sorted(extra)
+
+
+def _leave_regular(heights: npt.NDArray[np.float64], usual: float) -> float:
+    """How far the step that is farthest from the usual one is from it, in mm."""
+    return float(np.abs(np.diff(heights) - usual).max()) if len(heights) > 2 else float("inf")
+
+
+def _name_extra(headers: Sequence[Header], heights: npt.NDArray[np.float64], extra: list[int]) -> SeriesError:
+    usual = float(np.median(np.diff(heights)))
+    parts = []
+    for k in extra:
+        below = f"{heights[k] - heights[k - 1]:.2f} mm from the one below" if k else ""
+        above = f"{heights[k + 1] - heights[k]:.2f} mm from the one above" if k + 1 < len(heights) else ""
+        at = f"at {heights[k]:.2f} mm along the normal, {' and '.join(filter(None, (below, above)))}"
+        parts.append(at if k == extra[0] else f"{headers[k].subject} {at}")
+    few = "it is one slice" if len(extra) == 1 else f"{len(extra)} slices are"
+    found = f"{few} too many among steps of {usual:.2f} mm: it lies {', '.join(parts)}"
+    return SeriesError(headers[extra[0]].subject, found, _SPLIT, code="slices-irregular")
 
 
 def _measure_slice(header: Header, k: int, affine: npt.NDArray[np.float64]) -> float:

@@ -24,6 +24,7 @@ from medunet.findings import Note
 from medunet.reading.dicom.file_headers import FileHeader
 from medunet.reading.dicom.frames import PER_FRAME, read_frames
 from medunet.reading.dicom.headers import Header, read_header
+from medunet.reading.dicom.marks import find_private
 from medunet.reading.dicom.slices import is_grey
 
 SLICES = {
@@ -82,6 +83,7 @@ def take_image(dataset: Any, file: FileHeader) -> FoundImage:
     headers: tuple[Header, ...] = ()
     problem: SeriesError | None = None
     try:
+        _check_packing(dataset, file.path)
         headers = read_frames(dataset, file.path) if PER_FRAME in dataset else (read_header(dataset, file.path),)
     except SeriesError as error:
         problem = error
@@ -97,6 +99,43 @@ def take_image(dataset: Any, file: FileHeader) -> FoundImage:
         has_place=has_place,
         can_be_slice=has_place or dataset.get("SOPClassUID") in SLICES or "PixelSpacing" in dataset,
     )
+
+
+def _check_packing(dataset: Any, path: str) -> None:
+    """Refuse files that hold the slices of a volume in a way of their own, whose headers look like those of one slice.
+
+    Raises:
+        SeriesError: it is one of them.
+    """
+    image_type = dataset.get("ImageType") or []
+    words = [image_type] if isinstance(image_type, str) else image_type
+    found = next((said for word, said in _PACKED.items() if word in words), "")
+    for group, creator, element, said in _PACKED_BY:
+        if (value := find_private(dataset, group, creator, element)) is not None and is_several(value):
+            found = said
+    if found:
+        remedy = "export it as single slices, or convert it to NIfTI by dcm2niix"
+        raise SeriesError(path, found, remedy, code="encoding-unsupported")
+
+
+def is_several(value: Any) -> bool:
+    """Whether a private element counts more than one, as a number, as text, or as items of a sequence."""
+    try:
+        return float(value) > 1
+    except (TypeError, ValueError):
+        return not isinstance(value, str | bytes) and len(value) > 1
+
+
+MOSAIC = "it is a Siemens mosaic, which holds the slices of a volume side by side in one picture"
+UIH = "it is a volume of United Imaging, which holds its slices side by side in one picture"
+_PACKED = {"MOSAIC": MOSAIC, "VFRAME": UIH}
+"""Values of ImageType."""
+_PACKED_BY = (
+    (0x0019, "SIEMENS MR HEADER", 0x0A, MOSAIC),
+    (0x0065, "Image Private Header", 0x50, UIH),
+    (0x0065, "Image Private Header", 0x51, UIH),
+)
+"""Private elements that count slices: group, creator, element."""
 
 
 def part_misfits(images: Sequence[FoundImage]) -> tuple[list[FoundImage], dict[str, str], list[FoundImage]]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from medunet.errors import SeriesError
 from medunet.geometry import ACCEPTED_MM, Grid
+from medunet.reading.dicom.claims import NUMBER
 from medunet.reading.dicom.headers import ORTHONORMAL, Header, fit_grid, measure_heights, order_headers
 from medunet.reading.dicom.marks import COUNTED, DIFFERING, SAME, sort_key
 
@@ -40,7 +41,8 @@ def stack_headers(headers: Sequence[Header], phase: str | None, subject: str) ->
     whole = _find_mixture(headers) or _try_stack(headers)
     phases = find_phases(headers) if isinstance(whole, SeriesError) else {}
     if phases:
-        return _stack(_choose(phases, phase, subject))
+        left = len(headers) - sum(map(len, phases.values()))
+        return _stack(_choose(phases, phase, subject, f", and {left} slices that make none" if left else ""))
     if isinstance(whole, SeriesError):
         raise whole
     if phase is not None:
@@ -83,13 +85,19 @@ def find_phases(headers: Sequence[Header]) -> Phases:
     """Split the slices of a series, so that each phase is one regular grid.
 
     Returns:
-        Slices by the name of their phase; none where no tag makes volumes of all of them.
+        Slices by the name of their phase. Where no tag makes volumes of all slices, those volumes that a tag makes of
+        most of them; none where it makes none, or where slices don't share places.
     """
-    places = _number_places(headers)
+    places, best, most = _number_places(headers), Phases(), 0
     for phases in chain(_split_by_marks(headers), _split_by_turn(headers, places)):
-        if all(_is_volume(part, places) for part in phases.values()):
+        apart = {name: part for name, part in phases.items() if _lie_apart(part, places)}
+        if len(apart) == len(phases) and all(_is_volume(part) for part in phases.values()):
             return phases
-    return {}
+        if (count := sum(map(len, apart.values()))) > most:
+            best, most = apart, count
+    if len(set(places.values())) == len(headers):
+        return {}
+    return {name: part for name, part in best.items() if _is_volume(part)}
 
 
 def _number_places(headers: Sequence[Header]) -> dict[int, int]:
@@ -101,10 +109,11 @@ def _number_places(headers: Sequence[Header]) -> dict[int, int]:
     return {id(headers[n]): int(number) for n, number in zip(order, numbers, strict=True)}
 
 
-def _is_volume(headers: Sequence[Header], places: dict[int, int]) -> bool:
-    at = {places[id(header)] for header in headers}
-    if len(at) < len(headers) or len(headers) == 1:
-        return False
+def _lie_apart(headers: Sequence[Header], places: dict[int, int]) -> bool:
+    return len({places[id(header)] for header in headers}) == len(headers) > 1
+
+
+def _is_volume(headers: Sequence[Header]) -> bool:
     return not isinstance(_find_mixture(headers) or _try_stack(headers), SeriesError)
 
 
@@ -152,7 +161,28 @@ def _split_by_turn(headers: Sequence[Header], places: dict[int, int]) -> Iterato
     for name in COUNTED:
         ordered = [_sort_by(group, name) for group in at.values()]
         if all(ordered):
-            yield {f"{name} #{turn}": list(part) for turn, part in enumerate(zip(*ordered, strict=True), start=1)}
+            yield _number_turns(name, ordered)
+    if ordered := _count_instances(list(at.values())):
+        yield _number_turns(NUMBER, ordered)
+
+
+def _number_turns(name: str, ordered: Sequence[Sequence[Header]]) -> Phases:
+    return {f"{name} #{turn}": list(part) for turn, part in enumerate(zip(*ordered, strict=True), start=1)}
+
+
+def _count_instances(groups: Sequence[Sequence[Header]]) -> list[list[Header]]:
+    """Images at each place by their InstanceNumbers; none where these are no order of images, then places, or reverse.
+
+    Numbers that go all over show nothing of which images belong together.
+    """
+    ordered = [sorted(group, key=lambda header: header.claims.get(NUMBER, 0)) for group in groups]
+    numbers = np.array([[header.claims.get(NUMBER, 0) for header in group] for group in ordered])
+    if len(np.unique(numbers)) < numbers.size:
+        return []
+    by_image = (numbers[:, :-1].max(axis=0) < numbers[:, 1:].min(axis=0)).all()
+    lines = numbers[np.argsort(numbers[:, 0])]
+    by_place = (lines[:-1, -1] < lines[1:, 0]).all()
+    return ordered if by_image or by_place else []
 
 
 def _sort_by(headers: Sequence[Header], name: str) -> list[Header]:
@@ -163,13 +193,13 @@ def _sort_by(headers: Sequence[Header], name: str) -> list[Header]:
     return sorted(headers, key=lambda header: sort_key(header.marks[name]))
 
 
-def _choose(phases: Phases, phase: str | None, subject: str) -> list[Header]:
+def _choose(phases: Phases, phase: str | None, subject: str, left: str) -> list[Header]:
     listed = ", ".join(f"'{name}' ({len(part)} slices)" for name, part in list(phases.items())[:LISTED])
     listed += ", …" if len(phases) > LISTED else ""
     if phase is None:
         raise SeriesError(
             subject,
-            f"it holds {len(phases)} images of the same places",
+            f"it holds {len(phases)} image{'s' if len(phases) > 1 else ''} of the same places{left}",
             f'choose one with --phase, or as "phase" in a cohort.json: {listed}',
             code="several-phases",
         )

@@ -1,7 +1,7 @@
 """Find the DICOM series of a folder by their headers, and what else lies there."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -82,6 +82,22 @@ class Series:
         return replace(self, folder=folder, files=tuple(paths), headers=tuple(headers))
 
 
+def tabulate_series(found: Iterable[Series]) -> str:
+    """A table of series, a line for each below the names of its columns: what they are called by people, and UIDs."""
+    found = list(found)
+    lines = [["description", "number", "modality", "slices", "SeriesInstanceUID", "folder"]]
+    for item in found:
+        cells = item.description, item.number, item.modality, str(len(item.headers) or len(item.files)), item.uid
+        lines.append([*(cell or "-" for cell in cells), item.folder])
+    if len({item.folder for item in found}) == 1:
+        lines = [line[:-1] for line in lines]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join(
+        "\n  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
 def _move(file: FileHeader | None) -> FileHeader | None:
     return file and replace(file, path=os.path.abspath(file.path))
 
@@ -156,9 +172,18 @@ def _group_files(paths: Sequence[Path], keep: bool) -> Contents:
 
 
 def list_files(root: Path) -> list[Path]:
-    """A file itself, or all below a folder but hidden ones, those of a folder before its subfolders, by name."""
+    """A file itself, or all below a folder but hidden ones, those of a folder before its subfolders, by name.
+
+    Links to folders are followed, and each folder is listed once, so that links which lead back come to an end.
+    """
     found = [root] if root.is_file() else []
-    for folder, folders, names in os.walk(root):
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders.sort()
         found += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
     return found
@@ -274,7 +299,8 @@ def sort_series(series: Series, phase: str | None = None) -> Sorted:
         headers, grid, distance = _stack(headers, phase, series)
         if distance > grid.limits.accepted:
             notes += (Note("slices-irregular", f"slices lie up to {distance:.3f} mm off the regular grid"),)
-        notes += (*note_places([header.claims for header in headers], grid.affine), *series.notes)
+        notes += note_places([header.claims for header in headers], grid.affine, series.modality)
+        notes += series.notes
         known[phase] = headers, grid, notes
     return known[phase]
 
@@ -287,8 +313,8 @@ def _stack(headers: Sequence[Header], phase: str | None, series: Series) -> Stac
         if error.code in ("several-phases", "choice-unknown"):
             raise
         raise _blame(error, series) from None
-    for left in series.doubtful:
-        warn(left.code, series.folder, _tell_aside(left), left.remedy)
+    for item in series.doubtful:
+        warn(item.code, series.folder, _tell_aside(item), item.remedy)
     return stack
 
 

@@ -392,6 +392,35 @@ def lose_place(dataset: Dataset) -> None:
         del dataset[name]
 
 
+def add_between(scan: Scan) -> None:
+    """Add a slice of its own content a quarter of a millimetre behind the one of `pick_odd`, which a reader refuses."""
+    fresh = scan.add(pick_odd(scan), "between")
+    fresh.move(fresh.normal * 0.25)
+    fresh.store(pick_odd(scan).stored()[::-1, ::-1], bits=12)
+    fresh.values, fresh.group = pick_odd(scan).values[::-1, ::-1], "between"
+    fresh.dataset.InstanceNumber = len(scan.slices)
+
+
+def put_private(values: tuple[Any, Any], group: int, creator: str, element: int, kind: str) -> Edit:
+    """Make an edit that adds a second image, which a private element alone tells apart from the first.
+
+    Args:
+        values: of the element in the first and in the second image.
+        group: of the element.
+        creator: of its block.
+        element: its number within the block.
+        kind: of its values.
+    """
+
+    def edit(scan: Scan) -> None:
+        add_group("private")(scan)
+        for item in scan.slices:
+            block = item.dataset.private_block(group, creator, create=True)
+            block.add_new(element, kind, values[item.group == "private"])
+
+    return edit
+
+
 def split_uid(scan: Scan) -> None:
     """Put the last slice under another SeriesInstanceUID."""
     scan.slices[-1].dataset.SeriesInstanceUID = make_uid("strayed")

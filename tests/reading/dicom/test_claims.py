@@ -47,6 +47,31 @@ def test_claims_that_contradict_the_positions_are_noted(values: dict[str, list[f
     assert {item.code for item in notes} <= {"header-contradicts"}
 
 
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ({"SliceThickness": [2.5] * 4}, ""),
+        ({"SliceThickness": [1.0] * 4}, "SliceThickness is 1 mm"),
+        ({"SliceThickness": [5.0] * 4}, "SliceThickness is 5 mm"),
+        ({"SliceThickness": [6.0] * 4, "SpacingBetweenSlices": [3.0] * 4}, ""),
+        ({"SliceThickness": [2.5] * 4, "SpacingBetweenSlices": [9.0] * 4}, "SpacingBetweenSlices is 9 mm"),
+    ],
+)
+def test_slices_of_an_mr_are_thinner_than_they_lie_apart(values: dict[str, list[float]], note: str) -> None:
+    notes = note_places(claim(**values), STACK, "MR")
+    assert len(notes) == bool(note)
+    assert note in "".join(map(str, notes))
+
+
+def test_a_location_may_count_along_the_axis_of_the_patient() -> None:
+    cos, sin = np.cos(0.6), np.sin(0.6)
+    oblique = np.array([[0.6, 0, 0, 0], [0, 0.9 * cos, -3 * sin, 0], [0, 0.9 * sin, 3 * cos, 0], [0, 0, 0, 1]])
+    for step in (3, 3 * cos, -3 * cos):
+        assert note_places(claim(SliceLocation=[7 + step * k for k in range(4)]), oblique) == ()
+    for locations in ([0, 3 * sin, 6 * sin, 9 * sin], [0, 3 * cos, 9 * cos, 6 * cos], [5] * 4):
+        assert len(note_places(claim(SliceLocation=locations), oblique)) == 1
+
+
 def test_a_leaning_stack_may_claim_the_step_along_its_table() -> None:
     step = float(np.hypot(3, 0.8))
     for distance in (3, step):

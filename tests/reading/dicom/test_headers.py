@@ -64,11 +64,19 @@ def test_each_voxel_lies_where_its_slice_says(
         ([0, 3, 6, 6, 9, 12], "different images"),
         ([0, 3, 6.5, 9, 12, 15], "away from any regular grid"),
         ([0], "single slice"),
+        (
+            [*range(0, 40, 2), 17.25],
+            r"20\.dcm: it is one slice too many among steps of 2\.00 mm: it lies at 28\.25 mm along the normal, "
+            r"1\.25 mm from the one below and 0\.75 mm from the one above",
+        ),
+        ([*range(0, 40, 2), 38.3], r"one slice too many .*at 49\.30 mm along the normal, 0\.30 mm from the one below;"),
+        ([*range(0, 40, 2), 7.3, 17.3], r"20\.dcm: 2 slices are too many .*, 21\.dcm at 28\.30 mm"),
+        (np.cumsum([1, 2] * 8).tolist(), r"1 between 12\.00 and 14\.00 mm, .* and 3 more gaps"),
     ],
 )
 def test_irregular_series_are_refused_by_name(steps: list[float], words: str) -> None:
     with pytest.raises(SeriesError, match=words):
-        fit_grid(make_headers(np.eye(3), np.array(steps, float)))
+        fit_grid(order_headers(make_headers(np.eye(3), np.array(steps, float))))
 
 
 def test_small_jitter_is_measured() -> None:

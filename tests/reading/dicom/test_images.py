@@ -1,13 +1,22 @@
 from pathlib import Path
 
 import pytest
-from dicoms import make_grid, write_series
+from dicoms import change, make_grid, write_series
 from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage, SecondaryCaptureImageStorage
 
+from medunet.errors import SeriesError
 from medunet.findings import Note
+from medunet.reading import read_volume
 from medunet.reading.dicom.file_headers import FileHeader, stamp_file
-from medunet.reading.dicom.images import FoundImage, describe_class, note_misfits, part_misfits, take_image
+from medunet.reading.dicom.images import (
+    FoundImage,
+    describe_class,
+    is_several,
+    note_misfits,
+    part_misfits,
+    take_image,
+)
 
 
 def take(path: Path, **tags: object) -> FoundImage:
@@ -52,6 +61,41 @@ def test_what_does_not_belong_to_slices(tmp_path: Path, tags: dict, misfit: str,
     assert bool(misfits) == bool(misfit)
     # Where all are alike none is odd.
     assert part_misfits([odd, odd]) == ([odd, odd], {}, [])
+
+
+def add_private(dataset: Dataset, group: int, creator: str, element: int, kind: str, value: object) -> None:
+    dataset.private_block(group, creator, create=True).add_new(element, kind, value)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda dataset: setattr(dataset, "ImageType", ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]), "a Siemens mosaic"),
+        (lambda dataset: add_private(dataset, 0x0019, "SIEMENS MR HEADER", 0x0A, "US", 36), "a Siemens mosaic"),
+        (
+            lambda dataset: setattr(dataset, "ImageType", ["ORIGINAL", "PRIMARY", "VFRAME"]),
+            "a volume of United Imaging",
+        ),
+        (lambda dataset: add_private(dataset, 0x0065, "Image Private Header", 0x50, "DS", "24"), "United Imaging"),
+        (
+            lambda dataset: add_private(dataset, 0x0065, "Image Private Header", 0x51, "SQ", [Dataset(), Dataset()]),
+            "United Imaging",
+        ),
+    ],
+)
+def test_volumes_in_one_picture_are_named_as_what_they_are(tmp_path: Path, edit: object, words: str) -> None:
+    write_series(tmp_path, make_grid())
+    change(tmp_path, lambda dataset, _: edit(dataset))  # type: ignore[operator]
+    with pytest.raises(SeriesError, match=words) as refusal:
+        read_volume(tmp_path)
+    assert refusal.value.code == "encoding-unsupported"
+
+
+def test_one_image_in_a_mosaic_is_an_image(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    change(tmp_path, lambda dataset, _: add_private(dataset, 0x0019, "SIEMENS MR HEADER", 0x0A, "US", 1))
+    assert read_volume(tmp_path).grid.shape == make_grid().shape
+    assert [value for value in ("1", "2", "two", b"1", [1], [1, 2], 2) if is_several(value)] == ["2", [1, 2], 2]
 
 
 def test_classes_have_names() -> None:

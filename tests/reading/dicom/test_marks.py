@@ -1,3 +1,6 @@
+import struct
+
+import pytest
 from pydicom import Dataset
 
 from medunet.reading.dicom.marks import read_marks, sort_key
@@ -23,6 +26,39 @@ def test_b_values_that_vendors_keep_to_themselves() -> None:
         assert read_marks(dataset) == {"DiffusionBValue": "800"}
     dataset.DiffusionBValue = 50.0
     assert read_marks(dataset) == {"DiffusionBValue": "50"}
+
+
+@pytest.mark.parametrize(
+    ("group", "creator", "elements", "mark"),
+    [
+        (0x0043, "GEMS_PARM_01", {0x39: ("IS", [1000000700, 8, 0, 0])}, {"BValue": "700"}),
+        (0x0043, "GEMS_PARM_01", {0x39: ("UN", b"700\\8\\0 ")}, {"BValue": "700"}),
+        (0x0043, "GEMS_PARM_01", {0x39: ("LO", "none")}, {}),
+        (
+            0x0019,
+            "GEMS_ACQU_01",
+            {0xBB: ("DS", "0.50"), 0xBC: ("DS", "-1"), 0xBD: ("DS", "0")},
+            {"DiffusionGradientOrientation": "0.5/-1/0"},
+        ),
+        (0x0019, "GEMS_ACQU_01", {0xBB: ("DS", "0.50")}, {}),
+        (
+            0x2005,
+            "Philips MR Imaging DD 001",
+            {0xB0 + n: ("UN", struct.pack("<f", 0.25 * n)) for n in range(3)},
+            {"DiffusionGradientOrientation": "0/0.25/0.5"},
+        ),
+        (0x2005, "Philips MR Imaging DD 005", {0x29: ("CS", "LABEL")}, {"ASLContext": "LABEL"}),
+        (0x2001, "Philips Imaging DD 001", {0x08: ("IS", "3")}, {"PhaseNumber": "3"}),
+        (0x2001, "Philips Imaging DD 001", {0x08: ("UN", b"\xff\xfe\xff")}, {}),
+        (0x2001, "Another", {0x08: ("IS", "3")}, {}),
+    ],
+)
+def test_what_else_vendors_keep_to_themselves(group: int, creator: str, elements: dict, mark: dict[str, str]) -> None:
+    dataset = Dataset()
+    block = dataset.private_block(group, creator, create=True)
+    for element, (kind, value) in elements.items():
+        block.add_new(element, kind, value)
+    assert read_marks(dataset) == mark
 
 
 def test_numbers_go_by_size_and_before_words() -> None:

@@ -156,8 +156,86 @@ def test_two_images_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None
 def test_a_phase_that_lacks_a_slice_hides_in_no_other(tmp_path: Path) -> None:
     write_phases(tmp_path, [GRID, GRID], [stay(AcquisitionNumber=1), stay(AcquisitionNumber=2)])
     sorted(tmp_path.iterdir())[4].unlink()
+    with pytest.raises(SeriesError, match="it holds 1 image of the same places, and 5 slices that make none"):
+        read_volume(tmp_path)
+    with pytest.raises(SeriesError, match="it holds no phase 'AcquisitionNumber 1'"):
+        read_volume(tmp_path, ReadOptions(phase="AcquisitionNumber 1"))
+    assert read_volume(tmp_path, ReadOptions(phase="AcquisitionNumber 2")).grid.shape == GRID.shape
+
+
+def put_private(group: int, creator: str, values: dict[int, tuple[str, object]]) -> Callable[[int], Tags]:
+    """Private elements of all slices of an image: by element, their type and value."""
+
+    def edit(_: int) -> Tags:
+        dataset = Dataset()
+        block = dataset.private_block(group, creator, create=True)
+        for element, (kind, value) in values.items():
+            block.add_new(element, kind, value)
+        return dataset  # type: ignore[return-value]
+
+    return edit
+
+
+def put_directions(group: int, creator: str, first: int, kind: str, direction: tuple[float, ...]) -> object:
+    return put_private(group, creator, {first + n: (kind, value) for n, value in enumerate(direction)})
+
+
+@pytest.mark.parametrize(
+    ("tags", "names"),
+    [
+        (
+            [put_private(0x0043, "GEMS_PARM_01", {0x39: ("IS", [b, 8, 0, 0])}) for b in (0, 1_000_000_800)],
+            ("BValue 0", "BValue 800"),
+        ),
+        (
+            [put_directions(0x0019, "GEMS_ACQU_01", 0xBB, "DS", g) for g in ((1, 0, 0), (0, 0.6, 0.8))],
+            ("DiffusionGradientOrientation 0/0.6/0.8", "DiffusionGradientOrientation 1/0/0"),
+        ),
+        (
+            [put_directions(0x2005, "Philips MR Imaging DD 001", 0xB0, "FL", g) for g in ((1, 0, 0), (0, 0.5, 1))],
+            ("DiffusionGradientOrientation 0/0.5/1", "DiffusionGradientOrientation 1/0/0"),
+        ),
+        (
+            [put_private(0x2005, "Philips MR Imaging DD 005", {0x29: ("CS", word)}) for word in ("LABEL", "CONTROL")],
+            ("ASLContext CONTROL", "ASLContext LABEL"),
+        ),
+        ([lambda k: {"InstanceNumber": 1 + k}, lambda k: {"InstanceNumber": 7 + k}], ("InstanceNumber #1", "#2")),
+        (
+            [lambda k: {"InstanceNumber": 1 + 2 * k}, lambda k: {"InstanceNumber": 2 + 2 * k}],
+            ("InstanceNumber #1", "#2"),
+        ),
+    ],
+)
+def test_images_that_only_vendors_tags_or_numbers_tell_apart(
+    tmp_path: Path, tags: list[Callable[[int], Tags]], names: tuple[str, str]
+) -> None:
+    images = write_phases(tmp_path, [GRID, GRID], tags)
+    with pytest.raises(SeriesError, match=f"it holds 2 images .*{names[0]}' .*{names[1]}'"):
+        read_volume(tmp_path)
+    found = [read_volume(tmp_path, ReadOptions(phase=name)).voxels[0] for name in (names[0],)]
+    assert any(np.array_equal(found[0], image) for image in images)
+
+
+def test_numbers_that_go_all_over_tell_nothing_apart(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0).permutation(12)
+    tags = [lambda k: {"InstanceNumber": int(numbers[k])}, lambda k: {"InstanceNumber": int(numbers[6 + k])}]
+    write_phases(tmp_path, [GRID, GRID], tags)
     with pytest.raises(SeriesError, match="but they are different images"):
         read_volume(tmp_path)
+
+
+def test_a_group_that_nothing_tells_apart_does_not_block_the_others(tmp_path: Path) -> None:
+    """Two images of b = 0 beside one of b = 1000, in the manner of a diffusion tensor."""
+    numbers = np.random.default_rng(0).permutation(12)
+    tags = [
+        lambda k: {"DiffusionBValue": 0.0, "InstanceNumber": int(numbers[k])},
+        lambda k: {"DiffusionBValue": 0.0, "InstanceNumber": int(numbers[6 + k])},
+        lambda k: {"DiffusionBValue": 1000.0, "InstanceNumber": 20 + k},
+    ]
+    images = write_phases(tmp_path, [GRID, GRID, GRID], tags)
+    with pytest.raises(SeriesError, match="it holds 1 image of the same places, and 12 slices that make none"):
+        read_volume(tmp_path)
+    assert np.array_equal(read_volume(tmp_path, ReadOptions(phase="DiffusionBValue 1000")).voxels[0], images[2])
 
 
 def test_the_only_image_may_be_asked_for_by_what_it_is(tmp_path: Path) -> None:
