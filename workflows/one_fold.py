@@ -41,7 +41,8 @@ def run_fold(arguments: argparse.Namespace, channels: Sequence[str] | None = Non
     started = time.monotonic()
     bundle = arguments.out / "bundle"
     if not bundle.exists():
-        medunet.init(arguments.data, bundle, budget_minutes=arguments.budget, channels=channels, objects=objects)
+        labels = medunet.LabelChoices(objects=objects)
+        medunet.init(arguments.data, bundle, budget_minutes=arguments.budget, channels=channels, labels=labels)
     plan = medunet.plan(bundle)
     network, spacing = plan.network, f"{plan.grid.spacing_mm} {plan.task.unit}"
     print(f"{network.dims}D, spacing {spacing}, patch {plan.window.patch}, features {network.filters}")
@@ -70,12 +71,13 @@ def copy_bundle(bundle: Path, target: Path, cohort: Cohort) -> Path:
 
 
 def tabulate_cases(scores: Scores) -> str:
-    """Dice and NSD of every method in every case and their means, as a Markdown table for each label.
+    """Dice and NSD, by area and by voxels, of every method in every case and their means, as a Markdown table for
+    each label.
 
     Of objects the average precision at IoU 0.50 to 0.95 comes first.
     """
     lines = []
-    measures = f"Dice, NSD {scores.tolerance_mm:g} {scores.unit}"
+    measures = f"Dice, NSD {scores.tolerance_mm:g} {scores.unit}, by voxels"
     measures = f"AP, {measures}" if scores.objects else measures
     for label in scores.labels:
         columns = [[score for score in cases if score.label == label] for cases in scores.methods.values()]
@@ -94,7 +96,7 @@ def tabulate_cases(scores: Scores) -> str:
 
 
 def _write_cell(row: CaseScore | SummaryRow, scores: Scores) -> str:
-    values = [row.precision, row.dice, row.nsd] if scores.objects else [row.dice, row.nsd]
+    values = [*([row.precision] if scores.objects else []), row.dice, row.nsd, row.nsd_voxels]
     if all(value is None for value in values):
         return "-"
     return ", ".join("-" if value is None else f"{value:.3f}" for value in values)

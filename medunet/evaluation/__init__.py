@@ -18,7 +18,7 @@ from medunet.evaluation.scores import (
 )
 from medunet.evaluation.scoring import score_cases, score_masks
 from medunet.evaluation.spread import CrossValidation, check_held_out, summarize_folds
-from medunet.evaluation.voxels import VoxelScore, measure_dice, measure_nsd, measure_voxels
+from medunet.evaluation.voxels import VoxelScore, measure_dice, measure_nsd, measure_nsd_voxels, measure_voxels
 
 __all__ = [
     "CaseScore",
@@ -46,6 +46,7 @@ __all__ = [
     "match_objects",
     "measure_dice",
     "measure_nsd",
+    "measure_nsd_voxels",
     "measure_voxels",
     "rank_cases",
     "read_case",

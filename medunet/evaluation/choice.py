@@ -59,6 +59,9 @@ def _split(cohort: Cohort, folds: Iterable[int]) -> Iterator[tuple[int, tuple[li
 def _open_others(path: Path, task: Task, training: Sequence[Case]) -> Cohort:
     """A cohort that the bundle wasn't trained on, with the same labels."""
     others = check_labelled(find_cohort(path, channels=task.channels, objects=task.labels.objects), str(path))
+    if others.labels.names == task.labels.names and not others.labels.regions:
+        # Regions are those of the bundle, whoever named them.
+        others = others.model_copy(update={"labels": task.labels})
     if [region.name for region in others.labels.structures] != [region.name for region in task.labels.structures]:
         found = f"its labels are {others.labels.describe()}"
         raise InputError(path, found, "name them alike", task.labels.describe(), code="labels-differ")

@@ -1,7 +1,7 @@
 """Scores as records: a label in a case, all methods on the same cases, and what they come to."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -29,7 +29,10 @@ class CaseScore(Record):
     dice: float | None
     """0 to 1; 0 where nothing was predicted; None where the truth lacks the label."""
     nsd: float | None
-    """Share of both surfaces within the tolerance of the other; as `dice`, and None where no surface is known."""
+    """Share of the area of both surfaces (of one slice, of the length of outlines) within the tolerance of the other;
+    as `dice`, and None where no surface is known."""
+    nsd_voxels: float | None = None
+    """The same by counting surface voxels, which depends on spacing and direction."""
     truth_ml: float
     """Volume of the truth."""
     predicted_ml: float
@@ -59,8 +62,8 @@ class CaseScore(Record):
 class Scores(Record):
     """Scores of one or more methods on the same cases; the first is the one in question, the others are floors."""
 
-    version: Literal[1] = 1
-    """Version of this record."""
+    version: Literal[2] = 2
+    """Version of this record; in version 1 `nsd` is what is `nsd_voxels` now, and read as such."""
     tolerance_mm: float = TOLERANCE_MM
     """Distance up to which surfaces count as equal in NSD; in pixels where images have no physical size."""
     unit: Literal["mm", "px"] = "mm"
@@ -69,6 +72,17 @@ class Scores(Record):
     """Labels number objects, so methods are compared by their average precision."""
     methods: dict[str, tuple[CaseScore, ...]] = Field(min_length=1)
     """By name of the method, for example "medunet" and "ellipsoid"."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_version_1(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("version") != 1:
+            return value
+        methods = {
+            name: [{**score, "nsd": None, "nsd_voxels": score.get("nsd")} for score in scores]
+            for name, scores in value.get("methods", {}).items()
+        }
+        return {**value, "version": 2, "methods": methods}
 
     @model_validator(mode="after")
     def _same_cases(self) -> Self:
@@ -106,6 +120,7 @@ class SummaryRow(Record):
     dice: float | None
     """Mean, or None where no case holds the label."""
     nsd: float | None
+    nsd_voxels: float | None
     truth_ml: float
     """Total, as are all that follow."""
     predicted_ml: float
@@ -216,6 +231,7 @@ def _score_label(
         label=named[1],
         dice=voxels.dice,
         nsd=voxels.nsd,
+        nsd_voxels=voxels.nsd_voxels,
         truth_ml=voxels.truth_ml,
         predicted_ml=voxels.predicted_ml,
         found=lesions.found,
@@ -250,6 +266,7 @@ def _summarize_one(method: str, label: str, cases: Sequence[CaseScore]) -> Summa
         holding=outcomes.count("both") + outcomes.count("missed"),
         dice=_mean([case.dice for case in cases]),
         nsd=_mean([case.nsd for case in cases]),
+        nsd_voxels=_mean([case.nsd_voxels for case in cases]),
         truth_ml=sum(case.truth_ml for case in cases),
         predicted_ml=sum(case.predicted_ml for case in cases),
         found=sum(case.found for case in cases),

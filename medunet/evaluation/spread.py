@@ -27,8 +27,12 @@ class SpreadRow(Record):
     dice_highest: float | None
     """Highest Dice of a patient."""
     nsd: float | None
-    """Mean surface Dice over patients."""
+    """Mean surface Dice over patients, by area."""
     nsd_sd: float | None
+    """Its standard deviation over patients."""
+    nsd_voxels: float | None = None
+    """Mean surface Dice over patients, by counting voxels."""
+    nsd_voxels_sd: float | None = None
     """Its standard deviation over patients."""
     fold_dice: tuple[float | None, ...]
     """Mean over the patients of each fold."""
@@ -37,8 +41,8 @@ class SpreadRow(Record):
 class CrossValidation(Record):
     """Scores of out-of-fold predictions."""
 
-    version: Literal[1] = 1
-    """Version of this record."""
+    version: Literal[2] = 2
+    """Version of this record; in version 1 `nsd` of the summary is what is `nsd_voxels` now."""
     folds: tuple[tuple[str, ...], ...]
     """Held-out cases of each fold."""
     patients: dict[str, str]
@@ -67,7 +71,7 @@ def _summarize_label(
 ) -> SpreadRow:
     own = [score for score in scores.of_first() if score.label == label and score.dice is not None]
     dice = _average(own, "dice", patients)
-    nsd = _average(own, "nsd", patients)
+    nsd, voxels = (_average(own, key, patients) for key in ("nsd", "nsd_voxels"))
     by_fold = [[dice[name] for name in {patients[case] for case in fold} if name in dice] for fold in folds]
     return SpreadRow(
         label=label,
@@ -78,15 +82,18 @@ def _summarize_label(
         dice_highest=max(dice.values(), default=None),
         nsd=_mean(nsd.values()),
         nsd_sd=_spread(nsd.values()),
+        nsd_voxels=_mean(voxels.values()),
+        nsd_voxels_sd=_spread(voxels.values()),
         fold_dice=tuple(map(_mean, by_fold)),
     )
 
 
-def _average(scores: Sequence[CaseScore], key: Literal["dice", "nsd"], patients: Mapping[str, str]) -> dict[str, float]:
-    """Mean over the cases of each patient."""
+def _average(scores: Sequence[CaseScore], key: str, patients: Mapping[str, str]) -> dict[str, float]:
+    """Mean over the cases of each patient, as far as they have a value."""
     values: dict[str, list[float]] = {}
     for score in scores:
-        values.setdefault(patients[score.case], []).append(getattr(score, key))
+        if (value := getattr(score, key)) is not None:
+            values.setdefault(patients[score.case], []).append(value)
     return {name: float(np.mean(cases)) for name, cases in values.items()}
 
 

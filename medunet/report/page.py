@@ -261,14 +261,14 @@ def _write_picture(picture: CasePicture) -> str:
 
 def _write_method(scores: Scores) -> str:
     lengths = f"{scores.tolerance_mm:g} {scores.unit}"
-    parts, around, rim = _name_parts(scores), 26, 6
+    parts, around, area = _name_parts(scores), 26, "area"
     if scores.unit == "px":
-        around, rim = 8, 4
+        around, area = 8, "length"
     return (
         "<section><h2>How this is measured</h2><ul>"
         "<li><b>Dice</b>: twice the common voxels over the voxels of both masks, on the grid of the truth.</li>"
-        "<li><b>NSD</b>: the share of the surface voxels of both masks that lie within "
-        f"{escape(lengths)} of the other's surface; a surface is a mask minus its erosion by {rim} neighbours.</li>"
+        f"<li><b>NSD</b>: the share of the {area} of both surfaces that lies within {escape(lengths)} of the other. "
+        "scores.json also has it by counting voxels, as nsd_voxels, which depends on spacing and direction.</li>"
         "<li><b>Empty masks</b>: where the truth is there and nothing was predicted, Dice and NSD are 0. Where the "
         "truth is empty there is no Dice: what was falsely found is given as a volume, and a case that is rightly "
         "empty is counted apart. Means are over the cases that hold the label.</li>"

@@ -55,7 +55,7 @@ def test_floors_of_the_sarcomas_are_those_of_the_protocol(sts: Path) -> None:
         for name, mask in (("ellipsoid", ellipsoid.predict(images, truth)), ("SUV>=2.5", hot)):
             (score,) = score_case(mask, truth, case.id)
             assert score.dice == pytest.approx(given[case.patient][name]["dice"], abs=0.001)
-            assert score.nsd == pytest.approx(given[case.patient][name]["nsd_2mm"], abs=0.001)
+            assert score.nsd_voxels == pytest.approx(given[case.patient][name]["nsd_2mm"], abs=0.001)
 
 
 def test_floors_predict_regions_by_their_values(cohort: Cohort) -> None:

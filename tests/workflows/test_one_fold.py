@@ -38,7 +38,7 @@ def test_a_fold_is_trained_scored_and_scored_again_from_the_bundle_alone(
     run_fold(parser.parse_args(["--data", str(balls), "--out", str(out), "--budget", "6s"]))
     lines = capsys.readouterr().out.splitlines()
     table = [line for line in lines if line.startswith("| ")]
-    assert table[0].startswith("| ball | medunet: Dice, NSD 2 mm | ellipsoid: ")
+    assert table[0].startswith("| ball | medunet: Dice, NSD 2 mm, by voxels | ellipsoid: ")
     assert [line.split(" | ")[0] for line in table[1:]] == ["| ball_0", "| ball_1", "| mean"]
     assert sum("better than" in line for line in lines) == 2
     shipped = Path(shutil.copytree(out / "bundle", tmp_path / "shipped", ignore=shutil.ignore_patterns("work")))
