@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from medunet.bundle import Bundle, find_weights, make_recipe, open_bundle, publish_folds
+from medunet.bundle import Bundle, find_weights, hide_images, make_recipe, open_bundle, publish_folds
 from medunet.cohort import Case, count_folds, split_cases
 from medunet.errors import InputError
 from medunet.evaluation import (
@@ -17,9 +17,11 @@ from medunet.evaluation import (
     check_held_out,
     find_floors,
     join_scores,
+    open_memory,
     score_cases,
     score_masks,
 )
+from medunet.findings import warn
 from medunet.inference import find_prediction, load_predictor, open_predictor, predict_case, predict_cases
 from medunet.labels import Mask
 from medunet.reading import Volume
@@ -106,7 +108,11 @@ def _finish(bundle: Bundle, held_out: Sequence[Sequence[Case]], results: Sequenc
     scores = bundle.work / "cross_validation" / "scores.json"
     write_record(scores, validation)
     files = {fold: find_run(bundle, fold).weights for fold in range(len(results))}
-    publish_folds(bundle.folder, files, {"training": _join_facts(results, len(cohort.cases))})
+    facts: dict[str, Any] = {"training": _join_facts(results, len(cohort.cases))}
+    # Runs of earlier versions have none; a part of them would tell of the others that they were never seen.
+    whole = all(result.images for result in results)
+    facts["training_images"] = hide_images(name for result in results for name in result.images) if whole else None
+    publish_folds(bundle.folder, files, facts)
     published = open_bundle(bundle.folder)
     weights = tuple(find_weights(published.folder, published.metadata))
     return TrainedFolds(weights, validation, write_spread(validation), scores)
@@ -168,14 +174,21 @@ def score_choices(
     pictures: list[CasePicture] = []
     modality = bundle.plan.task.modalities[bundle.plan.task.channels[0]]
 
+    seen: list[str] = []
+    was_seen = open_memory(bundle, choices[0])
+
     def show(case: Case, volume: Volume, truth: Mask, mask: Mask) -> None:
+        if was_seen(volume):
+            seen.append(case.id)
+            found = "its image is one that the bundle was trained on, so that its score proves nothing"
+            warn("patient-seen", f"case {case.id}", found, "score patients that were not")
         pictures.append(draw_scored(volume, truth, mask, modality, case.id))
 
     for choice in choices:
         floors = find_floors(bundle, choice)
         find_mask = _choose_masks(bundle, choice, predictions, held_out=held_out)
         parts.append(score_cases(choice.cohort, choice.cases, floors, find_mask, show))
-    return join_scores(parts), pictures
+    return join_scores(parts).model_copy(update={"seen": tuple(seen)}), pictures
 
 
 def _choose_masks(

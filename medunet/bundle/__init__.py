@@ -2,7 +2,7 @@
 
 from medunet.bundle.configs import Makers, make_evaluate_config, make_inference_config
 from medunet.bundle.folder import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
-from medunet.bundle.metadata import Metadata, TrainingFacts, make_metadata
+from medunet.bundle.metadata import Metadata, TrainingFacts, TrainingImages, hide_images, make_metadata
 from medunet.bundle.recipe import Decision, Recipe, Window, choose_decision, make_recipe
 from medunet.bundle.weights import (
     find_weights,
@@ -22,10 +22,12 @@ __all__ = [
     "Metadata",
     "Recipe",
     "TrainingFacts",
+    "TrainingImages",
     "Window",
     "choose_decision",
     "find_stale",
     "find_weights",
+    "hide_images",
     "join_hashes",
     "load_weights",
     "make_evaluate_config",

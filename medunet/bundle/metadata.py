@@ -1,11 +1,13 @@
 """The bundle's metadata.json: a record by MONAI's schema of 2024-07-25, which allows further keys."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from medunet.cohort import salt_hashes
 from medunet.labels import CodedTerm, Label
 from medunet.planning import Plan
 from medunet.records import Record
@@ -64,6 +66,15 @@ class TrainingFacts(OpenRecord):
         return sum(self.steps) if isinstance(self.steps, tuple) else self.steps
 
 
+class TrainingImages(OpenRecord):
+    """What tells whether an image was one of training, without a name, a path or a voxel of it."""
+
+    salt: str
+    """Text of this bundle alone that every hash begins with."""
+    hashes: tuple[Sha256, ...]
+    """SHA-256 of the salt and of the hash of each image: of its voxels in RAS order with their spacing."""
+
+
 class Metadata(OpenRecord):
     """metadata.json: the keys that medunet or MONAI's schema know are checked, others are kept as they are."""
 
@@ -103,8 +114,16 @@ class Metadata(OpenRecord):
     """SHA-256 of `models/model.pt`, or of the hashes of all folds of an ensemble; None before training."""
     training: TrainingFacts | None = None
     """What training came to."""
+    training_images: TrainingImages | None = None
+    """Hashes of the images that it was trained on; None in bundles of earlier versions, and before training."""
     fold_weights: dict[str, Sha256] = Field(default_factory=dict)
     """SHA-256 of each file of weights of an ensemble, one a fold, by its name."""
+
+
+def hide_images(hashes: Iterable[str]) -> dict[str, Any]:
+    """The `training_images` of metadata.json of images with these hashes, with a salt that was never used before."""
+    salt = secrets.token_hex(16)
+    return {"salt": salt, "hashes": list(salt_hashes(hashes, salt))}
 
 
 def make_metadata(plan: Plan, name: str) -> Metadata:

@@ -33,6 +33,7 @@ from medunet.cohort.folds import count_folds, find_folds, fold_cohort, read_fold
 from medunet.cohort.identity import hash_files, list_case_files, stamp_files
 from medunet.cohort.oddities import compare_cases
 from medunet.cohort.patients import describe_split, group_cases
+from medunet.cohort.seen import hash_image, salt_hashes
 
 __all__ = [
     "Case",
@@ -65,6 +66,7 @@ __all__ = [
     "gather_facts",
     "group_cases",
     "hash_files",
+    "hash_image",
     "keep_largest",
     "list_case_files",
     "make_absolute",
@@ -76,6 +78,7 @@ __all__ = [
     "read_cohort",
     "read_folds",
     "read_label",
+    "salt_hashes",
     "split_cases",
     "split_folds",
     "stamp_files",

@@ -1,6 +1,6 @@
 """Scores with floors beside them, and the report that shows both."""
 
-from medunet.evaluation.choice import Choice, choose_cases
+from medunet.evaluation.choice import Choice, choose_cases, open_memory
 from medunet.evaluation.fitting import Floor, Floors, find_floors, fit_floors, read_case
 from medunet.evaluation.floors import EllipsoidFit, EllipsoidFloor, ThresholdFit, ThresholdFloor, take_intensities
 from medunet.evaluation.instances import InstanceScore, match_objects
@@ -48,6 +48,7 @@ __all__ = [
     "measure_nsd",
     "measure_nsd_voxels",
     "measure_voxels",
+    "open_memory",
     "rank_cases",
     "read_case",
     "score_case",

@@ -1,13 +1,24 @@
 """Choose whom a bundle is scored on: patients that it wasn't trained on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from medunet.bundle import Bundle
-from medunet.cohort import Case, Cohort, check_labelled, count_folds, find_cohort, split_cases
+from medunet.cohort import (
+    Case,
+    Cohort,
+    check_labelled,
+    count_folds,
+    find_cohort,
+    hash_image,
+    salt_hashes,
+    split_cases,
+)
 from medunet.errors import InputError
+from medunet.findings import warn
+from medunet.reading import Volume
 from medunet.task import Task
 
 
@@ -50,6 +61,26 @@ def choose_cases(bundle: Bundle, path: Path | None) -> list[Choice]:
     training = [] if known is None else list(known.cases) if fold == "all" else split_cases(known, fold)[0]
     others = _open_others(path, bundle.plan.task, training)
     return [Choice(fold, known, training, others, others.cases)]
+
+
+def open_memory(bundle: Bundle, choice: Choice) -> Callable[[Volume], bool]:
+    """What tells whether an image, a case's first channel, is one that a bundle was trained on.
+
+    Where nothing can tell it that is said, once.
+
+    Args:
+        bundle: a trained one.
+        choice: of whom it is scored on; of its own cohort the folds tell it.
+    """
+    known = bundle.metadata.training_images
+    if choice.own is not None and (known is None or choice.cohort is choice.own):
+        return lambda _: False
+    if known is None:
+        found = "it came without its training cohort and without hashes of its images, so that nothing tells"
+        warn("patient-seen", bundle.folder, f"{found} whether a case was among them", "ask whoever made it")
+        return lambda _: False
+    hashes, salt = set(known.hashes), known.salt
+    return lambda image: not hashes.isdisjoint(salt_hashes([hash_image(image.voxels, image.grid.affine)], salt))
 
 
 def _split(cohort: Cohort, folds: Iterable[int]) -> Iterator[tuple[int, tuple[list[Case], list[Case]]]]:

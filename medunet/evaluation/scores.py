@@ -70,6 +70,8 @@ class Scores(Record):
     """"px" where the images have no physical size, so that volumes are in voxels and the tolerance in pixels."""
     objects: bool = False
     """Labels number objects, so methods are compared by their average precision."""
+    seen: tuple[str, ...] = ()
+    """Cases whose image is one that the first method was trained on: of these it proves nothing."""
     methods: dict[str, tuple[CaseScore, ...]] = Field(min_length=1)
     """By name of the method, for example "medunet" and "ellipsoid"."""
 

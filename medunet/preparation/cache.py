@@ -2,24 +2,34 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from monai.data import MetaTensor
 
-from medunet.cohort import Case, Cohort, read_label, stamp_files
+from medunet.cohort import Case, Cohort, hash_image, read_label, stamp_files
+from medunet.errors import MedunetError
 from medunet.files import whole_folder
+from medunet.findings import warn
 from medunet.geometry import Grid
 from medunet.labels import Mask
 from medunet.objects import BORDER, make_border_target
 from medunet.preparation.chain import find_images, find_source_grid, run_chain
 from medunet.preparation.resample import resample_labels, resample_numbers
 from medunet.progress import track
+from medunet.records import read_json, write_json
 
+LOGGER = logging.getLogger(__name__)
+FORM = 2
+"""What an entry holds; those of another form are made anew under another name."""
 CENTRES = 4_000
 """Positions kept of each label, from which patches are drawn."""
 
@@ -30,7 +40,7 @@ class PreparedCase:
 
     Attributes:
         id: the case.
-        folder: holds image.npy, label.npy and centres.npy.
+        folder: holds image.npy, label.npy, centres.npy and hashes.json.
     """
 
     id: str
@@ -50,6 +60,20 @@ class PreparedCase:
         Where some voxels are to be ignored, those that aren't stand there likewise, with the value 0.
         """
         return np.load(self.folder / "centres.npy")
+
+    def hashes(self) -> list[str]:
+        """Hash of each channel as it was read, of `medunet.cohort.hash_image`."""
+        found: list[str] = read_json(self.folder / "hashes.json")
+        return found
+
+    def check(self) -> None:
+        """Check that all is there, without reading the voxels.
+
+        Raises:
+            ValueError, EOFError, OSError, MedunetError: a file was cut short or is missing.
+        """
+        if self.image().shape[1:] != self.label().shape or self.centres().shape[1:] != (4,) or not self.hashes():
+            raise ValueError("its parts don't fit each other")
 
 
 def prepare_cases(
@@ -71,15 +95,24 @@ def prepare_cases(
 def prepare_case(
     cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], cache: Path, border: int = 0
 ) -> PreparedCase:
-    """Prepare one case, unless the cache holds it; arguments as of `prepare_cases`.
+    """Prepare one case, unless the cache holds it whole; arguments as of `prepare_cases`.
 
     Raises:
         MedunetError: the case can't be read.
     """
     prepared = PreparedCase(case.id, cache / _name_entry(case, steps, border))
     if prepared.folder.is_dir():
-        return prepared
-    image = run_chain(steps, find_images(case, cohort.channels))
+        try:
+            prepared.check()
+        except (ValueError, EOFError, OSError, MedunetError) as error:
+            LOGGER.debug("%s is damaged", prepared.folder, exc_info=True)
+            said = str(error).splitlines()[0] if str(error) else type(error).__name__
+            warn("file-damaged", prepared.folder, f"the prepared case is damaged ({said})", "it is prepared anew")
+            shutil.rmtree(prepared.folder)
+        else:
+            return prepared
+    hashes: list[str] = []
+    image = run_chain(steps, find_images(case, cohort.channels), look=partial(_hash_images, hashes))
     source = find_source_grid(image)
     grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine), source.unit)
     mask = read_label(cohort, case, source)
@@ -90,9 +123,14 @@ def prepare_case(
     with whole_folder(prepared.folder) as part:
         np.save(part / "image.npy", np.ascontiguousarray(image.as_tensor().numpy(), dtype=np.float32))
         np.save(part / "label.npy", label)
+        write_json(part / "hashes.json", hashes)
         count = BORDER if border else len(cohort.labels.labels)
         np.save(part / "centres.npy", _find_centres(label, count, cohort.labels.ignore))
     return prepared
+
+
+def _hash_images(hashes: list[str], images: Mapping[str, MetaTensor]) -> None:
+    hashes.extend(hash_image(image.numpy(), np.asarray(image.affine)) for image in images.values())
 
 
 def _resample_classes(mask: Mask, grid: Grid) -> npt.NDArray[np.uint8]:
@@ -118,6 +156,6 @@ def _find_centres(label: npt.NDArray[np.uint8], count: int, ignore: int | None) 
 
 
 def _name_entry(case: Case, steps: Sequence[dict[str, Any]], border: int) -> str:
-    what = [case.model_dump(mode="json"), list(steps), stamp_files(case), *([border] if border else [])]
+    what = [FORM, case.model_dump(mode="json"), list(steps), stamp_files(case), *([border] if border else [])]
     content = json.dumps(what, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:24]

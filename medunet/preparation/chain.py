@@ -214,10 +214,10 @@ def run_chain(
     data: dict[str, Any] = {}
     paths = {key: found.path for key, found in images.items()}
     try:
-        for key, found in images.items():
+        for key, source in images.items():
             # One channel at a time, since two of them may lie in one folder, or in one series.
             (load,) = instantiate([{**steps[0], "keys": [key]}])
-            data |= load({key: found.path}, reader=VolumeReader(found))
+            data |= load({key: source.path}, reader=VolumeReader(source))
         if task is not None:
             _check_kind(data, paths, task)
         if look is not None:

@@ -129,7 +129,12 @@ def _write_intro(scores: Scores) -> str:
     first, *floors = scores.methods
     cases = len({score.case for score in scores.of_first()})
     beside = f", beside {_enumerate(floors)} on the same cases" if floors else "; no floor was computed"
-    return f'<p class="lead">{escape(first)} on {_count(cases, "case")}{escape(beside)}.</p>'
+    lead = f'<p class="lead">{escape(first)} on {_count(cases, "case")}{escape(beside)}.</p>'
+    if not scores.seen:
+        return lead
+    return (
+        f"{lead}<p><b>Seen in training, so that their scores prove nothing: {escape(', '.join(scores.seen))}.</b></p>"
+    )
 
 
 def _write_label(label: str, rows: Sequence[SummaryRow], paired: Sequence[PairedRow], scores: Scores) -> str:

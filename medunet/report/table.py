@@ -44,6 +44,8 @@ def write_table(scores: Scores) -> str:
     lines.append(
         f"means over the {first.holding} of {first.cases} cases that hold the label; {parts} and {volume} over all"
     )
+    if scores.seen:
+        lines.append(f"seen in training, so that their scores prove nothing: {', '.join(scores.seen)}")
     if scores.objects:
         lines.append(
             "AP: precision TP / (TP + FP + FN) of objects, averaged over IoU 0.50 to 0.95; found and false at 0.50; "

@@ -23,7 +23,7 @@ but in its own files: a state is derived from them whenever somebody asks. "Weig
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -55,6 +55,8 @@ class FoldResult(Record):
     """Why the steps ended: schedule, patience, time or signal."""
     training: dict[str, Any]
     """What metadata.json says of a training: fold, epochs, steps, minutes, validation_dice, cases, held_out_cases."""
+    images: tuple[str, ...] = ()
+    """Hash of each image that it was trained on."""
 
 
 class State(StrEnum):
@@ -328,7 +330,11 @@ class RunFolder:
         return None
 
     def write_result(
-        self, weights: Mapping[str, torch.Tensor], ended: Ending, training: Mapping[str, Any]
+        self,
+        weights: Mapping[str, torch.Tensor],
+        ended: Ending,
+        training: Mapping[str, Any],
+        images: Sequence[str] = (),
     ) -> FoldResult:
         """Write the best weights and then their record, in place of earlier ones.
 
@@ -336,9 +342,11 @@ class RunFolder:
             weights: of the plain network, by name.
             ended: why the steps ended.
             training: as of `FoldResult`.
+            images: as of `FoldResult`.
         """
         write_weights(self.weights, weights)
-        result = FoldResult(weights_sha256=hash_file(self.weights), ended=ended, training=dict(training))
+        digest = hash_file(self.weights)
+        result = FoldResult(weights_sha256=digest, ended=ended, training=dict(training), images=tuple(images))
         write_record(self.result, result)
         return result
 

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 import ignite.distributed as idist
 from torch import nn
 
-from medunet.bundle import Bundle, open_bundle, publish_weights
+from medunet.bundle import Bundle, hide_images, open_bundle, publish_weights
 from medunet.cohort import Cohort, split_cases
 from medunet.machine import compare_peak, forget_peak_memory, measure_peak_memory
 from medunet.networks import choose_device, measure_peak_vram, measure_step
@@ -111,8 +111,9 @@ class TrainingSession:
             "peak_memory_gib": self.peak_gib,
         }
         state = checkpoint.best_state()
-        result = self.run.write_result(state, self.ended, training)
-        publish_weights(self.bundle.folder, state, {"training": training})
+        images = [digest for case in self.training for digest in case.hashes()]
+        result = self.run.write_result(state, self.ended, training, images)
+        publish_weights(self.bundle.folder, state, {"training": training, "training_images": hide_images(images)})
         self.run.finish(result, self.schedule.epochs)
         LOGGER.info("wrote %s", self.bundle.folder / "models" / "model.pt")
 

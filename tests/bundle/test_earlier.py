@@ -21,7 +21,10 @@ TWO = (
     "$[{'ct': p.replace('_ct.nii.gz', '_ct.nii.gz'), 'pet': p.replace('_ct.nii.gz', '_pet.nii.gz')} "
     "for p in sorted(glob.glob(@dataset_dir + '/*_ct.nii.gz'))]"
 )
-LABELS = "$[dict(c, label=@dataset_dir + '/labels/' + os.path.basename(c['image']).replace('.png', '.png')) for c in @images]"
+LABELS = (
+    "$[dict(c, label=@dataset_dir + '/labels/' + os.path.basename(c['image']).replace('.png', '.png')) "
+    "for c in @images]"
+)
 
 
 def make_earlier(folder: Path) -> Path:

@@ -115,3 +115,30 @@ def test_objects_are_prepared_as_interior_and_border(tmp_path: Path) -> None:
     assert np.unique(parted.label()).tolist() == [0, 1, 2]
     assert np.array_equal(parted.label() > 0, joined.label() > 0)
     assert set(parted.centres()[:, 0]) == {1, 2}
+
+
+def test_an_entry_that_was_cut_short_is_made_anew_with_one_warning(
+    untrained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundle = open_bundle(untrained)
+    cohort = bundle.cohort()
+    case = cohort.cases[0]
+    first = prepare_case(cohort, case, bundle.preprocessing, tmp_path)
+    wanted = {path.name: path.read_bytes() for path in first.folder.iterdir()}
+    assert set(wanted) == {"image.npy", "label.npy", "centres.npy", "hashes.json"}
+    for name, content in wanted.items():
+        for size in (0, len(content) - 1, None):
+            path = first.folder / name
+            if size is None:
+                path.unlink()
+            else:
+                path.write_bytes(content[:size])
+            # Of the hashes only the last line's end is gone.
+            whole = name == "hashes.json" and size == len(content) - 1
+            caplog.clear()
+            again = prepare_case(cohort, case, bundle.preprocessing, tmp_path)
+            assert whole or {path.name: path.read_bytes() for path in again.folder.iterdir()} == wanted
+            assert caplog.text.count("the prepared case is damaged") == (not whole), (name, size)
+    caplog.clear()
+    prepare_case(cohort, case, bundle.preprocessing, tmp_path)
+    assert "damaged" not in caplog.text
