@@ -73,6 +73,7 @@ Code = Literal[
     "channels-apart",
     "label-missing",
     "label-empty",
+    "label-rare",
     "patient-twice",
     "patients-guessed",
     "volume-twice",
@@ -219,6 +220,11 @@ COHORTS: dict[Code, Entry] = {
     "channels-apart": Entry("channels of one case whose fields of view hardly overlap", "warning"),
     "label-missing": Entry("a case without labels, which `init` leaves out", "warning", "add labels, or leave it out"),
     "label-empty": Entry("labels without a voxel, or (note) without one of the labels", "warning"),
+    "label-rare": Entry(
+        "a label that one patient has, or that a given fold holds out altogether; as a note, one that fewer patients "
+        "than folds have",
+        "warning",
+    ),
     "patient-twice": Entry(
         "one PatientID, up to case and spaces, is several patients of the cohort, so that folds would train on one and "
         "score the other. Several cases of one patient are no finding: folds keep them together",

@@ -36,7 +36,7 @@ def make_bundle(
     """Find cases, measure them, plan, and write a bundle; see `medunet.init`."""
     check_free(folder)
     cohort, fingerprint = _measure(path, channels, objects, wishes)
-    cohort = fold_cohort(cohort, path, fingerprint.sum_volumes(cohort))
+    cohort = fold_cohort(cohort, path, fingerprint.sum_volumes(cohort), fingerprint.list_labels(cohort))
     planned = _plan(cohort, fingerprint, wishes)
     write_bundle(folder, planned, fingerprint, cohort, CONFIGS)
     return planned

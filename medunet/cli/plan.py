@@ -50,6 +50,7 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
     rows = {
         "channels": f"{', '.join(channels)}; labels {task.labels.describe()}",
         "spacing_mm": " × ".join(f"{value:g}" for value in grid.spacing_mm) if task.unit == "mm" else "none",
+        **({"axes": f"{grid.axes}: {planned.reasons['axes']}"} if "axes" in planned.reasons else {}),
         "normalization": ", ".join(f"{name} {how.kind}" for name, how in grid.normalization.items()),
         "patch": " × ".join(map(str, planned.window.patch)),
         "batch": str(training.batch),
@@ -69,7 +70,7 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
     if "patients" in planned.reasons:
         rows["patients"] = planned.reasons["patients"]
     for name, value in rows.items():
-        reason = planned.reasons.get(name) if explain and name != "patients" else None
+        reason = planned.reasons.get(name) if explain and name not in ("patients", "axes") else None
         print(f"{name:17} {value}" + (f"\n{'':17}   because: {reason}" if reason else ""))
 
 

@@ -31,7 +31,7 @@ from medunet.cohort.export import export_cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts, gather_facts, measure_image, take_percentiles
 from medunet.cohort.folds import count_folds, find_folds, fold_cohort, read_folds, split_cases, split_folds
 from medunet.cohort.identity import hash_files, list_case_files, stamp_files
-from medunet.cohort.oddities import compare_cases
+from medunet.cohort.oddities import compare_cases, find_rare_labels
 from medunet.cohort.patients import describe_split, group_cases
 from medunet.cohort.seen import hash_image, salt_hashes
 
@@ -62,6 +62,7 @@ __all__ = [
     "find_channel",
     "find_cohort",
     "find_folds",
+    "find_rare_labels",
     "fold_cohort",
     "gather_facts",
     "group_cases",

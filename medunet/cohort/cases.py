@@ -118,8 +118,7 @@ class Cohort(Record):
     aliases: dict[str, str] = Field(default_factory=dict)
     """Structure or pattern such as `GTV*` to the label that it makes, where a case's `rois` don't say."""
     split_by: Literal["patient", "name", "file"] = "patient"
-    """How it is known whose a case is. "patient": it was said. "name": by the beginnings of names that repeat.
-    "file": nobody said it, so each is taken for a patient."""
+    """How it is known whose a case is: it was said, by names that begin alike, or not, so that each file counts."""
 
 
 def read_cohort(path: Path) -> Cohort:

@@ -24,7 +24,7 @@ from medunet.cohort.companions import check_patients, find_apart
 from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed, list_common_channels
 from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
-from medunet.cohort.oddities import compare_cases, judge_image
+from medunet.cohort.oddities import compare_cases, find_rare_labels, judge_image
 from medunet.cohort.patients import tell_split
 from medunet.errors import collecting
 from medunet.files import check_input
@@ -196,6 +196,7 @@ def _check_whole(cohort: Cohort, facts: list[CaseFacts], path: Path, *, complete
     findings += attempt(agree_on_unit, facts)[1]
     if all(case.labels is not None for case in facts):
         findings += attempt(agree_on_labels, facts)[1]
+        findings += find_rare_labels(cohort, facts) if complete else ()
     for name in cohort.channels:
         findings += attempt(agree_on_modality, name, cohort.modalities[name], facts)[1]
         findings += attempt(agree_on_values, name, facts)[1]

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from medunet.cohort.cases import Case, Cohort, check_folds
+from medunet.cohort.rare_labels import FOLDS, Holding, spread_labels
 from medunet.errors import InputError, RecordError
 from medunet.records import read_json, suggest
 
 LOGGER = logging.getLogger(__name__)
-FOLDS = 5
 GIVEN = ("folds.json", "splits_final.json")
 """Files beside a cohort that hold its folds; the second is nnU-Net's."""
 
 
 def split_folds(
-    cohort: Cohort, count: int = FOLDS, seed: int = 0, volumes: Mapping[str, float] | None = None
+    cohort: Cohort,
+    count: int = FOLDS,
+    seed: int = 0,
+    volumes: Mapping[str, float] | None = None,
+    labels: Holding | None = None,
 ) -> tuple[tuple[str, ...], ...]:
     """Split patients into folds of nearly equal size, shuffled by a seed.
 
@@ -25,11 +29,15 @@ def split_folds(
     of them decides the least total so far. So folds hold out small and large lesions alike, also where a few patients
     have most of the volume, and as many patients without any label each.
 
+    A label that no more patients than folds hold is spread, so that none of them share a fold, and no fold holds out
+    all who hold a label; as few patients as that takes change places, with others of nearly the same volume.
+
     Args:
         cohort: at least two patients.
         count: folds; no more than there are patients.
         seed: of the shuffling; with volumes it orders equal ones, and the folds.
         volumes: of all labels of each patient, in any unit.
+        labels: names of the labels that each patient holds.
 
     Returns:
         The held-out patients of each fold, sorted; each patient is held out once.
@@ -42,6 +50,8 @@ def split_folds(
     if volumes is not None:
         folds = _balance(sorted(patients, key=lambda name: -volumes[name]), volumes, count)
         chance.shuffle(folds)
+    if labels is not None:
+        spread_labels(folds, labels, volumes or {})
     return tuple(tuple(sorted(fold)) for fold in folds)
 
 
@@ -58,13 +68,16 @@ def _balance(patients: list[str], volumes: Mapping[str, float], count: int) -> l
     return folds
 
 
-def fold_cohort(cohort: Cohort, path: Path, volumes: Mapping[str, float] | None = None) -> Cohort:
+def fold_cohort(
+    cohort: Cohort, path: Path, volumes: Mapping[str, float] | None = None, labels: Holding | None = None
+) -> Cohort:
     """A cohort with folds: its own, those of a `folds.json` or `splits_final.json` beside it, or five that are made.
 
     Args:
         cohort: at least two patients.
         path: where it was found.
         volumes: of all labels of each patient, where they are known: each fold then holds out small and large ones.
+        labels: that each patient holds, where they are known: rare ones are then spread over the folds.
 
     Raises:
         RecordError: the file beside it can't be used.
@@ -72,7 +85,7 @@ def fold_cohort(cohort: Cohort, path: Path, volumes: Mapping[str, float] | None 
     given = find_folds(cohort, path)
     if given.folds is not None:
         return given
-    return given.model_copy(update={"folds": split_folds(cohort, volumes=volumes)})
+    return given.model_copy(update={"folds": split_folds(cohort, volumes=volumes, labels=labels)})
 
 
 def find_folds(cohort: Cohort, path: Path) -> Cohort:

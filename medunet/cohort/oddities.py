@@ -16,6 +16,7 @@ import numpy.typing as npt
 from medunet.codes import Severity
 from medunet.cohort.cases import Cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts
+from medunet.cohort.rare_labels import FOLDS, Holding, find_rare
 from medunet.findings import Finding, make_finding
 
 Cases = Sequence[CaseFacts]
@@ -58,6 +59,20 @@ def compare_cases(cohort: Cohort, cases: Cases) -> list[Finding]:
     if not cohort.labels.objects:  # objects that touch enclose what is no hole
         kinds.append(find_pieces)
     return [finding for kind in kinds for finding in kind(cases)]
+
+
+def find_rare_labels(cohort: Cohort, cases: Cases) -> Iterator[Finding]:
+    """Labels that folds can't spread, by all cases of a cohort, whose labels could be read."""
+    held = find_holding(cases)
+    return find_rare(held, len(cohort.folds) if cohort.folds else min(FOLDS, len(held)), cohort.folds)
+
+
+def find_holding(cases: Cases) -> Holding:
+    """Names of the labels of each patient that have voxels."""
+    held: dict[str, frozenset[str]] = {}
+    for case in cases:
+        held[case.patient] = held.get(case.patient, frozenset()) | frozenset(case.labels or ())
+    return held
 
 
 def judge_image(image: ImageFacts, subject: object) -> Iterator[Finding]:

@@ -35,7 +35,9 @@ class SpreadRow(Record):
     nsd_voxels_sd: float | None = None
     """Its standard deviation over patients."""
     fold_dice: tuple[float | None, ...]
-    """Mean over the patients of each fold."""
+    """Mean over the patients of each fold that hold it."""
+    fold_patients: tuple[int, ...] = ()
+    """How many these are."""
 
 
 class CrossValidation(Record):
@@ -85,6 +87,7 @@ def _summarize_label(
         nsd_voxels=_mean(voxels.values()),
         nsd_voxels_sd=_spread(voxels.values()),
         fold_dice=tuple(map(_mean, by_fold)),
+        fold_patients=tuple(map(len, by_fold)),
     )
 
 

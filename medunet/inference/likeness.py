@@ -62,8 +62,12 @@ def _find_scale(recipe: Recipe, key: str) -> Scale | None:
 
 def _find_spacing(recipe: Recipe) -> npt.NDArray[np.float64]:
     """Spacing along x, y, z of the network's grid in mm; 0 where the scan keeps its own."""
-    steps = [step["pixdim"] for step in recipe.preprocessing if step.get("_target_") == "Spacingd"]
-    return np.array(steps[0] if steps else [0.0] * 3, dtype=np.float64)
+    spacing, codes = np.zeros(3), "RAS"
+    for step in recipe.preprocessing:
+        codes = step.get("axcodes") or codes
+        if step.get("_target_") == "Spacingd":
+            spacing[["LRPAIS".index(code) // 2 for code in codes]] = step["pixdim"]
+    return spacing
 
 
 def _find_odd_values(voxels: npt.NDArray[np.generic], how: Scale | None, seen: ValueRange | None) -> str:

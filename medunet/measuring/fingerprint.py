@@ -17,6 +17,7 @@ from medunet.cohort import (
     agree_on_unit,
     agree_on_values,
     compare_cases,
+    find_rare_labels,
     make_absolute,
 )
 from medunet.errors import InputError
@@ -60,9 +61,17 @@ class Fingerprint(Record):
     objects: ObjectStatistics | None = None
     """Where labels number objects."""
 
-    def median_shape_at(self, spacing_mm: tuple[float, float, float]) -> tuple[int, int, int]:
-        """Median over cases of the shape (x, y, z) after resampling to a spacing."""
-        shapes = [np.array(case.shape) * case.spacing_mm / np.array(spacing_mm) for case in self.cases]
+    def median_shape_at(
+        self, spacing_mm: tuple[float, float, float], order: tuple[int, int, int] = (0, 1, 2)
+    ) -> tuple[int, int, int]:
+        """Median over cases of the shape after resampling to a spacing.
+
+        Args:
+            spacing_mm: along the axes of `order`.
+            order: of x, y and z, which each axis of the result runs along.
+        """
+        axes = list(order)
+        shapes = [(np.array(case.shape) * case.spacing_mm)[axes] / np.array(spacing_mm) for case in self.cases]
         median = np.maximum(1, np.round(np.median(shapes, axis=0))).astype(int)
         return int(median[0]), int(median[1]), int(median[2])
 
@@ -70,6 +79,13 @@ class Fingerprint(Record):
         """Largest extents of the cases along x, y, z in mm."""
         x, y, z = np.max([np.array(case.shape) * case.spacing_mm for case in self.cases], axis=0)
         return round(float(x), 1), round(float(y), 1), round(float(z), 1)
+
+    def list_labels(self, cohort: Cohort) -> dict[str, frozenset[str]]:
+        """Names of the labels that each patient of the cohort that was measured holds."""
+        held: dict[str, frozenset[str]] = {}
+        for case, measured in zip(cohort.cases, self.cases, strict=True):
+            held[case.patient] = held.get(case.patient, frozenset()) | frozenset(measured.pieces)
+        return held
 
     def sum_volumes(self, cohort: Cohort) -> dict[str, float]:
         """Volume of all labels of each patient of the cohort that was measured, in mL; in voxels for pictures."""
@@ -130,7 +146,7 @@ def summarize_cohort(cohort: Cohort, cases: list[Measured]) -> Fingerprint:
     statistics = {name: summarize(np.concatenate([case.samples[name] for case in cases])) for name in cohort.channels}
     most = {name: agree_on_components(name, facts) for name in cohort.channels}
     values = {name: found for name in cohort.channels if (found := agree_on_values(name, facts))}
-    for odd in compare_cases(cohort, facts):
+    for odd in [*compare_cases(cohort, facts), *find_rare_labels(cohort, facts)]:
         if odd.severity == "warning":
             tell(odd)
     measures = tuple(case.measure for case in cases)

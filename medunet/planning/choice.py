@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,12 @@ from medunet.planning.plan import (
 from medunet.planning.rules import (
     CONTEXT,
     LABEL_VOXELS,
+    ORDERS,
+    PLANES,
+    SLICED,
+    Axes,
     Spacing,
+    choose_axes,
     choose_dims,
     choose_topology,
     coarsen_spacing,
@@ -115,12 +120,12 @@ def make_plan(
         InputError: there are slices and volumes, or slices and 3 `dims`.
     """
     axes = _check_dims(dims, fingerprint)
-    spacing, why_spacing = _plan_grid(axes, fingerprint)
+    grid, why_grid = _plan_grid(axes, fingerprint)
     task = _state_task(cohort, fingerprint)
     base = Plan(
         task=task,
         grid=GridPlan(
-            spacing_mm=spacing,
+            **grid,
             normalization=_plan_normalizations(cohort, fingerprint),
             extent_mm=fingerprint.largest_extent() if fingerprint.unit == "mm" else None,
             values=fingerprint.values,
@@ -130,7 +135,7 @@ def make_plan(
         training=TrainingPlan(batch=BATCH[axes], learning_rate=8e-3, budget_minutes=budget_minutes),
         foreseen=Foreseen(memory=memory),
         reasons={
-            **{"spacing_mm": why_spacing, "batch": WHY_BATCH[axes], **REASONS},
+            **{**why_grid, "batch": WHY_BATCH[axes], **REASONS},
             **({"objects": WHY_OBJECTS} if task.objects else {}),
             **({"patients": said} if (said := describe_split(cohort)) else {}),
         },
@@ -153,9 +158,9 @@ def _state_task(cohort: Cohort, fingerprint: Fingerprint) -> Task:
 
 def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal[2, 3]:
     found = choose_dims([case.shape for case in fingerprint.cases])
-    slices = [case.id for case in fingerprint.cases if case.shape[2] == 1]
+    slices = [case.id for case in fingerprint.cases if 1 in case.shape]
     if found is None and dims is None:
-        volume = next(case for case in fingerprint.cases if case.shape[2] > 1)
+        volume = next(case for case in fingerprint.cases if 1 not in case.shape)
         raise InputError(
             "cohort",
             f"case {slices[0]} is one slice, case {volume.id} has {volume.shape[2]}",
@@ -168,13 +173,33 @@ def _check_dims(dims: Literal[2, 3] | None, fingerprint: Fingerprint) -> Literal
     return dims or found or 2
 
 
-def _plan_grid(dims: Literal[2, 3], fingerprint: Fingerprint) -> tuple[Spacing, str]:
+def _plan_grid(dims: Literal[2, 3], fingerprint: Fingerprint) -> tuple[dict[str, Any], dict[str, str]]:
+    """Spacing and orientation of the grid, and why."""
     cases = fingerprint.cases
     spacing, reason = plan_spacing([case.spacing_mm for case in cases], [case.shape for case in cases])
     if fingerprint.unit == "px":
-        return spacing, "the images have no physical size, so nothing is resampled"
-    flat = "; slices stay where they are, only their plane is resampled (Isensee 2021)"
-    return spacing, reason + flat if dims == 2 else reason
+        why = "the images have no physical size, so nothing is resampled"
+        return {"spacing_mm": spacing}, {"spacing_mm": why}
+    if dims == 3:
+        return {"spacing_mm": spacing}, {"spacing_mm": reason}
+    axes = _choose_axes(fingerprint)
+    x, y, z = (spacing[axis] for axis in ORDERS[axes])
+    reason += "; slices stay where they are, only their plane is resampled (Isensee 2021)"
+    across = "xyz"[ORDERS[axes][2]]
+    why = f"slices are {PLANES[axes]}, {z:g} mm apart along {across}"
+    why += ", where cases are coarsest" if axes != "RAS" else ""
+    return {"spacing_mm": (x, y, z), "axes": axes}, {"spacing_mm": reason, "axes": why}
+
+
+def _choose_axes(fingerprint: Fingerprint) -> Axes:
+    cases = fingerprint.cases
+    axes = choose_axes([case.spacing_mm for case in cases], [case.shape for case in cases])
+    if axes is None:
+        flat = {case.shape.index(1): case.id for case in cases if 1 in case.shape}
+        (one, first), (other, second) = list(flat.items())[:2]
+        said = f"case {first} is one {PLANES[SLICED[one]]} slice, case {second} one {PLANES[SLICED[other]]} slice"
+        raise InputError("cohort", said, "make a bundle of each kind", code="dimensions-differ")
+    return axes
 
 
 def plan_normalization(modality: str, statistics: ChannelStatistics, components: int = 1) -> Normalization:
@@ -228,7 +253,7 @@ def _list_candidates(base: Plan, fingerprint: Fingerprint) -> list[Plan]:
     dims, spacing = base.network.dims, base.grid.spacing_mm
     edges = SLICE_EDGES if dims == 2 else PATCH_EDGES
     memory = base.foreseen.memory or EIGHT_GIB
-    case = np.prod(fingerprint.median_shape_at(spacing)[:dims])
+    case = np.prod(fingerprint.median_shape_at(spacing, ORDERS[base.grid.axes])[:dims])
     for width in WIDTHS:
         for edge in edges:
             narrow = width == WIDTHS[-1]
@@ -270,7 +295,8 @@ def estimate_work(plan: Plan) -> float:
 def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int) -> Plan:
     spacing = _see_enough(base, fingerprint, voxels)
     dims, own_mm = base.network.dims, base.grid.spacing_mm
-    wanted = plan_patch(fingerprint.median_shape_at(spacing), spacing, voxels, dims)
+    shape = fingerprint.median_shape_at(spacing, ORDERS[base.grid.axes])
+    wanted = plan_patch(shape, spacing, voxels, dims)
     topology = choose_topology(wanted, spacing)
     levels = len(topology.strides)
     network = {

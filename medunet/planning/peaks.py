@@ -10,7 +10,7 @@ from medunet.measuring.crew import predict_measuring
 from medunet.measuring.fingerprint import Fingerprint
 from medunet.measuring.measures import CaseMeasure
 from medunet.planning.plan import Plan
-from medunet.planning.rules import BYTES_PER_FEATURE
+from medunet.planning.rules import BYTES_PER_FEATURE, ORDERS
 
 PROGRAM_GIB = 0.41
 """GiB of a process that has loaded torch and MONAI."""
@@ -64,10 +64,11 @@ def subtract_program(gib: float) -> float:
 
 def count_prepared(plan: Plan, case: CaseMeasure) -> int:
     """Voxels of a case on the grid of the network; slices of a 2D network stay where they are."""
-    sizes = np.array(case.shape, dtype=float)
+    order = list(ORDERS[plan.grid.axes])
+    sizes = np.array(case.shape, dtype=float)[order]
     if plan.task.unit == "mm":
         dims = plan.network.dims
-        sizes[:dims] *= np.array(case.spacing_mm)[:dims] / np.array(plan.grid.spacing_mm)[:dims]
+        sizes[:dims] *= np.array(case.spacing_mm)[order][:dims] / np.array(plan.grid.spacing_mm)[:dims]
     return int(np.prod(np.maximum(1, np.round(sizes))))
 
 

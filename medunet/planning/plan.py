@@ -9,7 +9,7 @@ from pydantic import Field
 from medunet.errors import RecordError
 from medunet.measuring.measures import ValueRange
 from medunet.planning.memory import Memory
-from medunet.planning.rules import Spacing, Triple
+from medunet.planning.rules import Axes, Spacing, Triple
 from medunet.records import Record, check_record, read_json, suggest
 from medunet.task import Task
 
@@ -33,7 +33,10 @@ class GridPlan(Record):
     """What a prepared scan looks like to the network."""
 
     spacing_mm: Spacing
-    """Along x, y, z (RAS); 1 for pictures. A 2D network takes slices as they lie along z."""
+    """Along the axes of `axes`; 1 for pictures. A 2D network takes slices as they lie along the last."""
+    axes: Axes = "RAS"
+    """Directions in which the axes of a prepared scan run: RAS (right, front, head), or for a 2D network of coronal or
+    sagittal slices RSA or ASR; patch, strides and kernels have the same order."""
     normalization: dict[str, Normalization]
     """How the intensities of each channel become numbers near 0 and 1, by its name."""
     extent_mm: tuple[float, float, float] | None = None
@@ -82,7 +85,7 @@ class WindowPlan(Record):
     """What the network sees at once, in training and in prediction."""
 
     patch: Triple
-    """Voxels along x, y, z."""
+    """Voxels along the axes of the grid; x, y, z but for slices that aren't axial."""
     overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Share of a patch that its neighbour covers too, in prediction."""
 

@@ -12,6 +12,16 @@ import numpy as np
 Triple = tuple[int, int, int]
 Spacing = tuple[float, float, float]
 
+Axes = Literal["RAS", "RSA", "ASR"]
+"""Directions of the patient in which the axes of a prepared scan run: right, front (A) and head (S)."""
+ORDERS: dict[Axes, Triple] = {"RAS": (0, 1, 2), "RSA": (0, 2, 1), "ASR": (1, 2, 0)}
+"""Of x, y and z, which each axis of a prepared scan runs along."""
+SLICED: tuple[Axes, Axes, Axes] = ("ASR", "RSA", "RAS")
+"""Orientation in which slices across x, y and z lie along the last axis."""
+PLANES: dict[Axes, str] = {"RAS": "axial", "RSA": "coronal", "ASR": "sagittal"}
+"""What these slices are called."""
+COARSER = 1.25
+"""Times the spacing along z from which another axis is clearly coarser."""
 ANISOTROPY = 3.0
 """From this ratio of the coarsest spacing to the next finer, an axis counts as anisotropic (Isensee 2021)."""
 SMALLEST_EDGE = 4
@@ -33,8 +43,29 @@ def choose_dims(shapes: list[Triple]) -> Literal[2, 3] | None:
     Args:
         shapes: voxels along x, y, z of each case.
     """
-    flat = {shape[2] == 1 for shape in shapes}
+    flat = {1 in shape for shape in shapes}
     return None if len(flat) > 1 else 2 if flat == {True} else 3
+
+
+def choose_axes(spacings_mm: list[Spacing], shapes: list[Triple]) -> Axes | None:
+    """Orientation in which slices lie along the last axis: the coarsest one, or that of images of one slice.
+
+    Axial slices unless another axis is clearly coarser in the median case; None where single slices lie in several
+    planes, so that no axis is that of all.
+
+    Args:
+        spacings_mm: along x, y, z of each case.
+        shapes: voxels along x, y, z of each case.
+    """
+    flat = [{axis for axis in range(3) if shape[axis] == 1} for shape in shapes if 1 in shape]
+    common = set.intersection(*flat) if flat else set(range(3))
+    if not common:
+        return None
+    median = np.median(spacings_mm, axis=0)
+    across = max(common, key=lambda axis: (median[axis], axis))
+    if 2 in common and (flat or median[across] <= COARSER * median[2]):
+        across = 2
+    return SLICED[across]
 
 
 def plan_spacing(spacings_mm: list[Spacing], shapes: list[Triple]) -> tuple[Spacing, str]:

@@ -30,7 +30,7 @@ FAR = 2**30
 
 
 def make_preprocessing(plan: Plan) -> list[Step]:
-    """Transforms from paths to `image`, a float32 tensor: (C, I, J, K) in RAS order on the plan's spacing, or a
+    """Transforms from paths to `image`, a float32 tensor: (C, I, J, K) in the plan's orientation and spacing, or a
     picture (C, I, J) of the size that it has.
 
     The first channel is resampled to the plan's spacing, the others to the first; each is normalised before
@@ -54,7 +54,7 @@ def _match_grids(plan: Plan) -> list[Step]:
     # 0 keeps the spacing that there is: a 2D network takes slices as they lie.
     pixdim = [*spacing[:2], 0.0] if plan.network.dims == 2 else list(spacing)
     steps: list[Step] = [
-        make_orientation([reference]),
+        make_orientation([reference], plan.grid.axes),
         {"_target_": "Spacingd", "keys": [reference], "pixdim": pixdim, "mode": "bilinear"},
     ]
     return steps + [
@@ -62,10 +62,10 @@ def _match_grids(plan: Plan) -> list[Step]:
     ]
 
 
-def make_orientation(keys: list[str]) -> Step:
-    """Transform that stores volumes in RAS order, whatever theirs was."""
+def make_orientation(keys: list[str], axes: str = "RAS") -> Step:
+    """Transform that stores volumes in an order of axes, whatever theirs was."""
     labels = [["L", "R"], ["P", "A"], ["I", "S"]]
-    return {"_target_": "Orientationd", "keys": keys, "axcodes": "RAS", "labels": labels}
+    return {"_target_": "Orientationd", "keys": keys, "axcodes": axes, "labels": labels}
 
 
 def _match_colours(task: Task) -> list[Step]:

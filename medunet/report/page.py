@@ -189,12 +189,21 @@ def _describe_pair(row: PairedRow, first: str, measure: str) -> str:
 
 def _write_summary(rows: Sequence[SummaryRow], scores: Scores) -> str:
     volume = _name_volume(scores)
-    head = ["method", *PRECISIONS[scores.objects], "Dice", _name_nsd(scores), f"{volume} truth", f"{volume} predicted"]
+    head = [
+        "method",
+        "cases",
+        *PRECISIONS[scores.objects],
+        "Dice",
+        _name_nsd(scores),
+        f"{volume} truth",
+        f"{volume} predicted",
+    ]
     head += [f"{_name_parts(scores)} found", "missed"]
     head += ["falsely found", f"{volume} falsely found", "cases missed", "cases falsely found", "cases rightly empty"]
     cells = [
         [
             row.method,
+            f"{row.holding} of {row.cases}",
             *([_share(row.precision), _share(row.precision_50)] if scores.objects else []),
             _share(row.dice),
             _share(row.nsd),

@@ -29,21 +29,19 @@ def write_table(scores: Scores) -> str:
     precise = f" {'AP':>6} {'AP 0.5':>7}" if scores.objects else ""
     nsd, false = f"NSD {scores.tolerance_mm:g}{scores.unit}", f"false {volume}"
     lines = [
-        f"{'label':12} {'method':10}{precise} {'Dice':>6} {nsd:>8} {'found':>6} {'missed':>7} {'false':>6} {false:>9}"
+        f"{'label':12} {'method':10} {'cases':>7}{precise} {'Dice':>6} {nsd:>8} {'found':>6} {'missed':>7} "
+        f"{'false':>6} {false:>9}"
     ]
-    rows = summarize(scores)
-    for row in rows:
+    for row in summarize(scores):
         values = (row.precision, row.precision_50, row.dice, row.nsd)
         average, first_step, dice, surface = ("-" if value is None else f"{value:.3f}" for value in values)
         precise = f" {average:>6} {first_step:>7}" if scores.objects else ""
+        holding = f"{row.holding}/{row.cases}"
         lines.append(
-            f"{row.label:12} {row.method:10}{precise} {dice:>6} {surface:>8} {row.found:>6} {row.missed:>7} "
-            f"{row.false_found:>6} {row.false_ml:>9.{digits}f}"
+            f"{row.label:12} {row.method:10} {holding:>7}{precise} {dice:>6} {surface:>8} {row.found:>6} "
+            f"{row.missed:>7} {row.false_found:>6} {row.false_ml:>9.{digits}f}"
         )
-    first = rows[0]
-    lines.append(
-        f"means over the {first.holding} of {first.cases} cases that hold the label; {parts} and {volume} over all"
-    )
+    lines.append(f"cases: those that hold the label, over which the means are, of all; {parts} and {volume} over all")
     if scores.seen:
         lines.append(f"seen in training, so that their scores prove nothing: {', '.join(scores.seen)}")
     if scores.objects:
@@ -59,7 +57,8 @@ def write_spread(validation: CrossValidation) -> str:
     nsd = f"NSD {validation.scores.tolerance_mm:g}{validation.scores.unit} ± sd"
     lines = [f"{'label':12} {'patients':>8} {'Dice ± sd':>15} {'lowest':>7} {nsd:>17}  Dice of each fold"]
     for row in validation.summary:
-        folds = " ".join(map(_share, row.fold_dice))
+        pairs = zip(row.fold_dice, row.fold_patients, strict=True)
+        folds = " ".join(f"{_share(dice)} ({count})" for dice, count in pairs)
         lines.append(
             f"{row.label:12} {row.patients:>8} {_share(row.dice):>7} ± {_share(row.dice_sd):>5} "
             f"{_share(row.dice_lowest):>7} {_share(row.nsd):>9} ± {_share(row.nsd_sd):>5}  {folds}"

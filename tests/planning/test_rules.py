@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from medunet.planning.rules import (
+    choose_axes,
     choose_dims,
     choose_topology,
     coarsen_spacing,
@@ -88,3 +89,23 @@ def test_axes_of_the_network_follow_the_slices() -> None:
     assert choose_dims([(64, 64, 1), (32, 64, 1)]) == 2
     assert choose_dims([(64, 64, 20), (32, 64, 8)]) == 3
     assert choose_dims([(64, 64, 20), (32, 64, 1)]) is None
+
+
+def test_slices_lie_across_the_coarsest_axis() -> None:
+    sagittal, coronal, axial = (3.3, 0.6, 0.6), (0.6, 3.3, 0.6), (0.6, 0.6, 3.3)
+    cube = (64, 64, 64)
+    assert choose_axes([sagittal] * 3, [cube] * 3) == "ASR"
+    assert choose_axes([coronal] * 3, [cube] * 3) == "RSA"
+    assert choose_axes([axial] * 3, [cube] * 3) == "RAS"
+    # Where no axis is clearly coarser slices are axial, and where a few cases differ the median counts.
+    assert choose_axes([(1.0, 1.0, 1.0), (1.1, 1.0, 1.0)], [cube] * 2) == "RAS"
+    assert choose_axes([sagittal, sagittal, axial], [cube] * 3) == "ASR"
+
+
+def test_single_slices_say_which_way_they_lie() -> None:
+    spacing = (1.0, 1.0, 1.0)
+    assert choose_axes([spacing], [(64, 64, 1)]) == "RAS"
+    assert choose_axes([spacing] * 2, [(1, 64, 64), (1, 64, 1)]) == "ASR"
+    assert choose_axes([spacing] * 2, [(64, 1, 64), (64, 40, 64)]) == "RSA"
+    assert choose_axes([spacing] * 2, [(1, 64, 64), (64, 64, 1)]) is None
+    assert choose_dims([(1, 64, 64), (64, 1, 64)]) == 2

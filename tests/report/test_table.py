@@ -14,8 +14,8 @@ def test_pictures_are_measured_in_pixels_and_volumes_in_millimetres() -> None:
     pixels = write_table(Scores(unit="px", methods=methods)).splitlines()
     assert "NSD 2px" in pixels[0]
     assert pixels[0].endswith("false px")
-    assert pixels[1].split() == ["nucleus", "medunet", "0.900", "0.800", "3", "1", "2", "40"]
-    assert pixels[2].split()[2:4] == ["-", "-"]
+    assert pixels[1].split() == ["nucleus", "medunet", "1/1", "0.900", "0.800", "3", "1", "2", "40"]
+    assert pixels[2].split()[3:5] == ["-", "-"]
     assert "mm" not in "".join(pixels)
     assert "mL" not in "".join(pixels)
     volumes = write_table(Scores(methods=methods))
@@ -23,17 +23,24 @@ def test_pictures_are_measured_in_pixels_and_volumes_in_millimetres() -> None:
     assert "lesions and mL over all" in volumes
 
 
+def test_each_label_says_over_how_many_cases_its_means_are() -> None:
+    rare = SCORE.model_copy(update={"label": "rare", "dice": None, "nsd": None, "truth_ml": 0.0, "predicted_ml": 0.0})
+    lines = write_table(Scores(methods={"medunet": (SCORE, rare)})).splitlines()
+    assert [line.split()[2] for line in lines[1:3]] == ["1/1", "0/1"]
+
+
 def test_objects_have_their_precision() -> None:
     score = SCORE.model_copy(update={"precision": 0.61, "precision_50": 0.8})
     lines = write_table(Scores(unit="px", objects=True, methods={"medunet": (score,)})).splitlines()
-    assert lines[0].split()[:5] == ["label", "method", "AP", "AP", "0.5"]
-    assert lines[1].split()[:5] == ["nucleus", "medunet", "0.610", "0.800", "0.900"]
+    assert lines[0].split()[:6] == ["label", "method", "cases", "AP", "AP", "0.5"]
+    assert lines[1].split()[:6] == ["nucleus", "medunet", "1/1", "0.610", "0.800", "0.900"]
     assert "objects and px over all" in lines[2]
     assert "TP / (TP + FP + FN)" in lines[3]
 
 
 def test_the_table_has_a_line_a_label() -> None:
     lines = write_spread(summarize_folds(SCORES, FOLDS)).splitlines()
-    assert lines[1].split() == ["tumor", "3", "0.600", "±", "0.200", "0.400", "0.600", "±", "0.200", "0.600", "0.600"]
+    assert lines[1].split()[:8] == ["tumor", "3", "0.600", "±", "0.200", "0.400", "0.600", "±"]
+    assert lines[1].endswith("0.200  0.600 (2) 0.600 (1)")
     assert "Dice of each fold" in describe_scores(SCORES, FOLDS)
     assert "Dice of each fold" not in describe_scores(SCORES, FOLDS[:1])
