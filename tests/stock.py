@@ -16,7 +16,7 @@ BLOCK = """
 import sys
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in ('medunet', 'SimpleITK', 'pydicom', 'scipy', 'pydantic', 'typer', OTHER):
+        if name.split('.')[0] in ('medunet', 'SimpleITK', 'pydicom', 'pydantic', 'typer', *OTHERS):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Refuse())
 sys.argv[0] = 'run'
@@ -39,9 +39,13 @@ def measure_dice(first: np.ndarray, second: np.ndarray) -> float:
     return float(2 * (first & second).sum() / (first.sum() + second.sum()))
 
 
-def run_monai(*arguments: object, cwd: Path, code: int = 0, pictures: bool = False) -> str:
-    """Run `python -m monai.bundle` where only monai, fire, ignite and nibabel (or pillow) can be imported."""
-    block = BLOCK.replace("OTHER", repr("nibabel" if pictures else "PIL"))
+def run_monai(*arguments: object, cwd: Path, code: int = 0, pictures: bool = False, parts: bool = False) -> str:
+    """Run `python -m monai.bundle` where only monai, fire, ignite and nibabel (or pillow) can be imported.
+
+    With `parts` scikit-image too, with what it needs.
+    """
+    others = ["nibabel"] if pictures else [] if parts else ["PIL"]
+    block = BLOCK.replace("OTHERS", repr([*others, *([] if parts else ["scipy", "skimage"])]))
     command = [sys.executable, "-c", block, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
     assert done.returncode == code, done.stderr[-2000:]

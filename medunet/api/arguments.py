@@ -10,7 +10,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from medunet.errors import InputError
 from medunet.progress import speaking
@@ -62,8 +73,8 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function a public verb: arguments of a wrong type or value are a sentence, and its progress is shown.
 
     Annotations may be of numbers, text, `PathLike`, `Literal`, `Sequence`, `Mapping`, `tuple`, records and unions of
-    these; numbers of numpy count as those of Python, which the function gets in their place. What is needed for the
-    check is loaded and made at the first call.
+    these, and of further keywords an `Unpack` of a `TypedDict`; numbers of numpy count as those of Python, which the
+    function gets in their place. What is needed for the check is loaded and made at the first call.
 
     Raises:
         InputError: an argument is wrong.
@@ -78,6 +89,8 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
             parameter = signature.parameters[key]
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
                 given.arguments[key] = tuple(_take(name, key, item, parameter.annotation) for item in value)
+            elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                given.arguments[key] = _take_named(name, value, parameter.annotation)
             else:
                 given.arguments[key] = _take(name, key, value, parameter.annotation)
         started = time.monotonic()
@@ -87,6 +100,15 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
         return result
 
     return call
+
+
+def _take_named(function: str, values: dict[str, Any], annotation: Any) -> dict[str, Any]:
+    """The arguments that an `Unpack[TypedDict]` names, after each was checked."""
+    (names,) = get_args(annotation)
+    known = get_type_hints(names, include_extras=True)
+    if unknown := [key for key in values if key not in known]:
+        raise TypeError(f"{function}() got an unexpected keyword argument {unknown[0]!r}")
+    return {key: _take(function, key, value, known[key]) for key, value in values.items()}
 
 
 def _take(function: str, key: str, value: Any, annotation: Any) -> Any:

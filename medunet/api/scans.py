@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from medunet.api.arguments import verb
 from medunet.files import PathLike
@@ -10,6 +10,20 @@ from medunet.files import PathLike
 if TYPE_CHECKING:
     from medunet.inference import Prediction, Refusal
     from medunet.reading import ReadOptions, Volume
+
+
+class Decisions(TypedDict, total=False):
+    """How a mask is decided, otherwise than the bundle does by itself.
+
+    `thresholds`: probability from which on a label or region is taken, by its name. `keep_largest`: labels of which
+    only the largest part is kept, ["all"] of all, [] of none. `smallest`: size below which a part is left out, in mL,
+    in pixels of pictures; or as text, "0.1mL".
+    """
+
+    thresholds: Mapping[str, float]
+    keep_largest: Sequence[str]
+    smallest: float | str
+
 
 SAID = 3
 """Refusals whose sentences an error of many repeats."""
@@ -65,6 +79,7 @@ def predict(  # noqa: PLR0913 - its options have names
     empty_seg: bool = True,
     overwrite: bool = False,
     trust: bool = False,
+    **decisions: Unpack[Decisions],
 ) -> "list[Prediction]":
     """Predict scans, all that can be; then a scan that was refused is an error.
 
@@ -78,12 +93,18 @@ def predict(  # noqa: PLR0913 - its options have names
         output: folder for the masks and a run record of each; without it nothing is written, and masks stay in memory.
         options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
-        formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`) or both, and `png` of pictures;
-            `nifti` or `png` if not given.
+        formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`) and `png` of pictures hold the mask;
+            `probabilities` (`<scan>.probabilities.nii.gz`) and `picture` (`<scan>.picture.png`) come beside it. `nifti`
+            or `png` where none of the first is named. What is measured (`<scan>.measures.json` and `.csv`) is always
+            written.
         empty_seg: write a SEG where nothing was found, too.
         overwrite: replace files that something else has made.
         trust: let MONAI evaluate what network and chain of the bundle's inference.json hold beyond data, since you know
             who wrote it.
+        decisions: `thresholds`, the probability from which on a label is taken, by its name: of several that are
+            reached the most probable, and the class of the largest logit among the others where none is;
+            `keep_largest`, labels of which only the largest part is kept (["all"] of all); `smallest`, the size below
+            which parts are left out, in mL, in pixels of pictures. What isn't given is as the bundle has it.
 
     Returns:
         What came of each scan, in their order. Scans whose names repeat are told apart by their folders.
@@ -95,7 +116,7 @@ def predict(  # noqa: PLR0913 - its options have names
         MedunetError: the bundle or a scan can't be used.
     """
     how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust}
-    return _take_all(list(_start(bundle, scans, output, options, **how)))
+    return _take_all(list(_start(bundle, scans, output, options, decisions, **how)))
 
 
 @verb
@@ -109,6 +130,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
     empty_seg: bool = True,
     overwrite: bool = False,
     trust: bool = False,
+    **decisions: Unpack[Decisions],
 ) -> "Iterator[Prediction | Refusal]":
     """Predict scans, and give what came of each as soon as it is there; what is refused doesn't end it.
 
@@ -122,6 +144,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
         empty_seg: see there.
         overwrite: see there.
         trust: see there.
+        decisions: see there.
 
     Returns:
         A `Prediction` or a `Refusal` for each scan, in their order; a scan is predicted when its turn comes.
@@ -131,7 +154,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
         MedunetError: the bundle or an option can't be used; a scan that can't is a `Refusal`.
     """
     how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust}
-    return _start(bundle, scans, output, options, **how)
+    return _start(bundle, scans, output, options, decisions, **how)
 
 
 def _start(
@@ -139,20 +162,24 @@ def _start(
     scans: Sequence[PathLike | Mapping[str, PathLike]],
     output: PathLike | None,
     options: "Mapping[str, ReadOptions] | None",
+    decisions: Decisions,
     **how: Any,
 ) -> "Iterator[Prediction | Refusal]":
-    from medunet.bundle import open_bundle
+    from functools import partial
+
+    from medunet.bundle import adjust_recipe, open_bundle
     from medunet.files import check_writable
     from medunet.inference import Wanted, list_inputs, make_maker, parse_box, run_jobs
-    from medunet.writing import choose_formats
+    from medunet.report.picture import FORMAT
+    from medunet.writing import add_beside, choose_formats
 
     folder = Path(output) if output is not None else None
     if folder is not None:
         check_writable(folder)
     inside = None if how["box"] is None else parse_box(how["box"])
-    maker = make_maker(open_bundle(Path(bundle), trust=how["trust"]))
+    maker = make_maker(open_bundle(Path(bundle), trust=how["trust"]), partial(adjust_recipe, **decisions))
     task = maker.recipe.task
-    formats = choose_formats(how["formats"], task.unit)
+    formats = add_beside(choose_formats(how["formats"], task.unit, [FORMAT]))
     given = [
         {name: Path(path) for name, path in item.items()} if isinstance(item, Mapping) else Path(item) for item in scans
     ]

@@ -1,5 +1,6 @@
 """A MONAI bundle as a record: written from a plan, opened, checked, its weights loaded strictly."""
 
+from medunet.bundle.adjusting import adjust_recipe
 from medunet.bundle.configs import Makers, make_evaluate_config, make_inference_config
 from medunet.bundle.folder import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
 from medunet.bundle.metadata import Metadata, TrainingFacts, TrainingImages, hide_images, make_metadata
@@ -24,6 +25,7 @@ __all__ = [
     "TrainingFacts",
     "TrainingImages",
     "Window",
+    "adjust_recipe",
     "choose_decision",
     "find_stale",
     "find_weights",

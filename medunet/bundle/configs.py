@@ -21,7 +21,14 @@ from medunet.bundle.expressions import (
 from medunet.bundle.targets import make_metric, make_one_hot, make_scoring
 from medunet.networks import make_network
 from medunet.planning import Plan
-from medunet.preparation import make_decision, make_orientation, make_preprocessing, make_restoring
+from medunet.postprocessing import plan_cleaning
+from medunet.preparation import (
+    make_cleaning,
+    make_decision,
+    make_orientation,
+    make_preprocessing,
+    make_restoring,
+)
 
 Config = dict[str, Any]
 Makers = Mapping[str, Callable[[Plan], Config]]
@@ -83,6 +90,11 @@ def make_loader(dataset: str) -> Config:
     return {"_target_": "DataLoader", "dataset": dataset, "batch_size": 1, "shuffle": False, "num_workers": 0}
 
 
+def make_plan_cleaning(plan: Plan) -> list[Config]:
+    """Transforms that leave parts out of a label map, as the plan says."""
+    return make_cleaning(plan.task, plan_cleaning(plan.decision, plan.task.labels))
+
+
 JOIN_OBJECTS: Config = {"_target_": "AsDiscreted", "keys": ["label"], "threshold": 0.5}
 JOIN_CLASSES: Config = {"_target_": "AsDiscreted", "keys": ["pred"], "argmax": True, "threshold": 0.5}
 
@@ -94,6 +106,12 @@ def guard_images(plan: Plan) -> list[Config]:
     """
     load, shape, *rest = make_preprocessing(plan)
     return [load, shape, *refuse_nan(plan.task), *rest]
+
+
+def _make_scoring(plan: Plan) -> list[Config]:
+    if plan.task.labels.objects:
+        return [JOIN_CLASSES, make_one_hot(2, False)]
+    return make_scoring(plan.task, make_plan_cleaning(plan))
 
 
 def make_inference_config(plan: Plan, files: Files = ()) -> Config:
@@ -115,6 +133,7 @@ def make_inference_config(plan: Plan, files: Files = ()) -> Config:
                 *refuse_nan_logits(),
                 *make_restoring(plan.task),
                 *make_decision(plan.task),
+                *make_plan_cleaning(plan),
                 {
                     "_target_": "SaveImaged",
                     "keys": ["pred"],
@@ -178,7 +197,7 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
                 *make_restoring(task),
                 # A label map may have its axes in another order than the image.
                 *([] if task.unit == "px" else [make_orientation(["pred", "label"])]),
-                *([JOIN_CLASSES, make_one_hot(2, False)] if task.labels.objects else make_scoring(task)),
+                *_make_scoring(plan),
             ],
         },
         "key_metric": {"val_mean_dice": make_metric(plan.task)},

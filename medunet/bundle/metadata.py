@@ -10,6 +10,7 @@ from pydantic import Field
 from medunet.cohort import salt_hashes
 from medunet.labels import CodedTerm, Label
 from medunet.planning import Plan
+from medunet.postprocessing import PartsPlan
 from medunet.records import Record
 from medunet.task import Task
 from medunet.terms import find_terms
@@ -18,6 +19,8 @@ SCHEMA = "https://project-monai.github.io/schema/meta_schema_20240725.json"
 INFERENCE_PACKAGES = ("pytorch-ignite", "fire")
 READING_PACKAGE = {"mm": "nibabel", "px": "pillow"}
 """What MONAI reads NIfTI and PNG with."""
+CLEANING_PACKAGE = {"scikit-image": "0.26.0"}
+"""What MONAI finds connected parts with, and the version that was tested; medunet itself doesn't need it."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Number = Annotated[int, Field(strict=True, ge=0)]
 
@@ -138,7 +141,10 @@ def make_metadata(plan: Plan, name: str) -> Metadata:
         monai_version=metadata.version("monai"),
         pytorch_version=metadata.version("torch").split("+")[0],
         numpy_version=metadata.version("numpy"),
-        required_packages_version={package: metadata.version(package) for package in packages},
+        required_packages_version={
+            **{package: metadata.version(package) for package in packages},
+            **(CLEANING_PACKAGE if plan.decision != PartsPlan() else {}),
+        },
         name=name,
         task=f"Segmentation of {', '.join(names)} in {', '.join(task.modalities.values())}",
         description=f"A {plan.network.dims}D U-Net planned and trained by medunet.",

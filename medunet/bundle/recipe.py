@@ -26,7 +26,15 @@ from medunet.labels import LabelTable
 from medunet.measuring import ValueRange
 from medunet.networks import make_network
 from medunet.planning import Plan
-from medunet.preparation import find_transform, make_preprocessing, make_region_choice, make_restoring
+from medunet.postprocessing import Cleaning, plan_cleaning
+from medunet.preparation import (
+    find_transform,
+    make_cleaning,
+    make_preprocessing,
+    make_region_choice,
+    make_restoring,
+    take_cleaning,
+)
 from medunet.task import Task
 
 LOGGER = logging.getLogger(__name__)
@@ -65,10 +73,13 @@ class Decision:
         kind: "largest": the output of the largest logit. "regions": the last output whose logit is above 0, background
             where there is none.
         values: label value of each output.
+        thresholds: of each output the probability from which on it is taken, None where none is set; empty where no
+            output has one.
     """
 
     kind: Literal["largest", "regions"]
     values: tuple[int, ...]
+    thresholds: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,7 @@ class Recipe:
         window: how patches cover the prepared scan.
         restoring: how logits come back to the source grid: linearly, before the decision.
         decision: how logits become label values.
+        cleaning: parts of the label map that are left out on the source grid.
         extent_mm: largest extents of the scans of training along x, y, z, where they are known.
         values: of the scans of training, by channel, as far as they are known.
         peak_gib: memory that a prediction was foreseen to take with the largest case of training.
@@ -101,6 +113,7 @@ class Recipe:
     window: Window
     restoring: Literal["linear"]
     decision: Decision
+    cleaning: Cleaning = field(default_factory=Cleaning)
     extent_mm: tuple[float, float, float] | None = None
     values: Mapping[str, ValueRange] = field(default_factory=dict)
     peak_gib: float | None = None
@@ -133,6 +146,7 @@ def make_recipe(bundle: Bundle) -> Recipe:
         window=window,
         restoring="linear",
         decision=decision,
+        cleaning=reader.read_cleaning(task)[1],
         extent_mm=plan.grid.extent_mm,
         values=plan.grid.values,
         peak_gib=plan.foreseen.peak_gib.get("predict"),
@@ -279,7 +293,13 @@ class _Reader:
         outputs = self._take("network_def.out_channels", int)
         if not 0 < outputs <= MOST_OUTPUTS:
             raise self.refuse("network_def.out_channels", f"is {outputs}, not from 1 to {MOST_OUTPUTS}")
-        return self._recognise(steps[len(first) : -1], len(first), outputs)
+        return self._recognise(self.read_cleaning(task)[0], len(first), outputs)
+
+    def read_cleaning(self, task: Task) -> tuple[list[Step], Cleaning]:
+        """The steps of the decision, and what is left out of the label map after it."""
+        steps = self._take("postprocessing.transforms", list)
+        before = len([*average_logits(self.files), *make_restoring(task)])
+        return take_cleaning(steps[before:-1], task)
 
     def _recognise(self, steps: Sequence[Step], number: int, outputs: int) -> Decision:
         kind: Literal["largest", "regions"] = "largest"
@@ -374,6 +394,9 @@ def _find_differences(recipe: Recipe, plan: Plan) -> Iterator[tuple[str, str]]:
             yield "grid", f"preprocessing: {made[len(recipe.preprocessing)]['_target_']} is left out"
     if recipe.decision != choose_decision(plan.task):
         yield "task.labels", f"postprocessing: {recipe.decision.kind}, values {list(recipe.decision.values)}"
+    planned = plan_cleaning(plan.decision, plan.task.labels)
+    if make_cleaning(plan.task, recipe.cleaning) != make_cleaning(plan.task, planned):
+        yield "decision", f"postprocessing: {recipe.cleaning}"
 
 
 def _are_counts(values: Any, count: int) -> bool:

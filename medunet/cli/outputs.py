@@ -14,8 +14,16 @@ def make_outputs(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks.")] = Path("masks"),
     formats: Annotated[
         str | None,
-        typer.Option("--format", help="nifti, seg (DICOM SEG) or nifti,seg.", show_default="nifti, or png of pictures"),
+        typer.Option(
+            "--format",
+            help="Of nifti, seg (DICOM SEG), probabilities, with a comma between; measures and measures-csv are "
+            "always written.",
+            show_default="nifti, or png of pictures",
+        ),
     ] = None,
+    picture: Annotated[
+        bool, typer.Option("--picture", help="A PNG beside each mask: three planes with outlines, all channels.")
+    ] = False,
     empty_seg: Annotated[
         bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG where nothing was found, too.")
     ] = True,
@@ -26,7 +34,7 @@ def make_outputs(
     Raises:
         InputError: `--format` names nothing.
     """
-    names = parse_names(formats, "--format") or []
+    names = [*(parse_names(formats, "--format") or []), *(["picture"] if picture else [])]
     return {"output": output, "formats": names, "empty_seg": empty_seg, "overwrite": overwrite}
 
 

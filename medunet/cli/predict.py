@@ -8,6 +8,7 @@ import typer
 
 from medunet import api
 from medunet.cli.arguments import BundleArgument, TrustOption
+from medunet.cli.decisions import take_decisions
 from medunet.cli.inputs import Inputs, take_inputs
 from medunet.cli.outputs import take_outputs
 from medunet.cli.screen import screen
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 
 @take_outputs
+@take_decisions
 @take_inputs
 def predict(
     bundle: BundleArgument,
     inputs: Inputs,
     outputs: dict[str, Any],
+    decisions: dict[str, Any],
     scans: Annotated[
         list[Path] | None,
         typer.Argument(metavar="SCAN...", help="Files, folders of them, series' or patients' folders, zips."),
@@ -54,6 +57,7 @@ def predict(
             box=box,
             trust=trust,
             **outputs,
+            **decisions,
         ):
             results.append(item)
             if isinstance(item, Prediction):

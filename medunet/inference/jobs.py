@@ -8,6 +8,7 @@ one. Files that the same weights, recipe, options and scan have made already sta
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -27,13 +28,18 @@ from medunet.inference.outputs import (
     write_outputs,
 )
 from medunet.inference.predict import Predictor, load_predictor, predict_scan
-from medunet.inference.record import Identity, PredictionRecord, Status, find_status, identify
+from medunet.inference.probabilities import ProbabilityMaps
+from medunet.inference.record import Identity, PredictionRecord, Status, find_record, find_status, identify
 from medunet.inference.scans import Scan
 from medunet.labels import LabelTable, Mask
-from medunet.reading import read_volume
-from medunet.writing import Algorithm, Format, Result
+from medunet.measures import Measures
+from medunet.reading import ReadOptions, find_image, read_volume
+from medunet.records import read_record
+from medunet.writing import Algorithm, Format, Probabilities, Result
 
 LOGGER = logging.getLogger(__name__)
+Places = Mapping[str, tuple[str, ReadOptions]]
+"""Where each channel of a scan lies and how it is read, by name, without its headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +81,17 @@ class Maker:
         return Algorithm(self.recipe.name, self.recipe.version, join_hashes(self.weights))
 
 
-def make_maker(bundle: Bundle) -> Maker:
+def make_maker(bundle: Bundle, adjust: Callable[[Recipe], Recipe] = lambda recipe: recipe) -> Maker:
     """What predicts by a bundle; its weights are loaded when the first scan needs them.
+
+    Args:
+        bundle: a trained one.
+        adjust: makes the recipe decide otherwise.
 
     Raises:
         BundleError: there are no weights, or inference.json holds what medunet doesn't understand.
     """
-    recipe, files = make_recipe(bundle), find_weights(bundle.folder, bundle.metadata)
+    recipe, files = adjust(make_recipe(bundle)), find_weights(bundle.folder, bundle.metadata)
     weights = {path.name: digest for path, digest in files.items()}
     return Maker(recipe, weights, cache(lambda: load_predictor(recipe, files)))
 
@@ -114,6 +124,7 @@ class Prediction:
     kept: bool
     warnings: tuple[str, ...]
     _read: Callable[[], Mask] = field(repr=False)
+    _measure: Callable[[], Measures] = field(repr=False)
 
     @property
     def path(self) -> Path | None:
@@ -124,6 +135,11 @@ class Prediction:
     def mask(self) -> Mask:
         """Labels on the scan's grid; read from the files where there are any."""
         return self._read()
+
+    @property
+    def measures(self) -> Measures:
+        """Volumes, lesions and values within: from the file, else measured now, for which the scan is read again."""
+        return self._measure()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,9 +209,17 @@ def predict_found(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Pred
     """
     started = time.monotonic()
     if wanted.folder is None:
-        return _show(source, scan, predict_scan(maker.load(), scan, wanted.box), started)
+        places = _place_channels(scan, maker.recipe)
+        return _show(source, scan, predict_scan(maker.load(), scan, wanted.box), places, started)
     job = plan_job(source, scan, wanted, maker)
-    return finish_job(job, None if job.earlier else predict_scan(maker.load(), scan, wanted.box))
+    if job.earlier or (mask := _recall_mask(job)):
+        return finish_job(job, None if job.earlier else mask)
+    with ExitStack() as stack:
+        maps = stack.enter_context(_make_maps(job)) if job.outputs.likely else None
+        mask = predict_scan(maker.load(), scan, wanted.box, maps)
+        if maps and wanted.box:
+            maps.clear(wanted.box.clear_outside(replace(mask, voxels=np.ones_like(mask.voxels))).voxels == 0)
+        return finish_job(job, mask, maps.finish() if maps else None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,12 +264,33 @@ def plan_job(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Job:
     return Job(source, scan, maker, outputs, identity, whole, started)
 
 
-def finish_job(job: Job, mask: Mask | None) -> Prediction:
+def _make_maps(job: Job) -> ProbabilityMaps:
+    recipe = job.maker.recipe
+    return ProbabilityMaps(job.outputs.folder, recipe.task.name_classes(), recipe.decision)
+
+
+def _recall_mask(job: Job) -> Mask | None:
+    """The mask of an earlier prediction with the same identity, where it is there and nothing needs the network."""
+    record = find_record(job.outputs.record)
+    if record is None or job.identity.compare(record) or job.outputs.likely:
+        return None
+    reference = job.scan.reference
+    for row in job.outputs.formats:
+        path = job.outputs.files[row.name]
+        # What may be left out doesn't tell objects apart.
+        if row.read and not row.optional and path.is_file():
+            grid = read_volume(reference.series or reference.path, reference.options).grid
+            return replace(row.read(path, grid, job.maker.recipe.task.labels), notes=record.notes)
+    return None
+
+
+def finish_job(job: Job, mask: Mask | None, probabilities: Probabilities | None = None) -> Prediction:
     """Write what was predicted.
 
     Args:
         job: from `plan_job`.
         mask: labels on the scan's grid; None where the files are there already.
+        probabilities: where a format holds them.
 
     Raises:
         ResourceError: the disk is full, or what was read back differs.
@@ -255,13 +300,14 @@ def finish_job(job: Job, mask: Mask | None) -> Prediction:
             raise ValueError("nothing was predicted")
         path, options = job.scan.reference.path, job.scan.reference.options
         return _take(job, job.earlier, 0.0, lambda: read_volume(path, options).grid)
-    result = Result(mask, job.scan.reference, job.maker.algorithm)
+    channels = dict(zip(job.maker.recipe.task.channels, job.scan.images.values(), strict=True))
+    result = Result(mask, job.scan.reference, job.maker.algorithm, channels, probabilities)
     record = write_outputs(job.outputs, job.maker.recipe, job.identity, result, job.started)
     grid = mask.grid
     return _take(job, record, time.monotonic() - job.started, lambda: grid)
 
 
-def _show(source: str, scan: Scan, mask: Mask, started: float) -> Prediction:
+def _show(source: str, scan: Scan, mask: Mask, places: Places, started: float) -> Prediction:
     """A prediction that isn't written, so that it is kept in memory."""
     return Prediction(
         id=scan.id,
@@ -275,6 +321,7 @@ def _show(source: str, scan: Scan, mask: Mask, started: float) -> Prediction:
         kept=False,
         warnings=mask.warnings,
         _read=lambda: mask,
+        _measure=lambda: _measure(mask, places),
     )
 
 
@@ -285,6 +332,12 @@ def _take(job: Job, record: PredictionRecord, seconds: float, find_grid: Callabl
     """
     rows, task = job.outputs.list_wanted(record.status), job.maker.recipe.task
     files = {row.name: job.outputs.files[row.name] for row in rows}
+    masks = [(row, files[row.name]) for row in rows]
+    places, written = _place_channels(job.scan, job.maker.recipe), files.get("measures")
+
+    def read() -> Mask:
+        return _read_mask(find_grid(), masks, task.labels)
+
     return Prediction(
         id=job.scan.id,
         source=job.source,
@@ -296,12 +349,25 @@ def _take(job: Job, record: PredictionRecord, seconds: float, find_grid: Callabl
         seconds=seconds,
         kept=job.earlier is not None,
         warnings=record.warnings,
-        _read=lambda: _read_mask(find_grid(), [(row, files[row.name]) for row in rows], task.labels),
+        _read=read,
+        _measure=lambda: read_record(written, Measures) if written else _measure(read(), places),
     )
+
+
+def _place_channels(scan: Scan, recipe: Recipe) -> Places:
+    images = zip(recipe.task.channels, scan.images.values(), strict=True)
+    return {name: (image.path, image.options) for name, image in images}
+
+
+def _measure(mask: Mask, places: Places) -> Measures:
+    """Measure a mask; its scan is found and read again."""
+    images = {name: find_image(path, options) for name, (path, options) in places.items()}
+    return Result(mask, next(iter(images.values())), Algorithm("", "", ""), images).measures
 
 
 def _read_mask(grid: Grid, files: Sequence[tuple[Format, Path]], table: LabelTable) -> Mask:
     """The mask that lies in the first of the files; where there is none, nothing was found."""
     for row, path in files:
-        return row.read(path, grid, table)
+        if row.read:
+            return row.read(path, grid, table)
     return Mask("instances" if table.objects else "classes", np.zeros(grid.shape, np.uint8), grid, table)

@@ -39,6 +39,11 @@ class Outputs:
         return self.folder / f"{self.name}.json"
 
     @property
+    def likely(self) -> bool:
+        """Whether a file that isn't there yet holds probabilities, which only the network gives."""
+        return any(row.likely and not self.files[row.name].is_file() for row in self.formats)
+
+    @property
     def files(self) -> dict[str, Path]:
         """Every file by its format."""
         return {row.name: self.folder / (self.name + row.ending) for row in self.formats}

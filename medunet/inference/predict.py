@@ -16,10 +16,12 @@ from medunet.inference.assemble import assemble_planes
 from medunet.inference.backends import Backend, TorchBackend
 from medunet.inference.box import Box
 from medunet.inference.likeness import find_unlike
+from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.networks import MeanNetwork, build_network, choose_device
+from medunet.postprocessing import clean_mask
 from medunet.preparation import find_source_grid, run_chain
 
 
@@ -76,13 +78,14 @@ def load_predictor(recipe: Recipe, files: Mapping[Path, str]) -> Predictor:
     return Predictor(recipe, backend, weights)
 
 
-def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Mask:
+def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps: ProbabilityMaps | None = None) -> Mask:
     """Predict one scan.
 
     Args:
         predictor: from `open_predictor`.
         scan: what to read.
         box: in the patient, to which the prediction is restricted.
+        maps: keep the probabilities.
 
     Returns:
         Labels on the grid of the scan's first channel, with what its files were noted for.
@@ -102,10 +105,12 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None) -> Ma
     window, what = recipe.window, f"predicting {scan.id}"
     planes = assemble_planes(voxels, predictor.backend, window.patch, window.overlap, what, window.mode)
     network = Grid(voxels.shape[1:], affine)
-    mask = restore_mask(planes, network, grid, recipe.task, recipe.decision)
+    keep = None if maps is None else maps.open(grid)
+    mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep)
     warnings = tuple(f"{item.subject}: {item.found}" for item in heard)
     mask = replace(mask, notes=image.meta["notes"], warnings=warnings)
-    return mask if box is None else box.clear_outside(mask)
+    mask = mask if box is None else box.clear_outside(mask)
+    return clean_mask(mask, recipe.cleaning) if recipe.cleaning else mask
 
 
 def _compare(recipe: Recipe, subject: str, whole: bool, data: Mapping[str, MetaTensor]) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from medunet.bundle import Recipe
 from medunet.errors import MedunetError
@@ -62,6 +64,12 @@ class PredictionRecord(RunRecord):
     """SHA-256 of everything else by which the bundle predicts: chain, network, window, decision, labels."""
     box: str = ""
     """The part that the prediction was restricted to, as `--box` has it; empty for the whole scan."""
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """Probability from which on a label or region is taken, by its name, as `--threshold` has it."""
+    keep_largest: tuple[str, ...] = ()
+    """Labels or regions of which only the largest part was kept."""
+    smallest: float = 0.0
+    """Size below which parts were left out, in mL; in pixels where the scan has no physical size."""
     images: dict[str, ImageRecord]
     """What was read of each channel, by its name."""
     status: Status
@@ -143,6 +151,11 @@ def hash_recipe(recipe: Recipe) -> str:
         decisive |= {"preprocessing": None, "network": None}
     else:
         del decisive["trusted"]
+    # As without them, so that predictions of before they were thought of are known again.
+    if not recipe.cleaning:
+        del decisive["cleaning"]
+    if not recipe.decision.thresholds:
+        del decisive["decision"]["thresholds"]
     decisive["task"] = recipe.task.model_dump(mode="json")
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -179,6 +192,7 @@ def make_record(
         weights=dict(identity.weights),
         recipe_sha256=identity.recipe_sha256,
         box=identity.box,
+        **_describe_decision(recipe),
         images=dict(identity.images),
         status=find_status(mask),
         volumes={name: round(volume, 3) for name, volume in mask.volumes_ml().items()},
@@ -186,6 +200,17 @@ def make_record(
         warnings=mask.warnings,
         outputs=dict(outputs),
     )
+
+
+def _describe_decision(recipe: Recipe) -> dict[str, Any]:
+    """The fields of a record that say what was decided otherwise than by the network alone."""
+    task, kept = recipe.task, {value for group in recipe.cleaning.keep_largest for value in group}
+    given = zip(task.name_classes(), recipe.decision.thresholds, strict=False)
+    return {
+        "thresholds": {name: value for name, value in given if value is not None},
+        "keep_largest": tuple(region.name for region in task.labels.structures if kept & {*region.values}),
+        "smallest": recipe.cleaning.smallest,
+    }
 
 
 def find_status(mask: Mask) -> Status:

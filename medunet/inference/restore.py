@@ -10,11 +10,18 @@ from medunet.bundle import Decision
 from medunet.geometry import Grid
 from medunet.labels import Mask
 from medunet.objects import separate_objects
-from medunet.preparation import paint_regions, resample_planes, take_largest
+from medunet.preparation import Keep, paint_regions, resample_planes, take_largest, take_likely
 from medunet.task import Task
 
 
-def restore_mask(planes: Iterable[torch.Tensor], network: Grid, source: Grid, task: Task, decision: Decision) -> Mask:
+def restore_mask(
+    planes: Iterable[torch.Tensor],
+    network: Grid,
+    source: Grid,
+    task: Task,
+    decision: Decision,
+    keep: Keep | None = None,
+) -> Mask:
     """Interpolate logits linearly on the source grid and decide there, a plane at a time.
 
     Args:
@@ -23,11 +30,12 @@ def restore_mask(planes: Iterable[torch.Tensor], network: Grid, source: Grid, ta
         source: grid of the first channel as it was read.
         task: the labels, and how objects are told apart where the classes are their interior and border.
         decision: from logits to label values.
+        keep: is given the logits of each plane of `source`, too.
 
     Returns:
         Classes, or instances where labels number objects.
     """
-    voxels = resample_planes(planes, network, source, _choose(decision))
+    voxels = resample_planes(planes, network, source, _choose(decision), keep)
     mask = Mask(kind="classes", voxels=voxels, grid=source, table=task.labels)
     if not task.labels.objects:
         return mask
@@ -38,8 +46,9 @@ def restore_mask(planes: Iterable[torch.Tensor], network: Grid, source: Grid, ta
 def _choose(decision: Decision) -> Callable[[torch.Tensor], torch.Tensor]:
     """Choose the function from logits (outputs, I, J, K) to label values (I, J, K) uint8."""
     if decision.kind == "regions":
-        return partial(paint_regions, values=decision.values)
+        return partial(paint_regions, values=decision.values, thresholds=decision.thresholds)
+    take = partial(take_likely, thresholds=decision.thresholds) if decision.thresholds else take_largest
     if decision.values == tuple(range(len(decision.values))):
-        return take_largest
+        return take
     values = torch.tensor(decision.values, dtype=torch.uint8)
-    return lambda logits: values[take_largest(logits).long()]
+    return lambda logits: values[take(logits).long()]

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from medunet.errors import RecordError
 from medunet.measuring.measures import ValueRange
 from medunet.planning.memory import Memory
 from medunet.planning.rules import Axes, Spacing, Triple
+from medunet.postprocessing import PartsPlan, plan_cleaning
 from medunet.records import Record, check_record, read_json, suggest
 from medunet.task import Task
 
@@ -143,10 +144,19 @@ class Plan(Record):
     window: WindowPlan
     """What the network sees at once."""
     training: TrainingPlan
+    decision: PartsPlan = PartsPlan()
+    """What is left out of a prediction."""
     foreseen: Foreseen = Foreseen()
     """Memory and time."""
     reasons: dict[str, str]
     """Why each number is what it is, with its source, by the number's own name."""
+
+    @model_validator(mode="after")
+    def _parts_are_of_labels(self) -> Self:
+        if self.task.labels.objects and self.decision.smallest:
+            raise ValueError("decision.smallest is task.objects.smallest where labels number objects")
+        plan_cleaning(self.decision, self.task.labels)
+        return self
 
     @property
     def seed(self) -> int:

@@ -15,10 +15,12 @@ from medunet.preparation.chain import (
     run_chain,
 )
 from medunet.preparation.channel_dropout import RandDropChanneld
+from medunet.preparation.cleaning import make_cleaning, take_cleaning
 from medunet.preparation.patches import PatchDataset, PatchLoader, WholeDataset
 from medunet.preparation.positions import Start, place_patches
 from medunet.preparation.reader import VolumeReader
 from medunet.preparation.resample import (
+    Keep,
     count_resampling,
     paint_regions,
     resample_image,
@@ -26,10 +28,12 @@ from medunet.preparation.resample import (
     resample_numbers,
     resample_planes,
     take_largest,
+    take_likely,
 )
 from medunet.preparation.warp import Warp
 
 __all__ = [
+    "Keep",
     "PatchDataset",
     "PatchLoader",
     "PreparedCase",
@@ -45,6 +49,7 @@ __all__ = [
     "find_transform",
     "instantiate",
     "make_augmentation",
+    "make_cleaning",
     "make_decision",
     "make_orientation",
     "make_preprocessing",
@@ -60,5 +65,7 @@ __all__ = [
     "resample_numbers",
     "resample_planes",
     "run_chain",
+    "take_cleaning",
     "take_largest",
+    "take_likely",
 ]

@@ -18,6 +18,9 @@ POSITION_BYTES = 48
 
 Decide = Callable[[torch.Tensor], torch.Tensor]
 """A function from scores (C, I, J, K) to labels (I, J, K) uint8."""
+Box = tuple[slice, slice, slice]
+Keep = Callable[[torch.Tensor, Box], None]
+"""Takes the scores (C, I, J, K) of a box of the target, of which labels are made; they are gone afterwards."""
 
 
 def take_largest(scores: torch.Tensor) -> torch.Tensor:
@@ -31,21 +34,44 @@ def take_largest(scores: torch.Tensor) -> torch.Tensor:
     return labels
 
 
-def paint_regions(scores: torch.Tensor, values: Sequence[int]) -> torch.Tensor:
+def paint_regions(scores: torch.Tensor, values: Sequence[int], thresholds: Sequence[float | None] = ()) -> torch.Tensor:
     """Value of the last region whose logit is above 0, its probability above one half; 0 where none is.
 
     Args:
         scores: (regions, I, J, K) logits.
         values: of each region.
+        thresholds: the probability that is enough for each; above one half where it is None.
     """
     labels = torch.zeros(scores.shape[1:], dtype=torch.uint8)
-    for score, value in zip(scores, values, strict=True):
-        labels[score > 0] = value
+    least = thresholds or (None,) * len(values)
+    for score, value, enough in zip(scores, values, least, strict=True):
+        labels[score > 0 if enough is None else torch.sigmoid(score) >= enough] = value
+    return labels
+
+
+def take_likely(scores: torch.Tensor, thresholds: Sequence[float | None]) -> torch.Tensor:
+    """Index of the class by its probability, where some classes have thresholds.
+
+    A class with a threshold is taken where its probability is at least that; of several such the most probable. Where
+    there is none, it is the class of the largest score among those without thresholds.
+
+    Args:
+        scores: (classes, I, J, K).
+        thresholds: of each class; None where it has none, as one at least.
+    """
+    others = scores.clone()
+    others[[value is not None for value in thresholds]] = -torch.inf
+    labels, best = take_largest(others), torch.zeros(scores.shape[1:])
+    for index, (value, likely) in enumerate(zip(thresholds, torch.softmax(scores, dim=0), strict=True)):
+        if value is not None:
+            taken = (likely >= value) & (likely > best)
+            labels[taken] = index
+            best = torch.where(taken, likely, best)
     return labels
 
 
 def resample_labels(
-    scores: torch.Tensor, affine: Affine, grid: Grid, decide: Decide = take_largest
+    scores: torch.Tensor, affine: Affine, grid: Grid, decide: Decide = take_largest, keep: Keep | None = None
 ) -> npt.NDArray[np.uint8]:
     """Labels at every voxel of another grid: the class of largest score, unless decided otherwise.
 
@@ -57,20 +83,29 @@ def resample_labels(
         affine: (4, 4) voxel index to RAS mm of `scores`.
         grid: where labels are wanted.
         decide: makes labels of scores.
+        keep: is given the scores, too.
 
     Returns:
         (I, J, K) uint8 on `grid`.
     """
-    if tuple(scores.shape[1:]) == grid.shape and np.array_equal(affine, grid.affine):
-        return decide(scores.float()).numpy()
     labels = np.empty(grid.shape, dtype=np.uint8)
+    if tuple(scores.shape[1:]) == grid.shape and np.array_equal(affine, grid.affine):
+        _settle(labels, (slice(None), slice(None), slice(None)), scores.float(), decide, keep)
+        return labels
     for planes, sampled in _sample_planes(scores.float(), affine, grid):
-        labels[:, :, planes] = decide(sampled).numpy()
+        _settle(labels, (slice(None), slice(None), planes), sampled, decide, keep)
     return labels
 
 
+def _settle(labels: npt.NDArray[np.uint8], box: Box, scores: torch.Tensor, decide: Decide, keep: Keep | None) -> None:
+    """Write the labels of a box from its scores, and hand these on."""
+    labels[box] = decide(scores).numpy()
+    if keep is not None:
+        keep(scores, box)
+
+
 def resample_planes(
-    planes: Iterable[torch.Tensor], source: Grid, grid: Grid, decide: Decide = take_largest
+    planes: Iterable[torch.Tensor], source: Grid, grid: Grid, decide: Decide = take_largest, keep: Keep | None = None
 ) -> npt.NDArray[np.uint8]:
     """As `resample_labels`, bit for bit, of scores that arrive plane by plane along the first axis of their grid.
 
@@ -82,6 +117,7 @@ def resample_planes(
         source: grid of the scores.
         grid: where labels are wanted.
         decide: makes labels of scores.
+        keep: is given the scores of each box of `grid`, too.
 
     Returns:
         (I, J, K) uint8 on `grid`.
@@ -89,12 +125,12 @@ def resample_planes(
     if source.shape == grid.shape and np.array_equal(source.affine, grid.affine):
         same = np.empty(grid.shape, dtype=np.uint8)
         for i, plane in enumerate(planes):
-            same[i] = decide(plane.float()[:, None]).numpy()[0]
+            _settle(same, (slice(i, i + 1), slice(None), slice(None)), plane.float()[:, None], decide, keep)
         return same
     axis = _find_following(source, grid)
     if axis is None:
-        return resample_labels(_hold(planes, source.shape), source.affine, grid, decide)
-    return _follow_planes(enumerate(planes), source, grid, axis, decide)
+        return resample_labels(_hold(planes, source.shape), source.affine, grid, decide, keep)
+    return _follow_planes(enumerate(planes), source, grid, axis, decide, keep)
 
 
 def count_resampling(source: Grid, grid: Grid, classes: int) -> int:
@@ -136,7 +172,12 @@ def _hold(planes: Iterable[torch.Tensor], shape: Shape) -> torch.Tensor:
 
 
 def _follow_planes(
-    arriving: Iterator[tuple[int, torch.Tensor]], source: Grid, grid: Grid, axis: int, decide: Decide
+    arriving: Iterator[tuple[int, torch.Tensor]],
+    source: Grid,
+    grid: Grid,
+    axis: int,
+    decide: Decide,
+    keep: Keep | None = None,
 ) -> npt.NDArray[np.uint8]:
     """Labels plane by plane along `axis`, in the order in which the planes of scores arrive."""
     labels = np.empty(grid.shape, dtype=np.uint8)
@@ -153,7 +194,8 @@ def _follow_planes(
         held = {number: plane for number, plane in held.items() if number >= first}
         slab = torch.stack([held[number] for number in range(first, stop)], dim=1)
         sampled = grid_sample(slab[None], positions[None], padding_mode="border", align_corners=True)
-        labels[tuple(slice(part.start, part.stop) for part in ranges)] = decide(sampled[0]).numpy()
+        i, j, k = (slice(part.start, part.stop) for part in ranges)
+        _settle(labels, (i, j, k), sampled[0], decide, keep)
     # Whoever makes the planes says how far that is, to the last.
     for _ in arriving:
         pass

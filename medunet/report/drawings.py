@@ -19,6 +19,8 @@ from medunet.labels import Mask
 from medunet.reading import Volume
 
 Colour = tuple[int, int, int]
+Outline = tuple[Voxels, Colour, int]
+"""A mask of a plane, the colour of its outline and how broad that is, in pixels of a picture twice as large."""
 
 TRUTH: Colour = (64, 214, 190)
 """Green-blue, told apart from the orange by people who confuse red and green as well."""
@@ -94,7 +96,7 @@ def draw_case(
     components = [image] if image.ndim == 3 else list(image if grid.unit == "px" and len(image) == 3 else image[:1])
     turned = [np.transpose(array, axes)[flips] for array in (truth, predicted, *components)]
     spacing = [grid.spacing[axis] for axis in axes]
-    low, high = _find_window(np.stack(components), window)
+    low, high = find_window(np.stack(components), window)
     if len(components) > 1:
         low = 0.0  # or colours would change
     # Both views have the patient's right, the end of x, on the left, and the end of the other axis on top.
@@ -140,7 +142,7 @@ def part_objects(mask: Mask) -> Voxels:
     return drawn
 
 
-def _find_window(image: npt.NDArray[Any], window: tuple[float, float] | None) -> tuple[float, float]:
+def find_window(image: npt.NDArray[Any], window: tuple[float, float] | None) -> tuple[float, float]:
     """Values shown black and white; never equal."""
     if window is not None:
         level, width = window
@@ -170,14 +172,14 @@ def _compose(slices: Sequence[_Slice], unit: str, title: str) -> Image.Image:
     sheet = Image.new("RGB", size, PAPER)
     pen = ImageDraw.Draw(sheet)
     if title:
-        _write(pen, (MARGIN, MARGIN), title, 20, INK, sheet.width - 2 * MARGIN)
+        write_line(pen, (MARGIN, MARGIN), title, 20, INK, sheet.width - 2 * MARGIN)
     left = MARGIN
     for part, panel in zip(slices, panels, strict=True):
-        _write(pen, (left, top), part.name, 15, FAINT, PANEL)
+        write_line(pen, (left, top), part.name, 15, FAINT, PANEL)
         corner = (left + (PANEL - panel.width) // 2, top + LINE + (tall - panel.height) // 2)
         sheet.paste(panel, corner)
         if unit == "mm":
-            _mark_sides(pen, corner, panel.size)
+            mark_sides(pen, corner, panel.size)
         left += PANEL + MARGIN
     _draw_legend(pen, sheet.size, scale, unit)
     return sheet
@@ -186,13 +188,25 @@ def _compose(slices: Sequence[_Slice], unit: str, title: str) -> Image.Image:
 def _draw_slice(part: _Slice, scale: float) -> Image.Image:
     """One slice at `scale` pixels a millimetre, with outlines."""
     width, height = (max(1, round(side * scale)) for side in part.size)
-    fine = (width * FINE, height * FINE)
-    enlarged = Image.fromarray(np.ascontiguousarray(part.shown)).resize(fine, Image.Resampling.BICUBIC)
-    picture = np.array(enlarged.convert("RGB"))
     # The truth is drawn broad and the prediction narrow over it, so that both show where they agree.
-    for mask, colour, breadth in ((part.truth, TRUTH, 7), (part.predicted, PREDICTION, 4)):
+    outlines: list[Outline] = [(part.truth, TRUTH, 7), (part.predicted, PREDICTION, 4)]
+    return draw_outlines(part.shown, outlines, (width, height))
+
+
+def draw_outlines(shown: npt.NDArray[np.uint8], outlines: Sequence[Outline], size: tuple[int, int]) -> Image.Image:
+    """Draw outlines of masks over a plane.
+
+    Args:
+        shown: (rows, columns) grey, or (rows, columns, 3).
+        outlines: masks (rows, columns), each with its colour and its breadth, two to a pixel; later ones lie above.
+        size: width and height of the picture, in pixels.
+    """
+    fine = (size[0] * FINE, size[1] * FINE)
+    enlarged = Image.fromarray(np.ascontiguousarray(shown)).resize(fine, Image.Resampling.BICUBIC)
+    picture = np.array(enlarged.convert("RGB"))
+    for mask, colour, breadth in outlines:
         picture[_find_outline(mask, fine, breadth)] = colour
-    return Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
+    return Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
 
 
 def _find_outline(mask: Voxels, size: tuple[int, int], breadth: int) -> Voxels:
@@ -218,11 +232,13 @@ def _grow(mask: Voxels) -> Voxels:
     return grown
 
 
-def _mark_sides(pen: ImageDraw.ImageDraw, corner: tuple[int, int], size: tuple[int, int]) -> None:
-    """Mark the patient's right and left in the lower corners of a panel."""
+def mark_sides(
+    pen: ImageDraw.ImageDraw, corner: tuple[int, int], size: tuple[int, int], letters: tuple[str, str] = ("R", "L")
+) -> None:
+    """Mark the sides of the patient in the lower corners of a panel, with a letter on the left and on the right."""
     base = corner[1] + size[1] - 5
     font = ImageFont.load_default(size=15)
-    for x, letter, anchor in ((corner[0] + 6, "R", "ls"), (corner[0] + size[0] - 6, "L", "rs")):
+    for x, letter, anchor in ((corner[0] + 6, letters[0], "ls"), (corner[0] + size[0] - 6, letters[1], "rs")):
         pen.text((x, base), letter, fill=INK, font=font, anchor=anchor, stroke_width=2, stroke_fill=PAPER)
 
 
@@ -246,8 +262,10 @@ def _draw_legend(pen: ImageDraw.ImageDraw, size: tuple[int, int], scale: float, 
         pen.text((right - bar - 10, middle), text, fill=FAINT, font=font, anchor="rm")
 
 
-def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, colour: Colour, width: int) -> None:
-    """Write one line, cut with an ellipsis where it is wider than `width`."""
+def write_line(
+    pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, colour: Colour, width: int
+) -> int:
+    """Write one line, cut with an ellipsis where it is wider than `width`; returns how wide it became."""
     font = ImageFont.load_default(size=size)
     text = text.translate(SUBSTITUTES)
     if pen.textlength(text, font=font) > width:
@@ -255,6 +273,7 @@ def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: in
             text = text[:-1]
         text += "…"
     pen.text(place, text, fill=colour, font=font)
+    return int(pen.textlength(text, font=font))
 
 
 def draw_overview(images: Sequence[Image.Image], title: str, columns: int = 2) -> Image.Image:
@@ -276,7 +295,7 @@ def draw_overview(images: Sequence[Image.Image], title: str, columns: int = 2) -
     heights = [max(cell.height for cell in row) for row in rows]
     top = gap + 40
     sheet = Image.new("RGB", (gap + columns * (wide + gap), top + sum(heights) + gap * len(rows)), PAPER)
-    _write(ImageDraw.Draw(sheet), (gap + MARGIN, gap), title, 26, INK, sheet.width - 2 * gap)
+    write_line(ImageDraw.Draw(sheet), (gap + MARGIN, gap), title, 26, INK, sheet.width - 2 * gap)
     for row, height in zip(rows, heights, strict=True):
         for column, cell in enumerate(row):
             sheet.paste(cell, (gap + column * (wide + gap), top))

@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "medunet"
 GROUND = (
-    *("archives", "codes", "errors", "extras", "files", "findings", "geometry", "labels", "machine", "objects"),
-    *("progress", "records", "runs", "task", "terms"),
+    *("archives", "codes", "errors", "extents", "extras", "files", "findings", "geometry", "labels", "machine"),
+    *("measures", "objects", "parts", "postprocessing", "progress", "records", "runs", "task", "terms"),
 )
 LAYERS = {
     **dict.fromkeys(GROUND, 0),

@@ -1,0 +1,117 @@
+"""Diameters of a set of voxels, exact for the solid that the voxels fill.
+
+Distances are taken between the outer corners of voxels, which have a size of their own: a box of voxels is as long as
+it is, and a ball is too long by one voxel's diagonal at most. They are found on the convex hull, whose corners are
+found in voxel indices (any affine map keeps a hull) and measured in the world: right on oblique and sheared grids too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import cdist
+
+from medunet.geometry import Grid, Points
+from medunet.parts import Voxels
+
+AT_ONCE = 512
+"""Corners whose distances to all others are computed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diameters:
+    """How far a set of voxels extends, in the unit of its grid.
+
+    Attributes:
+        longest: longest diameter within an axial plane.
+        perpendicular: longest chord across it in the same plane.
+        spatial: longest diameter in space; None in a picture.
+    """
+
+    longest: float
+    perpendicular: float
+    spatial: float | None
+
+
+def measure_diameters(inside: Voxels, grid: Grid) -> Diameters:
+    """Measure one connected or scattered set of voxels.
+
+    Axial planes are those of the grid across the voxel axis that runs most nearly along the patient: the slices of an
+    axial series, and planes across the slices of a sagittal or coronal one.
+
+    Args:
+        inside: (I, J, K) bool, some True; a part of the grid will do.
+        grid: whose axes the array has; its offset doesn't matter.
+    """
+    axis = grid.nearest_axes()[2]
+    first, second = (n for n in range(3) if n != axis)
+    frame = grid.affine[:3, [first, second]]
+    longest, across = 0.0, 0.0
+    corners: list[Points] = []
+    for place, hull in _find_hulls(np.moveaxis(inside, (first, second, axis), (0, 1, 2))):
+        world = hull @ frame.T
+        length, *ends = _find_farthest(world)
+        if length > longest:
+            longest, across = length, _measure_across(world, *ends)
+        for level in (place - 0.5, place + 0.5):
+            points = np.empty((len(hull), 3))
+            points[:, first], points[:, second], points[:, axis] = hull[:, 0], hull[:, 1], level
+            corners.append(points)
+    if grid.unit == "px":
+        return Diameters(longest, across, None)
+    points = np.concatenate(corners)
+    return Diameters(longest, across, _find_farthest(points[ConvexHull(points).vertices] @ grid.affine[:3, :3].T)[0])
+
+
+def _find_hulls(planes: Voxels) -> Iterator[tuple[int, Points]]:
+    """Index of each plane (A, B, planes) that isn't empty, and its convex hull's corners (N, 2) in indices, in turn."""
+    for place in np.flatnonzero(planes.any(axis=(0, 1))):
+        plane = planes[:, :, place]
+        rows = np.flatnonzero(plane.any(axis=0))
+        low = plane[:, rows].argmax(axis=0) - 0.5
+        high = len(plane) - plane[::-1, rows].argmax(axis=0) - 0.5
+        ends = np.concatenate([low, low, high, high])
+        sides = np.concatenate([rows - 0.5, rows + 0.5] * 2)
+        points = np.column_stack([ends, sides])
+        yield int(place), points[ConvexHull(points).vertices]
+
+
+def _find_farthest(points: Points) -> tuple[float, int, int]:
+    """Largest distance of two of the points (N, D), and which they are."""
+    best = (-1.0, 0, 0)
+    for start in range(0, len(points), AT_ONCE):
+        distances = cdist(points[start : start + AT_ONCE], points[start:])
+        place = int(distances.argmax())
+        row, column = divmod(place, distances.shape[1])
+        if distances[row, column] > best[0]:
+            best = float(distances[row, column]), start + row, start + column
+    return best
+
+
+def _measure_across(corners: Points, one: int, other: int) -> float:
+    """Longest chord across the line between two corners of a flat convex polygon whose corners (N, 3) lie in turn."""
+    offsets = corners - corners[one]
+    along = offsets[other] / np.linalg.norm(offsets[other])
+    u = offsets @ along
+    rest = offsets - u[:, None] * along
+    # A polygon in space: the other direction within its plane is that of what lies farthest from the diameter.
+    side = rest[np.linalg.norm(rest, axis=1).argmax()]
+    v = rest @ (side / np.linalg.norm(side))
+    return _find_chord(u, v)
+
+
+def _find_chord(u: npt.NDArray[np.float64], v: npt.NDArray[np.float64]) -> float:
+    """Longest chord along v of a convex polygon with corners (u, v) in turn: it passes through a corner."""
+    chords = np.zeros(len(u))
+    for n in range(len(u)):
+        ends = u[n], u[(n + 1) % len(u)]
+        low, high = min(ends), max(ends)
+        if high - low <= 1e-12:
+            continue
+        crossed = (u >= low) & (u <= high)
+        share = (u[crossed] - u[n]) / (u[(n + 1) % len(u)] - u[n])
+        height = v[n] + share * (v[(n + 1) % len(u)] - v[n])
+        chords[crossed] = np.maximum(chords[crossed], np.abs(height - v[crossed]))
+    return float(chords.max())
