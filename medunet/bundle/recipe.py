@@ -279,13 +279,7 @@ class _Reader:
     def read_decision(self, task: Task) -> Decision:
         """How logits become label values, after what comes before that was found as medunet writes it."""
         steps: list[Step] = self._take("postprocessing.transforms", list)
-        guards = refuse_nan_logits()
-        first = [
-            *average_logits(self.files),
-            # Bundles of earlier versions have none; medunet's own path refuses such logits anyway.
-            *(guards if guards[0] in steps else []),
-            *make_restoring(task),
-        ]
+        first = self._list_first(steps, task)
         for number, step in enumerate(first):
             if number >= len(steps) or steps[number] != _through_json(step):
                 raise self._refuse_step(number)
@@ -298,8 +292,13 @@ class _Reader:
     def read_cleaning(self, task: Task) -> tuple[list[Step], Cleaning]:
         """The steps of the decision, and what is left out of the label map after it."""
         steps = self._take("postprocessing.transforms", list)
-        before = len([*average_logits(self.files), *make_restoring(task)])
-        return take_cleaning(steps[before:-1], task)
+        return take_cleaning(steps[len(self._list_first(steps, task)) : -1], task)
+
+    def _list_first(self, steps: Sequence[Step], task: Task) -> list[Step]:
+        """What medunet writes before the decision."""
+        guards = refuse_nan_logits()
+        # Bundles of earlier versions have none; medunet's own path refuses such logits anyway.
+        return [*average_logits(self.files), *(guards if guards[0] in steps else []), *make_restoring(task)]
 
     def _recognise(self, steps: Sequence[Step], number: int, outputs: int) -> Decision:
         kind: Literal["largest", "regions"] = "largest"

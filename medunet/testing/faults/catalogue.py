@@ -22,7 +22,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medunet.testing.faults import coding, places, values
+from medunet.testing.faults import coding, places, strangers, values
 from medunet.testing.faults.edits import Edit, combine, keep, number_tags, set_tags
 from medunet.testing.faults.scans import SHAPE, SPACING, Scan, make_scan
 
@@ -97,7 +97,7 @@ GEOMETRY = (
     Fault("13", "gantry tilt 15 degrees", places.tilt(15), RECORDED, "shear|tilt"),
     Fault("14", "gantry tilt 1 degree", places.tilt(1), RECORDED, "shear|tilt"),
     Fault("15", "steps 3.27 then 5.0 mm", places.widen_steps, REFUSED, "step|grid"),
-    Fault("C17", "a slice too many", places.add_between, REFUSED, "too many", 2),
+    Fault("C17", "a slice too many", strangers.add_between, REFUSED, "too many", 2),
     Fault("16", "jitter 0.005 mm", places.jitter(0.005), EXACT),
     Fault("17", "jitter 0.04 mm", places.jitter(0.04), EXACT),
     Fault("B1", "jitter 0.12 mm", places.jitter(0.12), RECORDED, "mm"),
@@ -167,13 +167,18 @@ GROUPS = (
     Fault("B5", "a slice of another study", set_tags([5], StudyInstanceUID="1.2.3"), REFUSED, "Study|studies"),
     Fault("B6", "the last slice in a series of its own", places.split_uid, REFUSED, "2 series"),
     Fault("56", "another frame of reference", set_tags([5], FrameOfReferenceUID="1.2.3"), REFUSED, "Frame ?Of"),
-    Fault("C9", "a frame of reference for each slice", places.number_frames(9), RECORDED, "FrameOfReference"),
-    Fault("C10", "two frames of reference", places.number_frames(2), REFUSED, "Frame ?Of"),
-    Fault("C11", "raw data", places.add_object("raw", places.become_raw), RECORDED, "set aside", 2),
-    Fault("C12", "a private object", places.add_object("private", places.become_private), RECORDED, "set aside", 2),
-    Fault("C13", "a secondary capture", places.add_object("shot", places.become_capture), RECORDED, "set aside", 2),
-    Fault("C14", "a picture in colour", places.add_object("colour", places.become_coloured), RECORDED, "set aside", 2),
-    Fault("C15", "an image without a place", places.add_object("lost", places.lose_place), RECORDED, "set aside", 2),
+    Fault("C9", "a frame of reference for each slice", strangers.number_frames(9), RECORDED, "FrameOfReference"),
+    Fault("C10", "two frames of reference", strangers.number_frames(2), REFUSED, "Frame ?Of"),
+    *(
+        Fault(code, name, strangers.add_object("odd", become), RECORDED, "set aside", 2)
+        for code, name, become in (
+            ("C11", "raw data", strangers.become_raw),
+            ("C12", "a private object", strangers.become_private),
+            ("C13", "a secondary capture", strangers.become_capture),
+            ("C14", "a picture in colour", strangers.become_coloured),
+            ("C15", "an image without a place", strangers.lose_place),
+        )
+    ),
     Fault("81", "three phases", combine(places.PHASES, places.add_third), REFUSED, "", 2),
     Fault(
         "82",
@@ -210,7 +215,7 @@ GROUPS = (
     Fault(
         "C18",
         "MR of two b-values in GE's private element",
-        combine(places.become_mr, places.put_private(([0, 8], [1000000800, 8]), 0x0043, "GEMS_PARM_01", 0x39, "IS")),
+        combine(places.become_mr, strangers.put_private(([0, 8], [1000000800, 8]), 0x0043, "GEMS_PARM_01", 0x39, "IS")),
         REFUSED,
         "BValue 800",
         2,

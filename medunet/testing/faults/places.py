@@ -14,8 +14,6 @@ from pydicom.uid import (
     CTImageStorage,
     MRImageStorage,
     PositronEmissionTomographyImageStorage,
-    RawDataStorage,
-    SecondaryCaptureImageStorage,
 )
 
 from medunet.testing.faults.edits import ODD, Edit, combine, pick, pick_odd, set_tags
@@ -253,7 +251,7 @@ def add_group(name: str, offset: float = 0.0, interleave: bool = False, **tags: 
         others = draw_values(sum(name.encode()), (*SHAPE[:2], len(first)))
         for k, item in enumerate(first):
             for tag, (value, _) in tags.items():
-                _set(item.dataset, tag, value)
+                set_tag(item.dataset, tag, value)
             fresh = scan.add(item, f"{name}-{k:04d}")
             fresh.group, fresh.values = name, others[:, :, k].T.astype(np.float64)
             rescaled = "RescaleIntercept" in item.dataset
@@ -261,7 +259,7 @@ def add_group(name: str, offset: float = 0.0, interleave: bool = False, **tags: 
             fresh.values += 0 if rescaled else 1024
             fresh.move(fresh.normal * offset)
             for tag, (_, value) in tags.items():
-                _set(fresh.dataset, tag, value)
+                set_tag(fresh.dataset, tag, value)
             step, start = (2, 1) if interleave else (1, len(first))
             item.dataset.InstanceNumber = step * k + 1
             fresh.dataset.InstanceNumber = step * k + 1 + start
@@ -269,7 +267,8 @@ def add_group(name: str, offset: float = 0.0, interleave: bool = False, **tags: 
     return edit
 
 
-def _set(dataset: Dataset, tag: str, value: Any) -> None:
+def set_tag(dataset: Dataset, tag: str, value: Any) -> None:
+    """Write a value into a header; a storage class into that of the file, too."""
     if tag == "SOPClassUID":
         dataset.file_meta.MediaStorageSOPClassUID = UID(value)
     setattr(dataset, tag, value)
@@ -278,7 +277,7 @@ def _set(dataset: Dataset, tag: str, value: Any) -> None:
 def become_mr(scan: Scan) -> None:
     """Make an MR of the scan, which has no rescale: its values are the stored numbers."""
     for item in scan.slices:
-        _set(item.dataset, "SOPClassUID", MRImageStorage)
+        set_tag(item.dataset, "SOPClassUID", MRImageStorage)
         item.dataset.Modality = "MR"
         for name in ("RescaleSlope", "RescaleIntercept", "RescaleType"):
             item.dataset.pop(name, None)
@@ -323,100 +322,6 @@ def add_localizer(of_size: tuple[int, int]) -> Edit:
         fresh.store(values.astype(np.int64) + 1024, bits=12)
         fresh.dataset.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
         fresh.turn(np.array([fresh.directions[0], -fresh.normal]))
-
-    return edit
-
-
-def number_frames(count: int) -> Edit:
-    """Make an edit that gives the slices so many frames of reference in turns, where they have one.
-
-    Args:
-        count: of frames.
-    """
-
-    def edit(scan: Scan) -> None:
-        for k, item in enumerate(scan.slices):
-            item.dataset.FrameOfReferenceUID = make_uid("frame", str(k % count))
-
-    return edit
-
-
-def add_object(name: str, change: Callable[[Dataset], None]) -> Edit:
-    """Make an edit that adds an object to the series which is no slice of it, and which a reader leaves out.
-
-    Args:
-        name: of its file, without ending.
-        change: what makes another object of a copy of the first slice.
-    """
-
-    def edit(scan: Scan) -> None:
-        fresh = scan.add(scan.slices[0], name)
-        change(fresh.dataset)
-        fresh.extra = True
-
-    return edit
-
-
-def become_raw(dataset: Dataset) -> None:
-    """Make raw data, without pixels or place, of an image."""
-    _set(dataset, "SOPClassUID", RawDataStorage)
-    for name in (*_PLACE, "PixelData", "Rows", "Columns"):
-        del dataset[name]
-
-
-def become_private(dataset: Dataset) -> None:
-    """Make an object of a private class, with pixels and without a place, of an image."""
-    _set(dataset, "SOPClassUID", "1.3.12.2.1107.5.9.1")
-    lose_place(dataset)
-
-
-def become_capture(dataset: Dataset) -> None:
-    """Make a secondary capture of an image, which keeps the place that it was made at."""
-    _set(dataset, "SOPClassUID", SecondaryCaptureImageStorage)
-
-
-def become_coloured(dataset: Dataset) -> None:
-    """Make a picture in colour of an image of 16 bits, which keeps its place and its class."""
-    pixels = np.frombuffer(dataset.PixelData, np.uint16) >> 4
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation, dataset.PlanarConfiguration = 3, "RGB", 0
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
-    dataset.PixelData = np.repeat(pixels.astype(np.uint8), 3).tobytes()
-
-
-_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
-
-
-def lose_place(dataset: Dataset) -> None:
-    """Take position, orientation and spacing out of an image."""
-    for name in _PLACE:
-        del dataset[name]
-
-
-def add_between(scan: Scan) -> None:
-    """Add a slice of its own content a quarter of a millimetre behind the one of `pick_odd`, which a reader refuses."""
-    fresh = scan.add(pick_odd(scan), "between")
-    fresh.move(fresh.normal * 0.25)
-    fresh.store(pick_odd(scan).stored()[::-1, ::-1], bits=12)
-    fresh.values, fresh.group = pick_odd(scan).values[::-1, ::-1], "between"
-    fresh.dataset.InstanceNumber = len(scan.slices)
-
-
-def put_private(values: tuple[Any, Any], group: int, creator: str, element: int, kind: str) -> Edit:
-    """Make an edit that adds a second image, which a private element alone tells apart from the first.
-
-    Args:
-        values: of the element in the first and in the second image.
-        group: of the element.
-        creator: of its block.
-        element: its number within the block.
-        kind: of its values.
-    """
-
-    def edit(scan: Scan) -> None:
-        add_group("private")(scan)
-        for item in scan.slices:
-            block = item.dataset.private_block(group, creator, create=True)
-            block.add_new(element, kind, values[item.group == "private"])
 
     return edit
 
