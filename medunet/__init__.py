@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         train,
         train_folds,
     )
-    from medunet.cohort import Case, Cohort
+    from medunet.cohort import Case, Cohort, LabelChoices
     from medunet.cross_validation import TrainedFolds
     from medunet.errors import (
         BundleError,
@@ -59,6 +59,7 @@ __all__ = [
     "Grid",
     "InputError",
     "Label",
+    "LabelChoices",
     "LabelError",
     "LabelTable",
     "Mask",
@@ -93,7 +94,7 @@ __all__ = [
 _PLACES = {
     "medunet.api": "Evaluation check evaluate export_cohort init plan predict predict_each read_volume train "
     "train_folds",
-    "medunet.cohort": "Case Cohort",
+    "medunet.cohort": "Case Cohort LabelChoices",
     "medunet.cross_validation": "TrainedFolds",
     "medunet.errors": "BundleError ExtraError GeometryError InputError LabelError MedunetError MissingInputError "
     "OutputExistsError RecordError ResourceError ScansError SeriesError",

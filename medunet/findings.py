@@ -113,12 +113,18 @@ def warn(code: Code, subject: object, found: str, remedy: str = "") -> None:
     tell(make_finding(code, subject, found, remedy, "warning"))
 
 
+def remark(code: Code, subject: object, found: str) -> None:
+    """Tell of something odd that is taken as it is, and right; arguments as of `warn`."""
+    tell(make_finding(code, subject, found, severity="note"))
+
+
 def tell(finding: Finding) -> None:
-    """Hand a warning to whoever listens in this context, or log it."""
+    """Hand a warning or a note to whoever listens in this context, or log it."""
     listener = _LISTENER.get()
     if listener is None:
         remedy = f"; {finding.remedy}" if finding.remedy else ""
-        LOGGER.warning("%s: %s%s", finding.subject, finding.found, remedy)
+        level = logging.INFO if finding.severity == "note" else logging.WARNING
+        LOGGER.log(level, "%s: %s%s", finding.subject, finding.found, remedy)
     else:
         listener(finding)
 

@@ -109,6 +109,18 @@ class Grid:
         directions = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
         return bool(np.allclose(directions.T @ directions, np.eye(3), atol=1e-5))
 
+    def straighten(self) -> "Grid":
+        """The orthogonal grid nearest to this one: the same spacings and middle, and the nearest perpendicular axes.
+
+        Source: as of the polar factor (Higham, Computing the polar decomposition, SIAM J. Sci. Stat. Comput. 7, 1986).
+        """
+        left, _, right = np.linalg.svd(self.affine[:3, :3] / self.spacing)
+        affine = np.eye(4)
+        affine[:3, :3] = left @ right * self.spacing
+        middle = (np.array(self.shape) - 1) / 2
+        affine[:3, 3] = self.to_world(middle[None])[0] - affine[:3, :3] @ middle
+        return Grid(self.shape, affine, self.unit)
+
     def to_world(self, indices: npt.ArrayLike) -> Points:
         """World positions (N, 3) of voxel indices (N, 3)."""
         world: Points = np.asarray(indices, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
@@ -209,8 +221,11 @@ def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str, code:
     Raises:
         GeometryError: the grids differ.
     """
+    alike = np.allclose(grid.spacing, other.spacing, rtol=SPACINGS, atol=0)
+    words = [f"{' × '.join(f'{size:.4g}' for size in one.spacing)} {one.unit}" for one in (grid, other)]
     if grid.shape != other.shape:
-        found = f"its shape {grid.shape} is not {other.shape}, that of {reference}"
+        also = "" if alike else f", and its voxels are of {words[0]}, not of {words[1]}"
+        found = f"its shape {grid.shape} is not {other.shape}, that of {reference}{also}"
         raise GeometryError(subject, found, RESAMPLE, code=code)
     distance = measure_displacement(grid, other)
     found = f"its voxels lie up to {distance:.3g} {other.unit} away from those of {reference}"
@@ -218,9 +233,8 @@ def check_same_grid(grid: Grid, other: Grid, subject: str, reference: str, code:
         if distance > other.limits.accepted:
             warn(code, subject, found)
         return
-    if not np.allclose(grid.spacing, other.spacing, rtol=SPACINGS, atol=0):
-        words = [" × ".join(f"{size:.4g}" for size in one.spacing) for one in (grid, other)]
-        found = f"its voxels of {words[0]} {grid.unit} are not those of {reference}, of {words[1]} {other.unit}"
+    if not alike:
+        found = f"its voxels of {words[0]} are not those of {reference}, of {words[1]}"
         raise GeometryError(subject, found, _HEADERS, code=code)
     raise GeometryError(subject, found, RESAMPLE, code=code)
 

@@ -1,18 +1,21 @@
 """What the numbers of a mask mean: the label table, and the mask itself."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from medunet.errors import LabelError
 from medunet.geometry import Grid
 from medunet.records import Record
 
+VALUES = 8
+"""Values that a sentence lists."""
 COLOURS = ((220, 50, 47), (38, 139, 210), (133, 153, 0), (181, 137, 0), (211, 54, 130), (42, 161, 152), (203, 75, 22))
 """Colours for labels that bring none, told apart by people who confuse red and green as well."""
 
@@ -135,6 +138,22 @@ class LabelTable(Record):
         return self.ignore is None and not self.regions
 
 
+def _make_table(value: Any) -> Any:
+    if isinstance(value, list):
+        value = {"labels": value}
+    if not isinstance(value, dict) or not isinstance(value.get("labels"), list):
+        return value
+    labels = [
+        label if isinstance(label, dict) else {"value": n, "name": label, "colour": COLOURS[(n - 1) % len(COLOURS)]}
+        for n, label in enumerate(value["labels"], 1)
+    ]
+    return {**value, "labels": labels}
+
+
+Labels = Annotated[LabelTable, BeforeValidator(_make_table)]
+"""A label table, in a file perhaps with names alone for labels, or only these."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
     """Labelled voxels on a grid.
@@ -226,6 +245,41 @@ class Mask:
         return np.asarray(counts[1][counts[0] > 0], dtype=np.int64)
 
 
+def map_values(voxels: npt.NDArray[np.generic], meant: Mapping[int, int], subject: str) -> npt.NDArray[np.generic]:
+    """Give stored values the values of the labels that they mean.
+
+    Args:
+        voxels: (I, J, K) of any numeric type.
+        meant: stored value to the value of a label, or 0; others stay as they are.
+        subject: the file, for the message.
+
+    Raises:
+        LabelError: a value is no integer.
+    """
+    if not meant:
+        return voxels
+    stored, places = np.unique(voxels, return_inverse=True)
+    whole = _round_values(stored, subject)
+    mapped = np.array([meant.get(value, value) for value in whole.tolist()], dtype=np.int64)
+    found: npt.NDArray[np.generic] = mapped[places.reshape(voxels.shape)]
+    return found
+
+
+def list_unknown_values(voxels: npt.NDArray[np.generic], table: LabelTable, subject: str) -> list[int]:
+    """Stored values, in order, that no label has; errors as of `check_label_values`."""
+    known = {0, table.ignore, *(label.value for label in table.labels)}
+    return [value for value in _round_values(np.unique(voxels), subject).tolist() if value not in known]
+
+
+def _round_values(values: npt.NDArray[np.generic], subject: str) -> npt.NDArray[np.int64]:
+    rounded = np.rint(values.astype(np.float64))
+    odd = np.abs(values.astype(np.float64) - rounded) > 1e-3
+    if odd.any():
+        found = f"it holds values that are no integers, such as {values[odd][0]:g}"
+        raise LabelError(subject, found, "store it as a label map", code="label-values")
+    return rounded.astype(np.int64)
+
+
 def check_label_values(
     voxels: npt.NDArray[np.generic], table: LabelTable, subject: str
 ) -> npt.NDArray[np.unsignedinteger]:
@@ -242,11 +296,7 @@ def check_label_values(
     Raises:
         LabelError: a value is not an integer (within 1e-3) or not in the table.
     """
-    values = np.unique(voxels)
-    rounded = np.rint(values.astype(np.float64))
-    if not np.all(np.abs(values - rounded) <= 1e-3):
-        found = f"it holds values that are no integers, such as {values[values != rounded][0]:g}"
-        raise LabelError(subject, found, "store it as a label map", code="label-values")
+    rounded = _round_values(np.unique(voxels), subject)
     if table.objects and rounded[0] >= 0 and rounded[-1] < 2**32:
         numbers: npt.NDArray[np.unsignedinteger] = np.rint(voxels).astype(
             np.uint16 if rounded[-1] < 2**16 else np.uint32
@@ -255,10 +305,11 @@ def check_label_values(
     known = {0: "", **{label.value: label.name for label in table.labels}}
     if table.ignore is not None:
         known[table.ignore] = "to ignore"
-    unknown = sorted(set(rounded.astype(int).tolist()) - set(known))
+    unknown = list_unknown_values(rounded, table, subject)
     if unknown:
         declared = ", ".join(f"{value} {name}" for value, name in known.items() if value)
-        found = f"it holds the label values {', '.join(map(str, unknown[:8]))}, which the label table lacks"
-        remedy = "correct the label map or declare the labels in cohort.json"
+        shown = ", ".join(map(str, unknown[:VALUES])) + (", …" if len(unknown) > VALUES else "")
+        found = f"it holds the label values {shown}, which the label table lacks"
+        remedy = f"say what they mean with --label-values={unknown[0]}=1, or declare the labels in a cohort.json"
         raise LabelError(subject, found, remedy, expected=f"0 and {declared}", code="label-values")
     return np.rint(voxels).astype(np.uint16) if voxels.dtype.kind == "f" else voxels.astype(np.uint16)

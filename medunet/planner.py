@@ -6,8 +6,19 @@ from pathlib import Path
 from typing import Literal
 
 from medunet.bundle import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
-from medunet.cohort import Cohort, check_cohort, describe_split, find_cohort, find_folds, fold_cohort
-from medunet.errors import InputError
+from medunet.cohort import (
+    AS_FOUND,
+    Cohort,
+    LabelChoices,
+    check_cohort,
+    choose_labels,
+    describe_split,
+    find_cohort,
+    find_folds,
+    fold_cohort,
+    raise_unknown_values,
+)
+from medunet.errors import InputError, LabelError
 from medunet.files import check_free
 from medunet.machine import find_ram
 from medunet.measuring import Fingerprint, measure_cohort
@@ -31,11 +42,11 @@ class Wishes(Record):
 
 
 def make_bundle(
-    path: Path, folder: Path, wishes: Wishes, channels: Sequence[str] | None = None, objects: bool = False
+    path: Path, folder: Path, wishes: Wishes, channels: Sequence[str] | None = None, labels: LabelChoices = AS_FOUND
 ) -> Plan:
     """Find cases, measure them, plan, and write a bundle; see `medunet.init`."""
     check_free(folder)
-    cohort, fingerprint = _measure(path, channels, objects, wishes)
+    cohort, fingerprint = _measure(path, channels, labels, wishes)
     cohort = fold_cohort(cohort, path, fingerprint.sum_volumes(cohort), fingerprint.list_labels(cohort))
     planned = _plan(cohort, fingerprint, wishes)
     write_bundle(folder, planned, fingerprint, cohort, CONFIGS)
@@ -43,27 +54,33 @@ def make_bundle(
 
 
 def plan_path(
-    path: Path, wishes: Wishes, channels: Sequence[str] | None = None, objects: bool = False, write: bool = False
+    path: Path,
+    wishes: Wishes,
+    channels: Sequence[str] | None = None,
+    labels: LabelChoices = AS_FOUND,
+    write: bool = False,
 ) -> Plan:
     """Plan for a bundle or a cohort; see `medunet.plan`.
 
     Raises:
-        InputError: `write` and a cohort, or `channels` or `objects` and a bundle.
+        InputError: `write` and a cohort, or `channels` or `labels` and a bundle.
     """
     if (path / "configs" / "plan.json").is_file():
-        if channels or objects:
+        if channels or labels != AS_FOUND:
             raise InputError(path, "it is a bundle, whose channels and labels are settled", "give the cohort instead")
         return plan_bundle(path, wishes, write)
     if write:
         raise InputError(
             path, "it is no bundle that a plan could be written into", "make one with medunet init", code="bundle-wrong"
         )
-    return plan_cohort(path, wishes, channels, objects)
+    return plan_cohort(path, wishes, channels, labels)
 
 
-def plan_cohort(path: Path, wishes: Wishes, channels: Sequence[str] | None = None, objects: bool = False) -> Plan:
+def plan_cohort(
+    path: Path, wishes: Wishes, channels: Sequence[str] | None = None, labels: LabelChoices = AS_FOUND
+) -> Plan:
     """Find cases, measure them and plan."""
-    return _plan(*_measure(path, channels, objects, wishes), wishes)
+    return _plan(*_measure(path, channels, labels, wishes), wishes)
 
 
 def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
@@ -108,12 +125,19 @@ def warn_if_stale(folder: Path) -> None:
         )
 
 
-def _measure(path: Path, channels: Sequence[str] | None, objects: bool, wishes: Wishes) -> tuple[Cohort, Fingerprint]:
-    found = find_cohort(path, channels=tuple(channels) if channels else None, objects=objects)
+def _measure(
+    path: Path, channels: Sequence[str] | None, labels: LabelChoices, wishes: Wishes
+) -> tuple[Cohort, Fingerprint]:
+    found = find_cohort(path, channels=tuple(channels) if channels else None, objects=labels.objects)
+    found = choose_labels(found, labels, path)
     cohort = find_folds(check_cohort(found, str(path)), path)
     if said := describe_split(cohort):
         LOGGER.info("%s: %s", path, said)
-    return cohort, measure_cohort(cohort, wishes.memory.ram_gib if wishes.memory else None)
+    try:
+        return cohort, measure_cohort(cohort, wishes.memory.ram_gib if wishes.memory else None)
+    except LabelError as error:
+        raise_unknown_values(cohort, error)
+        raise
 
 
 def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes) -> Plan:

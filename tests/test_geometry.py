@@ -116,6 +116,11 @@ def test_both_spacings_are_named_where_they_differ() -> None:
         check_same_grid(Grid((4, 5, 6), np.diag([1, 1, 3, 1])), Grid((4, 5, 6), np.diag([1, 1, 2.5, 1])), "a", "b")
 
 
+def test_both_spacings_are_named_where_the_shapes_differ_too() -> None:
+    with pytest.raises(GeometryError, match=r"that of b, and its voxels are of 1 × 1 × 3 mm, not of 1 × 1 × 2\.5 mm"):
+        check_same_grid(Grid((4, 5, 5), np.diag([1, 1, 3, 1])), Grid((4, 5, 6), np.diag([1, 1, 2.5, 1])), "a", "b")
+
+
 @given(st.permutations(range(3)), st.lists(st.booleans(), min_size=3, max_size=3))
 def test_voxels_are_turned_into_another_order_of_axes(order: list[int], flips: list[bool]) -> None:
     affine = np.array([[0.1, -2, 0, 7], [1.5, 0.1, 0, -3], [0, 0, 4, 1], [0, 0, 0, 1]])

@@ -8,7 +8,7 @@ from medunet.api.arguments import Minutes, verb
 from medunet.files import PathLike
 
 if TYPE_CHECKING:
-    from medunet.cohort import Cohort
+    from medunet.cohort import Cohort, LabelChoices
     from medunet.findings import Finding
     from medunet.planning import Memory, Plan
 
@@ -18,7 +18,7 @@ def check(
     path: PathLike,
     *,
     channels: Sequence[str] | None = None,
-    objects: bool = False,
+    labels: "LabelChoices | None" = None,
     bundle: PathLike | None = None,
 ) -> list["Finding"]:
     """Say everything that is wrong or odd about a scan, a folder of scans or a cohort.
@@ -26,7 +26,8 @@ def check(
     Args:
         path: as of `read_volume` or `init`, or with a bundle as of `predict`.
         channels: limits a cohort to these.
-        objects: label maps number the objects of one label.
+        labels: what is said of its labels beside its files: whether they number objects, regions, which has voxels that
+            several structures share, what values mean.
         bundle: compare scans with those of its training, as `predict` does.
 
     Returns:
@@ -34,19 +35,19 @@ def check(
 
     Raises:
         MissingInputError: there is no such path.
-        InputError: `channels` or `objects` beside a bundle, which has its own.
+        InputError: `channels` or `labels` beside a bundle, which has its own.
         BundleError: it is no bundle.
     """
-    from medunet.cohort import check_path
+    from medunet.cohort import AS_FOUND, check_path
     from medunet.errors import InputError
     from medunet.files import check_input
     from medunet.findings import sort_findings
 
     if bundle is None:
-        return check_path(Path(path), tuple(channels) if channels else None, objects=objects)
-    if channels or objects:
+        return check_path(Path(path), tuple(channels) if channels else None, labels or AS_FOUND)
+    if channels or labels:
         found = "a bundle is given, whose channels and labels are settled"
-        raise InputError("medunet.check", found, "leave channels and objects out")
+        raise InputError("medunet.check", found, "leave channels and labels out")
     from medunet.bundle import make_recipe, open_bundle
     from medunet.inference import check_fit
 
@@ -61,7 +62,7 @@ def export_cohort(
     layout: str,
     *,
     channels: Sequence[str] | None = None,
-    objects: bool = False,
+    labels: "LabelChoices | None" = None,
 ) -> "Cohort":
     """Write a cohort as NIfTI (pictures as PNG) in the layout of nnU-Net or the Medical Segmentation Decathlon.
 
@@ -70,7 +71,8 @@ def export_cohort(
         output: folder that is made.
         layout: "nnunet" or "msd".
         channels: limits the cohort to these, in this order.
-        objects: label maps number the objects of one label.
+        labels: what is said of its labels beside its files: whether they number objects, regions, which has voxels that
+            several structures share, what values mean.
 
     Returns:
         The cohort of labelled cases as it is found in the folder.
@@ -79,12 +81,14 @@ def export_cohort(
         OutputExistsError: the folder exists.
         MedunetError: the cohort can't be read, or the layout can't hold it.
     """
+    from medunet.cohort import AS_FOUND, choose_labels, find_cohort, find_folds
     from medunet.cohort import export_cohort as export
-    from medunet.cohort import find_cohort, find_folds
     from medunet.files import check_free
 
     check_free(Path(output))
-    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=objects)
+    labels = labels or AS_FOUND
+    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=labels.objects)
+    found = choose_labels(found, labels, Path(cohort))
     export(find_folds(found, Path(cohort)), Path(output), layout, _resample)
     return find_cohort(Path(output))
 
@@ -104,7 +108,7 @@ def init(
     budget_minutes: Minutes = 45.0,
     memory: "Memory | None" = None,
     channels: Sequence[str] | None = None,
-    objects: bool = False,
+    labels: "LabelChoices | None" = None,
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
@@ -118,16 +122,18 @@ def init(
         budget_minutes: training time that the network is chosen for.
         memory: what training may take; half of this machine's (at most 8 GiB without a GPU) where it doesn't say.
         channels: limits the cohort to these, in this order.
-        objects: label maps number the objects of one label.
+        labels: what is said of its labels beside its files: whether they number objects, regions, which has voxels that
+            several structures share, what values mean.
 
     Raises:
         OutputExistsError: the bundle exists.
         MedunetError: the cohort can't be used.
     """
+    from medunet.cohort import AS_FOUND
     from medunet.planner import Wishes, make_bundle
 
     wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
-    return make_bundle(Path(cohort), Path(bundle), wishes, channels, objects)
+    return make_bundle(Path(cohort), Path(bundle), wishes, channels, labels or AS_FOUND)
 
 
 @verb
@@ -138,7 +144,7 @@ def plan(
     budget_minutes: Minutes | None = None,
     memory: "Memory | None" = None,
     channels: Sequence[str] | None = None,
-    objects: bool = False,
+    labels: "LabelChoices | None" = None,
     write: bool = False,
 ) -> "Plan":
     """Read the plan of a bundle, say what it would be otherwise, or measure a cohort and plan without a bundle.
@@ -149,14 +155,15 @@ def plan(
         budget_minutes: see there.
         memory: see there.
         channels: as of `init`, for a cohort.
-        objects: as of `init`, for a cohort.
+        labels: as of `init`, for a cohort.
         write: give the bundle this plan, or without other arguments its edited plan.json, in all configurations.
 
     Raises:
         BundleError: `write`, and the training of the bundle has begun.
         MedunetError: the bundle or cohort can't be used, or not so.
     """
+    from medunet.cohort import AS_FOUND
     from medunet.planner import Wishes, plan_path
 
     wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
-    return plan_path(Path(path), wishes, channels, objects, write)
+    return plan_path(Path(path), wishes, channels, labels or AS_FOUND, write)

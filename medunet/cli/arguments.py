@@ -18,7 +18,6 @@ CohortArgument = Annotated[
     ),
 ]
 ChannelsOption = Annotated[str | None, typer.Option(help="Only these channels, like ct,pet.", show_default="all")]
-ObjectsOption = Annotated[bool, typer.Option("--objects", help="Label maps number the objects of one label.")]
 TrustOption = Annotated[
     bool, typer.Option("--trust", help="Run what the bundle holds beyond what medunet writes: you know who wrote it.")
 ]

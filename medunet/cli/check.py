@@ -3,12 +3,13 @@
 import json
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medunet import api
-from medunet.cli.arguments import ChannelsOption, ObjectsOption, parse_names
+from medunet.cli.arguments import ChannelsOption, parse_names
+from medunet.cli.labels import take_labels
 from medunet.cli.screen import screen
 
 if TYPE_CHECKING:
@@ -18,25 +19,26 @@ LISTED = 5
 """Findings of one kind that are shown; --all or --json shows the others."""
 
 
+@take_labels
 def check(
     path: Annotated[
         Path,
         typer.Argument(metavar="PATH", help="A file, a folder of scans, or a COHORT.", show_default=False),
     ],
     channels: ChannelsOption = None,
-    objects: ObjectsOption = False,
     bundle: Annotated[
         Path | None, typer.Option(help="Compare scans with those of this bundle's training.", show_default="none")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="List each finding.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    labels: Any = None,
 ) -> None:
     """Say everything that is wrong or odd about a scan, a folder or a cohort; exit code 2 if there is an error."""
     from medunet.archives import unpack_archives
 
     names = parse_names(channels, "--channels")
     with screen(), unpack_archives([path]) as (place,):
-        findings = api.check(place, channels=names, objects=objects, bundle=bundle)
+        findings = api.check(place, channels=names, labels=labels, bundle=bundle)
     counts = {kind: sum(item.severity == kind for item in findings) for kind in ("error", "warning", "note")}
     if as_json:
         found = [item.model_dump() | {"subject": _shorten(item.subject, place)} for item in findings]

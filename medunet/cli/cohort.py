@@ -1,12 +1,13 @@
 """`medunet cohort`: what is done with a cohort beside training on it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from medunet import api
-from medunet.cli.arguments import ChannelsOption, CohortArgument, ObjectsOption, parse_names
+from medunet.cli.arguments import ChannelsOption, CohortArgument, parse_names
+from medunet.cli.labels import take_labels
 from medunet.cli.screen import screen
 
 app = typer.Typer(help="Bring a cohort into the layout of another tool.", no_args_is_help=True)
@@ -18,18 +19,19 @@ def _name_the_command() -> None:
 
 
 @app.command()
+@take_labels
 def export(
     cohort: CohortArgument,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.", show_default=False)],
     layout: Annotated[str, typer.Option("--format", metavar="nnunet|msd", help="Whose layout.", show_default=False)],
     channels: ChannelsOption = None,
-    objects: ObjectsOption = False,
+    labels: Any = None,
 ) -> None:
     """Write a cohort as NIfTI, and pictures as PNG, in the layout of nnU-Net or the Medical Segmentation Decathlon."""
     from medunet.archives import unpack_archives
 
     names = parse_names(channels, "--channels")
     with screen(), unpack_archives([cohort]) as (path,):
-        found = api.export_cohort(path, output, layout, channels=names, objects=objects)
-    labels = found.labels.describe()
-    print(f"wrote {output}: {len(found.cases)} cases of {', '.join(found.channels)} with the labels {labels}")
+        found = api.export_cohort(path, output, layout, channels=names, labels=labels)
+    names_of = found.labels.describe()
+    print(f"wrote {output}: {len(found.cases)} cases of {', '.join(found.channels)} with the labels {names_of}")

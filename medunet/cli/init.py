@@ -7,21 +7,24 @@ import typer
 
 from medunet import api
 from medunet.cli.arguments import CohortArgument
+from medunet.cli.labels import take_labels
 from medunet.cli.plan import describe_plan
 from medunet.cli.screen import screen
 from medunet.cli.wishes import take_wishes
 
 
+@take_labels
 @take_wishes
 def init(
     cohort: CohortArgument,
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to make.", show_default=False)],
     wishes: dict[str, Any],
+    labels: Any,
 ) -> None:
     """Find cases, measure them, plan, and write a bundle."""
     from medunet.archives import unpack_beside
 
     with screen(), unpack_beside(cohort, bundle) as place:
-        planned = api.init(place, bundle, **wishes)
+        planned = api.init(place, bundle, labels=labels, **wishes)
     describe_plan(planned)
     print(f"wrote {bundle}; why: medunet plan {bundle} --explain; next: medunet train {bundle}")

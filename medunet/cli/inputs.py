@@ -116,5 +116,5 @@ def share_options(command: Callable[..., None], make: Callable[..., Any], argume
     kept = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, item in own.items() if name != argument]
     added = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in shared.values()]
     run.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
-    run.__doc__ = command.__doc__
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
     return run

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medunet import api
+from medunet.cli.labels import take_labels
 from medunet.cli.screen import screen
 from medunet.cli.wishes import take_wishes
 
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from medunet.task import Task
 
 
+@take_labels
 @take_wishes
 def plan(
     path: Annotated[
         Path, typer.Argument(metavar="BUNDLE_OR_COHORT", help="Bundle, or COHORT as of init.", show_default=False)
     ],
     wishes: dict[str, Any],
+    labels: Any,
     explain: Annotated[bool, typer.Option("--explain", help="Give each number's reason and source.")] = False,
     write: Annotated[
         bool,
@@ -30,7 +33,7 @@ def plan(
     from medunet.archives import unpack_archives
 
     with screen(), unpack_archives([path]) as (place,):
-        planned = api.plan(place, write=write, **wishes)
+        planned = api.plan(place, write=write, labels=labels, **wishes)
     describe_plan(planned, explain)
     if write:
         print(f"wrote {path}; next: medunet train {path}")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medunet.cli.arguments import ChannelsOption, ObjectsOption, parse_gib, parse_minutes, parse_names
+from medunet.cli.arguments import ChannelsOption, parse_gib, parse_minutes, parse_names
 from medunet.cli.inputs import share_options
 
 
@@ -23,7 +23,6 @@ def make_wishes(
         str | None, typer.Option(help="Memory of the GPU, like 16G.", show_default="what it has free")
     ] = None,
     channels: ChannelsOption = None,
-    objects: ObjectsOption = False,
 ) -> dict[str, Any]:
     """Arguments of `medunet.plan` and `medunet.init`; none for an option that isn't given.
 
@@ -34,7 +33,6 @@ def make_wishes(
         "dims": dims,
         "budget_minutes": None if budget is None else parse_minutes(budget),
         "channels": parse_names(channels, "--channels"),
-        "objects": objects or None,
     }
     if ram is not None or vram is not None:
         from medunet.planning import Memory  # brings pydantic, which --help doesn't need

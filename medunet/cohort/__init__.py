@@ -25,6 +25,7 @@ from medunet.cohort.cases import (
     write_cohort,
 )
 from medunet.cohort.check import check_path
+from medunet.cohort.choices import AS_FOUND, LabelChoices, choose_labels, raise_unknown_values
 from medunet.cohort.companions import check_patients, find_apart
 from medunet.cohort.discovery import find_cohort
 from medunet.cohort.export import export_cohort
@@ -36,11 +37,13 @@ from medunet.cohort.patients import describe_split, group_cases
 from medunet.cohort.seen import hash_image, salt_hashes
 
 __all__ = [
+    "AS_FOUND",
     "Case",
     "CaseFacts",
     "Channel",
     "Cohort",
     "ImageFacts",
+    "LabelChoices",
     "LabelFacts",
     "LabelSource",
     "agree_on_components",
@@ -53,6 +56,7 @@ __all__ = [
     "check_labelled",
     "check_path",
     "check_patients",
+    "choose_labels",
     "compare_cases",
     "count_folds",
     "describe_split",
@@ -75,6 +79,7 @@ __all__ = [
     "measure_image",
     "open_case",
     "pack_series",
+    "raise_unknown_values",
     "read_channel",
     "read_cohort",
     "read_folds",

@@ -5,18 +5,21 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 from scipy import ndimage
 
 from medunet.errors import InputError, LabelError, MissingInputError, RecordError, independent
 from medunet.findings import warn
 from medunet.geometry import Grid
-from medunet.labels import COLOURS, LabelTable, Mask
+from medunet.labels import Labels, Mask
 from medunet.reading import (
+    ANYWHERE,
     Image,
+    LabelOptions,
+    Place,
     ReadOptions,
     Series,
     Volume,
@@ -30,22 +33,6 @@ from medunet.reading import (
 from medunet.records import Record, read_record, suggest, write_record
 
 NO_LINES: Mapping[str, int] = {}
-
-
-def _make_table(value: Any) -> Any:
-    if isinstance(value, list):
-        value = {"labels": value}
-    if not isinstance(value, dict) or not isinstance(value.get("labels"), list):
-        return value
-    labels = [
-        label if isinstance(label, dict) else {"value": n, "name": label, "colour": COLOURS[(n - 1) % len(COLOURS)]}
-        for n, label in enumerate(value["labels"], 1)
-    ]
-    return {**value, "labels": labels}
-
-
-Labels = Annotated[LabelTable, BeforeValidator(_make_table)]
-"""A label table, in a file perhaps with names alone for labels, or only these."""
 
 
 class Channel(ReadOptions):
@@ -119,6 +106,15 @@ class Cohort(Record):
     """Structure or pattern such as `GTV*` to the label that it makes, where a case's `rois` don't say."""
     split_by: Literal["patient", "name", "file"] = "patient"
     """How it is known whose a case is: it was said, by names that begin alike, or not, so that each file counts."""
+    precedence: tuple[str, ...] = ()
+    """Names of labels, the first of which has voxels that structures or segments share."""
+    label_values: dict[int, int] = Field(default_factory=dict)
+    """Value in label maps to the value of the label that it means, 0 for background; others stay as they are."""
+
+    @property
+    def label_options(self) -> LabelOptions:
+        """How files of labels are read."""
+        return LabelOptions(precedence=self.precedence, label_values=self.label_values)
 
 
 def read_cohort(path: Path) -> Cohort:
@@ -154,6 +150,7 @@ def check_listed(cohort: Cohort, path: Path, lines: Mapping[str, int] = NO_LINES
             )
     check_ids(cohort.cases, str(path))
     check_folds(cohort, path)
+    cohort.label_options.check(cohort.labels, path)
     cases = []
     for case in cohort.cases:
         with independent():
@@ -385,16 +382,17 @@ def read_label(cohort: Cohort, case: Case, grid: Grid) -> Mask:
     """
     if case.label is None:
         raise LabelError(f"case {case.id}", "it has no label", "add one or leave the case out", code="label-missing")
-    mask = read_mask(case.label.path, grid, cohort.labels, case.label.rois, find_frame(cohort, case))
+    place, options = find_place(cohort, case), cohort.label_options
+    mask = read_mask(case.label.path, grid, cohort.labels, case.label.rois, place, options)
     if not cohort.labels.objects or mask.kind == "instances":
         return mask
     parts, _ = ndimage.label(mask.voxels)
     return replace(mask, kind="instances", voxels=parts.astype(np.uint32))
 
 
-def find_frame(cohort: Cohort, case: Case) -> str:
-    """FrameOfReferenceUID in which the labels of a case must lie; "" where files of its kind name none."""
+def find_place(cohort: Cohort, case: Case) -> Place:
+    """Where the labels of a case must lie, by UIDs; anywhere where files of its kind name none."""
     if case.label is None or is_image_file(Path(case.label.path)):
-        return ""
+        return ANYWHERE
     series = find_channel(case.channels[cohort.channels[0]]).series
-    return series.frame_of_reference_uid if series else ""
+    return series.place if series else ANYWHERE

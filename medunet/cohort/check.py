@@ -17,16 +17,17 @@ from medunet.cohort.cases import (
     check_cohort,
     check_labelled,
     find_channel,
-    find_frame,
+    find_place,
     read_label,
 )
+from medunet.cohort.choices import AS_FOUND, LabelChoices, choose_labels, raise_unknown_values
 from medunet.cohort.companions import check_patients, find_apart
 from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed, list_common_channels
 from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
 from medunet.cohort.oddities import compare_cases, find_rare_labels, judge_image
 from medunet.cohort.patients import tell_split
-from medunet.errors import collecting
+from medunet.errors import LabelError, collecting
 from medunet.files import check_input
 from medunet.findings import Finding, describe_error, sort_findings
 from medunet.geometry import Grid, check_same_pixels
@@ -49,7 +50,7 @@ from medunet.reading import (
 from medunet.reading.dicom.objects import RTSTRUCT, SEG
 
 
-def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: bool = False) -> list[Finding]:
+def check_path(path: Path, channels: tuple[str, ...] | None = None, labels: LabelChoices = AS_FOUND) -> list[Finding]:
     """Check a scan, a folder of scans or a cohort, one image in memory at a time.
 
     Every file is read by the readers of `init` and `predict`, so an error is what they would refuse, and a note what
@@ -59,7 +60,7 @@ def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: 
     Args:
         path: as of `read_volume` or `find_cohort`.
         channels: limits a cohort to these.
-        objects: label maps number the objects of one label.
+        labels: what is said of the labels of a cohort.
 
     Returns:
         Errors, warnings and notes, in this order.
@@ -69,11 +70,11 @@ def check_path(path: Path, channels: tuple[str, ...] | None = None, *, objects: 
     """
     check_input(path)
     if is_listed(path):
-        findings = _check_list(path, channels, objects)
+        findings = _check_list(path, channels, labels)
     elif path.is_file() and (is_image_file(path) or find_modality(path) in (RTSTRUCT, SEG)):
         findings = _check_alone(path) if is_image_file(path) else check_contours(str(path))
     else:
-        findings = _check_tree(path, channels)
+        findings = _check_tree(path, channels, labels)
     return sort_findings(findings)
 
 
@@ -88,17 +89,20 @@ def _describe(volume: Volume) -> list[Finding]:
     return [describe_read(volume), *judge_image(measure_image(volume), volume.source.path)]
 
 
-def _check_list(path: Path, channels: tuple[str, ...] | None, objects: bool) -> list[Finding]:
+def _check_list(path: Path, channels: tuple[str, ...] | None, labels: LabelChoices) -> list[Finding]:
     with collecting() as errors:
-        cohort, findings = attempt(find_cohort, path, channels, objects=objects)
+        cohort, findings = attempt(find_cohort, path, channels, objects=labels.objects)
     findings += map(describe_error, errors)
+    if cohort is not None:
+        cohort, said = attempt(choose_labels, cohort, labels, path)
+        findings += said
     if cohort is None:
         return findings
     facts, found = _check_cases(cohort)
     return findings + found + _check_whole(cohort, facts, path, complete=not errors)
 
 
-def _check_tree(path: Path, channels: tuple[str, ...] | None) -> list[Finding]:
+def _check_tree(path: Path, channels: tuple[str, ...] | None, labels: LabelChoices) -> list[Finding]:
     """Scans of one patient, or of several, who make a cohort."""
     with collecting() as errors:
         found = find_series(path)
@@ -108,6 +112,9 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None) -> list[Finding]:
             # A patient without one channel is told of, and checked by the others.
             cohort = attempt(arrange_cohort, path, found, common)[0]
     said += map(describe_error, missed)
+    if cohort is not None and cohort.labels.labels:
+        cohort, wrong = attempt(choose_labels, cohort, labels, path)
+        said += wrong
     findings = [describe_error(error) for error in errors]
     is_cohort = len({series.patient_id for series in found.series}) > 1
     if is_cohort and found.labels:
@@ -142,6 +149,9 @@ def _check_cases(cohort: Cohort, *, tell: bool = False) -> tuple[list[CaseFacts]
         measured, found = _check_case(cohort, case, tell)
         facts.append(measured)
         findings += found
+    if sum(item.code == "label-values" for item in findings) > 1:
+        error = LabelError("cohort", "", "", code="label-values")
+        findings += attempt(raise_unknown_values, cohort, error)[1]
     return facts, findings
 
 
@@ -183,7 +193,7 @@ def _check_label(cohort: Cohort, case: Case, grid: Grid) -> tuple[Mask | None, l
     if mask is None and not is_image_file(Path(label.path)):
         for name in cohort.labels.names:
             one, structure = LabelTable.from_names([name]), {name: label.rois.get(name, name)}
-            findings += attempt(read_mask, label.path, grid, one, structure, find_frame(cohort, case))[1]
+            findings += attempt(read_mask, label.path, grid, one, structure, find_place(cohort, case))[1]
     return mask, findings
 
 

@@ -84,7 +84,9 @@ def _read_labels(path: Path, content: dict[str, Any]) -> LabelTable:
     if len(background) != 1 or not found or found != list(range(1, len(found) + 1)) or twice:
         listed = ", ".join(str(value) for values in structures.values() for value in values) or "none"
         said = f"its label values besides background are {listed}"
-        raise RecordError(path, said, "number labels 1, 2, … with background 0", code="list-wrong")
+        example = ",".join(f"{value}={number}" for number, value in enumerate(found[:3], 1) if value != number)
+        stored = f', and say with --label-values "{example}" what the label maps hold' if example else ""
+        raise RecordError(path, said, f"number labels 1, 2, … with background 0{stored}", code="list-wrong")
     own = {values[0]: name for name, values in structures.items() if len(values) == 1}
     table = LabelTable.from_names([own.get(value, f"label {value}") for value in found]).model_dump(mode="json")
     if regions:

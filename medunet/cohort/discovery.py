@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from medunet.cohort.carry import carry_series
-from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_folds, check_ids, read_cohort
+from medunet.cohort.cases import (
+    Case,
+    Channel,
+    Cohort,
+    LabelSource,
+    check_folds,
+    check_ids,
+    read_cohort,
+)
 from medunet.cohort.datasets import NAME, read_dataset
 from medunet.cohort.lists import ENDINGS, Tables, read_list, read_tables
 from medunet.cohort.picture_folders import find_pictures, hold_pictures
@@ -90,6 +98,7 @@ def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
         return name_cases(read_list(place, tables), path)
     cohort = _search(place, channels or tables.channels, tables)
     check_folds(cohort, path)
+    cohort.label_options.check(cohort.labels, path)
     return cohort
 
 
@@ -184,6 +193,8 @@ def arrange_cohort(path: Path, found: Contents, wanted: tuple[str, ...] | None =
         labels=labels or LabelTable.from_names(list(next(iter(rois.values())))),
         cases=labelled,
         folds=tables.folds,
+        precedence=tables.precedence,
+        label_values=tables.label_values,
     )
 
 

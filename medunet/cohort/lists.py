@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from medunet.cohort.cases import Case, Cohort, Labels, check_ids, check_listed
+from medunet.cohort.cases import Case, Cohort, check_ids, check_listed
 from medunet.errors import RecordError, independent
-from medunet.labels import LabelTable
+from medunet.labels import Labels, LabelTable
 from medunet.records import Record, check_record, parse_json, read_json, suggest
 
 MODALITIES = {"CT": "CT", "PET": "PT", "PT": "PT", "SUV": "PT", "MRI": "MR", "MR": "MR", "US": "US", "RGB": "XC"}
@@ -35,6 +35,8 @@ class Tables(Record):
     modalities: dict[str, str] = Field(default_factory=dict)
     labels: Labels | None = None
     aliases: dict[str, str] = Field(default_factory=dict)
+    precedence: tuple[str, ...] = ()
+    label_values: dict[int, int] = Field(default_factory=dict)
     folds: tuple[tuple[str, ...], ...] | None = None
 
 
@@ -83,6 +85,8 @@ def read_list(path: Path, tables: Tables | None = None) -> Cohort:
         cases=tuple(cases.values()),
         folds=tables.folds or folds,
         aliases=tables.aliases,
+        precedence=tables.precedence,
+        label_values=tables.label_values,
     )
     return check_listed(cohort, path, {case.id: line for line, case in cases.items()})
 

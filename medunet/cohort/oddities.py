@@ -55,6 +55,7 @@ def compare_cases(cohort: Cohort, cases: Cases) -> list[Finding]:
     """
     kinds: list[Callable[[Cases], Iterator[Finding]]]
     kinds = [find_patients, find_twins, find_spacings, find_margins, find_borders, find_strides, find_empty]
+    kinds += [partial(find_unused, names=cohort.labels.names)]
     kinds += [partial(find_values, modalities=cohort.modalities), find_hands, find_sides, find_mirrored]
     if not cohort.labels.objects:  # objects that touch enclose what is no hole
         kinds.append(find_pieces)
@@ -251,6 +252,17 @@ def find_empty(cases: Cases) -> Iterator[Finding]:
             yield make_finding("label-empty", case.id, said, "make sure that there is nothing to mark")
         elif case.labels and (lacking := [name for name in names if name not in case.labels]):
             yield make_finding("label-empty", case.id, f"it has no voxel of {', '.join(lacking)}", severity="note")
+
+
+def find_unused(cases: Cases, names: Sequence[str]) -> Iterator[Finding]:
+    """Labels that are declared and that no case holds, while others are held; that none is held is another matter."""
+    held = _names(cases)
+    if held and all(case.labels is not None for case in cases):
+        for name in names:
+            if name not in held:
+                remedy = "leave the label out, or say which values mean it with --label-values"
+                said = f"the label {name} is declared, but no case holds a voxel of it"
+                yield make_finding("label-empty", "cohort", said, remedy)
 
 
 def find_hands(cases: Cases) -> Iterator[Finding]:

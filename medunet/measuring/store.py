@@ -24,7 +24,7 @@ from medunet.cohort import Case, CaseFacts, Cohort, ImageFacts, LabelFacts, hash
 from medunet.files import whole_file
 from medunet.findings import Finding, Note
 from medunet.measuring.measures import CaseMeasure, Measured, Said
-from medunet.reading import Source
+from medunet.reading import LabelOptions, Source
 
 LOGGER = logging.getLogger(__name__)
 VERSION = 4
@@ -118,7 +118,9 @@ def hash_case(cohort: Cohort, case: Case) -> str:
 
 def _describe(cohort: Cohort, case: Case) -> list[Any]:
     own = case.model_copy(update={"channels": {name: case.channels[name] for name in cohort.channels}})
-    described = own.model_dump(mode="json"), cohort.modalities, cohort.labels.model_dump(mode="json")
+    described: tuple[Any, ...] = own.model_dump(mode="json"), cohort.modalities, cohort.labels.model_dump(mode="json")
+    if cohort.label_options != LabelOptions():
+        described += (cohort.label_options.model_dump(mode="json"),)
     return [VERSION, metadata.version("medunet"), cohort.channels, *described]
 
 

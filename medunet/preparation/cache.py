@@ -25,6 +25,7 @@ from medunet.objects import BORDER, make_border_target
 from medunet.preparation.chain import find_images, find_source_grid, run_chain
 from medunet.preparation.resample import resample_labels, resample_numbers
 from medunet.progress import track
+from medunet.reading import LabelOptions
 from medunet.records import read_json, write_json
 
 LOGGER = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def prepare_case(
     Raises:
         MedunetError: the case can't be read.
     """
-    prepared = PreparedCase(case.id, cache / _name_entry(case, steps, border))
+    prepared = PreparedCase(case.id, cache / _name_entry(cohort, case, steps, border))
     if prepared.folder.is_dir():
         try:
             prepared.check()
@@ -155,7 +156,10 @@ def _find_centres(label: npt.NDArray[np.uint8], count: int, ignore: int | None) 
     return np.concatenate(found).astype(np.int32)
 
 
-def _name_entry(case: Case, steps: Sequence[dict[str, Any]], border: int) -> str:
+def _name_entry(cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], border: int) -> str:
     what = [FORM, case.model_dump(mode="json"), list(steps), stamp_files(case), *([border] if border else [])]
+    if cohort.label_options != LabelOptions() or cohort.labels.regions:
+        regions = [region.model_dump(mode="json") for region in cohort.labels.regions]
+        what.append([cohort.label_options.model_dump(mode="json"), regions])
     content = json.dumps(what, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:24]

@@ -12,7 +12,7 @@ from medunet.reading.check import (
 from medunet.reading.dicom.file_headers import stamp_file
 from medunet.reading.dicom.headers import Header
 from medunet.reading.dicom.known import find_known
-from medunet.reading.dicom.objects import LabelFile, find_modality, read_label_file
+from medunet.reading.dicom.objects import ANYWHERE, LabelFile, Place, find_modality, read_label_file
 from medunet.reading.dicom.series import (
     Contents,
     Series,
@@ -25,7 +25,7 @@ from medunet.reading.dicom.series import (
 from medunet.reading.files.png import read_indices
 from medunet.reading.labels.contours import rasterize, read_contours
 from medunet.reading.labels.segmentations import read_segmentation
-from medunet.reading.options import ReadOptions
+from medunet.reading.options import LabelOptions, ReadOptions
 from medunet.reading.volume import (
     Image,
     Source,
@@ -34,15 +34,19 @@ from medunet.reading.volume import (
     find_image,
     is_image_file,
     read_image,
+    read_label_map,
     read_mask,
     read_volume,
 )
 
 __all__ = [
+    "ANYWHERE",
     "Contents",
     "Header",
     "Image",
     "LabelFile",
+    "LabelOptions",
+    "Place",
     "ReadOptions",
     "Series",
     "Source",
@@ -67,6 +71,7 @@ __all__ = [
     "read_image",
     "read_indices",
     "read_label_file",
+    "read_label_map",
     "read_mask",
     "read_segmentation",
     "read_volume",

@@ -13,16 +13,17 @@ from medunet.errors import InputError, LabelError, MissingInputError, SeriesErro
 from medunet.files import check_input
 from medunet.findings import Note
 from medunet.geometry import Grid, Points, check_same_grid, turn_voxels
-from medunet.labels import LabelTable, Mask, check_label_values
-from medunet.reading.dicom.objects import RTSTRUCT, SEG, check_frame_of_reference, read_object
+from medunet.labels import LabelTable, Mask, check_label_values, map_values
+from medunet.reading.dicom.objects import ANYWHERE, RTSTRUCT, SEG, Place, check_frame_of_reference, read_object
 from medunet.reading.dicom.series import Contents, Series, find_series, tabulate_series
 from medunet.reading.dicom.values import decode_series
 from medunet.reading.files.itk import read_itk
 from medunet.reading.files.nifti import read_nifti
 from medunet.reading.files.png import read_indices, read_picture
-from medunet.reading.labels.contours import rasterize, take_contours
-from medunet.reading.labels.segmentations import place_segments
-from medunet.reading.options import DEFAULTS, ReadOptions
+from medunet.reading.labels.contours import check_slices, rasterize, take_contours
+from medunet.reading.labels.painting import Painting
+from medunet.reading.labels.segmentations import NOTHING_SAID, place_segments
+from medunet.reading.options import DEFAULTS, LabelOptions, ReadOptions
 from medunet.records import suggest
 
 Read = tuple[npt.NDArray[np.generic], Grid, tuple[Note, ...]]
@@ -232,7 +233,8 @@ def read_mask(
     grid: Grid,
     table: LabelTable,
     names: Mapping[str, str] | None = None,
-    frame_of_reference_uid: str = "",
+    place: Place = ANYWHERE,
+    options: LabelOptions = NOTHING_SAID,
 ) -> Mask:
     """Read labels on the grid of their image.
 
@@ -241,7 +243,8 @@ def read_mask(
         grid: of the image.
         table: the labels that may occur; where it says so, a label map numbers the objects of the only one.
         names: structure of an RTSTRUCT or segment of a SEG for each label; the label's own name where not given.
-        frame_of_reference_uid: of the image, in which RTSTRUCT and SEG must lie; "" where it isn't known.
+        place: of the image, in whose frame of reference RTSTRUCT and SEG must lie, or whose slices they must name.
+        options: what values of a label map mean, and which label has voxels that several structures share.
 
     Raises:
         GeometryError: the label map or SEG lies on another grid.
@@ -253,14 +256,10 @@ def read_mask(
     if not path.is_file():
         raise MissingInputError(path, "there is no such file", "check the path", code="path-missing")
     if read := _find_reader(path, LABEL_MAPS):
-        with refuse_damage(path):
-            voxels, own, _ = read(path)
-        if len(voxels) > 1:
-            found = f"it holds {len(voxels)} components"
-            raise LabelError(path, found, "store one number a voxel", "a label map", code="not-an-image")
-        turned, own = turn_voxels(voxels[0], own, grid)
+        turned, own = turn_voxels(*_read_map(path, read), grid)
         check_same_grid(own, grid, str(path), "its image")
         kind: Literal["classes", "instances"] = "instances" if table.objects else "classes"
+        turned = map_values(turned, options.label_values, str(path))
         return Mask(kind, check_label_values(turned, table, str(path)), grid, table)
     for name in names or {}:
         if name not in table.names:
@@ -269,28 +268,41 @@ def read_mask(
     with refuse_damage(path, LabelError):
         dataset = read_object(path, RTSTRUCT, SEG)
         if dataset.Modality == SEG:
-            return place_segments(dataset, path, grid, table, names, frame_of_reference_uid)
-        check_frame_of_reference(dataset, frame_of_reference_uid, path)
+            return place_segments(dataset, path, grid, table, names, place, options)
+        if not check_frame_of_reference(dataset, place, path):
+            check_slices(dataset, place, grid, path)
         contours = take_contours(dataset, path)
-    return _fill_contours(contours, path, grid, table, names or {})
+    painting = Painting(grid.shape, table, options, str(path), "structures")
+    _fill_contours(contours, {name: (names or {}).get(name, name) for name in table.names}, grid, painting)
+    return Mask("classes", painting.finish(), grid, table)
 
 
 def _fill_contours(
-    contours: Mapping[str, list[Points]], path: Path, grid: Grid, table: LabelTable, names: Mapping[str, str]
-) -> Mask:
-    labels = np.zeros(grid.shape, dtype=np.uint16)
-    for label in table.labels:
-        roi = names.get(label.name, label.name)
+    contours: Mapping[str, list[Points]], names: Mapping[str, str], grid: Grid, painting: Painting
+) -> None:
+    """Paint the structure of each label, in the order of their values."""
+    for value, roi in enumerate(names.values(), 1):
         if roi not in contours:
-            raise LabelError(path, f"it has no structure '{roi}'", suggest(roi, sorted(contours)), code="label-unknown")
-        inside = rasterize(contours[roi], grid, f"{path} {roi}")
-        taken = np.unique(labels[inside])
-        if taken.any():
-            other = table.names[int(taken.max()) - 1]
-            found = f"the structures of {label.name} and {other} overlap"
-            raise LabelError(path, found, "keep one of them", code="label-overlap")
-        labels[inside] = label.value
-    return Mask("classes", labels, grid, table)
+            found, remedy = f"it has no structure '{roi}'", suggest(roi, sorted(contours))
+            raise LabelError(painting.subject, found, remedy, code="label-unknown")
+        painting.paint(rasterize(contours[roi], grid, f"{painting.subject} {roi}"), value)
+
+
+def _read_map(path: Path, read: Callable[[Path], Read]) -> tuple[npt.NDArray[np.generic], Grid]:
+    with refuse_damage(path):
+        voxels, grid, _ = read(path)
+    if len(voxels) > 1:
+        found = f"it holds {len(voxels)} components"
+        raise LabelError(path, found, "store one number a voxel", "a label map", code="not-an-image")
+    return voxels[0], grid
+
+
+def read_label_map(path: Path) -> npt.NDArray[np.generic]:
+    """The stored values (I, J, K) of a label map (NIfTI, NRRD, MHA, PNG), wherever they lie; errors as `read_mask`."""
+    read = _find_reader(path, LABEL_MAPS)
+    if read is None:
+        raise MissingInputError(path, "there is no such label map", "check the path", code="path-missing")
+    return _read_map(path, read)[0]
 
 
 __all__ = ["Image", "Source", "Volume", "find_image", "read_image", "read_mask", "read_volume"]

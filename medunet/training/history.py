@@ -18,7 +18,7 @@ from medunet.training.ranks import is_first
 from medunet.training.session import TrainingSession
 
 LOGGER = logging.getLogger(__name__)
-NOTHING = 0.01
+AS_FOUND = 0.01
 """A Dice below this counts as nothing learnt."""
 EARLY = 0.3
 """Share of a run after which nothing learnt is worth a diagnosis."""
@@ -157,7 +157,7 @@ def diagnose(rows: list[Epoch], epochs: int) -> str:
         A sentence or two; "" where something was learnt, or it was said before.
     """
     validated = [row for row in rows if row.dice is not None and row.epoch >= EARLY * epochs]
-    if len(validated) != 1 or validated[0] is not rows[-1] or max(row.dice or 0 for row in rows) >= NOTHING:
+    if len(validated) != 1 or validated[0] is not rows[-1] or max(row.dice or 0 for row in rows) >= AS_FOUND:
         return ""
     last = rows[-1]
     with_label = float(np.mean([row.with_label for row in rows]))

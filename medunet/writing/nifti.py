@@ -1,8 +1,10 @@
 """Write images and masks as NIfTI.
 
-The sform holds the affine exactly; the qform too where the axes are orthogonal, else it is left unset.
+The sform holds the affine exactly; the qform too where the axes are orthogonal. Where they are nearly so it holds the
+nearest orthogonal grid, which ITK reads then, since it opens no other; where that lies elsewhere it is left unset.
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from medunet.labels import Mask
 from medunet.reading import read_mask
 from medunet.writing.interface import Format, Result, check_nothing
 
+LOGGER = logging.getLogger(__name__)
 COMMENT = 6
 """NIfTI-1 extension code of free text: it carries the label table as JSON."""
 DIFFERENT = ("what was read back differs from what was written", "check the disk")
@@ -72,7 +75,12 @@ def _make_image(voxels: npt.NDArray[np.generic], grid: Grid) -> Any:
     image = nib.Nifti1Image(voxels, grid.affine, dtype=voxels.dtype)
     image.header.set_xyzt_units("mm")
     image.set_sform(grid.affine, code=1)
-    image.set_qform(grid.affine if grid.is_orthogonal() else None, code=int(grid.is_orthogonal()))
+    straight = grid if grid.is_orthogonal() else grid.straighten()
+    distance = measure_displacement(straight, grid)
+    kept = distance <= grid.limits.recorded
+    image.set_qform(straight.affine if kept else None, code=int(kept))
+    if straight is not grid and kept:
+        LOGGER.info("axes are sheared by a little: the sform keeps that, the qform lies up to %.2g mm off", distance)
     return image
 
 

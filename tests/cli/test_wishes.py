@@ -11,12 +11,11 @@ from medunet.planning import Memory
 
 def test_only_what_is_given_is_wished() -> None:
     assert make_wishes() == {}
-    assert make_wishes("90s", 2, "16G", "8GiB", "ct,pet", True) == {
+    assert make_wishes("90s", 2, "16G", "8GiB", "ct,pet") == {
         "budget_minutes": 1.5,
         "dims": 2,
         "memory": Memory(ram_gib=16, vram_gib=8),
         "channels": ["ct", "pet"],
-        "objects": True,
     }
     assert make_wishes(vram="8G") == {"memory": Memory(vram_gib=8)}
 

@@ -71,7 +71,10 @@ def test_image_and_labels_are_opened_together_and_in_one_frame_of_reference(tmp_
     assert np.array_equal(volume.voxels[0], voxels)
     assert mask.grid is volume.grid
     assert np.array_equal(mask.voxels, draw_balls(grid).voxels)
+    # A frame of its own doesn't matter where the contours name the slices.
     change(tmp_path / "ct", lambda dataset, _: setattr(dataset, "FrameOfReferenceUID", "1.2.3"))
+    assert np.array_equal(open_case(cohort, case)[1].voxels, mask.voxels)
+    change(tmp_path / "ct", lambda dataset, n: setattr(dataset, "SOPInstanceUID", f"1.2.4.{n}"))
     with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
         open_case(cohort, case)
 

@@ -333,6 +333,8 @@ def test_segmentations_are_labels_too(pair: Path) -> None:
         expected = read_mask(pair.parent / f"{old.id}.dcm", volume.grid, found.labels)
         assert np.array_equal(mask.voxels, expected.voxels)
         edit_all(Path(case.channels["ct"].path), lambda dataset: setattr(dataset, "FrameOfReferenceUID", "1.2.3"))
+        assert np.array_equal(read_label(found, case, volume.grid).voxels, mask.voxels)
+        edit_all(Path(case.channels["ct"].path), lambda dataset: setattr(dataset, "StudyInstanceUID", "1.2.4"))
         with pytest.raises(LabelError, match="its frame of reference"):
             read_label(found, case, volume.grid)
 

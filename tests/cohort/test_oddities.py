@@ -98,7 +98,7 @@ def test_an_image_by_itself_can_be_empty_of_no_size_or_no_hounsfield_units() -> 
 
 
 def test_holes_between_objects_are_none() -> None:
-    objects = COHORT.model_copy(update={"labels": LabelTable.from_names(["object"], objects=True)})
+    objects = COHORT.model_copy(update={"labels": LabelTable.from_names(["liver"], objects=True)})
     assert compare_cases(objects, [edit_label(make_case(0), holes=4, hole_voxels=9)]) == []
 
 

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained for 60 steps; don't change it."""
     bundle = tmp_path_factory.mktemp("flat") / "bundle"
-    plan = medunet.init(folder, bundle, budget_minutes=0.3, objects=True)
+    plan = medunet.init(folder, bundle, budget_minutes=0.3, labels=medunet.LabelChoices(objects=True))
     assert (plan.network.dims, plan.task.unit, plan.task.components) == (2, "px", {"image": 3})
     assert plan.task.objects is not None
     assert plan.task.name_classes() == ("background", "interior", "border")

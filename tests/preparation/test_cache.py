@@ -69,6 +69,7 @@ def test_labels_of_another_frame_of_reference_are_not_prepared(untrained: Path, 
     case = cohort.cases[0]
     shutil.copytree(case.channels["ct"].path, tmp_path / "in")
     change(tmp_path / "in", lambda dataset, _: setattr(dataset, "FrameOfReferenceUID", "1.2.3"))
+    change(tmp_path / "in", lambda dataset, _: setattr(dataset, "StudyInstanceUID", "1.2.4"))
     moved = case.channels["ct"].model_copy(update={"path": str(tmp_path / "in")})
     with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
         prepare_case(

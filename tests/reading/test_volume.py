@@ -84,6 +84,62 @@ def test_a_label_map_lies_on_the_grid_of_its_image_and_holds_its_labels(tmp_path
         read_mask(path, grid, LESION)
 
 
+CLASSES = np.random.default_rng(3).integers(0, 3, (4, 5, 6))
+
+
+def write_classes(path: Path, values: np.ndarray, slope: float = 1.0, inter: float = 0.0) -> Path:
+    image = nib.Nifti1Image(values, np.eye(4))
+    image.set_sform(np.eye(4), 1)
+    nib.save(image, path)
+    raw = bytearray(path.read_bytes())
+    raw[112:120] = np.array([slope, inter], "<f4").tobytes()
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("values", "scaling"),
+    [
+        (CLASSES.astype(np.float32), (1, 0)),
+        ((CLASSES * 0.9999).astype(np.float32), (1, 0)),
+        (CLASSES.astype(np.uint8)[..., None], (1, 0)),
+        (CLASSES.astype(np.uint8)[..., None, None], (1, 0)),
+        ((CLASSES + 1).astype(np.uint8), (1, -1)),
+        ((CLASSES * 10).astype(np.uint8), (0.1, 0)),
+        (CLASSES.astype(np.uint8), (0, 5)),
+        (CLASSES.astype(np.uint8), (np.nan, np.nan)),
+    ],
+    ids=["float", "0.9999", "4-D", "5-D", "intercept", "slope", "slope 0", "slope NaN"],
+)
+def test_label_maps_are_whole_numbers_however_they_are_stored(
+    tmp_path: Path, values: np.ndarray, scaling: tuple[float, float]
+) -> None:
+    path = write_classes(tmp_path / "l.nii", values, *scaling)
+    read = read_mask(path, Grid(CLASSES.shape, np.eye(4)), LabelTable.from_names(["a", "b"]))
+    assert np.array_equal(read.voxels, CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("values", "scaling", "words"),
+    [
+        (np.where(CLASSES == 2, np.nan, CLASSES).astype(np.float32), (1, 0), "voxels are not finite"),
+        (np.where(CLASSES == 2, np.inf, CLASSES).astype(np.float32), (1, 0), "voxels are not finite"),
+        ((CLASSES * 0.5).astype(np.float32), (1, 0), "no integers, such as 0.5"),
+        ((CLASSES * 127).astype(np.uint8), (1 / 255, 0), "no integers, such as 0.498"),
+        (np.stack([CLASSES] * 2, -1).astype(np.uint8), (1, 0), "it holds 2 components"),
+        (CLASSES.astype([("R", "u1"), ("G", "u1"), ("B", "u1")]), (1, 0), "not single numbers"),
+        (CLASSES.astype(np.int16) - 1, (1, 0), "the label values -1, which the label table lacks"),
+    ],
+    ids=["NaN", "infinite", "half", "slope", "4-D", "colours", "negative"],
+)
+def test_what_is_no_label_map_is_refused_in_one_sentence(
+    tmp_path: Path, values: np.ndarray, scaling: tuple[float, float], words: str
+) -> None:
+    path = write_classes(tmp_path / "l.nii", values, *scaling)
+    with pytest.raises(InputError, match=words):
+        read_mask(path, Grid(CLASSES.shape, np.eye(4)), LabelTable.from_names(["a", "b"]))
+
+
 @pytest.mark.parametrize("codes", ["LAS", "LPS", "SAR", "PIL"])
 def test_a_label_map_may_be_stored_in_another_order_of_axes(tmp_path: Path, codes: str) -> None:
     grid = Grid((4, 5, 6), np.diag([1.0, 2, 3, 1]))

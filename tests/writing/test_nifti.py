@@ -4,6 +4,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 
 from medunet.errors import ResourceError
 from medunet.files import whole_file
@@ -45,6 +46,22 @@ def test_a_sheared_grid_sets_the_sform_only(tmp_path: Path) -> None:
     header = nib.load(tmp_path / "m.nii.gz").header
     assert (header["sform_code"], header["qform_code"]) == (1, 0)
     assert np.allclose(header.get_sform(), affine)
+
+
+@pytest.mark.parametrize("shear", [2e-4, 2e-3])
+def test_a_little_shear_is_opened_by_itk_within_the_one_rule(tmp_path: Path, shear: float) -> None:
+    """As an image whose sform is sheared beside an orthonormal qform, which ITK opens by the latter."""
+    affine = np.array([[0.8, 0, 0, -40], [0, 0.8, shear * 3, 20], [0, 0, 3, 10], [0, 0, 0, 1.0]])
+    mask = Mask("classes", np.ones((60, 50, 40), np.uint8), Grid((60, 50, 40), affine), TABLE)
+    write_nifti(mask, tmp_path / "m.nii.gz", read_back)
+    header = nib.load(tmp_path / "m.nii.gz").header
+    assert np.allclose(header.get_sform(), affine)
+    assert (header["sform_code"], header["qform_code"]) == (1, 1)
+    opened = sitk.ReadImage(str(tmp_path / "m.nii.gz"))
+    corner = (59, 49, 39)
+    place = np.array(opened.TransformContinuousIndexToPhysicalPoint(corner)) * (-1, -1, 1)
+    assert np.linalg.norm(place - mask.grid.to_world([corner])[0]) <= 0.2
+    assert np.allclose(read_volume(tmp_path / "m.nii.gz").grid.affine, affine)
 
 
 def test_what_reads_back_otherwise_is_not_left_behind(tmp_path: Path) -> None:

@@ -59,7 +59,11 @@ def measure(arguments: argparse.Namespace) -> None:
     if not base.exists():
         channels = arguments.channels.split(",") if arguments.channels else None
         medunet.init(
-            arguments.data, base, budget_minutes=arguments.budget, channels=channels, objects=arguments.objects
+            arguments.data,
+            base,
+            budget_minutes=arguments.budget,
+            channels=channels,
+            labels=medunet.LabelChoices(objects=arguments.objects),
         )
     bundle, place = open_bundle(base), arguments.out / f"fold{arguments.fold}-{arguments.steps}"
     cohort = bundle.cohort()

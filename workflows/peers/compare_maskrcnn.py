@@ -89,7 +89,7 @@ def compare(arguments: argparse.Namespace) -> None:
 def _train_unet(data: Path, folder: Path, arguments: argparse.Namespace, *, objects: bool) -> Path:
     bundle = folder / "bundle"
     if not bundle.exists():
-        medunet.init(data, bundle, budget_minutes=arguments.budget, objects=objects)
+        medunet.init(data, bundle, budget_minutes=arguments.budget, labels=medunet.LabelChoices(objects=objects))
     try:
         medunet.train(bundle, fold=arguments.fold, budget_minutes=arguments.budget)
     except OutputExistsError:

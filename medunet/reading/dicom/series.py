@@ -16,7 +16,7 @@ from medunet.reading.dicom.copies import drop_copies
 from medunet.reading.dicom.file_headers import FileHeader, stamp_file
 from medunet.reading.dicom.headers import Header, sort_headers
 from medunet.reading.dicom.images import FoundImage, doubt, note_misfits, part_misfits
-from medunet.reading.dicom.objects import LabelFile
+from medunet.reading.dicom.objects import LabelFile, Place
 from medunet.reading.dicom.phases import Stack, stack_headers
 from medunet.reading.dicom.sorting import Sorter
 
@@ -61,6 +61,12 @@ class Series:
 
     def __repr__(self) -> str:
         return f"Series({self.modality} '{self.description}' of {len(self.files)} files, {self.uid}, {self.folder})"
+
+    @property
+    def place(self) -> Place:
+        """What labels may name it by."""
+        slices = {header.instance_uid: header.position for header in self.headers}
+        return Place(self.frame_of_reference_uid, self.study_uid, self.uid, slices)
 
     def is_unchanged(self) -> bool:
         """Whether its files are those that were found: none gone, none with another size or date."""

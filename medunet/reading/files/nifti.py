@@ -49,7 +49,7 @@ def read_nifti(path: Path, prefer: Form | None = None) -> Read:
     length = _measure_length(path)
     try:
         image, header = _open_nifti(path)
-        shape = (*image.shape, 1)
+        shape = (*_drop_single(image.shape), 1)
         if len(shape) not in (4, 5) or 0 in shape or shape[3] > COMPONENTS:
             found = f"it has the shape {image.shape}, not one volume"
             raise InputError(path, found, "split it into volumes", code="not-an-image")
@@ -64,6 +64,13 @@ def read_nifti(path: Path, prefer: Form | None = None) -> Read:
         raise InputError(path, f"it can't be read as NIfTI ({error})", _RESTORE, code="file-damaged") from None
     grid, notes = _choose_grid(header, shape[:3], path, prefer)
     return check_values(voxels, path), grid, notes
+
+
+def _drop_single(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without axes of one step behind its third, which hold nothing."""
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
 
 
 def _open_nifti(path: Path) -> tuple[Any, Any]:

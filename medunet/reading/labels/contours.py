@@ -13,7 +13,7 @@ import numpy.typing as npt
 from medunet.errors import LabelError, refuse_damage
 from medunet.findings import warn
 from medunet.geometry import Grid, Points
-from medunet.reading.dicom.objects import RTSTRUCT, read_object
+from medunet.reading.dicom.objects import RTSTRUCT, Place, list_contours, name_slices, read_object
 
 CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
 PARALLEL = 0.5
@@ -237,6 +237,30 @@ def _find_slices(indices: Sequence[Points], grid: Grid, subject: str) -> list[in
     if off > grid.limits.recorded:
         warn("label-grid", subject, f"its contours lie up to {off:.2f} mm off the slices of the image")
     return slices
+
+
+def check_slices(dataset: Any, place: Place, grid: Grid, path: Path | str) -> None:
+    """Check that the contours of an RTSTRUCT lie on the slices that they name, or, where they name none, on any.
+
+    Args:
+        dataset: of the RTSTRUCT.
+        place: of its image.
+        grid: of its image.
+        path: the file.
+
+    Raises:
+        LabelError: one doesn't.
+    """
+    heights = {uid: grid.to_voxel(position[None] * (-1, -1, 1))[0, 2] for uid, position in place.slices.items()}
+    for contour in list_contours(dataset):
+        if str(contour.get("ContourGeometricType", "")) not in CLOSED:
+            continue
+        at = grid.to_voxel(_points(contour, str(path)))[:, 2]
+        named = [heights[uid] for uid in name_slices(contour)] or [*heights.values()]
+        off = min(float(np.abs(at - height).max()) for height in named) * grid.spacing[2]
+        if off > grid.limits.recorded:
+            found = f"its frame of reference is not that of its image, and a contour lies {off:.3g} mm off its slice"
+            raise LabelError(path, found, "give the image it was made on", code="label-grid")
 
 
 def fill_polygon(points: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:

@@ -14,14 +14,17 @@ from medunet.geometry import RESAMPLE, Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
 from medunet.reading.dicom.frames import PER_FRAME, describe_frames
 from medunet.reading.dicom.headers import Header, read_header
-from medunet.reading.dicom.objects import SEG, check_frame_of_reference, read_object
+from medunet.reading.dicom.objects import ANYWHERE, SEG, Place, check_frame_of_reference, read_object
 from medunet.reading.dicom.slices import read_planes
+from medunet.reading.labels.painting import Painting
+from medunet.reading.options import LabelOptions
 from medunet.records import suggest
 
 BITS = {"BINARY": (1,), "FRACTIONAL": (8,), "LABELMAP": (8, 16)}
 """Bits of a pixel by SegmentationType (DICOM PS3.3 C.8.20.2)."""
 FRACTIONS = "it holds fractions; voxels of at least one half belong to a segment"
 _AGAIN = "export it again"
+NOTHING_SAID = LabelOptions()
 
 
 def read_segmentation(
@@ -29,7 +32,8 @@ def read_segmentation(
     grid: Grid,
     table: LabelTable,
     segments: Mapping[str, str] | None = None,
-    frame_of_reference_uid: str = "",
+    place: Place = ANYWHERE,
+    options: LabelOptions = NOTHING_SAID,
 ) -> Mask:
     """Read a segmentation on the grid of its image: BINARY, FRACTIONAL from one half on, or LABELMAP.
 
@@ -41,16 +45,17 @@ def read_segmentation(
         grid: of the image.
         table: the labels that may occur.
         segments: SegmentLabel for each label; the label's own name where not given. Other segments are left out.
-        frame_of_reference_uid: of the image; "" where it isn't known.
+        place: of the image, in whose frame of reference it must lie, or whose slices it must name.
+        options: which segment has voxels that several share.
 
     Raises:
         LabelError: it is no segmentation, lacks a segment, was made in another frame of reference, or two of its
-            segments overlap.
+            segments overlap and nothing says which has their voxels.
         GeometryError: its pixels are no voxels of the grid.
         SeriesError: a frame has no position, orientation or spacing, or can't be decoded.
     """
     with refuse_damage(path, LabelError):
-        return place_segments(read_object(path, SEG), path, grid, table, segments, frame_of_reference_uid)
+        return place_segments(read_object(path, SEG), path, grid, table, segments, place, options)
 
 
 def place_segments(
@@ -59,18 +64,21 @@ def place_segments(
     grid: Grid,
     table: LabelTable,
     segments: Mapping[str, str] | None = None,
-    frame_of_reference_uid: str = "",
+    place: Place = ANYWHERE,
+    options: LabelOptions = NOTHING_SAID,
 ) -> Mask:
     """Bring the dataset of a segmentation on the grid of its image, as `read_segmentation` does."""
     _check_encoding(dataset, path)
-    check_frame_of_reference(dataset, frame_of_reference_uid, path)
-    return _place_frames(dataset, grid, table, segments or {}, str(path))
+    check_frame_of_reference(dataset, place, path)
+    painting = Painting(grid.shape, table, options, str(path), "segments")
+    _place_frames(dataset, grid, _match_segments(dataset, table, segments or {}, path), painting, str(path))
+    notes = (FRACTIONS,) if dataset.SegmentationType == "FRACTIONAL" else ()
+    return Mask("classes", painting.finish(), grid, table, notes)
 
 
-def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping[str, str], path: str) -> Mask:
-    numbers = _number_segments(dataset, path)
-    values = _match_segments(numbers, table, segments, path)
-    labels = np.zeros(grid.shape, dtype=np.uint16)
+def _place_frames(dataset: Any, grid: Grid, values: Mapping[int, int], painting: Painting, path: str) -> None:
+    """Paint all frames; `values` are those of the labels by SegmentNumber."""
+    numbers = set(_number_segments(dataset, path).values())
     planes = zip(describe_frames(dataset), _read_planes(dataset, path), strict=True)
     farthest = 0.0
     for number, (frame, plane) in enumerate(planes):
@@ -78,16 +86,16 @@ def _place_frames(dataset: Any, grid: Grid, table: LabelTable, segments: Mapping
         start, steps, distance = _place(header, grid)
         farthest = max(farthest, distance)
         for segment, inside in _split(dataset, frame, plane, header.subject):
-            if segment not in numbers.values():
+            if segment not in numbers:
                 found = f"it shows the segment {segment}, which isn't described"
                 raise LabelError(header.subject, found, _AGAIN, code="label-unknown")
             if segment in values:
                 j, i = np.nonzero(inside)
                 index = start + i[:, None] * steps[0] + j[:, None] * steps[1]
-                _mark(labels, index, values[segment], table, header.subject)
+                _check_inside(index, grid, header.subject)
+                painting.paint(tuple(index.T), values[segment])
     if farthest > grid.limits.accepted:
         warn("label-grid", path, f"its pixels lie up to {farthest:.3g} mm away from the voxels of its image")
-    return Mask("classes", labels, grid, table, (FRACTIONS,) if dataset.SegmentationType == "FRACTIONAL" else ())
 
 
 def _check_encoding(dataset: Any, path: Path | str) -> None:
@@ -124,11 +132,9 @@ def _number_segments(dataset: Any, path: Path | str) -> dict[str, int]:
     return numbers
 
 
-def _match_segments(
-    numbers: Mapping[str, int], table: LabelTable, segments: Mapping[str, str], path: Path | str
-) -> dict[int, int]:
+def _match_segments(dataset: Any, table: LabelTable, segments: Mapping[str, str], path: Path | str) -> dict[int, int]:
     """SegmentNumber to the value of its label."""
-    values = {}
+    numbers, values = _number_segments(dataset, path), {}
     for label in table.labels:
         name = segments.get(label.name, label.name)
         if name not in numbers:
@@ -200,17 +206,9 @@ def _unpack(data: bytes, start: int, count: int) -> npt.NDArray[np.uint8]:
     return bits[start - 8 * first :][:count]
 
 
-def _mark(
-    labels: npt.NDArray[np.uint16], index: npt.NDArray[np.int64], value: int, table: LabelTable, subject: str
-) -> None:
-    """Give voxels, (N, 3) indices, the value of a label."""
-    if ((index < 0) | (index >= labels.shape)).any():
+def _check_inside(index: npt.NDArray[np.int64], grid: Grid, subject: str) -> None:
+    """Refuse voxels, (N, 3) indices, that the grid hasn't got."""
+    if ((index < 0) | (index >= grid.shape)).any():
         raise GeometryError(
             subject, "it marks voxels outside of the image", "give the image that it was made on", code="label-grid"
         )
-    at = tuple(index.T)
-    others = set(np.unique(labels[at]).tolist()) - {0, value}
-    if others:
-        pair = f"{table.names[value - 1]} and {table.names[min(others) - 1]}"
-        raise LabelError(subject, f"the segments {pair} overlap", "keep one of them", code="label-overlap")
-    labels[at] = value

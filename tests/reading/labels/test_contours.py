@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -11,7 +12,16 @@ from medunet.errors import LabelError
 from medunet.findings import listening
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
-from medunet.reading import rasterize, read_contours, read_label_file, read_mask, read_volume
+from medunet.reading import (
+    Place,
+    Series,
+    find_series,
+    rasterize,
+    read_contours,
+    read_label_file,
+    read_mask,
+    read_volume,
+)
 from medunet.reading.labels.contours import fill_polygon
 
 FEW = ("STS_004", "STS_005")
@@ -236,9 +246,52 @@ def test_slices_are_found_by_position_whatever_uids_say(contoured: tuple[Path, G
         contour.ContourImageSequence = [image]
     dataset.save_as(path)
     table = LabelTable.from_names(["lesion"])
-    assert np.array_equal(read_mask(path, grid, table, None, own).voxels, mask)
+    assert np.array_equal(read_mask(path, grid, table, None, Place(own)).voxels, mask)
     with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
-        read_mask(path, grid, table, None, "1.2.5")
+        read_mask(path, grid, table, None, Place("1.2.5"))
+
+
+def name_slices(path: Path, series: Series) -> None:
+    """Give an RTSTRUCT a frame of reference of its own, and let it name each slice of its image."""
+    dataset = dcmread(path)
+    dataset.ReferencedFrameOfReferenceSequence[0].FrameOfReferenceUID = "1.2.9"
+    if "FrameOfReferenceUID" in dataset:
+        dataset.FrameOfReferenceUID = "1.2.9"
+    for contour in dataset.ROIContourSequence[0].ContourSequence:
+        point = np.array(contour.ContourData[:3], float)
+        nearest = min(series.headers, key=lambda header: abs(np.cross(*header.orientation) @ (point - header.position)))
+        image = Dataset()
+        image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", nearest.instance_uid
+        contour.ContourImageSequence = [image]
+    dataset.save_as(path)
+
+
+def test_a_frame_of_reference_of_its_own_is_read_where_the_slices_are_named(
+    contoured: tuple[Path, Grid, np.ndarray],
+) -> None:
+    path, grid, mask = contoured
+    (series,) = find_series(path.parent / "CT").series
+    name_slices(path, series)
+    table = LabelTable.from_names(["lesion"])
+    with listening() as said:
+        assert np.array_equal(read_mask(path, grid, table, None, series.place).voxels, mask)
+    assert "whose slices it names" in next(item.found for item in said if item.severity == "note")
+    for change in ({"study_uid": "1.2.8"}, {"series_uid": "1.2.8"}, {"slices": {"1.2.8": np.zeros(3)}}):
+        with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
+            read_mask(path, grid, table, None, replace(series.place, **change))
+
+
+def test_a_frame_of_reference_of_its_own_is_refused_where_contours_lie_elsewhere(
+    contoured: tuple[Path, Grid, np.ndarray],
+) -> None:
+    path, grid, _ = contoured
+    (series,) = find_series(path.parent / "CT").series
+    name_slices(path, series)
+    moved = replace(
+        series.place, slices={uid: place + np.array([0.0, 0.0, 1.0]) for uid, place in series.place.slices.items()}
+    )
+    with pytest.raises(LabelError, match="mm off its slice"):
+        read_mask(path, grid, LabelTable.from_names(["lesion"]), None, moved)
 
 
 def test_contours_off_the_image_and_across_slices_are_refused() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,16 @@ from pydicom.uid import ExplicitVRBigEndian, RLELossless
 from medunet.errors import GeometryError, LabelError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
-from medunet.reading import find_series, measure_grid, read_label_file, read_mask, read_segmentation, read_volume
+from medunet.reading import (
+    LabelOptions,
+    Place,
+    find_series,
+    measure_grid,
+    read_label_file,
+    read_mask,
+    read_segmentation,
+    read_volume,
+)
 
 # 11 × 9 pixels: frames begin within bytes.
 GRID = make_grid("oblique", (11, 9, 7))
@@ -121,9 +131,9 @@ def test_a_label_map_holds_all_segments_in_a_frame(seg: Path) -> None:
 
 def test_another_frame_of_reference_is_refused(seg: Path) -> None:
     own = str(dcmread(seg).FrameOfReferenceUID)
-    assert read_segmentation(seg, GRID, MASK.table, frame_of_reference_uid=own).voxels.any()
+    assert read_segmentation(seg, GRID, MASK.table, place=Place(own)).voxels.any()
     with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
-        read_segmentation(seg, GRID, MASK.table, frame_of_reference_uid="1.2.3")
+        read_segmentation(seg, GRID, MASK.table, place=Place("1.2.3"))
 
 
 @pytest.mark.data
@@ -133,7 +143,9 @@ def test_segments_of_other_software_lie_on_their_pet(pet_seg: Path) -> None:
     (path,) = (pet_seg / "SEG").rglob("*.dcm")
     names = read_label_file(path).names
     assert len(names) == 2
-    mask = read_mask(path, volume.grid, LabelTable.from_names(list(names)), None, volume.source.frame_of_reference_uid)
+    mask = read_mask(
+        path, volume.grid, LabelTable.from_names(list(names)), None, Place(volume.source.frame_of_reference_uid)
+    )
     dataset = dcmread(path)
     shared = dataset.SharedFunctionalGroupsSequence[0]
     row, column = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, float).reshape(2, 3)
@@ -163,8 +175,29 @@ def test_overlapping_segments_are_refused(seg: Path) -> None:
     def overlap(dataset: Dataset) -> None:
         dataset.PixelData = b"\xff" * len(dataset.PixelData)
 
-    with pytest.raises(LabelError, match="the segments tumor and organ overlap"):
+    with pytest.raises(LabelError, match=r"the segments organ and tumor \(in 693 voxels\) overlap"):
         read_segmentation(edit(seg, overlap), GRID, MASK.table)
+    first = read_segmentation(seg, GRID, MASK.table, options=LabelOptions(precedence=("tumor",)))
+    assert (first.voxels == 2).all()
+
+
+def test_a_frame_of_reference_of_its_own_is_read_where_the_slices_are_named(
+    seg: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (series,) = find_series(seg.parent / "series").series
+    with caplog.at_level("INFO"):
+        mask = read_segmentation(
+            edit(seg, lambda dataset: setattr(dataset, "FrameOfReferenceUID", "1.2.9")),
+            GRID,
+            MASK.table,
+            None,
+            series.place,
+        )
+    assert np.array_equal(mask.voxels, MASK.voxels)
+    assert "its frame of reference is not that of its image, whose slices it names" in caplog.text
+    for change in ({"study_uid": "1.2.8"}, {"series_uid": "1.2.8"}, {"slices": {"1.2.8": np.zeros(3)}}):
+        with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
+            read_segmentation(seg, GRID, MASK.table, None, replace(series.place, **change))
 
 
 def shift(dataset: Dataset) -> None:
