@@ -50,6 +50,17 @@ def find_ram() -> int:
     return ram
 
 
+def find_shared_memory() -> int | None:
+    """Bytes that are free for what processes share, which containers keep small; None where the system doesn't say."""
+    if not sys.platform.startswith("linux"):
+        return None
+    try:
+        found = os.statvfs("/dev/shm")  # noqa: S108 - asked for its size alone
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
+
+
 def measure_peak_memory() -> int:
     """Largest memory that this process has held since it began or was told to forget, in bytes (resident set).
 

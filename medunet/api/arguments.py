@@ -6,6 +6,7 @@ import inspect
 import logging
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ def verb(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        _refuse_second_run(name)
         given = signature.bind(*args, **kwargs)
         for key, value in given.arguments.items():
             parameter = signature.parameters[key]
@@ -109,6 +111,18 @@ def _take_named(function: str, values: dict[str, Any], annotation: Any) -> dict[
     if unknown := [key for key in values if key not in known]:
         raise TypeError(f"{function}() got an unexpected keyword argument {unknown[0]!r}")
     return {key: _take(function, key, value, known[key]) for key, value in values.items()}
+
+
+def _refuse_second_run(function: str) -> None:
+    """End where a process that a script without a main guard started imports that script to find its functions.
+
+    The process isn't the user's: a traceback of it would bury the one sentence.
+    """
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and getattr(process.current_process(), "_inheriting", False):
+        found = "a process that this script started runs the script once more"
+        remedy = "put what the script does below a line if __name__ == '__main__':"
+        raise SystemExit(str(InputError(function, found, remedy, code="processes-unfit")))
 
 
 def _take(function: str, key: str, value: Any, annotation: Any) -> Any:

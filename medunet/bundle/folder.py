@@ -23,6 +23,10 @@ A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a m
 Predict: `medunet predict BUNDLE SCAN -o OUT`, or with MONAI alone
 `python -m monai.bundle run --config_file BUNDLE/configs/inference.json --dataset_dir FOLDER`.
 
+`monai.bundle ckpt_export`, `onnx_export` and `trt_export` convert one network with one file of weights. Where `models/`
+holds those of several folds (`model_fold<K>.pt`), what they give is one network of these, not this bundle, and they say
+no word of it.
+
 {objects}`work/` holds paths and patient ids of the training cohort: leave it out when you hand this bundle on.
 
 {details}

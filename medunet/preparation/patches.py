@@ -1,8 +1,12 @@
 """Data sets of training patches and of whole prepared cases."""
 
+import logging
+import multiprocessing
+import os
 import signal
+import sys
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -11,8 +15,16 @@ import torch
 from monai.transforms import Compose
 from torch.utils.data import DataLoader, Dataset
 
+from medunet.errors import InputError
+from medunet.machine import find_shared_memory
 from medunet.preparation.cache import PreparedCase
 from medunet.preparation.warp import Warp, find_box
+
+LOGGER = logging.getLogger(__name__)
+FORKED = ("linux",)
+"""Systems on which a fork is safe."""
+LONGEST_START = 50.0
+"""Seconds that a process may take to import the script that started it."""
 
 
 class PatchDataset(Dataset[dict[str, torch.Tensor]]):
@@ -69,6 +81,11 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
 
     def __len__(self) -> int:
         return self._length
+
+    def count_bytes(self) -> int:
+        """Bytes of a batch: image and label of each patch, float32."""
+        channels = self._cases[0].image().shape[0] if self._cases else 1
+        return 4 * (channels + 1) * self._batch * int(np.prod(self._patch))
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         """One patch: `image` float32 (C, …) and `label` float32 (1, …)."""
@@ -154,13 +171,45 @@ def cut_patch(array: npt.NDArray[Any], start: npt.NDArray[np.int64], patch: npt.
 
 
 class PatchLoader(DataLoader[dict[str, torch.Tensor]]):
-    """A DataLoader whose workers never see SIGTERM or Ctrl-C sent to all processes: the trainer answers and ends them.
+    """A DataLoader for training: its workers survive signals, small shared memory and any start method.
 
-    Workers inherit the blocked signals from the moment on in which they are forked; Windows knows neither.
+    Workers never see SIGTERM or Ctrl-C sent to all processes: the trainer answers and ends them. They inherit the
+    blocked signals from the moment on in which they are forked; Windows knows neither. Where shared memory is too small
+    for the batches that wait, as in many containers, these come through pipes; torch would wait for ever. Where there
+    is none at all the process itself makes the patches. On Linux workers are forked, whatever the start method of the
+    program is: others would run a script without a main guard once more in each.
+
+    Args:
+        dataset: of patches.
+        options: of torch's DataLoader.
     """
+
+    def __init__(self, dataset: Dataset[dict[str, torch.Tensor]], **options: Any) -> None:
+        count = options.get("num_workers", 0)
+        self._piped = False
+        if count and not _can_lock():
+            LOGGER.warning("this system gives processes nothing to share (/dev/shm), so that one alone makes patches")
+            count = 0
+        if count:
+            batch = dataset.count_bytes() if isinstance(dataset, PatchDataset) else 0
+            needed, free = batch * (2 * count + 2), find_shared_memory()
+            self._piped = free is not None and free < 2 * needed
+            if self._piped:
+                small = f"{free / 2**20 if free else 0:.0f} MiB of shared memory are free"
+                LOGGER.info("%s, too few for patches, which come through pipes", small)
+                options["collate_fn"] = _stack
+            if sys.platform in FORKED:
+                options["multiprocessing_context"] = "fork"
+        super().__init__(dataset, **{**options, "num_workers": count})
 
     def __iter__(self) -> Any:
         """Start the workers of an epoch."""
+        batches = self._start()
+        return map(_to_tensors, batches) if self._piped else batches
+
+    def _start(self) -> Any:
+        if self.num_workers and self.multiprocessing_context is None:
+            check_main()
         if not hasattr(signal, "pthread_sigmask"):
             return super().__iter__()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
@@ -168,6 +217,45 @@ class PatchLoader(DataLoader[dict[str, torch.Tensor]]):
             return super().__iter__()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@cache
+def check_main() -> None:
+    """Check, where processes aren't forked, that one can be started: it imports the script of this one.
+
+    Python itself waits for ever where the script starts processes again in place of being imported.
+
+    Raises:
+        InputError: the script has no main guard.
+    """
+    if multiprocessing.get_start_method() == "fork":
+        return
+    process = multiprocessing.Process(target=os.getpid, daemon=True)
+    process.start()
+    process.join(LONGEST_START)
+    if process.exitcode != 0:
+        process.kill()
+        found = "a process that loads patches can't start, since it would run this program's script once more"
+        remedy = "put what the script does below a line if __name__ == '__main__':"
+        raise InputError(sys.argv[0] or "python", found, remedy, code="processes-unfit")
+
+
+def _can_lock() -> bool:
+    """Whether processes can share even a lock, which every kind of worker needs."""
+    try:
+        multiprocessing.get_context("spawn").Lock()
+    except (OSError, ImportError):
+        return False
+    return True
+
+
+def _stack(samples: Sequence[dict[str, torch.Tensor]]) -> dict[str, npt.NDArray[np.generic]]:
+    """A batch as arrays, which are sent whole; torch puts tensors into shared memory."""
+    return {key: np.stack([sample[key].numpy() for sample in samples]) for key in samples[0]}
+
+
+def _to_tensors(batch: dict[str, npt.NDArray[np.generic]]) -> dict[str, torch.Tensor]:
+    return {key: torch.from_numpy(array) for key, array in batch.items()}
 
 
 class WholeDataset(Dataset[dict[str, torch.Tensor]]):

@@ -1,13 +1,18 @@
+import logging
+import multiprocessing.synchronize
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from plans import make_test_plan
+from plans import make_test_plan, make_tiny_bundle, pin_schedule
 from torch.utils.data import Dataset
 
-from medunet.preparation import PatchDataset, PatchLoader, PreparedCase, Warp, WholeDataset, build_augmentation
+from medunet.preparation import PatchDataset, PatchLoader, PreparedCase, Warp, WholeDataset, build_augmentation, patches
 from medunet.preparation.patches import cut_patch
 
 
@@ -119,3 +124,83 @@ def test_workers_do_not_see_signals_and_the_trainer_does() -> None:
     (batch,) = PatchLoader(Blocked(), num_workers=1)  # type: ignore[arg-type]
     assert batch[0].tolist() == [True]
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.parametrize("free", [0, 2**20, None])
+def test_small_shared_memory_changes_no_batch(
+    cases: list[PreparedCase], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, free: int | None
+) -> None:
+    dataset = make_dataset(cases)
+    wanted = list(PatchLoader(dataset, batch_size=2, shuffle=False))
+    monkeypatch.setattr(patches, "find_shared_memory", lambda: free)
+    caplog.set_level(logging.INFO)
+    loader = PatchLoader(dataset, batch_size=2, shuffle=False, num_workers=1)
+    for found, batch in zip(loader, wanted, strict=True):
+        assert all(torch.equal(found[key], batch[key]) and found[key].dtype == torch.float32 for key in batch)
+    assert ("come through pipes" in caplog.text) == (free == 0)
+
+
+def test_without_anything_to_share_the_process_makes_the_patches(
+    cases: list[PreparedCase], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(multiprocessing.synchronize.SemLock, "__init__", refuse)
+    loader = PatchLoader(make_dataset(cases), batch_size=2, num_workers=2)
+    assert next(iter(loader))["image"].shape == (2, 1, 16, 16, 16)
+    assert "one alone makes patches" in caplog.text
+
+
+SCRIPT = """
+import multiprocessing, sys
+from pathlib import Path
+print("body", flush=True)
+multiprocessing.set_start_method("spawn", force=True)
+import medunet
+from medunet.preparation import patches
+{more}
+medunet.train(Path(sys.argv[1]), budget_minutes=0.03)
+print("done", flush=True)
+"""
+
+
+def run_script(tmp_path: Path, more: str) -> subprocess.CompletedProcess[str]:
+    bundle = make_tiny_bundle(tmp_path / "tiny", "ab")
+    pin_schedule(bundle, epochs=1, steps_per_epoch=2)
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(more=more))
+    environment = {**os.environ, "PYTHONPATH": str(Path(patches.__file__).parents[2])}
+    command = [sys.executable, script, bundle]
+    return subprocess.run(command, capture_output=True, text=True, timeout=150, env=environment)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes aren't forked")
+def test_a_script_without_a_main_guard_that_spawns_trains_once(tmp_path: Path) -> None:
+    done = run_script(tmp_path, "")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["body", "done"]
+
+
+def test_where_processes_are_not_forked_the_missing_guard_is_told(tmp_path: Path) -> None:
+    """As on systems that can't fork."""
+    done = run_script(tmp_path, "patches.FORKED = ()")
+    assert done.returncode == 1
+    assert "done" not in done.stdout
+    last = done.stderr.strip().splitlines()[-1]
+    assert "put what the script does below a line if __name__ == '__main__':" in last
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="needs a mount of its own")
+def test_training_ends_where_shared_memory_is_small(tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(tmp_path / "tiny", "ab")
+    pin_schedule(bundle, epochs=1, steps_per_epoch=6)
+    train = f"{sys.executable} -m medunet train {bundle}"
+    command = ["unshare", "-m", "bash", "-c", f"mount -t tmpfs -o size=128k tmpfs /dev/shm && {train}"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(patches.__file__).parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, env=environment)
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("this system lets nobody mount")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "come through pipes" in done.stdout + done.stderr
+    assert (bundle / "models" / "model.pt").is_file()

@@ -62,7 +62,8 @@ def read_nifti(path: Path, prefer: Form | None = None) -> Read:
         if isinstance(error, InputError):
             raise
         raise InputError(path, f"it can't be read as NIfTI ({error})", _RESTORE, code="file-damaged") from None
-    grid, notes = _choose_grid(header, shape[:3], path, prefer)
+    i, j, k = shape[:3]
+    grid, notes = _choose_grid(header, (i, j, k), path, prefer)
     return check_values(voxels, path), grid, notes
 
 
