@@ -2,7 +2,8 @@
 
 Nothing lies here itself, so that each folder loads what it needs and no more: `medunet.testing.phantoms` has made-up
 patients, `medunet.testing.faults` has DICOM series that are odd or wrong, with what a reader should make of each,
-`medunet.testing.backends` has what every backend must do. No other part of medunet imports them.
+`medunet.testing.ordinary` has scans that every reader should read, `medunet.testing.backends` has what every backend
+must do. No other part of medunet imports them.
 """
 
 __all__: list[str] = []
