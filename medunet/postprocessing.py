@@ -41,8 +41,9 @@ class Cleaning:
     keep_largest: Groups = ()
     smallest: float = 0.0
 
-    def __bool__(self) -> bool:
-        return bool(self.keep_largest or self.smallest)
+
+NOTHING = Cleaning()
+"""All parts stay."""
 
 
 def plan_cleaning(parts: PartsPlan, table: LabelTable) -> Cleaning:

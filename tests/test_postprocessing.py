@@ -3,7 +3,7 @@ import pytest
 
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask, Region
-from medunet.postprocessing import Cleaning, PartsPlan, clean_mask, group_values, plan_cleaning
+from medunet.postprocessing import NOTHING, Cleaning, PartsPlan, clean_mask, group_values, plan_cleaning
 
 TABLE = LabelTable.from_names(["organ", "tumor"])
 REGIONS = TABLE.model_copy(
@@ -35,7 +35,7 @@ def test_labels_are_counted_by_themselves_and_regions_together() -> None:
 
 
 def test_what_a_plan_leaves_out() -> None:
-    assert not plan_cleaning(PartsPlan(), TABLE)
+    assert plan_cleaning(PartsPlan(), TABLE) == NOTHING
     assert plan_cleaning(PartsPlan(keep_largest=("organ",), smallest=0.5), TABLE) == Cleaning(((1,),), 0.5)
     assert plan_cleaning(PartsPlan(smallest=2), REGIONS) == Cleaning((), 2)
 

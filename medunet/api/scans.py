@@ -177,7 +177,8 @@ def _start(
     if folder is not None:
         check_writable(folder)
     inside = None if how["box"] is None else parse_box(how["box"])
-    maker = make_maker(open_bundle(Path(bundle), trust=how["trust"]), partial(adjust_recipe, **decisions))
+    adjust = partial(adjust_recipe, **decisions) if decisions else None
+    maker = make_maker(open_bundle(Path(bundle), trust=how["trust"]), adjust)
     task = maker.recipe.task
     formats = add_beside(choose_formats(how["formats"], task.unit, [FORMAT]))
     given = [

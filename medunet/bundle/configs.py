@@ -21,7 +21,7 @@ from medunet.bundle.expressions import (
 from medunet.bundle.targets import make_metric, make_one_hot, make_scoring
 from medunet.networks import make_network
 from medunet.planning import Plan
-from medunet.postprocessing import plan_cleaning
+from medunet.postprocessing import PartsPlan, plan_cleaning
 from medunet.preparation import (
     make_cleaning,
     make_decision,
@@ -92,6 +92,8 @@ def make_loader(dataset: str) -> Config:
 
 def make_plan_cleaning(plan: Plan) -> list[Config]:
     """Transforms that leave parts out of a label map, as the plan says."""
+    if plan.decision == PartsPlan():
+        return []
     return make_cleaning(plan.task, plan_cleaning(plan.decision, plan.task.labels))
 
 

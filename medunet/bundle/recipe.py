@@ -8,14 +8,14 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from medunet.bundle import earlier
-from medunet.bundle.configs import make_inference_config
+from medunet.bundle.configs import make_inference_config, make_plan_cleaning
 from medunet.bundle.ensemble import Files, average_logits
 from medunet.bundle.expressions import find_expressions, refuse_nan, refuse_nan_logits
 from medunet.bundle.folder import Bundle
@@ -26,7 +26,7 @@ from medunet.labels import LabelTable
 from medunet.measuring import ValueRange
 from medunet.networks import make_network
 from medunet.planning import Plan
-from medunet.postprocessing import Cleaning, plan_cleaning
+from medunet.postprocessing import NOTHING, Cleaning
 from medunet.preparation import (
     find_transform,
     make_cleaning,
@@ -113,7 +113,7 @@ class Recipe:
     window: Window
     restoring: Literal["linear"]
     decision: Decision
-    cleaning: Cleaning = field(default_factory=Cleaning)
+    cleaning: Cleaning = NOTHING
     extent_mm: tuple[float, float, float] | None = None
     values: Mapping[str, ValueRange] = field(default_factory=dict)
     peak_gib: float | None = None
@@ -292,7 +292,8 @@ class _Reader:
     def read_cleaning(self, task: Task) -> tuple[list[Step], Cleaning]:
         """The steps of the decision, and what is left out of the label map after it."""
         steps = self._take("postprocessing.transforms", list)
-        return take_cleaning(steps[len(self._list_first(steps, task)) : -1], task)
+        left = steps[len(self._list_first(steps, task)) : -1]
+        return (left, NOTHING) if len(left) < 2 else take_cleaning(left, task)
 
     def _list_first(self, steps: Sequence[Step], task: Task) -> list[Step]:
         """What medunet writes before the decision."""
@@ -393,8 +394,8 @@ def _find_differences(recipe: Recipe, plan: Plan) -> Iterator[tuple[str, str]]:
             yield "grid", f"preprocessing: {made[len(recipe.preprocessing)]['_target_']} is left out"
     if recipe.decision != choose_decision(plan.task):
         yield "task.labels", f"postprocessing: {recipe.decision.kind}, values {list(recipe.decision.values)}"
-    planned = plan_cleaning(plan.decision, plan.task.labels)
-    if make_cleaning(plan.task, recipe.cleaning) != make_cleaning(plan.task, planned):
+    left_out = [] if recipe.cleaning == NOTHING else make_cleaning(plan.task, recipe.cleaning)
+    if make_plan_cleaning(plan) != left_out:
         yield "decision", f"postprocessing: {recipe.cleaning}"
 
 

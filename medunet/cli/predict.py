@@ -73,11 +73,16 @@ def predict(
 
 
 def _print_done(item: "Prediction", *, empty_seg: bool, seg: bool) -> None:
-    files = ", ".join(map(str, item.files.values())) or item.id
+    files = ", ".join(map(str, _list_named(item))) or item.id
     took = "there already" if item.kept else f"{item.seconds:.1f} s"
     print(f"{files}: {_say_volumes(item)} ({took})")
     if seg and item.status == "nothing found":
         print(f"{item.id}: nothing was found; {'the SEG is valid and empty' if empty_seg else 'no SEG is written'}")
+
+
+def _list_named(item: "Prediction") -> list[Path]:
+    """The files but what is measured, which lies beside every mask."""
+    return [path for name, path in item.files.items() if not name.startswith("measures")]
 
 
 def _say_volumes(item: "Prediction") -> str:
@@ -93,7 +98,7 @@ def _print_table(results: "list[Prediction | Refusal]") -> None:
     width = max(len(item.status) for item in results)
     for item in results:
         if isinstance(item, Prediction):
-            last = ", ".join(path.name for path in item.files.values()) or "no file"
+            last = ", ".join(path.name for path in _list_named(item)) or "no file"
         else:
             last = str(item.error)
         print(f"{item.status:{width}}  {item.source} -> {last}")

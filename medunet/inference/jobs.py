@@ -8,7 +8,6 @@ one. Files that the same weights, recipe, options and scan have made already sta
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -24,6 +23,7 @@ from medunet.inference.outputs import (
     Outputs,
     check_formats,
     find_earlier,
+    is_whole,
     list_missing,
     write_outputs,
 )
@@ -81,7 +81,7 @@ class Maker:
         return Algorithm(self.recipe.name, self.recipe.version, join_hashes(self.weights))
 
 
-def make_maker(bundle: Bundle, adjust: Callable[[Recipe], Recipe] = lambda recipe: recipe) -> Maker:
+def make_maker(bundle: Bundle, adjust: Callable[[Recipe], Recipe] | None = None) -> Maker:
     """What predicts by a bundle; its weights are loaded when the first scan needs them.
 
     Args:
@@ -91,7 +91,8 @@ def make_maker(bundle: Bundle, adjust: Callable[[Recipe], Recipe] = lambda recip
     Raises:
         BundleError: there are no weights, or inference.json holds what medunet doesn't understand.
     """
-    recipe, files = adjust(make_recipe(bundle)), find_weights(bundle.folder, bundle.metadata)
+    recipe, files = make_recipe(bundle), find_weights(bundle.folder, bundle.metadata)
+    recipe = adjust(recipe) if adjust else recipe
     weights = {path.name: digest for path, digest in files.items()}
     return Maker(recipe, weights, cache(lambda: load_predictor(recipe, files)))
 
@@ -212,14 +213,11 @@ def predict_found(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Pred
         places = _place_channels(scan, maker.recipe)
         return _show(source, scan, predict_scan(maker.load(), scan, wanted.box), places, started)
     job = plan_job(source, scan, wanted, maker)
-    if job.earlier or (mask := _recall_mask(job)):
-        return finish_job(job, None if job.earlier else mask)
-    with ExitStack() as stack:
-        maps = stack.enter_context(_make_maps(job)) if job.outputs.likely else None
-        mask = predict_scan(maker.load(), scan, wanted.box, maps)
-        if maps and wanted.box:
-            maps.clear(wanted.box.clear_outside(replace(mask, voxels=np.ones_like(mask.voxels))).voxels == 0)
-        return finish_job(job, mask, maps.finish() if maps else None)
+    if job.earlier:
+        return finish_job(job, None)
+    if job.outputs.likely:
+        return _predict_likely(job, wanted.box)
+    return finish_job(job, _recall_mask(job) or predict_scan(maker.load(), scan, wanted.box))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -264,9 +262,14 @@ def plan_job(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Job:
     return Job(source, scan, maker, outputs, identity, whole, started)
 
 
-def _make_maps(job: Job) -> ProbabilityMaps:
+def _predict_likely(job: Job, box: Box | None) -> Prediction:
+    """Predict a scan of which the probabilities are written, too."""
     recipe = job.maker.recipe
-    return ProbabilityMaps(job.outputs.folder, recipe.task.name_classes(), recipe.decision)
+    with ProbabilityMaps(job.outputs.folder, recipe.task.name_classes(), recipe.decision) as maps:
+        mask = predict_scan(job.maker.load(), job.scan, box, maps)
+        if box is not None:
+            maps.clear(box.clear_outside(replace(mask, voxels=np.ones_like(mask.voxels))).voxels == 0)
+        return finish_job(job, mask, maps.finish())
 
 
 def _recall_mask(job: Job) -> Mask | None:
@@ -278,7 +281,7 @@ def _recall_mask(job: Job) -> Mask | None:
     for row in job.outputs.formats:
         path = job.outputs.files[row.name]
         # What may be left out doesn't tell objects apart.
-        if row.read and not row.optional and path.is_file():
+        if row.read and not row.optional and is_whole(path, record):
             grid = read_volume(reference.series or reference.path, reference.options).grid
             return replace(row.read(path, grid, job.maker.recipe.task.labels), notes=record.notes)
     return None

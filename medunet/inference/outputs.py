@@ -84,7 +84,7 @@ def find_earlier(outputs: Outputs, identity: Identity, *, overwrite: bool) -> Pr
     there = [path for path in outputs.files.values() if path.exists()]
     record = find_record(outputs.record)
     if record is not None and not identity.compare(record):
-        changed = [path for path in there if not _is_whole(path, record)]
+        changed = [path for path in there if not is_whole(path, record)]
         if not changed:
             return record
         if not overwrite:
@@ -98,7 +98,8 @@ def find_earlier(outputs: Outputs, identity: Identity, *, overwrite: bool) -> Pr
     return None
 
 
-def _is_whole(path: Path, record: PredictionRecord) -> bool:
+def is_whole(path: Path, record: PredictionRecord) -> bool:
+    """Whether a file is what a record says that it was when it was written."""
     known = {item.file: item.sha256 for item in record.outputs.values()}
     return path.name in known and _holds(path, known[path.name])
 

@@ -21,7 +21,7 @@ from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.networks import MeanNetwork, build_network, choose_device
-from medunet.postprocessing import clean_mask
+from medunet.postprocessing import NOTHING, clean_mask
 from medunet.preparation import find_source_grid, run_chain
 
 
@@ -110,7 +110,7 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
     warnings = tuple(f"{item.subject}: {item.found}" for item in heard)
     mask = replace(mask, notes=image.meta["notes"], warnings=warnings)
     mask = mask if box is None else box.clear_outside(mask)
-    return clean_mask(mask, recipe.cleaning) if recipe.cleaning else mask
+    return mask if recipe.cleaning == NOTHING else clean_mask(mask, recipe.cleaning)
 
 
 def _compare(recipe: Recipe, subject: str, whole: bool, data: Mapping[str, MetaTensor]) -> None:

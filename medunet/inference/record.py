@@ -20,6 +20,7 @@ from medunet.files import hash_file
 from medunet.inference.box import Box
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
+from medunet.postprocessing import NOTHING
 from medunet.reading import Image
 from medunet.records import Record, read_record
 from medunet.runs import RunRecord, record_run
@@ -152,7 +153,7 @@ def hash_recipe(recipe: Recipe) -> str:
     else:
         del decisive["trusted"]
     # As without them, so that predictions of before they were thought of are known again.
-    if not recipe.cleaning:
+    if recipe.cleaning == NOTHING:
         del decisive["cleaning"]
     if not recipe.decision.thresholds:
         del decisive["decision"]["thresholds"]

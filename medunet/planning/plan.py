@@ -153,9 +153,10 @@ class Plan(Record):
 
     @model_validator(mode="after")
     def _parts_are_of_labels(self) -> Self:
-        if self.task.labels.objects and self.decision.smallest:
-            raise ValueError("decision.smallest is task.objects.smallest where labels number objects")
-        plan_cleaning(self.decision, self.task.labels)
+        if self.decision != PartsPlan():
+            if self.task.labels.objects and self.decision.smallest:
+                raise ValueError("decision.smallest is task.objects.smallest where labels number objects")
+            plan_cleaning(self.decision, self.task.labels)
         return self
 
     @property

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from medunet.parts import ROUNDING, count_least
-from medunet.postprocessing import Cleaning, group_values
+from medunet.postprocessing import NOTHING, Cleaning, group_values
 from medunet.task import Task
 
 Step = dict[str, Any]
@@ -59,9 +59,9 @@ def take_cleaning(steps: Sequence[Step], task: Task) -> tuple[list[Step], Cleani
     for count in (2, 1):
         last = list(steps[-count:])
         how = _guess(last, task)
-        if len(steps) >= count and how and make_cleaning(task, how) == last:
+        if len(steps) >= count and how != NOTHING and make_cleaning(task, how) == last:
             return list(steps[:-count]), how
-    return list(steps), Cleaning()
+    return list(steps), NOTHING
 
 
 def _guess(steps: Sequence[Any], task: Task) -> Cleaning:

@@ -7,7 +7,7 @@ from plans import make_tiny_bundle
 from medunet.bundle import Recipe, adjust_recipe, make_recipe, open_bundle
 from medunet.errors import InputError
 from medunet.labels import LabelTable, Region
-from medunet.postprocessing import Cleaning
+from medunet.postprocessing import NOTHING, Cleaning
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_what_is_not_asked_for_stays(recipe: Recipe) -> None:
     kept = adjust_recipe(recipe, keep_largest=["all"], smallest=0.1)
     assert kept.cleaning == Cleaning(((1,),), 0.1)
     assert adjust_recipe(kept, {"lesion": 0.3}).cleaning == kept.cleaning
-    assert not adjust_recipe(kept, keep_largest=[], smallest=0).cleaning
+    assert adjust_recipe(kept, keep_largest=[], smallest=0).cleaning == NOTHING
 
 
 def test_a_threshold_is_placed_at_its_output(recipe: Recipe) -> None:

@@ -78,8 +78,9 @@ def test_a_segmentation_of_nothing_is_told(
     assert "CT: nothing was found; the SEG is valid and empty" in capsys.readouterr().out
     assert run(monkeypatch, "predict", bundle, scan, "-o", tmp_path / "b", "--format", "seg", "--no-empty-seg") == 0
     assert "CT: nothing was found; no SEG is written" in capsys.readouterr().out
-    assert [path.suffix for path in sorted((tmp_path / "a").iterdir())] == [".json", ".dcm"]
-    assert [path.suffix for path in (tmp_path / "b").iterdir()] == [".json"]
+    endings = ["CT.json", "CT.measures.csv", "CT.measures.json"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [*endings, "CT.seg.dcm"]
+    assert sorted(path.name for path in (tmp_path / "b").iterdir()) == endings
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_a_refusal_does_not_end_the_others(trained: Path, patients: list[Path], 
     ]  # fmt: skip
     names = [patients[0].name, patients[2].name]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
-        name + end for name in names for end in (".json", ".nii.gz")
+        name + end for name in names for end in (".json", ".measures.csv", ".measures.json", ".nii.gz")
     )
 
 
@@ -162,7 +162,7 @@ def test_a_batch_that_was_killed_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "medunet", "predict", bundle, *scans, "-o", out]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as run:
-        while len(list(out.glob("*.json"))) < 3 and run.poll() is None:
+        while len(list(out.glob("*_ct.json"))) < 3 and run.poll() is None:
             time.sleep(0.005)
         os.killpg(run.pid, signal.SIGKILL)
     done = {path: path.stat().st_mtime_ns for path in out.glob("[!.]*.nii.gz")}

@@ -28,7 +28,8 @@ def plan(bundle: Path, patient: Path, folder: Path, formats: tuple[str, ...] = B
 def test_both_formats_hold_one_mask(trained: Path, patients: list[Path], tmp_path: Path) -> None:
     (made,) = medunet.predict(trained, patients[0], output=tmp_path, formats=BOTH)
     name = patients[0].name
-    assert made.files == {"nifti": tmp_path / f"{name}.nii.gz", "seg": tmp_path / f"{name}.seg.dcm"}
+    beside = {"measures": tmp_path / f"{name}.measures.json", "measures-csv": tmp_path / f"{name}.measures.csv"}
+    assert made.files == {"nifti": tmp_path / f"{name}.nii.gz", "seg": tmp_path / f"{name}.seg.dcm", **beside}
     mask = made.mask
     assert mask.voxels.any()
     code = mask.table.labels[0].code
@@ -38,7 +39,7 @@ def test_both_formats_hold_one_mask(trained: Path, patients: list[Path], tmp_pat
     assert np.array_equal(read.voxels, mask.voxels)
     assert np.array_equal(np.asarray(nib.load(made.files["nifti"]).dataobj), mask.voxels)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        f"{name}{end}" for end in (".json", ".nii.gz", ".seg.dcm")
+        f"{name}{end}" for end in (".json", ".measures.csv", ".measures.json", ".nii.gz", ".seg.dcm")
     )
 
 

@@ -43,9 +43,8 @@ def test_pieces_are_joined_without_a_seam(tmp_path: Path, monkeypatch: pytest.Mo
     for number, item in enumerate((made, moved)):
         write_probabilities(item, grid, tmp_path / f"{number}.nii.gz")
     assert (tmp_path / "0.nii.gz").read_bytes() == (tmp_path / "1.nii.gz").read_bytes()
-    assert np.array_equal(
-        np.asarray(nib.load(tmp_path / "0.nii.gz").dataobj.get_unscaled()), np.moveaxis(made.maps, 0, 3)
-    )
+    stored = nib.load(tmp_path / "0.nii.gz").dataobj.get_unscaled()
+    assert np.array_equal(np.asarray(stored), np.moveaxis(made.maps, 0, 3))
 
 
 def test_a_picture_has_pixels_of_size_one(tmp_path: Path) -> None:
