@@ -68,9 +68,10 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
         how = spread_options(options, task)
         return _check_scan(Scan(strip(path.name), {key: find_image(path, own) for key, own in how.items()}), task)
     how = spread_options(options, task)
-    found = find_series(path, keep=True).series
+    contents = find_series(path, keep=True)
+    found = contents.series
     if not found:
-        raise _miss_series(path, task)
+        raise contents.damaged[0] if contents.damaged else _miss_series(path, task)
     chosen = {
         key: _choose(path, found, channel, task.modalities[channel], how[key].series)
         for key, channel in zip(task.image_keys(), task.channels, strict=True)
@@ -102,14 +103,15 @@ def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, 
     fitting = [series for series in found if series.modality == modality and uid in (None, series.uid)]
     if not fitting:
         which = f"no series is {modality}{f' and has the UID {uid}' if uid else ''}, the channel '{channel}'"
-        raise SeriesError(path, which, f"give that scan; there are:{tabulate_series(found)}", code="channel-missing")
+        remedy = f"give that scan; there are:{tabulate_series(found)}"
+        raise SeriesError(path, which, remedy, code="channel-missing")
     if (patients := len({series.patient_id for series in fitting})) > 1:
         said = f"its {modality} series are of {patients} patients"
         remedy = f"give the folder of each, like {path / '*'}, or name one series with --series {channel}=UID"
         raise SeriesError(path, said, remedy, code="patients-mixed")
     if len(fitting) > 1:
         said = f"{len(fitting)} series are {modality}"
-        remedy = f"name one, --series {channel}=UID or --image {channel}=FOLDER:{tabulate_series(fitting)}"
+        remedy = f"name one: --series {channel}=UID or --image {channel}=FOLDER:{tabulate_series(fitting)}"
         raise SeriesError(path, said, remedy, code="channel-ambiguous")
     return fitting[0]
 

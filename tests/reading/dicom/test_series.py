@@ -16,7 +16,7 @@ from pydicom.uid import (
 
 from medunet.errors import MissingInputError, SeriesError
 from medunet.findings import Note, listening
-from medunet.reading import ReadOptions, find_again, find_series, measure_grid, read_volume
+from medunet.reading import ReadOptions, find_again, find_series, measure_grid, read_volume, tabulate_series
 from medunet.reading.dicom.series import _list_turns, list_files
 
 
@@ -373,3 +373,21 @@ def test_a_series_can_be_named_absolutely(tmp_path: Path, monkeypatch: pytest.Mo
     assert moved.is_unchanged()
     assert not series.is_unchanged()
     assert read_volume(moved).grid.shape == (12, 10, 6)
+
+
+def test_series_are_listed_in_a_table(tmp_path: Path) -> None:
+    for number, (name, orientation) in enumerate((("a", "axial"), ("b", "oblique"))):
+        write_series(tmp_path / name, make_grid(orientation))
+        change(tmp_path / name, lambda dataset, _, n=number: setattr(dataset, "SeriesNumber", 7 + n))
+    first, second = find_series(tmp_path).series
+    with pytest.raises(SeriesError, match="it holds 2 series; choose one of these") as refusal:
+        read_volume(tmp_path)
+    _, head, *lines = str(refusal.value).splitlines()
+    assert re.split(r"\s{2,}", head.strip()) == [
+        *("description", "number", "modality", "slices", "SeriesInstanceUID", "folder")
+    ]
+    assert [re.split(r"\s{2,}", line.strip()) for line in lines] == [
+        ["Portal venous phase", "7", "CT", "6", first.uid, first.folder],
+        ["Portal venous phase", "8", "CT", "6", second.uid, second.folder],
+    ]
+    assert "folder" not in tabulate_series([first])
