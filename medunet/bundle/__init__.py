@@ -4,7 +4,8 @@ from medunet.bundle.adjusting import adjust_recipe
 from medunet.bundle.configs import Makers, make_evaluate_config, make_inference_config
 from medunet.bundle.folder import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
 from medunet.bundle.metadata import Metadata, TrainingFacts, TrainingImages, hide_images, make_metadata
-from medunet.bundle.recipe import Decision, Recipe, Window, choose_decision, make_recipe
+from medunet.bundle.parts import Decision, Recipe, Window
+from medunet.bundle.recipe import choose_decision, make_recipe
 from medunet.bundle.weights import (
     find_weights,
     join_hashes,

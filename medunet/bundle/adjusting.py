@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from medunet.bundle.recipe import Decision, Recipe
+from medunet.bundle.parts import Decision, Recipe
 from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.postprocessing import group_values

@@ -7,8 +7,8 @@ the one that medunet writes. Of a bundle that its user trusts MONAI's parser eva
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +19,11 @@ from medunet.bundle.configs import make_inference_config, make_plan_cleaning
 from medunet.bundle.ensemble import Files, average_logits
 from medunet.bundle.expressions import find_expressions, refuse_nan, refuse_nan_logits
 from medunet.bundle.folder import Bundle
+from medunet.bundle.parts import Decision, Recipe, Step, Window
 from medunet.bundle.trust import TRUST, evaluate_parts
 from medunet.errors import BundleError
 from medunet.files import hash_file
 from medunet.labels import LabelTable
-from medunet.measuring import ValueRange
 from medunet.networks import make_network
 from medunet.planning import Plan
 from medunet.postprocessing import NOTHING, Cleaning
@@ -38,7 +38,6 @@ from medunet.preparation import (
 from medunet.task import Task
 
 LOGGER = logging.getLogger(__name__)
-Step = dict[str, Any]
 RESTORE = "restore it from a copy, or predict with MONAI alone"
 AS_WRITTEN = ("imports", "network", "network_defs", "networks", "dataset", "handlers", "evaluator")
 """Keys of inference.json that must be as medunet writes them: with others, MONAI alone would predict otherwise."""
@@ -46,78 +45,6 @@ MOST_OUTPUTS = 255
 """Outputs that a network may have: as many label values fit 8 bits."""
 FREE_OF_SAVING = {"output_dir", "output_postfix", "output_ext", "separate_folder"}
 """What may be edited of `SaveImaged`: where the mask lies, not what it holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How patches cover a prepared scan.
-
-    Attributes:
-        patch: voxels along x, y, z of the network's grid; 1 along z for a network of slices.
-        overlap: share of a patch that its neighbour covers too.
-        mode: weights of a patch's voxels in the sum: a Gaussian around its centre, or all alike.
-        dims: spatial axes of the network.
-    """
-
-    patch: tuple[int, int, int]
-    overlap: float
-    mode: Literal["gaussian", "constant"]
-    dims: Literal[2, 3]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """How logits become label values.
-
-    Attributes:
-        kind: "largest": the output of the largest logit. "regions": the last output whose logit is above 0, background
-            where there is none.
-        values: label value of each output.
-        thresholds: of each output the probability from which on it is taken, None where none is set; empty where no
-            output has one.
-    """
-
-    kind: Literal["largest", "regions"]
-    values: tuple[int, ...]
-    thresholds: tuple[float | None, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that inference needs of a bundle but the weights; training has no part in it.
-
-    Attributes:
-        name: of the bundle.
-        version: of the bundle.
-        task: what is segmented.
-        inputs: keys of the chain's images, one for each channel of the task, in its order.
-        preprocessing: the chain from paths to the image, as `_target_` dictionaries; of a trusted bundle its steps are
-            built where they are more than data.
-        network: the `_target_` dictionary of the network.
-        window: how patches cover the prepared scan.
-        restoring: how logits come back to the source grid: linearly, before the decision.
-        decision: how logits become label values.
-        cleaning: parts of the label map that are left out on the source grid.
-        extent_mm: largest extents of the scans of training along x, y, z, where they are known.
-        values: of the scans of training, by channel, as far as they are known.
-        peak_gib: memory that a prediction was foreseen to take with the largest case of training.
-        trusted: SHA-256 of the inference.json of which more than data was evaluated, "" where nothing was.
-    """
-
-    name: str
-    version: str
-    task: Task
-    inputs: tuple[str, ...]
-    preprocessing: tuple[Any, ...]
-    network: Step
-    window: Window
-    restoring: Literal["linear"]
-    decision: Decision
-    cleaning: Cleaning = NOTHING
-    extent_mm: tuple[float, float, float] | None = None
-    values: Mapping[str, ValueRange] = field(default_factory=dict)
-    peak_gib: float | None = None
-    trusted: str = ""
 
 
 def make_recipe(bundle: Bundle) -> Recipe:

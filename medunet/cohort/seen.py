@@ -7,11 +7,10 @@ agree. In a bundle lies that of the hash with a salt of the bundle's own, so tha
 import hashlib
 from collections.abc import Iterable
 
-import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from medunet.geometry import Affine
+from medunet.geometry import Affine, Grid
 
 STEPS, ODD = 20, 0.237
 """Steps of a spacing in a millimetre, and what keeps usual spacings off their bounds, where rounding would decide."""
@@ -25,9 +24,11 @@ def hash_image(voxels: npt.NDArray[np.generic], affine: Affine) -> str:
         affine: (4, 4), voxels to RAS mm, or to pixels.
     """
     whole = voxels if voxels.ndim == 4 else voxels[..., None]
-    turned = nib.apply_orientation(np.moveaxis(whole, 0, -1), nib.io_orientation(affine))
-    order = np.argsort(nib.io_orientation(affine)[:, 0])
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)[order]
+    i, j, k = whole.shape[1:]
+    axes = Grid((i, j, k), affine).nearest_axes()
+    back = [number for number, axis in enumerate(axes) if affine[number, axis] < 0]
+    turned = np.flip(whole.transpose(*(axis + 1 for axis in axes), 0), tuple(back))
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)[list(axes)]
     digest = hashlib.sha256(f"{turned.shape} {np.floor(spacing * STEPS + ODD).astype(int).tolist()}".encode())
     for plane in turned:
         # Adding 0 makes -0 the 0 that it equals.

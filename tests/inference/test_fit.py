@@ -79,5 +79,5 @@ def test_warnings_stand_in_the_result_and_in_its_record(
         "scan-unlike",
         "scan-read",
     ]
-    with pytest.raises(InputError, match="leave channels and objects out"):
-        medunet.check(tmp_path / "shifted.nii.gz", bundle=trained, objects=True)
+    with pytest.raises(InputError, match="leave channels and labels out"):
+        medunet.check(tmp_path / "shifted.nii.gz", bundle=trained, labels=medunet.LabelChoices(objects=True))
