@@ -50,6 +50,28 @@ def find_ram() -> int:
     return ram
 
 
+def find_free_memory() -> int:
+    """Bytes that this process may still take, by the machine, its container and its own limit (`ulimit -v`)."""
+    held = _read_kib("/proc/self/status")
+    free = [find_ram() - held.get("VmRSS", 0)]
+    machine = _read_kib("/proc/meminfo")
+    if "MemAvailable" in machine:
+        free.append(machine["MemAvailable"] + machine.get("SwapFree", 0))
+    resource = find_module("resource")
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
+    if resource and limit != resource.RLIM_INFINITY:
+        free.append(limit - held.get("VmSize", 0))
+    return max(0, min(free))
+
+
+def _read_kib(path: str) -> dict[str, int]:
+    """Bytes by name, of a file of Linux that says kB; empty elsewhere."""
+    with suppress(OSError):
+        lines = [line.split() for line in Path(path).read_text(encoding="ascii", errors="replace").splitlines()]
+        return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if words[2:] == ["kB"]}
+    return {}
+
+
 def find_shared_memory() -> int | None:
     """Bytes that are free for what processes share, which containers keep small; None where the system doesn't say."""
     if not sys.platform.startswith("linux"):

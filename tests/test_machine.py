@@ -14,8 +14,10 @@ from medunet.machine import (
     UNKNOWN_RAM,
     compare_peak,
     count_cores,
+    find_free_memory,
     find_module,
     find_ram,
+    find_shared_memory,
     forget_peak_memory,
     measure_peak_memory,
 )
@@ -104,3 +106,31 @@ def test_memory_is_known_on_windows_and_assumed_where_nothing_says_it(monkeypatc
     assert (find_ram(), measure_peak_memory()) == (UNKNOWN_RAM, 0)
     monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=Windows()), raising=False)
     assert (find_ram(), measure_peak_memory()) == (3 * 2**30, 2**28)
+
+
+def test_free_memory_is_what_any_limit_leaves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert 0 < find_free_memory() < find_ram()
+    code = (
+        "import resource; from medunet.machine import find_free_memory as find; "
+        "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); print(find())"
+    )
+    if find_module("resource") is not None:
+        child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert 2**29 < int(child.stdout) < 2**31
+    (tmp_path / "limit").write_text("1000")
+    monkeypatch.setattr(machine, "CONTAINER_LIMITS", (tmp_path / "limit",))
+    assert find_free_memory() == 0
+
+
+def test_shared_memory_is_that_of_linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    if sys.platform.startswith("linux"):
+        assert (find_shared_memory() or 0) >= 0
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert find_shared_memory() is None
+    monkeypatch.setattr(sys, "platform", "linux")
+
+    def refuse(_: str) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "statvfs", refuse)
+    assert find_shared_memory() == 0

@@ -10,9 +10,10 @@ import numpy as np
 from monai.data import MetaTensor
 
 from medunet.bundle import Bundle, Recipe, find_weights, join_hashes, load_weights, make_recipe
+from medunet.errors import ResourceError
 from medunet.findings import overhearing, tell
 from medunet.geometry import Grid
-from medunet.inference.assemble import assemble_planes
+from medunet.inference.assemble import assemble_planes, count_assembling
 from medunet.inference.backends import Backend, TorchBackend
 from medunet.inference.box import Box
 from medunet.inference.likeness import find_unlike
@@ -20,9 +21,10 @@ from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
+from medunet.machine import find_free_memory
 from medunet.networks import MeanNetwork, build_network, choose_device
 from medunet.postprocessing import NOTHING, clean_mask
-from medunet.preparation import find_source_grid, run_chain
+from medunet.preparation import count_resampling, find_source_grid, run_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
         Labels on the grid of the scan's first channel, with what its files were noted for.
 
     Raises:
+        ResourceError: the logits take more memory than is free.
         MedunetError: a file is refused by its reader, or the box lies elsewhere.
     """
     recipe = predictor.recipe
@@ -103,8 +106,9 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
     if box is not None:
         voxels, affine = box.crop(voxels, affine, scan.id)
     window, what = recipe.window, f"predicting {scan.id}"
-    planes = assemble_planes(voxels, predictor.backend, window.patch, window.overlap, what, window.mode)
     network = Grid(voxels.shape[1:], affine)
+    check_memory(predictor, network, grid, scan.id)
+    planes = assemble_planes(voxels, predictor.backend, window.patch, window.overlap, what, window.mode)
     keep = None if maps is None else maps.open(grid)
     mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep)
     warnings = tuple(f"{item.subject}: {item.found}" for item in heard)
@@ -119,3 +123,25 @@ def _compare(recipe: Recipe, subject: str, whole: bool, data: Mapping[str, MetaT
     images = {name: (data[key].as_tensor().numpy(), find_source_grid(data[key])) for name, key in keys}
     for item in find_unlike(images, recipe, subject, whole=whole):
         tell(item)
+
+
+def check_memory(predictor: Predictor, network: Grid, source: Grid, what: str) -> None:
+    """Check, before the network runs, that the logits of a scan and its labels fit the memory.
+
+    Args:
+        predictor: from `open_predictor`.
+        network: grid of the logits.
+        source: grid of the labels.
+        what: name of the scan.
+
+    Raises:
+        ResourceError: they take more than is free.
+    """
+    recipe, patch = predictor.recipe, predictor.recipe.window.patch
+    classes, batch = recipe.network["out_channels"], predictor.backend.traits.preferred_batch
+    needed = count_assembling(network.shape, patch, recipe.task.count_inputs(), classes, batch)
+    needed += count_resampling(network, source, classes)
+    free = find_free_memory()
+    if needed > free:
+        found = f"the logits of its {classes} classes take {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} are free"
+        raise ResourceError(what, found, "predict it by boxes (--box), or on a machine with more memory")

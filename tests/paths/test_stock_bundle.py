@@ -64,7 +64,7 @@ def test_evaluation_scores_what_medunet_predicted_as_right(trained: Path, datase
 def test_no_images_are_an_error(trained: Path, tmp_path: Path) -> None:
     config = trained / "configs" / "inference.json"
     out = run_monai("run", "--config_file", config, "--dataset_dir", tmp_path, cwd=tmp_path, code=1)
-    assert "no image *.nii.gz in" in out
+    assert "no image *.nii.gz or *.nii in" in out
 
 
 @pytest.mark.parametrize(("name", "kind"), [("train", "train"), ("inference", "infer")])
