@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from medunet.geometry import Grid
     from medunet.inference import Prediction, Refusal
     from medunet.labels import Label, LabelTable, Mask
+    from medunet.measures import Measures
     from medunet.planning import Memory, Plan
     from medunet.reading import ReadOptions, Source, Volume
 
@@ -63,6 +64,7 @@ __all__ = [
     "LabelError",
     "LabelTable",
     "Mask",
+    "Measures",
     "MedunetError",
     "Memory",
     "MissingInputError",
@@ -103,6 +105,7 @@ _PLACES = {
     "medunet.geometry": "Grid",
     "medunet.inference": "Prediction Refusal",
     "medunet.labels": "Label LabelTable Mask",
+    "medunet.measures": "Measures",
     "medunet.planning": "Memory Plan",
     "medunet.reading": "ReadOptions Source Volume",
 }

@@ -66,6 +66,10 @@ def _sign(function: object) -> str:
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not any(n.startswith("*") for n in names):
             names.append("*")
+        if parameter.kind is parameter.VAR_KEYWORD:
+            (further,) = get_args(parameter.annotation)
+            names += [f"{name}=…" for name in further.__annotations__]
+            continue
         star = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
         default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
         names.append(f"{star}{parameter.name}{default}")
@@ -78,6 +82,7 @@ def describe_files() -> str:
     from medunet.cohort import Cohort
     from medunet.evaluation import CrossValidation
     from medunet.inference import PredictionRecord
+    from medunet.measures import Measures
     from medunet.measuring import Fingerprint
     from medunet.planning import Plan
     from medunet.training import FoldResult, Schedule
@@ -90,6 +95,7 @@ def describe_files() -> str:
         "work/fold<K>/schedule.json": (Schedule, "of a run: what it does"),
         "work/fold<K>/result.json": (FoldResult, "of a run: what it came to"),
         "OUT/<scan>.json": (PredictionRecord, "the run record beside a prediction"),
+        "OUT/<scan>.measures.json": (Measures, "what is measured of a predicted mask"),
         "work/cross_validation/scores.json": (
             CrossValidation,
             "scores of all held-out patients; `scores` alone is what `medunet evaluate` writes as `scores.json`",

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import pytest
@@ -55,6 +55,12 @@ from medunet.errors import InputError, MissingInputError
             "scans is {'ct': 3}, a dict; give a path or a dict of text and a path.",
         ),
         (lambda: medunet.predict("b", options={"ct": {}}), "give a dict of text and a ReadOptions or None."),
+        (
+            lambda: medunet.predict("b", thresholds={"a": "x"}),
+            "thresholds is {'a': 'x'}, a dict; give a dict of text and",
+        ),
+        (lambda: medunet.predict("b", keep_largest="a"), "keep_largest is 'a', a str; give a list of text."),
+        (lambda: medunet.predict_each("b", smallest=None), "smallest is None; give a number or text."),
         (lambda: medunet.evaluate("b", cohort=1), "cohort is 1, an int; give a path or None."),
         (lambda: medunet.export_cohort("c", "o", None), "layout is None; give text."),
         (lambda: medunet.check("x" * 99 + "\0"), f"path is '{'x' * 59}…, a str; give a path"),
@@ -149,3 +155,19 @@ def test_nothing_is_left_of_it() -> None:
     with pytest.raises(MissingInputError):
         medunet.check("nowhere")
     assert ([*logger.handlers], logger.level) == before
+
+
+def test_further_keywords_are_those_of_a_typed_dict() -> None:
+    class More(TypedDict, total=False):
+        count: Count
+
+    @verb
+    def take(first: int, **more: Unpack[More]) -> tuple[int, dict[str, Any]]:
+        return first, dict(more)
+
+    assert take(1) == (1, {})
+    assert take(1, count=np.int64(2)) == (1, {"count": 2})
+    with pytest.raises(InputError, match="count is -1, an int; give a whole number from 0 on"):
+        take(1, count=-1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'counts'"):
+        take(1, counts=1)  # type: ignore[call-arg]

@@ -46,3 +46,18 @@ def test_pictures_are_png_of_two_axes_to_monai_and_numbered_objects_are_joined()
         assert ".nii.gz" not in json.dumps(config)
     assert evaluate["preprocessing"]["transforms"][-1]["threshold"] == 0.5
     assert evaluate["postprocessing"]["transforms"][-1]["to_onehot"] == [2, 2]
+
+
+def test_what_a_plan_leaves_out_stands_in_both_before_the_last_step() -> None:
+    plain, plan = make_test_plan(), make_test_plan().change(decision={"keep_largest": ("lesion",), "smallest": 0.1})
+    for make in (make_inference_config, make_evaluate_config):
+        steps, before = (make(item)["postprocessing"]["transforms"] for item in (plan, plain))
+        names = [step["_target_"] for step in steps]
+        assert names[1:-1] == ["AsDiscreted", "KeepLargestConnectedComponentd", "Lambdad"]
+        assert steps[0] == before[0]
+        assert "medunet" not in json.dumps(make(plan))
+    # The label map that is left is scored, not the logits.
+    assert make_evaluate_config(plan)["postprocessing"]["transforms"][-1]["argmax"] == [False, False]
+    assert make_inference_config(plan.change(decision={"keep_largest": (), "smallest": 0.0})) == make_inference_config(
+        plain
+    )

@@ -82,3 +82,9 @@ def test_a_known_key_of_the_wrong_kind_is_named(tmp_path: Path, key: str, value:
 def test_steps_of_all_folds_are_counted_together() -> None:
     assert TrainingFacts(fold=1, steps=30).count_steps() == 30
     assert TrainingFacts(fold="all", steps=(30, 12)).count_steps() == 42
+
+
+def test_what_finds_parts_is_required_where_parts_are_left_out() -> None:
+    plan = make_test_plan()
+    assert "scikit-image" not in make_metadata(plan, "b").required_packages_version
+    assert "scikit-image" in make_metadata(plan.change(decision={"smallest": 0.1}), "b").required_packages_version

@@ -1,7 +1,9 @@
-from dataclasses import replace
+import hashlib
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from medunet.bundle import make_recipe, open_bundle
+from medunet.bundle import adjust_recipe, make_recipe, open_bundle
 from medunet.inference import find_scan, parse_box
 from medunet.inference.record import find_record, hash_recipe, identify
 from medunet.reading import ReadOptions
@@ -14,6 +16,20 @@ def test_a_recipe_is_told_by_what_decides_its_masks(trained: Path) -> None:
     assert known == hash_recipe(replace(recipe, name="another", version="9", peak_gib=7.0))
     assert known != hash_recipe(replace(recipe, window=replace(recipe.window, overlap=0.25)))
     assert known != hash_recipe(replace(recipe, preprocessing=recipe.preprocessing[:-1]))
+    assert known != hash_recipe(adjust_recipe(recipe, {"lesion": 0.3}))
+    assert known != hash_recipe(adjust_recipe(recipe, keep_largest=["all"]))
+    assert known != hash_recipe(adjust_recipe(recipe, smallest=0.1))
+
+
+def test_predictions_of_before_there_were_thresholds_are_known_again(trained: Path) -> None:
+    recipe = make_recipe(open_bundle(trained))
+    decisive = asdict(recipe)
+    for name in ("name", "version", "extent_mm", "peak_gib", "cleaning"):
+        del decisive[name]
+    decisive["decision"] = {"kind": "largest", "values": (0, 1)}
+    decisive["task"] = recipe.task.model_dump(mode="json")
+    content = json.dumps(decisive, sort_keys=True, default=str)
+    assert hash_recipe(recipe) == hashlib.sha256(content.encode()).hexdigest()
 
 
 def test_what_decides_a_prediction_is_told_apart(trained: Path, patients: list[Path]) -> None:

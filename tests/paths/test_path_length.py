@@ -29,7 +29,7 @@ AROUND = (
     *("inference/inputs.py", "inference/jobs.py", "inference/outputs.py", "inference/record.py"),
     *("writing/formats.py", "writing/interface.py"),
 )
-AROUND_LINES = 820
+AROUND_LINES = 830
 # Beside the mask lies what is measured of it, which is no part of how it is made.
 MEASURING = ("extents.py", "measures.py", "parts.py", "writing/measures.py")
 MEASURING_LINES = 300

@@ -4,6 +4,7 @@ import pytest
 from plans import make_test_plan
 
 from medunet.errors import RecordError
+from medunet.labels import LabelTable
 from medunet.planning import read_plan
 from medunet.planning.plan import TRAINING_SHARE
 from medunet.records import read_json, write_json, write_record
@@ -95,3 +96,32 @@ def test_a_misspelled_key_of_a_plan_without_groups_is_named(tmp_path: Path) -> N
     write_json(tmp_path / "plan.json", [])
     with pytest.raises(RecordError, match="the key 'Plan': input should be an object"):
         read_plan(tmp_path / "plan.json")
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        ({"keep_largest": ["lesoin"]}, "there is no label 'lesoin': did you mean 'lesion'"),
+        ({"smallest": -1}, "greater than or equal to 0"),
+        ({"smalest": 1}, "did you mean 'smallest'"),
+    ],
+)
+def test_parts_that_can_not_be_left_out_are_refused(tmp_path: Path, decision: dict[str, object], words: str) -> None:
+    write_record(tmp_path / "plan.json", make_test_plan())
+    write_json(tmp_path / "plan.json", {**read_json(tmp_path / "plan.json"), "decision": decision})
+    with pytest.raises(RecordError, match=words):
+        read_plan(tmp_path / "plan.json")
+
+
+def test_objects_have_a_smallest_size_of_their_own(tmp_path: Path) -> None:
+    plan = make_test_plan()
+    table = LabelTable.from_names(["nucleus"], objects=True)
+    write_record(tmp_path / "plan.json", plan.change(task={"labels": table}))
+    content = read_json(tmp_path / "plan.json")
+    for decision, words in (
+        ({"smallest": 1}, "is task.objects.smallest"),
+        ({"keep_largest": ["nucleus"]}, "object by"),
+    ):
+        write_json(tmp_path / "plan.json", {**content, "decision": decision})
+        with pytest.raises(RecordError, match=words):
+            read_plan(tmp_path / "plan.json")

@@ -11,10 +11,13 @@ from streams import follow_live_bytes, oblique_grids, turned_grids
 from medunet.geometry import Grid
 from medunet.preparation import (
     count_resampling,
+    paint_regions,
     resample_image,
     resample_labels,
     resample_numbers,
     resample_planes,
+    take_largest,
+    take_likely,
 )
 
 
@@ -148,3 +151,42 @@ def test_memory_is_what_was_counted(tilt: float) -> None:
     counted = count_resampling(source, target, 5)
     assert counted / 3 < live.peak + labels.nbytes <= counted
     assert (counted > 4 * 5 * 40 * 30 * 20) == bool(tilt)
+
+
+def test_a_class_is_taken_from_its_threshold_on() -> None:
+    likely = torch.tensor([[0.6, 0.3, 0.1], [0.45, 0.2, 0.35], [0.2, 0.45, 0.35], [0.1, 0.55, 0.35], [0.05, 0.5, 0.45]])
+    scores = likely.log().T.reshape(3, 5, 1, 1)
+
+    def take(*thresholds: float | None) -> list[int]:
+        return take_likely(scores, thresholds).ravel().tolist()
+
+    assert take(None, None, None) == take_largest(scores).ravel().tolist() == [0, 0, 1, 1, 1]
+    assert take(None, 0.25, None) == [1, 0, 1, 1, 1]
+    # A threshold takes voxels away, too: then the others are looked at.
+    assert take(None, 0.52, None) == [0, 0, 2, 1, 2]
+    # Of several that reach theirs the most probable, whatever the background is.
+    assert take(None, 0.29, 0.29) == [1, 2, 1, 1, 1]
+    assert take(None, 0.9, 0.9) == [0] * 5
+
+
+def test_a_region_is_painted_from_its_threshold_on() -> None:
+    scores = torch.logit(torch.tensor([[0.2, 0.4, 0.6, 0.9], [0.1, 0.3, 0.55, 0.8]])).reshape(2, 4, 1, 1)
+    assert paint_regions(scores, (1, 2)).ravel().tolist() == [0, 0, 2, 2]
+    assert paint_regions(scores, (1, 2), (0.35, 0.7)).ravel().tolist() == [0, 1, 1, 2]
+    assert paint_regions(scores, (1, 2), (None, 0.05)).ravel().tolist() == [2, 2, 2, 2]
+
+
+def test_scores_are_handed_on_with_the_box_of_their_labels() -> None:
+    source, scores = Grid((6, 5, 4), np.diag([2.0, 2, 2, 1])), torch.randn(3, 6, 5, 4)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    oblique = np.eye(4)
+    oblique[:3, :3] = turn
+    for grid in (source, Grid((11, 9, 7), np.eye(4)), Grid((7, 8, 9), oblique)):
+        kept = np.full((3, *grid.shape), np.nan, np.float32)
+
+        def keep(part: torch.Tensor, box: tuple[slice, slice, slice], kept: np.ndarray = kept) -> None:
+            kept[(slice(None), *box)] = part.numpy()
+
+        labels = resample_planes(scores.unbind(1), source, grid, keep=keep)
+        assert np.array_equal(kept.argmax(axis=0), labels)
+        assert np.array_equal(labels, resample_planes(scores.unbind(1), source, grid))
