@@ -283,7 +283,9 @@ def _recall_mask(job: Job) -> Mask | None:
         # What may be left out doesn't tell objects apart.
         if row.read and not row.optional and is_whole(path, record):
             grid = read_volume(reference.series or reference.path, reference.options).grid
-            return replace(row.read(path, grid, job.maker.recipe.task.labels), notes=record.notes)
+            return replace(
+                row.read(path, grid, job.maker.recipe.task.labels), notes=record.notes, warnings=record.warnings
+            )
     return None
 
 
