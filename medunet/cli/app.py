@@ -4,6 +4,7 @@ import sys
 import time
 import traceback
 from contextvars import copy_context
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -18,6 +19,8 @@ from medunet.cli.screen import choose_voice, is_first_rank, is_verbose
 from medunet.cli.train import train
 from medunet.errors import InputError, MedunetError
 
+PATHS = ("-o", "--output", "--bundle", "--from", "--predictions", "--truth")
+"""Options whose value is a path."""
 app = typer.Typer(
     name="medunet",
     help="Segment medical images: from a folder of scans to a MONAI bundle that predicts.",
@@ -58,6 +61,18 @@ def _take_options(
     choose_voice(quiet=quiet, verbose=verbose)
 
 
+def _check_paths(given: list[str]) -> None:
+    """Refuse empty paths, which would be the current folder; other options refuse what is empty in their own words.
+
+    Raises:
+        InputError: one is empty.
+    """
+    for before, text in pairwise(["", *given]):
+        if not text and (not before.startswith("-") or before in PATHS):
+            found, remedy = "a path is empty", "name it, or leave it out; the current folder is ."
+            raise InputError(f"medunet {before} ''" if before else "medunet ''", found, remedy, code="option-wrong")
+
+
 def main() -> None:
     """Run the command line; exit code 2 and one sentence for everything that the user can mend."""
     copy_context().run(_run)  # what the options choose ends with it
@@ -65,6 +80,7 @@ def main() -> None:
 
 def _run() -> None:
     try:
+        _check_paths(sys.argv[1:])
         app(prog_name="medunet")
     except MedunetError as error:
         if not is_first_rank():

@@ -58,6 +58,10 @@ BYTES |= {"GB": 1e9, "T": 2.0**40, "TI": 2.0**40, "TIB": 2.0**40, "TB": 1e12}
 """Bytes of each unit of memory."""
 
 
+LARGEST = 1e6
+"""Minutes (two years) or GiB (a petabyte) above which an amount is a slip of the pen."""
+
+
 def parse_minutes(text: str) -> float:
     """Minutes from 45, 45m, 1.5h or 90s.
 
@@ -83,7 +87,7 @@ def _parse_amount(text: str, option: str, factors: dict[str, float], example: st
         value = float(number) * factors[unit] if unit else float(number)
     except (ValueError, KeyError):
         value = 0.0
-    if not 0 < value < float("inf"):
-        found, remedy = "it is no positive amount", f"write it like {example}"
+    if not 0 < value <= LARGEST:
+        found, remedy = "it is no positive amount" if not value > 0 else "it is too much", f"write it like {example}"
         raise InputError(f"{option} {text or repr(text)}", found, remedy, code="option-wrong")
     return value

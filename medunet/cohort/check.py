@@ -29,7 +29,7 @@ from medunet.cohort.oddities import compare_cases, find_rare_labels, judge_image
 from medunet.cohort.patients import tell_split
 from medunet.errors import LabelError, collecting
 from medunet.files import check_input
-from medunet.findings import Finding, describe_error, sort_findings
+from medunet.findings import Finding, describe_error, make_finding, sort_findings
 from medunet.geometry import Grid, check_same_pixels
 from medunet.labels import LabelTable, Mask
 from medunet.progress import track
@@ -69,6 +69,9 @@ def check_path(path: Path, channels: tuple[str, ...] | None = None, labels: Labe
         MissingInputError: there is no such path.
     """
     check_input(path)
+    if (path / "configs" / "plan.json").is_file():
+        said = "it is a bundle, no scan and no cohort"
+        return [make_finding("input-wrong", path, said, "give scans, and the bundle with --bundle", "error")]
     if is_listed(path):
         findings = _check_list(path, channels, labels)
     elif path.is_file() and (is_image_file(path) or find_modality(path) in (RTSTRUCT, SEG)):

@@ -86,6 +86,9 @@ def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
         raise InputError(path, found, "unpack it first", code="archive-refused")
     if path.suffix.lower() in ENDINGS:
         return read_list(path)
+    if path.suffix.lower() != ".json":
+        remedy = "give a folder, or a list of cases (cohort.json, CSV, JSON lines)"
+        raise InputError(path, "it is a single file, no cohort", remedy, code="list-wrong")
     tables = read_tables(path)
     if tables is None:
         return name_cases(read_cohort(path), path)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from medunet.errors import MedunetError
 from medunet.files import check_input
+from medunet.inference.record import find_record
 from medunet.inference.scans import (
     NO_OPTIONS,
     Options,
@@ -28,6 +29,8 @@ from medunet.task import Task
 
 Given = Path | Mapping[str, Path]
 """A file or folder, or a path for each channel."""
+LONGEST = 200
+"""Bytes of the name of a scan; file systems take 255 for a name of a file."""
 BESIDE = (".json", ".csv", ".tsv", ".txt", ".md", ".yaml", ".yml", ".bval", ".bvec", ".xml", ".pdf", ".log")
 """Endings of files that may lie in a folder of images; what else lies there may be DICOM."""
 UNSAFE = re.compile(r"[^\w.+-]+")
@@ -80,16 +83,23 @@ def describe_given(item: Given) -> str:
 
 
 def _open_folder(item: Given, task: Task) -> list[Given]:
-    """The files of a folder that holds images which aren't DICOM and nothing that may be; else the item itself."""
+    """The files of a folder that holds images which aren't DICOM and nothing that may be; else the item itself.
+
+    Masks that were written there by an earlier prediction are no scans.
+    """
     if not isinstance(item, Path) or task.unit == "px" or not item.is_dir():
         return [item]
     try:
         inside = sorted(path for path in item.iterdir() if not path.name.startswith("."))
     except OSError:
         return [item]
-    images: list[Given] = [path for path in inside if is_image_file(path)]
-    others = [path for path in inside if path not in images]
-    return images if images and all(path.suffix.lower() in BESIDE and path.is_file() for path in others) else [item]
+    images = {path.name: path for path in inside if is_image_file(path)}
+    others = [path for path in inside if path.name not in images]
+    if not images or not all(path.suffix.lower() in BESIDE and path.is_file() for path in others):
+        return [item]
+    records = [record for path in others if path.suffix == ".json" and (record := find_record(path))]
+    masks = {output.file for record in records for output in record.outputs.values()}
+    return [path for name, path in images.items() if name not in masks] or [item]
 
 
 def _join_channels(given: Sequence[Given], task: Task) -> list[tuple[str, Given]]:
@@ -127,7 +137,12 @@ def _list(source: str, name: str, item: Given, task: Task, options: Options) -> 
 
 
 def _make(source: str, path: Path, find: Callable[[], Scan]) -> Input:
-    return Input(source, path, strip(path.name) if path.is_file() else path.resolve().name, find)
+    item = Input(source, path, strip(path.name) if path.is_file() else path.resolve().name, find)
+    if len(item.id.encode(errors="surrogateescape")) <= LONGEST:
+        return item
+    # With the endings of outputs, it would be longer than file systems take.
+    short = item.id.encode(errors="surrogateescape")[: LONGEST - 9].decode(errors="ignore")
+    return replace(item, id=_by_hash(replace(item, id=short)))
 
 
 def _find(path: Path, task: Task, options: Options) -> Scan:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from medunet.errors import RecordError
 from medunet.labels import LabelTable
@@ -13,11 +13,11 @@ from medunet.records import Record, suggest
 class ReadOptions(Record):
     """What the user chose; the defaults choose nothing and assume nothing."""
 
-    series: str | None = None
+    series: str | None = Field(default=None, min_length=1)
     """SeriesInstanceUID, where a folder holds several series."""
-    phase: str | None = None
+    phase: str | None = Field(default=None, min_length=1)
     """Which of several images in one series, as the refusal of it lists them: `EchoTime 4.6`, or `4.6` for short."""
-    assume_rescale: tuple[float, float] | None = None
+    assume_rescale: tuple[FiniteFloat, FiniteFloat] | None = None
     """Slope and intercept of a CT whose headers lack both: 1 and 0 where its values are HU already."""
     pet: Literal["suv", "stored"] = "suv"
     """SUV by body weight where the headers of a PET allow it, or its values in the unit in which they are stored."""

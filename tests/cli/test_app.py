@@ -93,3 +93,15 @@ def test_an_output_that_can_not_be_is_refused_first(
     assert run(monkeypatch, verb, *arguments) == 2
     assert re.search(f"{tmp_path / 'file'}(: it)? is no folder", capsys.readouterr().err)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("check", ""), ("predict", "b", "x", "-o", ""), ("check", "x", "--bundle", ""), ("init", "c", "")]
+)
+def test_an_empty_path_is_not_the_current_folder(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, *arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("medunet: medunet ")
+    assert said.endswith("'': a path is empty; name it, or leave it out; the current folder is ..\n")

@@ -24,7 +24,7 @@ def test_folds() -> None:
             parse_fold(text)
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-1m", "0", "nan", "infm", "8Q", "m", "1mm"])
+@pytest.mark.parametrize("text", ["", "soon", "-1m", "0", "nan", "infm", "8Q", "m", "1mm", "1e300"])
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--budget"):
         parse_minutes(text)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from dicoms import change, make_grid, write_phases, write_series
 from PIL import Image
+from plans import make_test_plan, write_test_bundle
 from pydicom import Dataset, dcmread
 
 from medunet.cohort import check_path, find_cohort, fold_cohort
@@ -257,3 +258,8 @@ def test_a_scan_by_itself_says_what_it_is_and_what_is_odd(tmp_path: Path) -> Non
     write_series(tmp_path / "ct", make_grid(), np.full((12, 10, 6), 700, np.int16))
     codes = list_codes(check_path(tmp_path / "ct"))
     assert codes == {("warning", "image-empty"), ("warning", "values-not-hu"), ("note", "scan-read")}
+
+
+def test_a_bundle_is_no_scan(tmp_path: Path) -> None:
+    (found,) = check_path(write_test_bundle(tmp_path / "bundle", make_test_plan()))
+    assert (found.severity, found.found) == ("error", "it is a bundle, no scan and no cohort")

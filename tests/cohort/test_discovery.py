@@ -422,3 +422,9 @@ def test_a_real_pet_has_the_segments_of_its_seg(pet_seg: Path) -> None:
     volume = read_channel(case, "pet")
     found = read_label(cohort, case, volume.grid).volumes_ml()
     assert all(volume > 0.5 for volume in found.values())
+
+
+def test_a_single_file_is_no_cohort(tmp_path: Path) -> None:
+    (tmp_path / "scan.nii").write_bytes(bytes(400))
+    with pytest.raises(InputError, match="it is a single file, no cohort; give a folder, or a list of cases"):
+        find_cohort(tmp_path / "scan.nii")

@@ -7,6 +7,7 @@ import pytest
 from dicoms import make_grid, write_series
 from plans import make_test_plan
 
+import medunet
 from medunet.errors import InputError, MissingInputError
 from medunet.inference import list_inputs
 from medunet.reading import ReadOptions
@@ -133,3 +134,22 @@ def test_a_folder_of_files_is_a_scan_a_file_but_not_where_dicom_may_lie(tmp_path
     write_series(tmp_path / "in" / "CT", make_grid())
     (found,) = list_inputs([tmp_path / "in"], TASK)
     assert found.find().reference.series is not None
+
+
+def test_masks_that_predict_has_written_are_no_scans(trained: Path, patients: list[Path], tmp_path: Path) -> None:
+    volume = medunet.read_volume(patients[0] / "CT")
+    nib.save(nib.Nifti1Image(volume.voxels[0], volume.grid.affine), tmp_path / "a.nii")
+    for _ in range(2):
+        (made,) = medunet.predict(trained, tmp_path, output=tmp_path)
+        assert made.path == tmp_path / "a.nii.gz"
+    assert made.kept
+
+
+def test_a_very_long_name_is_cut_where_files_could_not_be_called_so(tmp_path: Path) -> None:
+    first, second = "多" * 80, "多" * 79 + "少"
+    save(tmp_path / "in", f"{first}.nii", f"{second}.nii")
+    names = name_all(tmp_path / "in")
+    assert len(set(names)) == 2
+    for name in names:
+        assert len(name.encode()) <= 200
+        assert name.startswith("多" * 60)

@@ -136,13 +136,17 @@ def test_what_came_of_a_scan_keeps_neither_it_nor_its_headers(
     whole, seen = jobs.predict_scan, []
 
     def watch(predictor: object, scan: object, box: object) -> object:
-        seen.append(weakref.ref(scan.reference.series))  # type: ignore[attr-defined]
-        return whole(predictor, scan, box)  # type: ignore[arg-type]
+        # Nor is anything of the scan before in memory when the next one begins.
+        gc.collect()
+        assert not any(ref() is not None for ref in seen)
+        mask = whole(predictor, scan, box)  # type: ignore[arg-type]
+        seen.extend([weakref.ref(scan.reference.series), weakref.ref(mask.voxels)])  # type: ignore[attr-defined]
+        return mask
 
     monkeypatch.setattr(jobs, "predict_scan", watch)
-    made = medunet.predict(trained, *patients[:2], output=tmp_path)
+    made = medunet.predict(trained, *patients[:3], output=tmp_path)
     gc.collect()
-    assert [ref() for ref in seen] == [None, None]
+    assert [ref() for ref in seen] == [None] * 6
     assert all(item.mask.voxels.shape for item in made)
 
 
