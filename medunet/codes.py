@@ -99,6 +99,9 @@ Code = Literal[
     "record-wrong",
     "bundle-wrong",
     "bundle-untrusted",
+    "bundle-unoriented",
+    "bundle-read",
+    "bundle-ignored",
     "weights-missing",
     "weights-wrong",
     "labels-differ",
@@ -292,6 +295,11 @@ COMMANDS: dict[Code, Entry] = {
     "bundle-untrusted": Entry(
         "a bundle that would run what its writer wrote, beyond what medunet writes itself", option="--trust"
     ),
+    "bundle-unoriented": Entry(
+        "a bundle from elsewhere whose network sees the axes of a scan as they are stored", "warning"
+    ),
+    "bundle-read": Entry("what was read of a bundle, and what is repaired or done otherwise than by MONAI", "note"),
+    "bundle-ignored": Entry("keys of a bundle from elsewhere that decide nothing", "note"),
     "weights-missing": Entry("a bundle that isn't trained"),
     "weights-wrong": Entry("weights that aren't those of the bundle, or can't be read safely"),
     "labels-differ": Entry("masks with other labels than the bundle or the truth"),

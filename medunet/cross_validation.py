@@ -2,12 +2,22 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from medunet.bundle import Bundle, find_weights, hide_images, make_recipe, open_bundle, publish_folds
+import numpy as np
+
+from medunet.bundle import (
+    Bundle,
+    ForeignBundle,
+    find_weights,
+    hide_images,
+    make_recipe,
+    open_bundle,
+    publish_folds,
+)
 from medunet.cohort import Case, count_folds, split_cases
 from medunet.errors import InputError
 from medunet.evaluation import (
@@ -17,6 +27,7 @@ from medunet.evaluation import (
     check_held_out,
     find_floors,
     join_scores,
+    match_labels,
     open_memory,
     score_cases,
     score_masks,
@@ -150,7 +161,7 @@ def predict_held_out(bundle: Bundle, choice: Choice) -> Path:
 
 
 def score_choices(
-    bundle: Bundle, choices: Sequence[Choice], predictions: Path | None
+    bundle: Bundle | ForeignBundle, choices: Sequence[Choice], predictions: Path | None
 ) -> tuple[Scores, list[CasePicture]]:
     """Score a bundle on chosen cases beside floors, with a picture of each.
 
@@ -172,7 +183,7 @@ def score_choices(
         )
     parts: list[Scores] = []
     pictures: list[CasePicture] = []
-    modality = bundle.plan.task.modalities[bundle.plan.task.channels[0]]
+    modality = bundle.task.modalities[bundle.task.channels[0]]
 
     seen: list[str] = []
     was_seen = open_memory(bundle, choices[0])
@@ -192,12 +203,32 @@ def score_choices(
 
 
 def _choose_masks(
-    bundle: Bundle, choice: Choice, predictions: Path | None, *, held_out: bool
+    bundle: Bundle | ForeignBundle, choice: Choice, predictions: Path | None, *, held_out: bool
 ) -> Callable[[Case, Mask], Mask]:
     """Where the masks that are scored come from: given, kept of held-out cases, or predicted now."""
+    if isinstance(bundle, ForeignBundle):
+        return _choose_foreign(bundle, choice, predictions)
     if predictions:
         return partial(find_prediction, predictions)
     if held_out:
         return partial(find_prediction, predict_held_out(bundle, choice))
     predictor = open_predictor(bundle)
     return lambda case, _: predict_case(predictor, case)
+
+
+def _choose_foreign(bundle: ForeignBundle, choice: Choice, predictions: Path | None) -> Callable[[Case, Mask], Mask]:
+    """Masks of a bundle from elsewhere, with the labels of the cohort that is scored."""
+    table = choice.cohort.labels
+    values = np.zeros(1 + len(bundle.task.labels.labels), dtype=np.uint8)
+    for own, wanted in match_labels(table, bundle.task.labels, bundle.name).items():
+        values[own] = wanted
+    predictor = None if predictions else open_predictor(bundle)
+
+    def find(case: Case, truth: Mask) -> Mask:
+        if predictor is None:
+            given = find_prediction(predictions or Path(), case, replace(truth, table=bundle.task.labels))
+        else:
+            given = predict_case(predictor, case)
+        return replace(given, voxels=values[given.voxels], table=table)
+
+    return find

@@ -7,6 +7,8 @@ from medunet.errors import ExtraError
 
 EXTRAS = {
     "highdicom": ("dicom", "highdicom>=0.28"),
+    "einops": ("zoo", "einops>=0.8"),
+    "yaml": ("zoo", "PyYAML>=6.0"),
     "monai.deploy.core": ("deploy", "monai-deploy-app-sdk==4.0.0"),
 }
 """Module to its extra and the requirement there; a test holds them equal to pyproject.toml."""

@@ -21,10 +21,11 @@ def check(
     labels: "LabelChoices | None" = None,
     bundle: PathLike | None = None,
 ) -> list["Finding"]:
-    """Say everything that is wrong or odd about a scan, a folder of scans or a cohort.
+    """Say everything that is wrong or odd about a scan, a folder of scans, a cohort or a bundle.
 
     Args:
-        path: as of `read_volume` or `init`, or with a bundle as of `predict`.
+        path: as of `read_volume` or `init`, or with a bundle as of `predict`; or a bundle itself: what of it
+            counts, what is ignored, what needs `trust`.
         channels: limits a cohort to these.
         labels: what is said of its labels beside its files: whether they number objects, regions, which has voxels that
             several structures share, what values mean.
@@ -43,16 +44,20 @@ def check(
     from medunet.files import check_input
     from medunet.findings import sort_findings
 
+    if bundle is None and (Path(path) / "configs").is_dir():
+        from medunet.bundle import check_bundle
+
+        return check_bundle(Path(path))
     if bundle is None:
         return check_path(Path(path), tuple(channels) if channels else None, labels or AS_FOUND)
     if channels or labels:
         found = "a bundle is given, whose channels and labels are settled"
         raise InputError("medunet.check", found, "leave channels and labels out")
-    from medunet.bundle import make_recipe, open_bundle
+    from medunet.bundle import open_any_bundle, take_recipe
     from medunet.inference import check_fit
 
     check_input(Path(path))
-    return sort_findings(check_fit(Path(path), make_recipe(open_bundle(Path(bundle)))))
+    return sort_findings(check_fit(Path(path), take_recipe(open_any_bundle(Path(bundle)))[0]))
 
 
 @verb

@@ -167,7 +167,7 @@ def _start(
 ) -> "Iterator[Prediction | Refusal]":
     from functools import partial
 
-    from medunet.bundle import adjust_recipe, open_bundle
+    from medunet.bundle import adjust_recipe, open_any_bundle
     from medunet.files import check_writable
     from medunet.inference import Wanted, list_inputs, make_maker, parse_box, run_jobs
     from medunet.report.picture import FORMAT
@@ -178,7 +178,7 @@ def _start(
         check_writable(folder)
     inside = None if how["box"] is None else parse_box(how["box"])
     adjust = partial(adjust_recipe, **decisions) if decisions else None
-    maker = make_maker(open_bundle(Path(bundle), trust=how["trust"]), adjust)
+    maker = make_maker(open_any_bundle(Path(bundle), trust=how["trust"]), adjust)
     task = maker.recipe.task
     formats = add_beside(choose_formats(how["formats"], task.unit, [FORMAT]))
     given = [

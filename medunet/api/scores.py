@@ -53,14 +53,14 @@ def evaluate(
         ResourceError: its folder can't be written to.
         InputError: a patient was in training.
     """
-    from medunet.bundle import open_bundle
+    from medunet.bundle import open_any_bundle
     from medunet.cross_validation import score_choices
     from medunet.evaluation import choose_cases
     from medunet.files import check_free, whole_folder
     from medunet.records import write_record
     from medunet.report import describe_scores, write_pages
 
-    opened = open_bundle(Path(bundle), trust=trust)
+    opened = open_any_bundle(Path(bundle), trust=trust)
     opened.trained()  # or refused before anything is written
     given = Path(predictions) if predictions is not None else None
     target = Path(output) if output is not None else opened.work / "evaluation"

@@ -1,10 +1,12 @@
 """A MONAI bundle as a record: written from a plan, opened, checked, its weights loaded strictly."""
 
 from medunet.bundle.adjusting import adjust_recipe
+from medunet.bundle.check import check_bundle
 from medunet.bundle.configs import Makers, make_evaluate_config, make_inference_config
 from medunet.bundle.folder import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
+from medunet.bundle.foreign import ForeignBundle, Reading, find_config, open_any_bundle, read_foreign, take_recipe
 from medunet.bundle.metadata import Metadata, TrainingFacts, TrainingImages, hide_images, make_metadata
-from medunet.bundle.parts import Decision, Recipe, Window
+from medunet.bundle.parts import Decision, Evaluated, Recipe, Window
 from medunet.bundle.recipe import choose_decision, make_recipe
 from medunet.bundle.weights import (
     find_weights,
@@ -20,14 +22,19 @@ from medunet.bundle.weights import (
 __all__ = [
     "Bundle",
     "Decision",
+    "Evaluated",
+    "ForeignBundle",
     "Makers",
     "Metadata",
+    "Reading",
     "Recipe",
     "TrainingFacts",
     "TrainingImages",
     "Window",
     "adjust_recipe",
+    "check_bundle",
     "choose_decision",
+    "find_config",
     "find_stale",
     "find_weights",
     "hide_images",
@@ -37,12 +44,15 @@ __all__ = [
     "make_inference_config",
     "make_metadata",
     "make_recipe",
+    "open_any_bundle",
     "open_bundle",
     "publish_folds",
     "publish_weights",
+    "read_foreign",
     "read_weights",
     "rewrite_bundle",
     "save_tensors",
+    "take_recipe",
     "write_bundle",
     "write_weights",
 ]

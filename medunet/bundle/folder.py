@@ -15,6 +15,7 @@ from medunet.files import whole_file, whole_folder
 from medunet.measuring import Fingerprint
 from medunet.planning import Plan, read_plan
 from medunet.records import read_json, read_record, suggest, write_json, write_record
+from medunet.task import Task
 
 LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
 CARD = """# {name}
@@ -54,6 +55,11 @@ class Bundle:
     inference: dict[str, Any]
     metadata: Metadata
     trust: bool = False
+
+    @property
+    def task(self) -> Task:
+        """What it segments, by its plan."""
+        return self.plan.task
 
     @property
     def work(self) -> Path:

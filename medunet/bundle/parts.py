@@ -1,6 +1,6 @@
-"""The parts of a recipe, as typed data: all that inference needs of a bundle."""
+"""The parts of a recipe, as typed data: all that inference needs of a bundle, whoever wrote it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,16 +17,26 @@ class Window:
     """How patches cover a prepared scan.
 
     Attributes:
-        patch: voxels along x, y, z of the network's grid; 1 along z for a network of slices.
+        patch: voxels along x, y, z of the network's grid; 1 along z for a network of slices, 0 where the whole scan is
+            taken at once.
         overlap: share of a patch that its neighbour covers too.
         mode: weights of a patch's voxels in the sum: a Gaussian around its centre, or all alike.
         dims: spatial axes of the network.
+        padding: how a scan smaller than a patch is filled up, as `torch.nn.functional.pad` calls it.
+        axis: across which slices lie.
     """
 
     patch: tuple[int, int, int]
     overlap: float
     mode: Literal["gaussian", "constant"]
     dims: Literal[2, 3]
+    padding: str = "constant"
+    axis: int = 2
+
+    def fit(self, shape: Sequence[int]) -> tuple[int, int, int]:
+        """The patch for a prepared scan of this shape (I, J, K)."""
+        i, j, k = (size or length for size, length in zip(self.patch, shape, strict=True))
+        return i, j, k
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +45,39 @@ class Decision:
 
     Attributes:
         kind: "largest": the output of the largest logit. "regions": the last output whose logit is above 0, background
-            where there is none.
+            where there is none. "threshold": the only output where it isn't below `threshold`.
         values: label value of each output.
         thresholds: of each output the probability from which on it is taken, None where none is set; empty where no
             output has one.
+        activation: of the outputs, before they are brought back and decided.
+        threshold: of the kind that is called so.
+        steps: MONAI's transforms of the label map `pred` (1, I, J, K), as `_target_` dictionaries.
+        cleaned: where that is done: on the network's grid before labels are brought back, or on the source grid.
     """
 
-    kind: Literal["largest", "regions"]
+    kind: Literal["largest", "regions", "threshold"]
     values: tuple[int, ...]
     thresholds: tuple[float | None, ...] = ()
+    activation: Literal["none", "softmax", "sigmoid"] = "none"
+    threshold: float = 0.0
+    steps: tuple[Step, ...] = ()
+    cleaned: Literal["before", "after"] = "after"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluated:
+    """What MONAI's parser made of a trusted bundle from elsewhere, where it is more than data.
+
+    Attributes:
+        network: without weights; None where it is data.
+        postprocessing: from a dictionary with the prepared `image` and the outputs `pred` to one with the label map
+            `pred`; None where it is data.
+        pickles: weights may be read that hold more than tensors.
+    """
+
+    network: Any = None
+    postprocessing: Any = None
+    pickles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +93,18 @@ class Recipe:
             built where they are more than data.
         network: the `_target_` dictionary of the network.
         window: how patches cover the prepared scan.
-        restoring: how logits come back to the source grid: linearly, before the decision.
-        decision: how logits become label values.
-        cleaning: parts of the label map that are left out on the source grid.
+        restoring: how results come back to the source grid: "linear" the outputs, before the decision; "nearest" the
+            labels, after it.
+        decision: how outputs become label values.
+        cleaning: parts of the label map that are left out on the source grid, at last.
         extent_mm: largest extents of the scans of training along x, y, z, where they are known.
         values: of the scans of training, by channel, as far as they are known.
         peak_gib: memory that a prediction was foreseen to take with the largest case of training.
         trusted: SHA-256 of the inference.json of which more than data was evaluated, "" where nothing was.
+        origin: who wrote the bundle. MONAI fills up with 0 what a chain of elsewhere has cropped.
+        entry: under which the file of weights holds those of the network; all of it where it has no such entry.
+        notes: what was repaired or is done otherwise than by MONAI, for every mask.
+        evaluated: parts of a trusted bundle from elsewhere.
     """
 
     name: str
@@ -75,10 +114,14 @@ class Recipe:
     preprocessing: tuple[Any, ...]
     network: Step
     window: Window
-    restoring: Literal["linear"]
+    restoring: Literal["linear", "nearest"]
     decision: Decision
     cleaning: Cleaning = NOTHING
     extent_mm: tuple[float, float, float] | None = None
     values: Mapping[str, ValueRange] = field(default_factory=dict)
     peak_gib: float | None = None
     trusted: str = ""
+    origin: Literal["medunet", "elsewhere"] = "medunet"
+    entry: str = ""
+    notes: tuple[str, ...] = ()
+    evaluated: Evaluated | None = None

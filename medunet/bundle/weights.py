@@ -159,13 +159,15 @@ def _miss_weights(path: Path) -> BundleError:
     return BundleError(path, "the bundle has no weights", remedy, code="weights-missing")
 
 
-def load_weights(path: Path, network: nn.Module, wanted: str | None) -> str:
+def load_weights(path: Path, network: nn.Module, wanted: str | None, entry: str = "", *, pickles: bool = False) -> str:
     """Load a file of weights into a network, every tensor.
 
     Args:
         path: `models/model.pt` of a bundle, or another one.
         network: that takes them.
         wanted: the SHA-256 that the file must have; None takes any.
+        entry: of the file that holds the network's, where it has such an entry.
+        pickles: read it even where it holds more than tensors, which may run a stranger's code.
 
     Returns:
         SHA-256 of the file.
@@ -173,18 +175,20 @@ def load_weights(path: Path, network: nn.Module, wanted: str | None) -> str:
     Raises:
         BundleError: there are no weights, the file isn't the one that metadata.json names, or they don't fit.
     """
-    found, state = read_weights(path, wanted)
+    found, state = read_weights(path, wanted, pickles=pickles)
+    inner: Any = state.get(entry)
+    state = inner if isinstance(inner, dict) else state
     missing, unexpected, wrong = _compare(network.state_dict(), state)
     if missing or unexpected or wrong:
         first = (missing + unexpected + wrong)[0]
         said = f"{len(missing)} tensors are missing, {len(unexpected)} unknown and {len(wrong)} of another shape"
-        remedy = "train the bundle again, or restore the network_def that it was trained with"
+        remedy = "restore the weights and the network_def that belong together, or train the bundle again"
         raise BundleError(path, f"{said}, first {first}", remedy, code="weights-wrong")
     network.load_state_dict(state, strict=True)
     return found
 
 
-def read_weights(path: Path, wanted: str | None) -> tuple[str, dict[str, torch.Tensor]]:
+def read_weights(path: Path, wanted: str | None, *, pickles: bool = False) -> tuple[str, dict[str, torch.Tensor]]:
     """SHA-256 and tensors of a file of weights; arguments and errors as of `load_weights`."""
     if not path.is_file():
         raise _miss_weights(path)
@@ -193,7 +197,7 @@ def read_weights(path: Path, wanted: str | None) -> tuple[str, dict[str, torch.T
         found = f"its SHA-256 {found[:12]}… is not {wanted[:12]}… of metadata.json"
         raise BundleError(path, found, "restore the file", code="weights-wrong")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=not pickles)
     except Exception as error:
         said = "it holds no weights that can be read safely"
         raise BundleError(path, said, "restore the file", code="weights-wrong") from error
@@ -203,5 +207,5 @@ def read_weights(path: Path, wanted: str | None) -> tuple[str, dict[str, torch.T
 def _compare(wanted: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> tuple[list[str], list[str], list[str]]:
     missing = [key for key in wanted if key not in found]
     unexpected = [key for key in found if key not in wanted]
-    wrong = [key for key in wanted if key in found and wanted[key].shape != found[key].shape]
+    wrong = [key for key in wanted if key in found and wanted[key].shape != getattr(found[key], "shape", None)]
     return missing, unexpected, wrong

@@ -23,7 +23,7 @@ LISTED = 5
 def check(
     path: Annotated[
         Path,
-        typer.Argument(metavar="PATH", help="A file, a folder of scans, or a COHORT.", show_default=False),
+        typer.Argument(metavar="PATH", help="A file, a folder of scans, a COHORT or a BUNDLE.", show_default=False),
     ],
     channels: ChannelsOption = None,
     bundle: Annotated[
@@ -33,7 +33,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     labels: Any = None,
 ) -> None:
-    """Say everything that is wrong or odd about a scan, a folder or a cohort; exit code 2 if there is an error."""
+    """Say everything that is wrong or odd about a scan, a folder, a cohort or a bundle; exit code 2 at an error."""
     from medunet.archives import unpack_archives
 
     names = parse_names(channels, "--channels")

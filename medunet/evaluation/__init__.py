@@ -1,6 +1,6 @@
 """Scores with floors beside them, and the report that shows both."""
 
-from medunet.evaluation.choice import Choice, choose_cases, open_memory
+from medunet.evaluation.choice import Choice, choose_cases, match_labels, open_memory
 from medunet.evaluation.fitting import Floor, Floors, find_floors, fit_floors, read_case
 from medunet.evaluation.floors import EllipsoidFit, EllipsoidFloor, ThresholdFit, ThresholdFloor, take_intensities
 from medunet.evaluation.instances import InstanceScore, match_objects
@@ -43,6 +43,7 @@ __all__ = [
     "find_floors",
     "fit_floors",
     "join_scores",
+    "match_labels",
     "match_objects",
     "measure_dice",
     "measure_nsd",

@@ -1,11 +1,12 @@
 """Choose whom a bundle is scored on: patients that it wasn't trained on."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from medunet.bundle import Bundle
+from medunet.bundle import Bundle, ForeignBundle
 from medunet.cohort import (
     Case,
     Cohort,
@@ -18,6 +19,7 @@ from medunet.cohort import (
 )
 from medunet.errors import InputError
 from medunet.findings import warn
+from medunet.labels import LabelTable
 from medunet.reading import Volume
 from medunet.task import Task
 
@@ -41,7 +43,7 @@ class Choice:
     cases: Sequence[Case]
 
 
-def choose_cases(bundle: Bundle, path: Path | None) -> list[Choice]:
+def choose_cases(bundle: Bundle | ForeignBundle, path: Path | None) -> list[Choice]:
     """Choose the held-out patients of the trained fold, those of each fold of an ensemble, or all of another cohort.
 
     Args:
@@ -52,6 +54,9 @@ def choose_cases(bundle: Bundle, path: Path | None) -> list[Choice]:
         BundleError: the bundle came without its cohort, and no other is given.
         InputError: the other cohort has other labels, or a patient of training.
     """
+    if isinstance(bundle, ForeignBundle):
+        others = _open_foreign(path, bundle)
+        return [Choice("all", None, [], others, others.cases)]
     fold = bundle.trained().fold
     if path is None:
         own = bundle.cohort()
@@ -59,11 +64,11 @@ def choose_cases(bundle: Bundle, path: Path | None) -> list[Choice]:
         return [Choice(number, own, training, own, cases) for number, (training, cases) in _split(own, folds)]
     known = bundle.cohort() if bundle.has_cohort else None
     training = [] if known is None else list(known.cases) if fold == "all" else split_cases(known, fold)[0]
-    others = _open_others(path, bundle.plan.task, training)
+    others = _open_others(path, bundle.task, training)
     return [Choice(fold, known, training, others, others.cases)]
 
 
-def open_memory(bundle: Bundle, choice: Choice) -> Callable[[Volume], bool]:
+def open_memory(bundle: Bundle | ForeignBundle, choice: Choice) -> Callable[[Volume], bool]:
     """What tells whether an image, a case's first channel, is one that a bundle was trained on.
 
     Where nothing can tell it that is said, once.
@@ -85,6 +90,57 @@ def open_memory(bundle: Bundle, choice: Choice) -> Callable[[Volume], bool]:
 
 def _split(cohort: Cohort, folds: Iterable[int]) -> Iterator[tuple[int, tuple[list[Case], list[Case]]]]:
     return ((fold, split_cases(cohort, fold)) for fold in folds)
+
+
+def _open_foreign(path: Path | None, bundle: ForeignBundle) -> Cohort:
+    """A cohort for a bundle from elsewhere; its only channel may have any name, and labels are matched one by one."""
+    if path is None:
+        return bundle.cohort()
+    task = bundle.task
+    several = task.channels if len(task.channels) > 1 else None
+    others = check_labelled(find_cohort(path, channels=several), str(path))
+    if len(others.channels) != len(task.channels):
+        found = f"its channels are {', '.join(others.channels)}"
+        remedy = "list only those of the bundle in a cohort.json"
+        raise InputError(path, found, remedy, ", ".join(task.channels), code="channel-missing")
+    matched = match_labels(others.labels, task.labels, str(path))
+    names = {_simplify(label.name) for label in task.labels.labels}
+    if matched and not any(_simplify(name) in names for name in others.labels.names):
+        warn("labels-differ", path, "no label is called as by the bundle, so that they are matched by their values")
+    if several:
+        return others
+    (before,), (name,) = others.channels, task.channels
+    cases = [case.model_copy(update={"channels": {name: case.channels[before]}}) for case in others.cases]
+    modalities = {name: others.modalities[before]}
+    return others.model_copy(update={"channels": (name,), "modalities": modalities, "cases": tuple(cases)})
+
+
+def match_labels(wanted: LabelTable, given: LabelTable, subject: str) -> dict[int, int]:
+    """Find the labels of a cohort among those of a bundle: by name, or all by value where no name is alike.
+
+    Args:
+        wanted: the cohort's.
+        given: the bundle's, which may be more.
+        subject: the cohort, for messages.
+
+    Returns:
+        The cohort's value by the bundle's.
+
+    Raises:
+        InputError: a label is missing.
+    """
+    known = {_simplify(label.name): label.value for label in given.labels}
+    found = {known[name]: label.value for label in wanted.labels if (name := _simplify(label.name)) in known}
+    if not found and len(wanted.labels) <= len(given.labels):
+        return {label.value: label.value for label in wanted.labels}
+    if len(found) < len(wanted.labels):
+        said = f"its labels are {wanted.describe()}"
+        raise InputError(subject, said, "name them alike", given.describe(), code="labels-differ")
+    return found
+
+
+def _simplify(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def _open_others(path: Path, task: Task, training: Sequence[Case]) -> Cohort:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
-from medunet.bundle import Bundle
+from medunet.bundle import Bundle, ForeignBundle
 from medunet.cohort import Case, Cohort, open_case, read_channel
 from medunet.evaluation.choice import Choice
 from medunet.evaluation.floors import (
@@ -97,14 +97,16 @@ def _lies_within(shape: Shape, matrix: Affine, own: Shape) -> Voxels:
     return inside
 
 
-def find_floors(bundle: Bundle, choice: Choice) -> Floors:
+def find_floors(bundle: Bundle | ForeignBundle, choice: Choice) -> Floors:
     """Floors that a bundle keeps, or fitted now and kept from now on.
 
     Args:
-        bundle: a trained one.
+        bundle: a trained one; one from elsewhere has none, as nobody knows on whom they would be fitted.
         choice: of the cases that are scored, and of those that floors are fitted on.
     """
     fold = choice.fold
+    if isinstance(bundle, ForeignBundle):
+        return Floors(fold=fold, methods={})
     own = fold == bundle.trained().fold
     path = bundle.folder / "docs" / ("floors.json" if own else f"floors_fold{fold}.json")
     if path.is_file() and (kept := read_record(path, Floors)).fold == fold:

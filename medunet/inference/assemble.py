@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 from monai.data.utils import compute_importance_map
+from torch.nn.functional import pad
 
 from medunet.errors import BundleError
 from medunet.geometry import Shape
@@ -20,6 +21,7 @@ def assemble_planes(
     overlap: float,
     what: str,
     mode: str = "gaussian",
+    padding: str = "constant",
 ) -> Iterator[torch.Tensor]:
     """Run a backend over all patches and add their logits up, weighted as MONAI does.
 
@@ -27,12 +29,13 @@ def assemble_planes(
     planes come along it: another axis would add the patches of a voxel in another order and so round otherwise.
 
     Args:
-        image: (C, I, J, K) float32; padded with 0 where it is smaller than the patch, as MONAI does.
+        image: (C, I, J, K) float32; filled up where it is smaller than the patch, as MONAI does.
         backend: computes logits; gets as many patches at once as it prefers, and those that are left.
         patch: voxels (I, J, K).
         overlap: of neighbouring patches.
         what: name of the work for the progress.
         mode: weights of a patch's voxels: "gaussian" around its centre, or "constant".
+        padding: with what the image is filled up, as `torch.nn.functional.pad` calls it; "constant" is 0.
 
     Yields:
         (classes, J, K) float32 for each i of the image, in order.
@@ -40,7 +43,7 @@ def assemble_planes(
     Raises:
         BundleError: logits are no finite numbers, as of damaged weights.
     """
-    padded, offset = _pad(image, patch)
+    padded, offset = _pad(image, patch, padding)
     weight = compute_importance_map(patch, mode=mode, sigma_scale=0.125)
     weight = weight.clamp(min=max(float(weight.min()), 1e-3)).float()
     starts = place_patches(tuple(padded.shape[1:]), patch, overlap)
@@ -126,13 +129,10 @@ def _run_patches(
         yield from zip(group, logits, strict=True)
 
 
-def _pad(image: torch.Tensor, patch: Shape) -> tuple[torch.Tensor, list[int]]:
+def _pad(image: torch.Tensor, patch: Shape, mode: str) -> tuple[torch.Tensor, list[int]]:
     missing = [max(size - n, 0) for size, n in zip(patch, image.shape[1:], strict=True)]
     if not any(missing):
         return image, [0, 0, 0]
     before = [m // 2 for m in missing]
-    shape = [n + m for n, m in zip(image.shape[1:], missing, strict=True)]
-    padded = torch.zeros((image.shape[0], *shape), dtype=image.dtype)
-    inner = tuple(slice(b, b + n) for b, n in zip(before, image.shape[1:], strict=True))
-    padded[(slice(None), *inner)] = image
-    return padded, before
+    ends = [end for m in reversed(missing) for end in (m // 2, m - m // 2)]
+    return pad(image[None], ends, mode=mode)[0], before

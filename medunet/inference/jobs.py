@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medunet.bundle import Bundle, Recipe, find_weights, join_hashes, make_recipe
+from medunet.bundle import Bundle, ForeignBundle, Recipe, join_hashes, take_recipe
 from medunet.errors import MedunetError, ResourceError
 from medunet.geometry import Grid, Unit
 from medunet.inference.box import Box
@@ -81,8 +81,8 @@ class Maker:
         return Algorithm(self.recipe.name, self.recipe.version, join_hashes(self.weights))
 
 
-def make_maker(bundle: Bundle, adjust: Callable[[Recipe], Recipe] | None = None) -> Maker:
-    """What predicts by a bundle; its weights are loaded when the first scan needs them.
+def make_maker(bundle: Bundle | ForeignBundle, adjust: Callable[[Recipe], Recipe] | None = None) -> Maker:
+    """What predicts by a bundle; weights of medunet's own are loaded when the first scan needs them.
 
     Args:
         bundle: a trained one.
@@ -91,10 +91,13 @@ def make_maker(bundle: Bundle, adjust: Callable[[Recipe], Recipe] | None = None)
     Raises:
         BundleError: there are no weights, or inference.json holds what medunet doesn't understand.
     """
-    recipe, files = make_recipe(bundle), find_weights(bundle.folder, bundle.metadata)
+    recipe, files = take_recipe(bundle)
     recipe = adjust(recipe) if adjust else recipe
     weights = {path.name: digest for path, digest in files.items()}
-    return Maker(recipe, weights, cache(lambda: load_predictor(recipe, files)))
+    load = cache(lambda: load_predictor(recipe, files))
+    if isinstance(bundle, ForeignBundle):
+        load()  # nothing else tells whether its parts belong together
+    return Maker(recipe, weights, load)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,8 +8,9 @@ from typing import Self
 
 import numpy as np
 from monai.data import MetaTensor
+from torch import nn
 
-from medunet.bundle import Bundle, Recipe, find_weights, join_hashes, load_weights, make_recipe
+from medunet.bundle import Bundle, ForeignBundle, Recipe, join_hashes, load_weights, take_recipe
 from medunet.errors import ResourceError
 from medunet.findings import overhearing, tell
 from medunet.geometry import Grid
@@ -19,10 +20,11 @@ from medunet.inference.box import Box
 from medunet.inference.likeness import find_unlike
 from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.restore import restore_mask
+from medunet.inference.restore_foreign import lay_slices, restore_foreign
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.machine import find_free_memory
-from medunet.networks import MeanNetwork, build_network, choose_device
+from medunet.networks import MeanNetwork, build_foreign_network, build_network, choose_device
 from medunet.postprocessing import NOTHING, clean_mask
 from medunet.preparation import count_resampling, find_source_grid, run_chain
 
@@ -53,7 +55,7 @@ class Predictor:
         self.backend.close()
 
 
-def open_predictor(bundle: Bundle, fold: int | None = None) -> Predictor:
+def open_predictor(bundle: Bundle | ForeignBundle, fold: int | None = None) -> Predictor:
     """Load a bundle's network and weights, on a GPU where there is one; of an ensemble all, which stay in memory.
 
     Args:
@@ -64,20 +66,28 @@ def open_predictor(bundle: Bundle, fold: int | None = None) -> Predictor:
         BundleError: weights are missing or don't fit, or inference.json holds what medunet doesn't understand.
         InputError: the bundle has no network of this fold.
     """
-    return load_predictor(make_recipe(bundle), find_weights(bundle.folder, bundle.metadata, fold))
+    return load_predictor(*take_recipe(bundle, fold))
 
 
 def load_predictor(recipe: Recipe, files: Mapping[Path, str]) -> Predictor:
     """As `open_predictor`, by a recipe and from files of weights with the SHA-256 that each must have."""
-    networks = [build_network(recipe.network) for _ in files]
+    networks = [_build(recipe) for _ in files]
+    pickles = recipe.evaluated is not None and recipe.evaluated.pickles
     weights = {
-        path.name: load_weights(path, network, wanted)
+        path.name: load_weights(path, network, wanted, recipe.entry, pickles=pickles)
         for network, (path, wanted) in zip(networks, files.items(), strict=True)
     }
     network = networks[0] if len(networks) == 1 else MeanNetwork(networks)
     window = recipe.window
     backend = TorchBackend(choose_device()).open(network, (recipe.task.count_inputs(), *window.patch), window.dims)
     return Predictor(recipe, backend, weights)
+
+
+def _build(recipe: Recipe) -> nn.Module:
+    if recipe.origin == "medunet":
+        return build_network(recipe.network)
+    made: nn.Module | None = recipe.evaluated.network if recipe.evaluated else None
+    return build_foreign_network(recipe.network) if made is None else made
 
 
 def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps: ProbabilityMaps | None = None) -> Mask:
@@ -106,13 +116,18 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
     if box is not None:
         voxels, affine = box.crop(voxels, affine, scan.id)
     window, what = recipe.window, f"predicting {scan.id}"
+    voxels, affine = lay_slices(voxels, affine, window.axis)
     network = Grid(voxels.shape[1:], affine)
     check_memory(predictor, network, grid, scan.id)
-    planes = assemble_planes(voxels, predictor.backend, window.patch, window.overlap, what, window.mode)
-    keep = None if maps is None else maps.open(grid)
-    mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep)
+    patch = window.fit(network.shape)
+    planes = assemble_planes(voxels, predictor.backend, patch, window.overlap, what, window.mode, window.padding)
+    if recipe.origin == "medunet":
+        keep = None if maps is None else maps.open(grid)
+        mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep)
+    else:
+        mask = restore_foreign(planes, network, image, recipe, scan.id)
     warnings = tuple(f"{item.subject}: {item.found}" for item in heard)
-    mask = replace(mask, notes=image.meta["notes"], warnings=warnings)
+    mask = replace(mask, notes=(*image.meta["notes"], *recipe.notes), warnings=warnings)
     mask = mask if box is None else box.clear_outside(mask)
     return mask if recipe.cleaning == NOTHING else clean_mask(mask, recipe.cleaning)
 
@@ -137,8 +152,8 @@ def check_memory(predictor: Predictor, network: Grid, source: Grid, what: str) -
     Raises:
         ResourceError: they take more than is free.
     """
-    recipe, patch = predictor.recipe, predictor.recipe.window.patch
-    classes, batch = recipe.network["out_channels"], predictor.backend.traits.preferred_batch
+    recipe, patch = predictor.recipe, predictor.recipe.window.fit(network.shape)
+    classes, batch = len(recipe.decision.values), predictor.backend.traits.preferred_batch
     needed = count_assembling(network.shape, patch, recipe.task.count_inputs(), classes, batch)
     needed += count_resampling(network, source, classes)
     free = find_free_memory()

@@ -6,8 +6,8 @@ It also tells whether the same was predicted before: then the files that it name
 import hashlib
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -20,12 +20,13 @@ from medunet.files import hash_file
 from medunet.inference.box import Box
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
-from medunet.postprocessing import NOTHING
 from medunet.reading import Image
 from medunet.records import Record, read_record
 from medunet.runs import RunRecord, record_run
 
 Status = Literal["segmented", "nothing found"]
+UNDECISIVE = ("name", "version", "task", "extent_mm", "values", "peak_gib", "entry", "notes", "evaluated")
+"""Of a recipe, what decides no mask; the task is written in its own way."""
 
 
 class ImageRecord(Record):
@@ -144,21 +145,19 @@ def _describe(image: Image) -> ImageRecord:
 
 def hash_recipe(recipe: Recipe) -> str:
     """SHA-256 of what decides a mask in a recipe: not its name, nor what it was foreseen to take."""
-    decisive = asdict(recipe)
-    for name in ("name", "version", "task", "extent_mm", "values", "peak_gib"):
-        del decisive[name]
+    decisive = {name: value for name, value in _list_set(recipe) if name not in UNDECISIVE}
+    decisive |= {name: dict(_list_set(getattr(recipe, name))) for name in ("window", "decision")}
     if recipe.trusted:
         # What was evaluated has no text of its own that stays the same.
         decisive |= {"preprocessing": None, "network": None}
-    else:
-        del decisive["trusted"]
-    # As without them, so that predictions of before they were thought of are known again.
-    if recipe.cleaning == NOTHING:
-        del decisive["cleaning"]
-    if not recipe.decision.thresholds:
-        del decisive["decision"]["thresholds"]
     decisive["task"] = recipe.task.model_dump(mode="json")
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _list_set(value: Any) -> Iterator[tuple[str, Any]]:
+    """Fields of a dataclass that aren't what they are where nobody says: so a new one leaves hashes as they are."""
+    every = ((field, getattr(value, field.name)) for field in fields(value))
+    return ((field.name, item) for field, item in every if field.default is MISSING or item != field.default)
 
 
 def find_record(path: Path) -> PredictionRecord | None:

@@ -2,6 +2,7 @@
 
 from medunet.networks.cost import describe_speed, measure_step
 from medunet.networks.ensemble import MeanNetwork
+from medunet.networks.foreign import build_foreign_network, find_arguments, find_network
 from medunet.networks.layout import is_channels_last, lay_out
 from medunet.networks.loss import LabelLoss, make_loss
 from medunet.networks.optimizer import Muon, make_optimizer
@@ -14,10 +15,13 @@ __all__ = [
     "LabelLoss",
     "MeanNetwork",
     "Muon",
+    "build_foreign_network",
     "build_network",
     "choose_device",
     "choose_precision",
     "describe_speed",
+    "find_arguments",
+    "find_network",
     "find_vram",
     "is_channels_last",
     "lay_out",

@@ -1,6 +1,7 @@
 """Linear resampling to another grid, plane by plane: of images, and of class scores straight to labels."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -244,17 +245,20 @@ def resample_image(voxels: npt.NDArray[np.generic], affine: Affine, grid: Grid) 
     return image
 
 
-def resample_numbers(numbers: npt.NDArray[np.unsignedinteger], affine: Affine, grid: Grid) -> npt.NDArray[np.int64]:
-    """Numbers of objects at every voxel of another grid: those of the nearest voxel, since they can't be mixed.
+def resample_numbers(
+    numbers: npt.NDArray[np.unsignedinteger], affine: Affine, grid: Grid, dtype: type[np.integer] = np.int64
+) -> npt.NDArray[Any]:
+    """Numbers at every voxel of another grid: those of the nearest voxel, since they can't be mixed.
 
     Args:
-        numbers: (I, J, K), below 2 ** 24.
+        numbers: of objects or labels, (I, J, K), below 2 ** 24.
         affine: (4, 4) voxel index to RAS mm of `numbers`.
         grid: where they are wanted.
+        dtype: of the result.
     """
     if numbers.shape == grid.shape and np.array_equal(affine, grid.affine):
-        return numbers.astype(np.int64)
-    moved = np.empty(grid.shape, dtype=np.int64)
+        return numbers.astype(dtype)
+    moved = np.empty(grid.shape, dtype=dtype)
     source = torch.from_numpy(numbers.astype(np.float32))[None]
     for planes, sampled in _sample_planes(source, affine, grid, "nearest"):
         moved[:, :, planes] = sampled[0].numpy()
