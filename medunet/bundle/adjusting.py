@@ -33,6 +33,9 @@ def adjust_recipe(
         InputError: a label is unknown or can't be treated so, or a number is out of its range.
     """
     decision, cleaning, table = recipe.decision, recipe.cleaning, recipe.task.labels
+    if thresholds and recipe.origin == "elsewhere":
+        found = "a bundle that medunet didn't write decides by its own steps"
+        raise InputError("--threshold", found, "leave it out", code="option-wrong")
     if thresholds:
         decision = replace(decision, thresholds=_place_thresholds(thresholds, recipe.task, decision))
     if keep_largest is not None:

@@ -65,7 +65,11 @@ def check_formats(outputs: Outputs, recipe: Recipe, scan: Scan) -> None:
     Raises:
         SeriesError: a format refers to a series of single slices, and the scan is none.
         ExtraError: a format needs a package that isn't installed.
+        InputError: probabilities of a bundle from elsewhere, whose own steps end with labels.
     """
+    if recipe.origin == "elsewhere" and outputs.likely:
+        found = "a bundle that medunet didn't write gives labels only"
+        raise InputError("--format probabilities", found, "leave it out", code="format-unfit")
     for row in outputs.formats:
         row.check(scan.reference, recipe.task.labels, Algorithm(recipe.name, recipe.version, "0"))
 

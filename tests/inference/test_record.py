@@ -23,9 +23,9 @@ def test_a_recipe_is_told_by_what_decides_its_masks(trained: Path) -> None:
 
 def test_predictions_of_before_there_were_thresholds_are_known_again(trained: Path) -> None:
     recipe = make_recipe(open_bundle(trained))
-    decisive = asdict(recipe)
-    for name in ("name", "version", "extent_mm", "peak_gib", "cleaning"):
-        del decisive[name]
+    whole = asdict(recipe)
+    decisive = {name: whole[name] for name in ("inputs", "preprocessing", "network", "window", "restoring")}
+    decisive["window"] = {name: whole["window"][name] for name in ("patch", "overlap", "mode", "dims")}
     decisive["decision"] = {"kind": "largest", "values": (0, 1)}
     decisive["task"] = recipe.task.model_dump(mode="json")
     content = json.dumps(decisive, sort_keys=True, default=str)

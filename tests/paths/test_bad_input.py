@@ -97,7 +97,7 @@ def misspell(folder: Path) -> None:
     ("change", "words"),
     [
         (shift_label, "b_label.nii.gz: its voxels lie up to 1 mm away"),
-        (raise_label, "b_label.nii.gz: it holds the label values 7"),
+        (raise_label, "its 2 cases hold values that the label table lacks: 7 (in 1)"),
         (misspell, "the key 'modalitys' is unknown; did you mean 'modalities'?"),
         (lambda folder: (folder / "b_label.nii.gz").unlink(), "case b names it, but it isn't there"),
     ],
