@@ -94,8 +94,9 @@ class ForeignBundle:
     @property
     def metadata(self) -> Metadata:
         """What medunet takes of its metadata.json, and the SHA-256 of its weights."""
-        kept = {key: str(self.described[key]) for key in ("version", "task", "description") if key in self.described}
-        found = {"name": self.name, "weights_sha256": hash_file(self.reading.weights), **kept}
+        found = {"name": self.name, "weights_sha256": hash_file(self.reading.weights)}
+        for key in ("version", "task", "description"):
+            found[key] = str(self.described.get(key, ""))
         return check_record(found, Metadata, str(self.folder))
 
     def trained(self) -> TrainingFacts:
@@ -137,7 +138,7 @@ def open_any_bundle(folder: Path, *, trust: bool = False) -> Bundle | ForeignBun
     metadata = read_json(folder / "configs" / "metadata.json")
     if not isinstance(config, dict) or not isinstance(metadata, dict):
         raise BundleError(path if isinstance(metadata, dict) else folder, "it holds no keys", CORRECT)
-    return ForeignBundle(folder, path, {**config, "bundle_root": str(folder)}, metadata, trust)
+    return ForeignBundle(folder, path, {**config, "bundle_root": str(folder.absolute())}, metadata, trust)
 
 
 def _read_yaml(path: Path) -> Any:
@@ -220,7 +221,8 @@ class _Reader:
         odd = {key: text for key, text in self.literals.odd.items() if not key.startswith("postprocessing")} | missed
         if refuse and odd and not self.bundle.trust:
             self._distrust(odd)
-        evaluated, steps, names = Evaluated(pickles=self.bundle.trust), chain.steps, {}
+        evaluated, steps = Evaluated(pickles=self.bundle.trust), chain.steps
+        names: dict[int, str] = {}
         if odd and self.bundle.trust:
             evaluated, steps, names = self._evaluate(odd, chain, outputs, dims)
         own = None if evaluated.postprocessing is not None else decision
@@ -364,7 +366,7 @@ def _list_notes(chain: Chain, restoring: Restoring, notes: tuple[str, ...]) -> t
 
 def tell_unoriented(recipe: Recipe, path: Path) -> None:
     """Warn where a network sees the axes of a scan as they are stored, which in DICOM aren't those of NIfTI."""
-    names = [name_target(step) for step in recipe.preprocessing if isinstance(step, dict)]
+    names = [name_target(step) if isinstance(step, dict) else type(step).__name__ for step in recipe.preprocessing]
     if recipe.task.unit == "mm" and "Orientationd" not in names:
         found = "its chain doesn't orient scans, so its network sees rows and columns as they are stored"
         remedy = "compare its masks of DICOM with those of NIfTI as in its training, whose rows run the other way"

@@ -205,19 +205,19 @@ def read_postprocessing(steps: Any, outputs: int, path: object) -> tuple[Decisio
 
 def _decide_at_end(found: _Postprocessing, outputs: int, path: object) -> None:
     if outputs == 1:
-        if found.decision.activation != "sigmoid":
+        if found.decision.activation != "sigmoid" and found.decision.threshold != math.inf:
             raise BundleError(path, "'postprocessing' makes no labels of the only output", "add AsDiscreted to it")
-        found.decision = replace(found.decision, kind="threshold", threshold=0.5, values=(1,))
+        found.decision = replace(found.decision, kind="threshold", threshold=_move(found, 0.5), values=(1,))
     found.notes += ("MONAI's own result is outputs; here they are decided: the largest, or one half of a single one",)
 
 
 def _read_activation(found: _Postprocessing, step: Step) -> bool:
-    ways = [name for name in ("softmax", "sigmoid") if step.get(name)]
-    if found.decided or len(ways) != 1 or step.get("other") is not None:
+    softmax, sigmoid = bool(step.get("softmax")), bool(step.get("sigmoid"))
+    if found.decided or softmax == sigmoid or step.get("other") is not None:
         return False
     if found.restored is None:
-        found.decision = replace(found.decision, activation=ways[0])
-    elif ways == ["sigmoid"]:
+        found.decision = replace(found.decision, activation="softmax" if softmax else "sigmoid")
+    elif sigmoid:
         # Brought back are logits, and so compared: the threshold becomes a logit where one is found.
         found.decision = replace(found.decision, threshold=math.inf)
     return True

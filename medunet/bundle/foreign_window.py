@@ -10,8 +10,10 @@ from medunet.errors import BundleError
 from medunet.geometry import Unit
 
 PATCHES = ("SlidingWindowInferer", "SliceInferer")
-HOW = ("buffer_dim", "buffer_steps", "cache_roi_weight_map", "cpu_thresh", "device", "progress", "sw_batch_size")
-HOW += ("sw_device",)
+HOW = (
+    *("buffer_dim", "buffer_steps", "cache_roi_weight_map", "cpu_thresh", "device", "progress", "sw_batch_size"),
+    "sw_device",
+)
 """Arguments that decide how fast it goes, not what comes of it."""
 PADDINGS = ("constant", "reflect", "replicate", "circular")
 
@@ -60,8 +62,9 @@ def find_unit(inferer: Any, dims: Literal[2, 3]) -> Unit:
 def _read_overlap(value: Any) -> float | None:
     alike = set(value) if isinstance(value, Sequence) and not isinstance(value, str) else {value}
     one = next(iter(alike)) if len(alike) == 1 else None
-    number = isinstance(one, int | float) and not isinstance(one, bool)
-    return float(one) if number and 0 <= one < 1 else None  # type: ignore[arg-type]
+    if not isinstance(one, int | float) or isinstance(one, bool) or not 0 <= one < 1:
+        return None
+    return float(one)
 
 
 def _read_patch(value: Any, dims: Literal[2, 3]) -> tuple[int, int, int] | None:

@@ -15,7 +15,7 @@ import torch
 from monai.data import MetaTensor
 
 from medunet.bundle import Decision, Recipe
-from medunet.errors import BundleError, MedunetError
+from medunet.errors import BundleError, InputError, MedunetError
 from medunet.geometry import Affine, Grid, spread_row
 from medunet.inference.cleaning import clean_labels
 from medunet.labels import Mask
@@ -50,10 +50,14 @@ def restore_foreign(planes: Planes, network: Grid, image: MetaTensor, recipe: Re
 
     Raises:
         BundleError: MONAI's postprocessing fails, or gives no label map.
+        InputError: that would be of a box of the scan only.
     """
     source, planes = find_source_grid(image), _name_faults(planes, recipe)
     if recipe.evaluated is not None and recipe.evaluated.postprocessing is not None:
-        voxels = _let_monai_restore(_stack(planes), network, image, recipe, subject)
+        if sorted(network.shape) != sorted(image.shape[1:]):
+            found = "MONAI's postprocessing of this bundle takes whole scans"
+            raise InputError("--box", found, "leave it out", code="option-wrong")
+        voxels = _let_monai_restore(recipe.evaluated.postprocessing, _stack(planes), image, recipe, subject)
     else:
         outer = _find_outer(image, recipe.window.axis)
         restore = _restore_linearly if recipe.restoring == "linear" else _restore_labels
@@ -158,9 +162,10 @@ def _stack(planes: Planes) -> torch.Tensor:
     return torch.stack(list(planes), dim=1)
 
 
-def _let_monai_restore(outputs: torch.Tensor, network: Grid, image: MetaTensor, recipe: Recipe, subject: str) -> Any:
+def _let_monai_restore(
+    postprocessing: Any, outputs: torch.Tensor, image: MetaTensor, recipe: Recipe, subject: str
+) -> Any:
     """Labels on the source grid by MONAI's own postprocessing, which the bundle's user trusts."""
-    postprocessing = recipe.evaluated.postprocessing if recipe.evaluated else None
     outputs = outputs.movedim(3, recipe.window.axis + 1)
     flat = recipe.task.unit == "px"
     shown = image[..., 0] if flat else image
@@ -247,7 +252,7 @@ def _embed(planes: Planes, inner: Grid, outer: _Outer) -> Iterator[torch.Tensor]
             plane, number = next(following), number + 1
         whole = plane.new_zeros((*plane.shape[:-2], *outer.grid.shape[1:]))
         if i in parts[0]:
-            whole[(Ellipsis, *into[1:])] = plane[(Ellipsis, *of[1:])]
+            whole[..., into[1], into[2]] = plane[..., of[1], of[2]]
         yield whole
     # Whoever makes the planes says how far that is, to the last.
     for _ in following:

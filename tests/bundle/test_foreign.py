@@ -50,6 +50,13 @@ def test_a_recipe_is_made_of_data(spleen: Path) -> None:
     assert not {"device", "image_key", "checkpointloader"} & set(reading.ignored)
 
 
+def test_a_bundle_may_be_named_from_where_one_is(spleen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(spleen.parent)
+    assert read(Path("spleen")).weights.is_file()
+    monkeypatch.chdir(spleen)
+    assert read(Path()).recipe.name == "spleen"
+
+
 def test_what_only_runs_for_monai_is_ignored(spleen: Path) -> None:
     mad = {"_target_": "os.system", "command": "touch hacked"}
     change(spleen, imports=["$import nothing"], handlers=[mad], run=["$1 / 0"], initialize=["$open('x', 'w')"])

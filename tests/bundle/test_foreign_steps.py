@@ -119,6 +119,7 @@ def test_outputs_that_nobody_decides_are_decided_with_a_note() -> None:
     single, _, notes = read_postprocessing([SIGMOID, INVERT], 1, "f")
     assert (single.kind, single.threshold) == ("threshold", 0.5)
     assert notes
+    assert read_postprocessing([INVERT, SIGMOID], 1, "f")[0].threshold == 0
     with pytest.raises(BundleError, match="makes no labels"):
         read_postprocessing([INVERT], 1, "f")
 

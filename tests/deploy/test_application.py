@@ -10,6 +10,7 @@ from dicoms import change, make_grid, write_series
 from plans import make_test_plan
 from pydicom import dcmread
 from stock import in_float32, measure_dice
+from zoo import oriented, write_random_weights, write_zoo_bundle
 
 import medunet
 from medunet.bundle import publish_weights, write_bundle
@@ -20,6 +21,19 @@ from medunet.networks import build_network
 from medunet.reading import read_segmentation
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_a_bundle_from_elsewhere_gives_the_labels_of_predict(
+    run_program: Run, application: Path, patients: list[Path], tmp_path: Path
+) -> None:
+    folder = write_zoo_bundle(tmp_path / "models" / "spleen", chain=oriented((7.0, 7.0, 10.0)))
+    write_random_weights(folder)
+    done = run_program(application, patients[3], tmp_path / "out", tmp_path / "models")
+    assert done.returncode == 0, done.stderr
+    (made,) = medunet.predict(folder, patients[3])
+    assert made.mask.voxels.any()
+    seg = tmp_path / "out" / f"{patients[3].name}.seg.dcm"
+    assert np.array_equal(read_segmentation(seg, made.mask.grid, made.mask.table).voxels, made.mask.voxels)
 
 
 def test_labels_equal_those_of_predict(

@@ -68,9 +68,8 @@ def invert(outputs: torch.Tensor, path: Path, chain: list[dict[str, Any]], neare
     whole = Compose(instantiate([LOAD, *chain]))
     data = whole({"image": str(path)})
     step = {**INVERT, "transform": whole, "orig_keys": "image", "nearest_interp": nearest}
-    return Invertd(**{key: value for key, value in step.items() if key != "_target_"})(
-        {**data, "pred": MetaTensor(outputs)}
-    )["pred"]
+    made = Invertd(**{key: value for key, value in step.items() if key != "_target_"})
+    return made({**data, "pred": MetaTensor(outputs)})["pred"]
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ from zoo import (
 import medunet
 from medunet.cli.app import app
 from medunet.errors import MedunetError
+from medunet.findings import listening
 
 LOAD, FIRST = {"_target_": "LoadImaged", "keys": "image"}, {"_target_": "EnsureChannelFirstd", "keys": "image"}
 SCALE_ALL = {"_target_": "ScaleIntensityd", "keys": "image"}
@@ -127,14 +128,13 @@ def test_a_network_and_a_reader_that_monai_lacks_are_repaired(scan: Path, tmp_pa
     """MONAI can't run it, so that a copy without `img_size` and the reader is compared."""
     chain = oriented((3.0, 3.0, 4.0), reader="ITKReader")
     pytest.importorskip("einops", reason="MONAI's SwinUNETR needs einops")
-    swin = write_zoo_bundle(tmp_path / "swin", SWIN, chain, inferer={**patches(64), "roi_size": [64, 64, 32]})
+    inferer = {**patches(64), "roi_size": [64, 64, 32]}
+    swin = write_zoo_bundle(tmp_path / "swin", SWIN, chain, inferer=inferer)
     write_random_weights(swin)
     found = predict(swin, scan).mask
     assert "'img_size' of SwinUNETR is left out" in found.notes[0]
     own = {key: value for key, value in SWIN.items() if key != "img_size"}
-    copy = write_zoo_bundle(
-        tmp_path / "repaired", own, oriented((3.0, 3.0, 4.0)), inferer={**patches(64), "roi_size": [64, 64, 32]}
-    )
+    copy = write_zoo_bundle(tmp_path / "repaired", own, oriented((3.0, 3.0, 4.0)), inferer=inferer)
     shutil.copy(swin / "models" / "model.pt", copy / "models" / "model.pt")
     assert (found.voxels != run_monai_here(copy, scan, tmp_path / "out")).mean() <= 1e-3
 
@@ -188,7 +188,9 @@ def test_a_network_of_its_own_script(scan: Path, tmp_path: Path, monkeypatch: py
     folder = write_zoo_bundle(tmp_path / "own", {"_target_": "scripts.net.Net", "in_channels": 1, "out_channels": 4})
     write_script(folder, 4)
     refuse_untrusted(folder, scan)
-    found = predict(folder, scan, trust=True).mask
+    with listening() as heard:
+        found = predict(folder, scan, trust=True).mask
+    assert not heard, "its chain orients scans"
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
     assert (found.voxels != run_monai_here(folder, scan, tmp_path / "out")).mean() <= 1e-3
