@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medunet.bundle import Recipe
-from medunet.errors import OutputExistsError
+from medunet.errors import InputError, OutputExistsError
 from medunet.files import check_free, hash_file, whole_file
 from medunet.geometry import Unit
 from medunet.inference.record import FileRecord, Identity, PredictionRecord, find_record, find_status, make_record
