@@ -1,7 +1,7 @@
 """Asks readers of DICOM, each in a child process of its own, what they make of a folder, and names what came."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,14 +137,18 @@ def _describe(verdict: Verdict, units: float) -> str:
     return ", ".join(parts)
 
 
-def count_kinds(columns: Mapping[str, Mapping[str, Outcome]]) -> str:
+def count_kinds(columns: Mapping[str, Mapping[str, Outcome]], benign: Collection[str] = ()) -> str:
     """Outcomes of each reader by kind, as a Markdown table.
 
     Args:
         columns: reader to row to outcome.
+        benign: rows that make a volume without a guess; where there are any, a column counts how many are refused.
     """
-    lines = [f"| reader | {' | '.join(TITLES.values())} |", "|---" * (len(TITLES) + 1) + "|"]
+    titles = [*TITLES.values(), *(["refused though benign"] if benign else [])]
+    lines = [f"| reader | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
     for name, column in columns.items():
-        counts = Counter(outcome.kind for outcome in column.values())
-        lines.append(f"| {name} | {' | '.join(str(counts[kind]) for kind in TITLES)} |")
+        kinds = Counter(outcome.kind for outcome in column.values())
+        counts = [kinds[kind] for kind in TITLES]
+        counts += [sum(column[row].kind == "R" for row in benign if row in column)] if benign else []
+        lines.append(f"| {name} | {' | '.join(map(str, counts))} |")
     return "\n".join(lines)

@@ -167,7 +167,7 @@ PHASES = (
              options={"phase": "DiffusionBValue 800"}),
     Ordinary("two b-values by a private tag of GE, one chosen",
              combine(_TWO, each(headers.add_ge_bvalue)),
-             options={"phase": "DiffusionBValue 800"}),
+             options={"phase": "BValue 800"}),
     Ordinary("two b-values by a private tag of Siemens, one chosen",
              combine(_TWO, each(headers.add_siemens_bvalue)),
              options={"phase": "DiffusionBValue 800"}),

@@ -40,6 +40,8 @@ def test_the_worst_is_wrong_without_a_word_and_far_off() -> None:
 def test_kinds_are_counted() -> None:
     table = count_kinds({"one": {"a": Outcome("S"), "b": Outcome("S"), "c": Outcome("ok")}, "two": {"a": Outcome("C")}})
     assert table.splitlines()[2:] == ["| one | 2 | 0 | 0 | 0 | 1 | 0 |", "| two | 0 | 0 | 0 | 0 | 0 | 1 |"]
+    refused = count_kinds({"one": {"a": Outcome("R"), "b": Outcome("R")}, "two": {"b": Outcome("ok")}}, benign=["b"])
+    assert [line.split(" | ")[-1] for line in refused.splitlines()[2:]] == ["1 |", "0 |"]
 
 
 def test_a_reader_delivers_refuses_and_goes_on(tmp_path: Path) -> None:
