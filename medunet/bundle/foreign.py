@@ -35,7 +35,7 @@ from medunet.bundle.metadata import Metadata, TrainingFacts
 from medunet.bundle.parts import Decision, Evaluated, Recipe, Step
 from medunet.bundle.recipe import make_recipe
 from medunet.bundle.trust import TRUST
-from medunet.bundle.weights import find_weights
+from medunet.bundle.weights import find_weights, join_hashes
 from medunet.cohort import Cohort
 from medunet.errors import BundleError
 from medunet.extras import load_extra
@@ -241,7 +241,7 @@ class _Reader:
             window=window,
             restoring=restoring,
             decision=decision,
-            trusted=hash_file(self.bundle.path) if odd and self.bundle.trust else "",
+            trusted=self._hash_sources() if odd and self.bundle.trust else "",
             origin="elsewhere",
             entry=entry,
             notes=(*dropped, *(_list_notes(chain, restoring, notes) if own else ())),
@@ -350,6 +350,11 @@ class _Reader:
         if isinstance(wanted, int) and wanted != task.count_inputs():
             found = f"its network takes {wanted} channels, but a scan has {task.count_inputs()} by metadata.json"
             raise BundleError(self.bundle.path, found, "correct the one that is wrong, or run it with monai.bundle")
+
+    def _hash_sources(self) -> str:
+        """One SHA-256 for the configuration and the bundle's own Python."""
+        files = [self.bundle.path, *sorted(self.bundle.folder.rglob("*.py"))]
+        return join_hashes({str(path.relative_to(self.bundle.folder)): hash_file(path) for path in files})
 
     def _list_ignored(self) -> tuple[str, ...]:
         used = self.literals.used | {*NEEDED, "network", "bundle_root"}

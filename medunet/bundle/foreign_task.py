@@ -53,8 +53,7 @@ def make_task(metadata: Entry, chain: Chain, unit: Unit, decision: Decision | No
     """
     image = _find_entry(metadata, "inputs", "image")
     count = count_channels(metadata, chain)
-    said = str(image.get("modality") or "").upper()
-    modality = MODALITIES.get(said, said) or ("CT" if image.get("format") == "hounsfield" else "OT")
+    modality = "OT" if unit == "px" else _find_modality(image)
     if len(chain.keys) > 1:
         channels = chain.keys
     elif count > 1:
@@ -117,6 +116,13 @@ def _find_entry(metadata: Entry, side: str, name: str) -> Entry:
     for key in ("network_data_format", side, name):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else {}
+
+
+def _find_modality(image: Entry) -> str:
+    """DICOM's name of a modality, which has two letters; OT where metadata says none."""
+    said = str(image.get("modality") or "").upper()
+    found = MODALITIES.get(said, said)
+    return found if len(found) == 2 else "CT" if image.get("format") == "hounsfield" else "OT"
 
 
 def _count(entry: Entry) -> int:

@@ -100,7 +100,7 @@ class Recipe:
         extent_mm: largest extents of the scans of training along x, y, z, where they are known.
         values: of the scans of training, by channel, as far as they are known.
         peak_gib: memory that a prediction was foreseen to take with the largest case of training.
-        trusted: SHA-256 of the inference.json of which more than data was evaluated, "" where nothing was.
+        trusted: SHA-256 of the files of which more than data was evaluated, "" where nothing was.
         origin: who wrote the bundle. MONAI fills up with 0 what a chain of elsewhere has cropped.
         entry: under which the file of weights holds those of the network; all of it where it has no such entry.
         notes: what was repaired or is done otherwise than by MONAI, for every mask.

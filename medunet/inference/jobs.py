@@ -93,11 +93,10 @@ def make_maker(bundle: Bundle | ForeignBundle, adjust: Callable[[Recipe], Recipe
     """
     recipe, files = take_recipe(bundle)
     recipe = adjust(recipe) if adjust else recipe
-    weights = {path.name: digest for path, digest in files.items()}
     load = cache(lambda: load_predictor(recipe, files))
     if isinstance(bundle, ForeignBundle):
         load()  # nothing else tells whether its parts belong together
-    return Maker(recipe, weights, load)
+    return Maker(recipe, {path.name: digest for path, digest in files.items()}, load)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

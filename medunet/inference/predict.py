@@ -116,8 +116,9 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
     if box is not None:
         voxels, affine = box.crop(voxels, affine, scan.id)
     window, what = recipe.window, f"predicting {scan.id}"
-    voxels, affine = lay_slices(voxels, affine, window.axis)
-    network = Grid(voxels.shape[1:], affine)  # type: ignore[arg-type]
+    if window.axis != 2:
+        voxels, affine = lay_slices(voxels, affine, window.axis)
+    network = Grid(voxels.shape[1:], affine)
     check_memory(predictor, network, grid, scan.id)
     patch = window.fit(network.shape)
     planes = assemble_planes(voxels, predictor.backend, patch, window.overlap, what, window.mode, window.padding)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -146,7 +146,6 @@ def _describe(image: Image) -> ImageRecord:
 def hash_recipe(recipe: Recipe) -> str:
     """SHA-256 of what decides a mask in a recipe: not its name, nor what it was foreseen to take."""
     decisive = {name: value for name, value in _list_set(recipe) if name not in UNDECISIVE}
-    decisive |= {name: dict(_list_set(getattr(recipe, name))) for name in ("window", "decision")}
     if recipe.trusted:
         # What was evaluated has no text of its own that stays the same.
         decisive |= {"preprocessing": None, "network": None}
@@ -157,7 +156,8 @@ def hash_recipe(recipe: Recipe) -> str:
 def _list_set(value: Any) -> Iterator[tuple[str, Any]]:
     """Fields of a dataclass that aren't what they are where nobody says: so a new one leaves hashes as they are."""
     every = ((field, getattr(value, field.name)) for field in fields(value))
-    return ((field.name, item) for field, item in every if field.default is MISSING or item != field.default)
+    kept = ((field.name, item) for field, item in every if field.default is MISSING or item != field.default)
+    return ((name, dict(_list_set(item)) if is_dataclass(item) else item) for name, item in kept)
 
 
 def find_record(path: Path) -> PredictionRecord | None:

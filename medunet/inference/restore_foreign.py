@@ -33,8 +33,6 @@ NEAR = 1e-3
 def lay_slices(voxels: torch.Tensor, affine: Affine, axis: int) -> tuple[torch.Tensor, Affine]:
     """A prepared image (C, I, J, K) and its affine, turned so that slices across an axis lie along the last."""
     order = [*(n for n in range(3) if n != axis), axis]
-    if axis == 2:
-        return voxels, affine
     return voxels.permute(0, *(n + 1 for n in order)), affine[:, [*order, 3]]
 
 

@@ -48,6 +48,8 @@ def test_one_image_is_called_by_its_modality() -> None:
     assert task.modalities == {"ct": "CT"}
     assert task.units == {"ct": "HU"}
     assert task.labels.names == ("spleen",)
+    unsaid = describe({"modality": "none", "format": "magnitude"})
+    assert make_task(unsaid, read_chain([LOAD, FIRST], "f"), "mm", TWO, {}).modalities == {"ot": "OT"}
     brain = describe({"modality": "MRI", "format": "magnitude"})
     assert make_task(brain, read_chain([LOAD, FIRST], "f"), "mm", TWO, {}).modalities == {"mr": "MR"}
 
@@ -65,6 +67,7 @@ def test_a_file_may_hold_all_channels() -> None:
     colours = describe({"num_channels": 3, "modality": "regular", "format": "RGB"})
     task = make_task(colours, read_chain([LOAD, FIRST], "f"), "px", TWO, {})
     assert task.components == {"picture": 3}
+    assert task.modalities == {"picture": "OT"}
     assert task.count_inputs() == 3
 
 

@@ -17,10 +17,11 @@ PACKAGE = Path(medunet.__file__).parent
 # isn't a slice, is told in files of its own (sorting, images), as are the bits that count.
 FILES = 39
 LINES = 2_250
-# Before a scan is looked for, the bundle is opened, and its inference.json compared with what medunet writes.
-OPENING = ("open_bundle", "make_recipe")
-OPENING_FILES = 11
-OPENING_LINES = 710
+# Before a scan is looked for, the bundle is opened, whoever wrote it, its inference.json compared with what medunet
+# writes, and its weights are found.
+OPENING = ("open_any_bundle", "take_recipe")
+OPENING_FILES = 13
+OPENING_LINES = 800
 # Around the path of one scan lies what makes it one of many: arguments are checked, names told apart, what was made
 # before is known again, and a record tells of what and by what.
 AROUND = (

@@ -33,9 +33,11 @@ from zoo import (
 )
 
 import medunet
+from medunet.bundle import open_any_bundle
 from medunet.cli.app import app
 from medunet.errors import MedunetError
 from medunet.findings import listening
+from medunet.inference import make_maker
 
 LOAD, FIRST = {"_target_": "LoadImaged", "keys": "image"}, {"_target_": "EnsureChannelFirstd", "keys": "image"}
 SCALE_ALL = {"_target_": "ScaleIntensityd", "keys": "image"}
@@ -194,6 +196,9 @@ def test_a_network_of_its_own_script(scan: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
     assert (found.voxels != run_monai_here(folder, scan, tmp_path / "out")).mean() <= 1e-3
+    before = make_maker(open_any_bundle(folder, trust=True)).recipe.trusted
+    (folder / "scripts" / "net.py").open("a").write("# changed\n")
+    assert make_maker(open_any_bundle(folder, trust=True)).recipe.trusted != before
     other = write_zoo_bundle(tmp_path / "other", {"_target_": "scripts.net.Net", "in_channels": 1, "out_channels": 2})
     write_script(other, 2)
     assert predict(other, scan, trust=True).mask.voxels.max() <= 1, "never the scripts of another bundle"
