@@ -47,21 +47,21 @@ class Decision:
         kind: "largest": the output of the largest logit. "regions": the last output whose logit is above 0, background
             where there is none. "threshold": the only output where it isn't below `threshold`.
         values: label value of each output.
-        thresholds: of each output the probability from which on it is taken, None where none is set; empty where no
-            output has one.
         activation: of the outputs, before they are brought back and decided.
         threshold: of the kind that is called so.
         steps: MONAI's transforms of the label map `pred` (1, I, J, K), as `_target_` dictionaries.
         cleaned: where that is done: on the network's grid before labels are brought back, or on the source grid.
+        thresholds: of each output the probability from which on it is taken, None where none is set; empty where no
+            output has one.
     """
 
     kind: Literal["largest", "regions", "threshold"]
     values: tuple[int, ...]
-    thresholds: tuple[float | None, ...] = ()
     activation: Literal["none", "softmax", "sigmoid"] = "none"
     threshold: float = 0.0
     steps: tuple[Step, ...] = ()
     cleaned: Literal["before", "after"] = "after"
+    thresholds: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -100,7 +100,7 @@ def test_labels_that_monai_would_interpolate_stay_labels_with_a_note() -> None:
     assert way == "nearest"
     assert decision.cleaned == "before"
     assert "no label map" in notes[0]
-    assert decision.cleaning[0]["applied_labels"] == [1]
+    assert decision.steps[0]["applied_labels"] == [1]
     assert read_postprocessing([INVERT, ARGMAX, LARGEST], 3, "f")[0].cleaned == "after"
 
 

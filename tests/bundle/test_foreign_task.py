@@ -83,7 +83,7 @@ def test_names_of_values() -> None:
     assert name_values(alone, Decision("threshold", (1,), threshold=0.5)) == {1: "tumour"}
     assert name_values(describe(channel_def=None), TWO) == {1: "label 1"}
     mapped = {"_target_": "MapLabelValued", "keys": ["pred"], "orig_labels": [1], "target_labels": [3]}
-    assert name_values(describe(), Decision("largest", (0, 1), cleaning=(mapped,))) == {3: "spleen"}
+    assert name_values(describe(), Decision("largest", (0, 1), steps=(mapped,))) == {3: "spleen"}
 
 
 def test_a_table_has_no_gap_and_no_name_twice() -> None:

@@ -129,6 +129,6 @@ def test_steps_after_the_decision_run_where_they_stand(scan: Path) -> None:
     image, outputs = prepare(scan, [FIRST, RAS, SPACING], 3)
     only = ({"_target_": "LabelFilterd", "keys": ["pred"], "applied_labels": [2]},)
     for restoring, cleaned in (("linear", "after"), ("nearest", "before"), ("nearest", "after")):
-        decision = Decision("largest", (0, 1, 2), cleaning=only, cleaned=cleaned)  # type: ignore[arg-type]
+        decision = Decision("largest", (0, 1, 2), steps=only, cleaned=cleaned)  # type: ignore[arg-type]
         found = restore(outputs, image, make_recipe(decision, [FIRST, RAS, SPACING], restoring))
         assert set(np.unique(found)) == {0, 2}
