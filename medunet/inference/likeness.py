@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.bundle import Recipe
+from medunet.bundle.parts import Step
 from medunet.cohort.companions import find_apart
 from medunet.cohort.facts import take_percentiles
 from medunet.errors import ResourceError
@@ -56,18 +57,23 @@ def find_unlike(images: Images, recipe: Recipe, subject: str, *, whole: bool = T
 
 def _find_scale(recipe: Recipe, key: str) -> Scale | None:
     """The range that values of an image are cut to, None where each image is scaled by itself."""
-    scales = [step for step in recipe.preprocessing if step.get("_target_") == "ScaleIntensityRanged"]
+    scales = [step for step in _list_data(recipe) if step.get("_target_") == "ScaleIntensityRanged"]
     return next(((float(step["a_min"]), float(step["a_max"])) for step in scales if key in step["keys"]), None)
 
 
 def _find_spacing(recipe: Recipe) -> npt.NDArray[np.float64]:
     """Spacing along x, y, z of the network's grid in mm; 0 where the scan keeps its own."""
     spacing, codes = np.zeros(3), "RAS"
-    for step in recipe.preprocessing:
+    for step in _list_data(recipe):
         codes = step.get("axcodes") or codes
         if step.get("_target_") == "Spacingd":
             spacing[["LRPAIS".index(code) // 2 for code in codes]] = step["pixdim"]
     return spacing
+
+
+def _list_data(recipe: Recipe) -> list[Step]:
+    """The steps of the chain that are data; those that MONAI built of a trusted bundle tell nothing."""
+    return [step for step in recipe.preprocessing if isinstance(step, dict)]
 
 
 def _find_odd_values(voxels: npt.NDArray[np.generic], how: Scale | None, seen: ValueRange | None) -> str:
