@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -200,6 +200,7 @@ class PatchLoader(DataLoader[dict[str, torch.Tensor]]):
                 options["collate_fn"] = _stack
             if sys.platform in FORKED:
                 options["multiprocessing_context"] = "fork"
+            options["worker_init_fn"] = partial(end_orphan, os.getpid())
         super().__init__(dataset, **{**options, "num_workers": count})
 
     def __iter__(self) -> Any:
@@ -217,6 +218,18 @@ class PatchLoader(DataLoader[dict[str, torch.Tensor]]):
             return super().__iter__()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_orphan(parent: int, _worker: int = 0) -> None:
+    """End this process if the one that it makes patches for was killed before it began.
+
+    torch's own watchdog takes whatever process is the parent by then for that one, and waits for ever.
+
+    Args:
+        parent: number of the process that started this one.
+    """
+    if os.getppid() != parent:
+        os._exit(0)
 
 
 @cache

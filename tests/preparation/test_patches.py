@@ -13,7 +13,7 @@ from plans import make_test_plan, make_tiny_bundle, pin_schedule
 from torch.utils.data import Dataset
 
 from medunet.preparation import PatchDataset, PatchLoader, PreparedCase, Warp, WholeDataset, build_augmentation, patches
-from medunet.preparation.patches import cut_patch
+from medunet.preparation.patches import cut_patch, end_orphan
 
 
 @pytest.fixture
@@ -124,6 +124,15 @@ def test_workers_do_not_see_signals_and_the_trainer_does() -> None:
     (batch,) = PatchLoader(Blocked(), num_workers=1)  # type: ignore[arg-type]
     assert batch[0].tolist() == [True]
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_worker_whose_process_was_killed_as_it_began_ends() -> None:
+    end_orphan(os.getppid())
+    orphan = "time.sleep(0.5); end_orphan(own); print('waits for ever')"
+    script = f"own = os.getpid()\nif os.fork():\n    os._exit(0)\n{orphan}"
+    imports = "import os, time\nfrom medunet.preparation.patches import end_orphan\n"
+    done = subprocess.run([sys.executable, "-c", imports + script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.parametrize("free", [0, 2**20, None])
