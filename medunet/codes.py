@@ -159,8 +159,8 @@ FILES: dict[Code, Entry] = {
     ),
     "slices-mixed": Entry("images that don't belong to one series"),
     "slice-copied": Entry("a copy of a slice was left out", "note"),
-    "frames-differ": Entry("each slice has a frame of reference of its own; that of the first one counts", "note"),
     "slices-sheared": Entry("a tilted gantry; the affine keeps it", "note"),
+    "frames-differ": Entry("each slice has a frame of reference of its own; that of the first one counts", "note"),
     "several-series": Entry(
         "a folder of several scans is one; an error where one image is to be read: choose it", "note", option="--series"
     ),

@@ -90,7 +90,9 @@ def test_a_channel_on_another_grid_lies_in_its_place() -> None:
     rows, columns = np.nonzero(picture[TOP + LINE + 20 : -60, MARGIN : MARGIN + SIDE] > 200)
     scale = SIDE / 40
     assert columns.mean() == pytest.approx((40 - 32.5) * scale, abs=scale)
-    assert rows.mean() + 20 == pytest.approx((30 - 22.5) * scale, abs=scale)
+    # The axial picture stands in the middle of the height of the other two.
+    above = (SHAPE[2] * RAS.spacing[2] / RAS.spacing[0] - SHAPE[1]) / 2
+    assert rows.mean() + 20 == pytest.approx((above + 30 - 22.5) * scale, abs=scale)
 
 
 def test_every_channel_has_a_row_and_a_picture_one_panel() -> None:
