@@ -12,7 +12,7 @@ from medunet.errors import ResourceError, SeriesError
 from medunet.files import whole_file
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
-from medunet.reading import find_series, read_segmentation, read_volume, sort_series
+from medunet.reading import Place, find_series, read_segmentation, read_volume, sort_series
 from medunet.writing import Algorithm, check_source, write_segmentation
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -274,5 +274,5 @@ def test_a_scan_without_a_frame_of_reference_in_common_gets_that_of_its_first_sl
     assert written.FrameOfReferenceUID == "1.2.1"
     assert "FrameOfReferenceUID of its own" in written.ImageComments
     frame = read_volume(tmp_path / "series").source.frame_of_reference_uid
-    again = read_segmentation(tmp_path / "m.dcm", grid, mask.table, frame_of_reference_uid=frame)
+    again = read_segmentation(tmp_path / "m.dcm", grid, mask.table, place=Place(frame))
     assert np.array_equal(again.voxels, mask.voxels)
