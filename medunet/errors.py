@@ -118,6 +118,11 @@ class ExtraError(MedunetError, ImportError):
     usual_code: ClassVar[Code] = "extra-missing"
 
 
+def name_fault(error: BaseException) -> str:
+    """What a library raised, in a few words: its kind and the beginning of what it says."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:150]
+
+
 @contextmanager
 def refuse_damage(subject: object, kind: type[InputError] = InputError) -> Iterator[None]:
     """Turn whatever a library raises over a damaged file into one sentence; our own errors pass.
@@ -134,8 +139,7 @@ def refuse_damage(subject: object, kind: type[InputError] = InputError) -> Itera
     except MedunetError:
         raise
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
-        found = f"it is damaged and can't be read ({said})"
+        found = f"it is damaged and can't be read ({name_fault(error)})"
         raise kind(subject, found, "restore the file", code="file-damaged") from error
 
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 from medunet.extents import measure_diameters
 from medunet.geometry import RECORDED_MM, Grid, Unit, measure_displacement
 from medunet.labels import Mask, Region
-from medunet.parts import Crop, Voxels, find_extent, number_parts
+from medunet.parts import Crop, Voxels, find_extent, is_any, number_parts
 from medunet.records import Record
 
 PERCENTILES = {"minimum": 0, "p5": 5, "p25": 25, "median": 50, "p75": 75, "p95": 95, "maximum": 100}
@@ -163,7 +163,7 @@ def measure_mask(mask: Mask, channels: Sequence[Channel] = (), notes: Sequence[s
 
 
 def _measure_structure(mask: Mask, region: Region, channels: Sequence[Channel]) -> StructureMeasures:
-    inside = mask.voxels > 0 if mask.kind == "instances" else _is_any(mask.voxels, region.values)
+    inside = mask.voxels > 0 if mask.kind == "instances" else is_any(mask.voxels, region.values)
     box = find_extent(inside)
     if box is None:
         return StructureMeasures(name=region.name, label_values=region.values, lesion_count=0, whole=None, lesions=())
@@ -197,10 +197,6 @@ def _shift(inner: Crop, box: Crop) -> Crop:
     """A box within a box, within what that is cut from."""
     first, second, third = (slice(o.start + i.start, o.start + i.stop) for i, o in zip(inner, box, strict=True))
     return first, second, third
-
-
-def _is_any(voxels: npt.NDArray[np.unsignedinteger], values: Sequence[int]) -> Voxels:
-    return voxels == values[0] if len(values) == 1 else np.isin(voxels, values)
 
 
 def _measure_lesion(own: Voxels, box: Crop, mask: Mask, channels: Sequence[Channel], **named: Any) -> LesionMeasures:

@@ -19,11 +19,12 @@ ROUNDING = 1e-6
 """Of a voxel: a part of exactly the smallest volume stays, whatever its division by that of a voxel rounds to."""
 
 
-def find_extent(inside: Voxels) -> Crop | None:
-    """Smallest box that holds all voxels (I, J, K), None where there is none."""
+def find_extent(*masks: Voxels) -> Crop | None:
+    """Smallest box that holds all masks (I, J, K), or None where they are all empty."""
     sides = []
     for axis in range(3):
-        filled = np.flatnonzero(inside.any(axis=tuple(n for n in range(3) if n != axis)))
+        others = tuple(n for n in range(3) if n != axis)
+        filled = np.flatnonzero(np.logical_or.reduce([mask.any(axis=others) for mask in masks]))
         if not len(filled):
             return None
         sides.append(slice(int(filled[0]), int(filled[-1]) + 1))
@@ -86,8 +87,13 @@ def count_least(smallest: float, voxel_volume: float) -> int:
     return 1 + int(smallest / voxel_volume - ROUNDING)
 
 
+def is_any(labels: Labels, values: Sequence[int]) -> Voxels:
+    """Which voxels (I, J, K) have one of these label values."""
+    return labels == values[0] if len(values) == 1 else np.isin(labels, values)
+
+
 def _find_group(labels: Labels, values: Sequence[int]) -> tuple[Voxels, Crop | None]:
     """Voxels of a group in their smallest box, and that."""
-    inside = labels == values[0] if len(values) == 1 else np.isin(labels, values)
+    inside = is_any(labels, values)
     box = find_extent(inside)
     return (inside, None) if box is None else (inside[box], box)

@@ -29,6 +29,14 @@ def test_the_smallest_box_holds_all() -> None:
     assert find_extent(inside) == (slice(1, 4), slice(2, 3), slice(3, 6))
 
 
+def test_box_holds_both_masks() -> None:
+    first, second = np.zeros((2, 9, 9, 9), bool)
+    first[1:3, 2:4, 0:9] = True
+    second[5:6, 3:8, 4:5] = True
+    assert find_extent(first, second) == (slice(1, 6), slice(2, 8), slice(0, 9))
+    assert find_extent(np.zeros((3, 3, 3), dtype=bool)) is None
+
+
 def test_labels_are_looked_at_one_by_one_or_together() -> None:
     labels = np.array([[[1, 1, 2, 0, 2, 2, 2, 0, 1]]], np.uint8)
     assert keep_largest(labels, [(1,), (2,)]).ravel().tolist() == [1, 1, 0, 0, 2, 2, 2, 0, 0]

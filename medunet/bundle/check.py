@@ -8,7 +8,7 @@ from medunet.bundle.foreign import ForeignBundle, Reading, open_any_bundle, read
 from medunet.bundle.parts import Recipe
 from medunet.bundle.trust import TRUST
 from medunet.bundle.weights import load_weights
-from medunet.findings import Finding, make_finding
+from medunet.findings import Finding, make_finding, sort_findings
 from medunet.networks import build_foreign_network, build_network
 from medunet.reading import attempt
 
@@ -31,8 +31,7 @@ def check_bundle(folder: Path) -> list[Finding]:
         found += _check_foreign(bundle)
     elif bundle is not None:
         found += _check_own(bundle)
-    order = ("error", "warning", "note")
-    return sorted(found, key=lambda item: order.index(item.severity))
+    return sort_findings(found)
 
 
 def _check_own(bundle: Bundle) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ Each is evaluated by MONAI's parser, where nothing of medunet can be imported. A
 ends with the sentence and a code that isn't 0.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from medunet.task import Task
@@ -139,16 +139,20 @@ def refuse_nan_logits() -> list[Config]:
     return [{"_target_": "Lambdad", "keys": ["pred"], "func": func}]
 
 
-def find_expressions(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Path and text of everything that MONAI would evaluate or look up."""
-    if isinstance(value, str):
-        if value.startswith(("$", "@", "%")):
-            yield key, value
-        return
-    items: Iterator[tuple[Any, Any]] = iter(())
-    if isinstance(value, Mapping):
-        items = iter(value.items())
-    elif isinstance(value, list):
-        items = iter(enumerate(value))
+def walk(config: Any, *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Path and value of everything in a configuration, the outer ones first; numbers of list items are parts too."""
+    yield above, config
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(config, Mapping):
+        items = config.items()
+    elif isinstance(config, list):
+        items = enumerate(config)
     for name, item in items:
-        yield from find_expressions(item, f"{key}.{name}" if key else str(name))
+        yield from walk(item, *above, str(name))
+
+
+def find_expressions(config: Any) -> Iterator[tuple[str, str]]:
+    """Path and text of everything that MONAI would evaluate or look up."""
+    for parts, value in walk(config):
+        if isinstance(value, str) and value.startswith(("$", "@", "%")):
+            yield ".".join(parts), value

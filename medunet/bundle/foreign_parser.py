@@ -20,7 +20,7 @@ from monai.transforms import Compose, Invertd, SaveImaged, Transform
 from monai.utils import ensure_tuple
 
 from medunet.bundle.foreign_steps import name_target
-from medunet.errors import BundleError, MedunetError
+from medunet.errors import BundleError, MedunetError, name_fault
 
 PICKLES = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 """Lets torch read files that hold more than tensors, for those who can't say it in the call."""
@@ -58,9 +58,8 @@ class Parser:
             cause: BaseException = error
             while cause.__cause__ is not None:
                 cause = cause.__cause__
-            said = f"{type(cause).__name__}: {cause}".splitlines()[0][:150]
             remedy = "install what it needs, or correct it"
-            raise BundleError(self._path, f"MONAI can't evaluate '{key}' ({said})", remedy) from error
+            raise BundleError(self._path, f"MONAI can't evaluate '{key}' ({name_fault(cause)})", remedy) from error
 
     def make_postprocessing(self, chain: Sequence[Transform]) -> "Postprocessing":
         """The postprocessing without what saves; it brings outputs back through a chain that was run.

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from medunet.bundle.expressions import walk
+
 REFERENCE = re.compile(r"@\w+(?:(?:#|::)\w+)*")
 DTYPES = re.compile(r"(?:numpy|np|torch)\.((?:float|int|uint)\d+|bfloat16|bool)")
 USUAL: dict[str, tuple[Any, ...]] = {
@@ -182,16 +184,11 @@ def find_entry(config: Any, key: str, missing: Any = None) -> Any:
     return value
 
 
-def find_components(config: Any, name: str, key: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def find_components(config: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Key and entry of every component of a class, by the last part of its `_target_`, wherever it stands."""
-    if isinstance(config, Mapping):
-        if str(config.get("_target_", "")).rpartition(".")[2] == name:
-            yield key, dict(config)
-        items = list(config.items())
-    else:
-        items = list(enumerate(config)) if isinstance(config, list) else []
-    for part, item in items:
-        yield from find_components(item, name, f"{key}::{part}" if key else str(part))
+    for parts, value in walk(config):
+        if isinstance(value, Mapping) and str(value.get("_target_", "")).rpartition(".")[2] == name:
+            yield "::".join(parts), dict(value)
 
 
 def locate(path: str, root: Path) -> Path:

@@ -10,7 +10,7 @@ from monai.bundle import ConfigParser
 
 from medunet.bundle.expressions import find_expressions
 from medunet.bundle.folder import Bundle
-from medunet.errors import BundleError, MedunetError
+from medunet.errors import BundleError, MedunetError, name_fault
 from medunet.preparation import find_transform
 
 TRUST = "read that file, and give --trust if you know who wrote it"
@@ -41,7 +41,7 @@ def evaluate_parts(bundle: Bundle) -> dict[str, Any] | None:
     except MedunetError:
         raise
     except Exception as error:
-        said = f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}".splitlines()[0][:150]
+        said = name_fault(error.__cause__ or error)
         path = bundle.folder / "configs" / "inference.json"
         raise BundleError(path, f"MONAI can't evaluate it ({said})", "correct it or restore it from a copy") from error
     chain = [built.get(number, step) for number, step in enumerate(steps)]

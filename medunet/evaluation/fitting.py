@@ -18,10 +18,10 @@ from medunet.evaluation.floors import (
     ThresholdFloor,
     take_intensities,
 )
-from medunet.evaluation.voxels import Voxels
 from medunet.geometry import Affine, Grid, Shape, spread_row
 from medunet.labels import Mask
 from medunet.objects import number_parts
+from medunet.parts import Voxels
 from medunet.progress import track
 from medunet.reading import Volume
 from medunet.records import Record, read_record, write_record

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from medunet.cohort import find_body, keep_largest
-from medunet.evaluation.voxels import Voxels
 from medunet.geometry import Grid
+from medunet.parts import Voxels
 from medunet.reading import Volume
 from medunet.records import Record
 

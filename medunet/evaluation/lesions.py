@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from medunet.evaluation.voxels import Voxels, find_box
+from medunet.parts import CONNECTED, Voxels, find_extent
 
 FOUND_SHARE = 0.1
 """Share of a lesion's voxels that the prediction must cover."""
-NEIGHBOURS = ndimage.generate_binary_structure(3, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +41,12 @@ def count_lesions(predicted: Voxels, truth: Voxels, found_share: float = FOUND_S
         truth: (I, J, K) bool.
         found_share: share of a lesion's voxels, above 0, from which on it is found.
     """
-    box = find_box(predicted, truth)
+    box = find_extent(predicted, truth)
     if box is None:
         return LesionScore(0, 0, 0, 0)
     predicted, truth = predicted[box], truth[box]
-    lesions, lesion_count = ndimage.label(truth, NEIGHBOURS)
-    parts, part_count = ndimage.label(predicted, NEIGHBOURS)
+    lesions, lesion_count = ndimage.label(truth, CONNECTED)
+    parts, part_count = ndimage.label(predicted, CONNECTED)
     sizes = np.bincount(lesions.ravel(), minlength=lesion_count + 1)[1:]
     covered = np.bincount(lesions[predicted], minlength=lesion_count + 1)[1:]
     found = int(np.count_nonzero(covered >= found_share * sizes))

@@ -10,9 +10,10 @@ from scipy import ndimage
 from medunet.errors import LabelError
 from medunet.evaluation.instances import match_objects
 from medunet.evaluation.lesions import count_lesions
-from medunet.evaluation.voxels import TOLERANCE_MM, Crop, Outcome, Voxels, measure_voxels, widen_box
+from medunet.evaluation.voxels import TOLERANCE_MM, Outcome, measure_voxels, widen_box
 from medunet.geometry import check_same_grid
 from medunet.labels import Mask
+from medunet.parts import Crop, Voxels
 from medunet.records import Record
 
 

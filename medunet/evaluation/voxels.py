@@ -3,9 +3,10 @@
 A *surface* is measured by its area (`surfaces`); what lies outside the array counts as background. Surfaces of
 *voxels*, a mask minus its erosion by the 6-neighbourhood (in an image of one slice by the 4 neighbours in it), count
 a voxel of any spacing and direction alike; scores of that kind are kept beside the others, since some are published.
-The *outcome* says which of truth and prediction hold the
-label at all; an overlap is measured only where the truth holds it, since a Dice of 0 for one stray voxel in a healthy
-patient would read like a tumor that was missed (nnU-Net's issue 380 is about such a mix-up).
+
+The *outcome* says which of truth and prediction hold the label at all; an overlap is measured only where the truth
+holds it, since a Dice of 0 for one stray voxel in a healthy patient would read like a tumor that was missed (nnU-Net's
+issue 380 is about such a mix-up).
 
 Where the truth has voxels that nobody looked at, only the *known* others count. There is no surface between a mask and
 what isn't known: where the label ends there, nobody can say.
@@ -21,10 +22,8 @@ from scipy.spatial import cKDTree
 
 from medunet.evaluation.surfaces import Surface, find_surface
 from medunet.geometry import Grid, Points
+from medunet.parts import Crop, Voxels, find_extent
 
-Voxels = npt.NDArray[np.bool_]
-"""One structure, (I, J, K), True inside."""
-Crop = tuple[slice, slice, slice]
 Outcome = Literal["both", "missed", "falsely_found", "correct_absent"]
 """Which of truth and prediction hold the label: both, truth alone, prediction alone, neither."""
 
@@ -69,7 +68,7 @@ def measure_voxels(
     """
     if known is not None:
         predicted, truth = predicted & known, truth & known
-    box = find_box(predicted, truth)
+    box = find_extent(predicted, truth)
     if box is None:
         return VoxelScore("correct_absent", None, None, None, 0.0, 0.0)
     if known is not None:
@@ -187,18 +186,6 @@ def find_surface_voxels(mask: Voxels, *, flat: bool = False, known: Voxels | Non
         neighbours[:, :, [0, 2]] = False
     surface: Voxels = mask & ~ndimage.binary_erosion(mask if known is None else mask | ~known, neighbours)
     return surface
-
-
-def find_box(*masks: Voxels) -> Crop | None:
-    """Smallest box that holds all masks (I, J, K), or None where they are all empty."""
-    bounds = []
-    for axis in range(3):
-        others = tuple(n for n in range(3) if n != axis)
-        filled = np.flatnonzero(np.logical_or.reduce([mask.any(axis=others) for mask in masks]))
-        if not len(filled):
-            return None
-        bounds.append(slice(int(filled[0]), int(filled[-1]) + 1))
-    return bounds[0], bounds[1], bounds[2]
 
 
 def widen_box(box: Crop) -> Crop:

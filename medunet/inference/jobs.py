@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from medunet.bundle import Bundle, ForeignBundle, Recipe, join_hashes, take_recipe
-from medunet.errors import MedunetError, ResourceError
+from medunet.errors import MedunetError, ResourceError, name_fault
 from medunet.geometry import Grid, Unit
 from medunet.inference.box import Box
 from medunet.inference.inputs import Input
@@ -192,8 +192,7 @@ def _run_job(item: Input, wanted: Wanted, maker: Maker) -> Prediction | Refusal:
     # One scan on which a library, or we, fail in a way that nobody foresaw doesn't cost the others of a long night.
     except Exception as error:
         LOGGER.debug("%s failed", item.id, exc_info=True)
-        said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
-        found, remedy = f"a fault of the program ended it ({said})", "report it with what --verbose says"
+        found, remedy = f"a fault of the program ended it ({name_fault(error)})", "report it with what --verbose says"
         return Refusal(item.id, item.source, ResourceError(item.source, found, remedy, code="program-fault"))
 
 

@@ -15,7 +15,7 @@ import torch
 from monai.data import MetaTensor
 
 from medunet.bundle import Decision, Recipe
-from medunet.errors import BundleError, InputError, MedunetError
+from medunet.errors import BundleError, InputError, MedunetError, name_fault
 from medunet.geometry import Affine, Grid, spread_row
 from medunet.inference.cleaning import clean_labels
 from medunet.labels import Mask
@@ -76,7 +76,7 @@ def _name_faults(planes: Planes, recipe: Recipe) -> Iterator[torch.Tensor]:
     except MedunetError:
         raise
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
+        said = name_fault(error)
         found = f"its network fails on patches of its inferer ({said})"
         raise BundleError(recipe.name, found, "correct the bundle, or run it with monai.bundle") from error
 
@@ -173,7 +173,7 @@ def _let_monai_restore(
     try:
         result = torch.as_tensor(postprocessing({"image": shown, "pred": given}))
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
+        said = name_fault(error)
         raise BundleError(recipe.name, f"MONAI's postprocessing of {subject} fails ({said})", "correct it") from error
     source = find_source_grid(image)
     result = result[..., None] if flat else result

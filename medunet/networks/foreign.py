@@ -8,7 +8,7 @@ from typing import Any
 import monai.networks.nets
 from torch import nn
 
-from medunet.errors import BundleError
+from medunet.errors import BundleError, name_fault
 from medunet.extras import load_extra
 
 KNOWN = (
@@ -67,6 +67,5 @@ def build_foreign_network(config: Mapping[str, Any]) -> nn.Module:
     try:
         return kind(**arguments)  # type: ignore[misc]
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0][:150]
-        found = f"{config['_target_']} can't be built ({said})"
+        found = f"{config['_target_']} can't be built ({name_fault(error)})"
         raise BundleError("network_def", found, "correct the bundle or restore it from a copy") from error

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from medunet.evaluation.voxels import Voxels
 from medunet.geometry import Grid
 from medunet.labels import Mask
+from medunet.parts import Voxels
 from medunet.reading import Volume
 
 Colour = tuple[int, int, int]

@@ -30,7 +30,7 @@ from medunet.report.drawings import (
     mark_sides,
     write_line,
 )
-from medunet.writing import Format, Result, list_channels
+from medunet.writing import Format, Result, check_nothing, list_channels
 
 SIDE = 420
 """Pixels of the longest side of a plane; all have one scale."""
@@ -202,8 +202,4 @@ def _title(result: Result) -> str:
     return f"{result.algorithm.name}: {', '.join(said) or 'nothing found'}"
 
 
-def _check(*_: object) -> None:
-    """Every scan can be drawn."""
-
-
-FORMAT = Format(name="picture", ending=".picture.png", unit=None, check=_check, write=_write, read=None)
+FORMAT = Format(name="picture", ending=".picture.png", unit=None, check=check_nothing, write=_write, read=None)

@@ -13,9 +13,9 @@ from monai.transforms import LoadImage, LoadImaged, SaveImage, SaveImaged
 
 from medunet.bundle import Bundle
 from medunet.bundle.earlier import TRAINING_IMPORTS, list_expressions
-from medunet.bundle.expressions import find_expressions
+from medunet.bundle.expressions import find_expressions, walk
 from medunet.bundle.trust import TRUST
-from medunet.errors import BundleError
+from medunet.errors import BundleError, name_fault
 from medunet.records import read_json, suggest
 from medunet.training.config import CONFIGS
 
@@ -110,16 +110,11 @@ def _find(target: str) -> Any:
         return None
 
 
-def _find_steps(value: Any, key: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def _find_steps(config: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Path and content of everything that MONAI would make of a `_target_`, the outer ones first."""
-    if isinstance(value, Mapping):
-        if "_target_" in value:
-            yield key, dict(value)
-        items: list[tuple[Any, Any]] = list(value.items())
-    else:
-        items = list(enumerate(value)) if isinstance(value, list) else []
-    for name, item in items:
-        yield from _find_steps(item, f"{key}.{name}" if key else str(name))
+    for parts, value in walk(config):
+        if isinstance(value, Mapping) and "_target_" in value:
+            yield ".".join(parts), dict(value)
 
 
 def _check_arguments(path: Path, key: str, step: dict[str, Any]) -> None:
@@ -154,6 +149,5 @@ def _build_network(path: Path, config: dict[str, Any]) -> None:
     try:
         ConfigParser({"network_def": network}).get_parsed_content("network_def")
     except Exception as error:
-        cause = error.__cause__ or error
-        said = f"{type(cause).__name__}: {cause}".splitlines()[0][:150]
+        said = name_fault(error.__cause__ or error)
         raise BundleError(path, f"the key 'network_def' can't be built ({said})", RESTORE) from error

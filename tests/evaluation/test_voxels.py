@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medunet.evaluation.voxels import (
-    find_box,
     find_surface_voxels,
     measure_dice,
     measure_nsd,
@@ -183,13 +182,6 @@ def test_volume_of_a_sheared_grid_and_of_pixels() -> None:
     mask = np.ones((10, 10, 10), dtype=bool)
     assert measure_voxels(mask, mask, Grid(mask.shape, affine)).truth_ml == pytest.approx(5.0)
     assert measure_voxels(mask, mask, Grid(mask.shape, np.eye(4), "px")).truth_ml == 1000
-
-
-def test_box_holds_both_masks() -> None:
-    first = make_box((9, 9, 9), (1, 3), (2, 4), (0, 9))
-    second = make_box((9, 9, 9), (5, 6), (3, 8), (4, 5))
-    assert find_box(first, second) == (slice(1, 6), slice(2, 8), slice(0, 9))
-    assert find_box(np.zeros((3, 3, 3), dtype=bool)) is None
 
 
 def test_what_nobody_looked_at_has_no_voxels_and_no_surface() -> None:
