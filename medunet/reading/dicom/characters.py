@@ -90,6 +90,3 @@ def _contradict(named: str | Sequence[str] | None) -> bool:
     """Whether several encodings are named beside ASCII, each of which would decode the same bytes to other text."""
     terms = [named or ""] if isinstance(named, str) or named is None else named
     return len({_find_encoding(str(term)).lower() for term in terms} - {default_encoding}) > 1
-
-
-__all__: list[str] = []

@@ -108,6 +108,3 @@ class Painting:
             for inner in region.values
             if inner != values[region.name]
         ]
-
-
-__all__: list[str] = []
