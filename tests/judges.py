@@ -17,7 +17,7 @@ def find_errors(path: Path) -> set[str]:
     """Error lines of dciodvfy."""
     done = subprocess.run([FOLDER / "dciodvfy", "-new", path], capture_output=True, text=True)
     lines = (done.stdout + done.stderr).splitlines()
-    assert any(line.endswith(("Segmentation", "Image")) for line in lines), lines
+    assert any(line.endswith(("Segmentation", "Image", "RTStructureSet")) for line in lines), lines
     return {line for line in lines if line.startswith("Error")}
 
 

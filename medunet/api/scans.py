@@ -93,11 +93,12 @@ def predict(  # noqa: PLR0913 - its options have names
         output: folder for the masks and a run record of each; without it nothing is written, and masks stay in memory.
         options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
-        formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`) and `png` of pictures hold the mask;
-            `probabilities` (`<scan>.probabilities.nii.gz`) and `picture` (`<scan>.picture.png`) come beside it. `nifti`
-            or `png` where none of the first is named. What is measured (`<scan>.measures.json` and `.csv`) is always
-            written.
-        empty_seg: write a SEG where nothing was found, too.
+        formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`), `rtstruct` (DICOM contours,
+            `<scan>.rtstruct.dcm`; `rtstruct-inner` with holes as contours of their own) and `png` of pictures hold the
+            mask; `probabilities` (`<scan>.probabilities.nii.gz`) and `picture` (`<scan>.picture.png`) come
+            beside it. `nifti` or `png` where none of the first is named. What is measured (`<scan>.measures.json` and
+            `.csv`) is always written.
+        empty_seg: write a SEG or RTSTRUCT where nothing was found, too.
         overwrite: replace files that something else has made.
         trust: let MONAI evaluate what network and chain of the bundle's inference.json hold beyond data, since you know
             who wrote it.

@@ -16,8 +16,9 @@ def make_outputs(
         str | None,
         typer.Option(
             "--format",
-            help="Of nifti, seg (DICOM SEG), probabilities, with a comma between; measures and measures-csv are "
-            "always written.",
+            help="Of nifti, seg (DICOM SEG), rtstruct (DICOM contours, rtstruct-inner with holes "
+            "as contours of their own), probabilities, with a comma between; measures "
+            "and measures-csv are always written.",
             show_default="nifti, or png of pictures",
         ),
     ] = None,
@@ -25,7 +26,7 @@ def make_outputs(
         bool, typer.Option("--picture", help="A PNG beside each mask: three planes with outlines, all channels.")
     ] = False,
     empty_seg: Annotated[
-        bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG where nothing was found, too.")
+        bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG or RTSTRUCT where nothing was found, too.")
     ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that something else has made.")] = False,
 ) -> dict[str, Any]:

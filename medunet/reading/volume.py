@@ -20,7 +20,7 @@ from medunet.reading.dicom.values import decode_series
 from medunet.reading.files.itk import read_itk
 from medunet.reading.files.nifti import read_nifti
 from medunet.reading.files.png import read_indices, read_picture
-from medunet.reading.labels.contours import check_slices, rasterize, take_contours
+from medunet.reading.labels.contours import check_slices, is_whole, rasterize, take_contours
 from medunet.reading.labels.painting import Painting
 from medunet.reading.labels.segmentations import NOTHING_SAID, place_segments
 from medunet.reading.options import DEFAULTS, LabelOptions, ReadOptions
@@ -271,21 +271,21 @@ def read_mask(
             return place_segments(dataset, path, grid, table, names, place, options)
         if not check_frame_of_reference(dataset, place, path):
             check_slices(dataset, place, grid, path)
-        contours = take_contours(dataset, path)
+        contours, whole = take_contours(dataset, path), is_whole(dataset)
     painting = Painting(grid.shape, table, options, str(path), "structures")
-    _fill_contours(contours, {name: (names or {}).get(name, name) for name in table.names}, grid, painting)
+    _fill_contours(contours, {name: (names or {}).get(name, name) for name in table.names}, grid, painting, whole=whole)
     return Mask("classes", painting.finish(), grid, table)
 
 
 def _fill_contours(
-    contours: Mapping[str, list[Points]], names: Mapping[str, str], grid: Grid, painting: Painting
+    contours: Mapping[str, list[Points]], names: Mapping[str, str], grid: Grid, painting: Painting, *, whole: bool
 ) -> None:
     """Paint the structure of each label, in the order of their values."""
     for value, roi in enumerate(names.values(), 1):
         if roi not in contours:
             found, remedy = f"it has no structure '{roi}'", suggest(roi, sorted(contours))
             raise LabelError(painting.subject, found, remedy, code="label-unknown")
-        painting.paint(rasterize(contours[roi], grid, f"{painting.subject} {roi}"), value)
+        painting.paint(rasterize(contours[roi], grid, f"{painting.subject} {roi}", whole=whole), value)
 
 
 def _read_map(path: Path, read: Callable[[Path], Read]) -> tuple[npt.NDArray[np.generic], Grid]:

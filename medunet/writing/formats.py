@@ -5,12 +5,21 @@ from collections.abc import Sequence
 from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.records import suggest
-from medunet.writing import measures, nifti, png, probabilities, seg
+from medunet.writing import measures, nifti, png, probabilities, rtstruct, seg
 from medunet.writing.interface import Format
 
 FORMATS = {
     row.name: row
-    for row in (nifti.FORMAT, png.FORMAT, seg.FORMAT, measures.FORMAT, measures.TABLE, probabilities.FORMAT)
+    for row in (
+        nifti.FORMAT,
+        png.FORMAT,
+        seg.FORMAT,
+        rtstruct.FORMAT,
+        rtstruct.INNER,
+        measures.FORMAT,
+        measures.TABLE,
+        probabilities.FORMAT,
+    )
 }
 """By name; the first that holds grids of a unit is the one that is written where nothing is asked for."""
 BESIDE = (measures.FORMAT, measures.TABLE)

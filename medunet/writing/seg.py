@@ -8,29 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataset import FileDataset
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
-from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
-from medunet.errors import ResourceError, SeriesError
+from medunet.errors import SeriesError
 from medunet.extras import load_extra
 from medunet.labels import CodedTerm, Label, LabelTable, Mask
-from medunet.reading import Header, Image, read_segmentation, sort_series
-from medunet.reading.dicom.characters import ESCAPE, decode_text
+from medunet.reading import Image, read_segmentation
 from medunet.terms import GENERIC, find_terms
 from medunet.writing.interface import Algorithm, Format, Result
+from medunet.writing.sources import LONG_STRING, Kind, check_same, decode_texts, find_slices, share_frame, warn_of_texts
 
 LOGGER = logging.getLogger(__name__)
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 """Family of the algorithm, DICOM PS3.16 CID 7162."""
 SERIES_NUMBER = 900
 """High, so that viewers list the segmentation after the images."""
-LONG_STRING = 64
-"""Characters of a DICOM LO."""
-MULTIPLE = {"LO", "PN", "SH", "UC"}
-"""Kinds of text that may hold several values."""
+SEG = Kind("DICOM SEG", "seg")
 EMPTY_WHERE_UNKNOWN = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
@@ -60,11 +55,7 @@ def write_segmentation(
     """
     dataset = _make_segmentation(mask.voxels, mask.table.labels, slices, algorithm)
     dataset.save_as(path, enforce_file_format=True)
-    again = read_back(path, mask)
-    if not np.array_equal(again.voxels, mask.voxels):
-        raise ResourceError(
-            path, "what was read back differs from what was written", "check the disk", code="output-differs"
-        )
+    check_same(read_back(path, mask), mask, path)
 
 
 def check_source(first: FileDataset, labels: Sequence[Label], algorithm: Algorithm) -> None:
@@ -81,11 +72,7 @@ def check_source(first: FileDataset, labels: Sequence[Label], algorithm: Algorit
         ExtraError: highdicom isn't installed.
         SeriesError: the headers of the series make no segmentation.
     """
-    if lost := _decode_texts(first):
-        named = _name_set(first.get("SpecificCharacterSet"))
-        instead = "; it calls the patient by the PatientID" if "PatientName" in lost else ""
-        words = f"{', '.join(lost)} can't be decoded as {named}, so the SEG has none{instead}"
-        LOGGER.warning("%s: %s", first.filename, words)
+    warn_of_texts(first, SEG)
     _make_segmentation(np.zeros((first.Columns, first.Rows, 1), dtype=np.uint8), labels, [first], algorithm)
     for label in labels:
         if find_terms(label)[1] == GENERIC:
@@ -102,8 +89,8 @@ def _make_segmentation(
     """A highdicom Segmentation of voxels (I, J, K), K being the order of the slices."""
     highdicom = load_extra("highdicom", "DICOM SEG")
     _complete(slices)
-    comment = _share_frame(slices)
-    _decode_texts(slices[0])
+    comment = share_frame(slices)
+    decode_texts(slices[0], SEG)
     identification = highdicom.AlgorithmIdentificationSequence(
         name=algorithm.name[:LONG_STRING],
         family=ARTIFICIAL_INTELLIGENCE,
@@ -165,54 +152,6 @@ def _complete(slices: Sequence[Any]) -> None:
                 setattr(dataset, name, "")
 
 
-def _share_frame(slices: Sequence[Any]) -> str:
-    """Give headers, in memory, the frame of reference of the first, where each has its own; what is to be said of it.
-
-    Reading took them for slices of one scan all the same.
-    """
-    frame = slices[0].get("FrameOfReferenceUID")
-    if all(dataset.get("FrameOfReferenceUID") == frame for dataset in slices):
-        return ""
-    for dataset in slices:
-        dataset.FrameOfReferenceUID = frame
-    return "Each slice of the source has a FrameOfReferenceUID of its own; this is that of the first one."
-
-
-def _decode_texts(dataset: FileDataset) -> list[str]:
-    """Decode the texts of a header, in memory, strictly: highdicom writes them in another encoding.
-
-    What can't be decoded is left out, and the patient is called by the PatientID.
-
-    Returns:
-        Names of what can't be decoded.
-
-    Raises:
-        SeriesError: the PatientID itself can't be.
-    """
-    named = dataset.get("SpecificCharacterSet")
-    lost = []
-    for tag in list(dataset.keys()):
-        raw = dataset.get_item(tag)
-        if not isinstance(raw.value, bytes) or (raw.value.isascii() and ESCAPE not in raw.value):
-            continue
-        kind = raw.VR or (dictionary_VR(tag) if dictionary_has_tag(tag) else "")
-        if kind in CUSTOMIZABLE_CHARSET_VR:
-            text = decode_text(raw.value, named, is_name=kind == "PN")
-            dataset.add_new(tag, kind, (text or "").split("\\") if kind in MULTIPLE else text or "")
-            lost += [keyword_for_tag(tag) or str(tag)] if text is None else []
-    if "PatientID" in lost:
-        found = f"its PatientID can't be decoded as {_name_set(named)}"
-        remedy = "correct its SpecificCharacterSet, or leave seg out of --format"
-        raise SeriesError(dataset.filename, found, remedy, code="format-unfit")
-    if "PatientName" in lost:
-        dataset.PatientName = dataset.get("PatientID", "")
-    return sorted(lost)
-
-
-def _name_set(named: Any) -> str:
-    return "\\".join([named] if isinstance(named, str) else named or ()) or "ASCII, since it names no character set"
-
-
 def _copy_facts(slices: Sequence[Any], segmentation: Any) -> None:
     """What highdicom leaves out: the part of the body, and loss of compression in any slice (PS3.3 C.7.6.1.1.5)."""
     if slices[0].get("BodyPartExamined"):
@@ -242,39 +181,15 @@ def _code(term: CodedTerm) -> Code:
     return Code(term.value, term.scheme, term.meaning)
 
 
-def _find_slices(origin: Image) -> list[Header]:
-    """Headers of the slices, in the order in which they are read into the mask's grid.
-
-    Raises:
-        SeriesError: the image is no series of single slices.
-    """
-    if origin.series is None or Path(origin.path).is_file():
-        raise SeriesError(
-            origin.path,
-            "it is a file, and a DICOM SEG refers to a DICOM series",
-            "give the folder of the series, or leave seg out of --format",
-            code="format-unfit",
-        )
-    headers, _, _ = sort_series(origin.series, origin.options.phase)
-    if headers[0].frame is not None:
-        raise SeriesError(
-            headers[0].path,
-            "it is a multi-frame image, and a DICOM SEG is written for single slices only",
-            "leave seg out of --format",
-            code="format-unfit",
-        )
-    return headers
-
-
 def _check(origin: Image, table: LabelTable, algorithm: Algorithm) -> None:
-    check_source(_find_slices(origin)[0].describe(), table.labels, algorithm)
+    check_source(find_slices(origin, SEG)[0].describe(), table.labels, algorithm)
 
 
 def _write(result: Result, path: Path) -> None:
     write_segmentation(
         result.mask.join_objects(),
         path,
-        [header.describe() for header in _find_slices(result.origin)],
+        [header.describe() for header in find_slices(result.origin, SEG)],
         result.algorithm,
         lambda part, mask: read_segmentation(part, mask.grid, mask.table),
     )

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "medunet"
 GROUND = (
     *("archives", "codes", "errors", "extents", "extras", "files", "findings", "geometry", "labels", "machine"),
-    *("measures", "objects", "parts", "postprocessing", "progress", "records", "runs", "task", "terms"),
+    *("measures", "objects", "outlines", "parts", "postprocessing", "progress", "records", "runs", "task", "terms"),
 )
 LAYERS = {
     **dict.fromkeys(GROUND, 0),

@@ -2,8 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,9 @@ PARALLEL = 0.5
 """How far, in slices, the points of one contour may spread across slices."""
 ONE_PLANE = 0.25
 """Contours of one slice lie no farther apart than this, in slices; else they were drawn on thinner slices."""
+
+RIM = 0.51
+"""Voxels beyond the outer centres to which contours reach on the image: their edge, and what files round."""
 
 
 def read_contours(path: Path | str) -> dict[str, list[Points]]:
@@ -56,6 +58,16 @@ def take_contours(dataset: Any, path: Path | str) -> dict[str, list[Points]]:
     return contours
 
 
+def is_whole(dataset: Any) -> bool:
+    """Whether the contours of an RTSTRUCT are known to be all that there are: medunet made them of every slice.
+
+    Those of people or of other programs may stand for the slices between them as well.
+    """
+    rois = dataset.get("StructureSetROISequence") or []
+    made = all(roi.get("ROIGenerationAlgorithm") == "AUTOMATIC" for roi in rois)
+    return made and dataset.get("Manufacturer") == dataset.get("ManufacturerModelName") == "medunet"
+
+
 def _read_closed(item: Any, subject: str) -> list[Points]:
     kinds = [(str(contour.get("ContourGeometricType", "")), contour) for contour in item.get("ContourSequence") or []]
     skipped = Counter(kind or "unnamed" for kind, _ in kinds if kind not in CLOSED)
@@ -79,7 +91,7 @@ def _points(contour: Any, subject: str) -> Points:
     return points
 
 
-def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArray[np.bool_]:
+def rasterize(contours: Sequence[Points], grid: Grid, subject: str, *, whole: bool = False) -> npt.NDArray[np.bool_]:
     """Fill contours: a voxel is inside when its centre is, by even-odd; several of a slice combine by XOR.
 
     Points count exactly as given; each contour lies on the slice nearest to it. A centre on an edge is inside on
@@ -91,6 +103,7 @@ def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArr
         contours: (N, 3) points each, RAS mm, parallel to the slices of the grid.
         grid: where the mask lies.
         subject: the file and structure, for messages.
+        whole: they are known to be all that there are, so that slices without one are meant.
 
     Returns:
         (I, J, K) bool.
@@ -102,7 +115,7 @@ def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArr
     mask = np.zeros(grid.shape, dtype=np.bool_)
     indices = [grid.to_voxel(points) for points in contours]
     planes: dict[int, list[Points]] = defaultdict(list)
-    for index, k in zip(indices, _find_slices(indices, grid, subject), strict=True):
+    for index, k in zip(indices, _find_slices(indices, grid, subject, whole=whole), strict=True):
         planes[k].append(index[:, :2])
     outside = cut = 0
     combined = Counter[str]()
@@ -114,7 +127,7 @@ def rasterize(contours: Sequence[Points], grid: Grid, subject: str) -> npt.NDArr
             if not 0 <= k < grid.shape[2] or (high < -0.5).any() or (low > size - 0.5).any():
                 outside += 1
                 continue
-            cut += bool((low < -0.5).any() or (high > size - 0.5).any())
+            cut += bool((low < -RIM).any() or (high > size - 1 + RIM).any())
             inner.append(points)
         if inner:
             mask[:, :, k], counts = combine_polygons(inner, grid)
@@ -174,7 +187,7 @@ def combine_polygons(polygons: Sequence[Points], grid: Grid) -> tuple[npt.NDArra
     if not union.any():
         counts["cancelled"] = sum(bool(fill.any()) for fill in fills)
     else:
-        crossing = [pair for pair in combinations(range(len(fills)), 2) if _cross(*(fills[n] for n in pair))]
+        crossing = [pair for pair in _find_overlaps(kept) if _cross(*(fills[n] for n in pair))]
         counts["crossing"] = len({n for pair in crossing for n in pair})
     return union, counts
 
@@ -210,12 +223,21 @@ def _stray(polygon: Points, other: Points) -> float:
     return math.sqrt(farthest)
 
 
+def _find_overlaps(polygons: Sequence[Points]) -> Iterator[tuple[int, int]]:
+    """Pairs of polygons (N, 2) whose boxes overlap: of many small ones hardly any."""
+    low, high = (np.array([bound(points, axis=0) for points in polygons]) for bound in (np.min, np.max))
+    for first in range(len(polygons) - 1):
+        later = slice(first + 1, None)
+        meet = ((low[later] < high[first]) & (low[first] < high[later])).all(axis=1)
+        yield from ((first, first + 1 + int(other)) for other in np.flatnonzero(meet))
+
+
 def _cross(fill: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> bool:
     """Whether each holds voxels of the other, and others."""
     return bool((fill & other).any() and (fill & ~other).any() and (other & ~fill).any())
 
 
-def _find_slices(indices: Sequence[Points], grid: Grid, subject: str) -> list[int]:
+def _find_slices(indices: Sequence[Points], grid: Grid, subject: str, *, whole: bool) -> list[int]:
     """The slice of each contour, given the voxel indices (N, 3) of its points."""
     planes: dict[int, list[float]] = defaultdict(list)
     slices = []
@@ -230,7 +252,7 @@ def _find_slices(indices: Sequence[Points], grid: Grid, subject: str) -> list[in
         found = "several of its planes fall on one slice of the image"
         raise LabelError(subject, found, "give the image it was drawn on", code="label-grid")
     strides = set(np.diff(sorted(planes)).tolist())
-    if len(planes) > 2 and len(strides) == 1 and strides != {1}:
+    if not whole and len(planes) > 2 and len(strides) == 1 and strides != {1}:
         found = f"its planes lie {strides.pop()} slices of the image apart"
         raise LabelError(subject, found, "give the image it was drawn on", code="label-every-nth-slice")
     off = max((abs(height - k) for k, heights in planes.items() for height in heights), default=0.0) * grid.spacing[2]
