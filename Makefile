@@ -4,6 +4,8 @@ VENV ?= .venv
 # Package index for torch, where the usual one has none for your GPU or a needlessly large one. Only torch itself
 # is taken from there: such indexes lack the pinned versions of what it needs, which the second install brings.
 TORCH_INDEX ?=
+# Of training in the demo; a busy machine needs more.
+MINUTES ?= 6
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JUDGES := .venv-judges
@@ -14,6 +16,10 @@ MASKRCNN := .venv-maskrcnn
 # Programs and SDK of others exist for Linux; elsewhere the tests that need them are skipped.
 OTHERS := $(if $(filter Linux,$(shell uname -s)),$(JUDGES)/.ready $(DEPLOY)/.ready)
 PIP_TORCH = pip install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
+
+# Found by its path: a finder of setuptools comes too late where Python runs in the folder above the checkout, whose
+# name then counts as the package.
+EDITABLE = --config-settings editable_mode=compat -e
 
 .DEFAULT_GOAL := help
 # Lets another environment import medunet and what it needs from ours.
@@ -31,7 +37,7 @@ setup: $(READY) ## make the virtual environment, with torch's build from TORCH_I
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/$(PIP_TORCH)
-	$(BIN)/pip install -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install -c constraints.txt $(EDITABLE) '.[dev]'
 	touch $(READY)
 
 judges: $(JUDGES)/.ready ## programs of others that check what we write: dciodvfy and dcmqi
@@ -46,7 +52,7 @@ deploy-env: $(DEPLOY)/.ready ## an environment with MONAI Deploy's SDK, for the 
 $(DEPLOY)/.ready: pyproject.toml constraints.txt
 	test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
 	$(DEPLOY)/bin/python -c 'import torch' 2>/dev/null || $(DEPLOY)/bin/$(PIP_TORCH)
-	$(DEPLOY)/bin/pip install -c constraints.txt -e '.[deploy]'
+	$(DEPLOY)/bin/pip install -c constraints.txt $(EDITABLE) '.[deploy]'
 	touch $@
 
 readers: $(READERS)/.ready ## an environment with other readers of DICOM, for workflows/peers/compare_readers.py
@@ -76,8 +82,8 @@ $(MASKRCNN)/.ready: $(READY)
 	$(call BORROW,$(MASKRCNN))
 	touch $@
 
-demo: $(READY) ## the whole path on made-up CT patients, in under 10 minutes on 2 cores
-	$(BIN)/python workflows/demo.py demo --again
+demo: $(READY) ## the whole path on made-up CT patients: on 2 free cores under 10 minutes, MINUTES=6 of them training
+	$(BIN)/python workflows/demo.py demo --again --minutes $(MINUTES)
 
 check: $(READY) ## style and types
 	$(BIN)/ruff check .

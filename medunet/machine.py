@@ -142,4 +142,4 @@ def compare_peak(stage: str, predicted_gib: float | None, measured_gib: float, h
         LOGGER.info("%s", said)
     else:
         level = logging.WARNING if measured_gib > TOO_MUCH * predicted_gib + held_gib else logging.INFO
-        LOGGER.log(level, "%s, %.2f predicted", said, predicted_gib)
+        LOGGER.log(level, "%s, %.2f foreseen", said, predicted_gib)

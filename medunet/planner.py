@@ -1,6 +1,7 @@
 """Measure and plan: a cohort, with or without a bundle for it, or again for a bundle that is there."""
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -23,7 +24,7 @@ from medunet.files import check_free
 from medunet.machine import find_ram
 from medunet.measuring import Fingerprint, measure_cohort
 from medunet.networks import describe_speed, find_vram, measure_step
-from medunet.planning import Memory, Plan, make_plan, predict_peaks
+from medunet.planning import Memory, Plan, count_enough_minutes, make_plan, predict_peaks
 from medunet.records import Record, read_record
 from medunet.training import CONFIGS, check_untrained, find_training
 
@@ -95,12 +96,13 @@ def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
         BundleError: it is no bundle, or training has begun.
     """
     bundle = open_bundle(folder)
+    if write:
+        check_untrained(bundle)
     if wishes != Wishes():
         planned = _plan_again(bundle, wishes)
     else:
         planned = _foresee(bundle, bundle.plan) if write else bundle.plan
     if write:
-        check_untrained(bundle)
         rewrite_bundle(bundle, planned, CONFIGS)
         LOGGER.info("wrote plan.json and the configurations of %s", folder)
     else:
@@ -151,6 +153,7 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
         budget_minutes=wishes.budget_minutes or MINUTES,
     )
     _warn_of_memory(planned)
+    _warn_of_steps(planned)
     seconds = planned.foreseen.step_seconds
     return planned.change(foreseen={"speed": describe_speed(seconds) if seconds else None})
 
@@ -161,6 +164,7 @@ def _foresee(bundle: Bundle, edited: Plan) -> Plan:
     peaks = predict_peaks(edited, _read_fingerprint(bundle))
     planned = edited.with_step(seconds).change(foreseen={"peak_gib": peaks, "speed": describe_speed(seconds)})
     _warn_of_memory(planned)
+    _warn_of_steps(planned)
     return planned
 
 
@@ -170,6 +174,16 @@ def _warn_of_memory(planned: Plan) -> None:
         limit = memory.vram_gib if stage.endswith("_vram") else memory.ram_gib
         if limit is not None and gib > limit:
             LOGGER.warning("%s will take %.1f GiB at most, more than the %.1f that it may", stage, gib, limit)
+
+
+def _warn_of_steps(planned: Plan) -> None:
+    minutes, enough = planned.training.budget_minutes, count_enough_minutes(planned)
+    if enough > 2 * minutes:
+        LOGGER.warning(
+            "%g min of training are about %d steps on this machine, too few to learn much: give it --budget %dm, or "
+            "train it on a faster machine or one that does nothing else",
+            *(round(minutes, 2), planned.count_steps(), math.ceil(enough)),
+        )
 
 
 def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:

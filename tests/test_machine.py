@@ -49,10 +49,10 @@ def test_a_stage_that_took_far_more_than_predicted_is_warned_of(caplog: pytest.L
     compare_peak("train", 2.0, 3.0, 0.04)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "memory of stage train: 2.00 GiB at most"),
-        ("INFO", "memory of stage train: 2.20 GiB at most, 2.00 predicted"),
-        ("WARNING", "memory of stage train: 3.00 GiB at most, 2.00 predicted"),
-        ("INFO", "memory of stage train: 3.00 GiB at most, 0.60 of them from before, 2.00 predicted"),
-        ("WARNING", "memory of stage train: 3.00 GiB at most, 2.00 predicted"),
+        ("INFO", "memory of stage train: 2.20 GiB at most, 2.00 foreseen"),
+        ("WARNING", "memory of stage train: 3.00 GiB at most, 2.00 foreseen"),
+        ("INFO", "memory of stage train: 3.00 GiB at most, 0.60 of them from before, 2.00 foreseen"),
+        ("WARNING", "memory of stage train: 3.00 GiB at most, 2.00 foreseen"),
     ]
 
 

@@ -64,6 +64,7 @@ def test_configurations_that_are_not_of_the_plan_are_warned_of_until_training(
     warn_if_stale(untrained)
     assert "train.json is not what plan.json makes" in caplog.text
     (untrained / "work" / "fold0").mkdir()
+    (untrained / "work" / "fold0" / "schedule.json").touch()
     caplog.clear()
     warn_if_stale(untrained)
     assert not caplog.records
@@ -93,3 +94,9 @@ def test_an_edited_plan_is_written_with_the_memory_and_the_time_that_it_takes(un
     assert foreseen.step_seconds is not None
     assert foreseen.speed is not None
     assert foreseen.speed.steps_per_second == pytest.approx(1 / foreseen.step_seconds, rel=0.02)
+
+
+def test_a_budget_of_few_steps_is_told(untrained: Path, caplog: pytest.LogCaptureFixture) -> None:
+    planned = plan_bundle(untrained, Wishes(budget_minutes=0.02))
+    assert "too few to learn much: give it --budget" in caplog.text
+    assert planned.reasons["network"].startswith("narrowest, since none gets 900 steps")

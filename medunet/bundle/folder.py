@@ -21,8 +21,8 @@ LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
 CARD = """# {name}
 A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a medical device.
 
-Predict: `medunet predict BUNDLE SCAN -o OUT`, or with MONAI alone
-`python -m monai.bundle run --config_file BUNDLE/configs/inference.json --dataset_dir FOLDER`.
+Predict: `medunet predict {name} SCAN -o OUT`, or with MONAI alone
+`python -m monai.bundle run --config_file {name}/configs/inference.json --dataset_dir FOLDER`.
 
 `monai.bundle ckpt_export`, `onnx_export` and `trt_export` convert one network with one file of weights. Where `models/`
 holds those of several folds (`model_fold<K>.pt`), what they give is one network of these, not this bundle, and they say
@@ -36,6 +36,8 @@ OBJECTS = """`medunet predict` numbers the objects, 16 bits a pixel. MONAI alone
 interior of an object, 2 its border with another one. `medunet.objects.separate_objects` makes numbers of it.
 
 """
+
+OTHER_COHORT = "evaluate it on another one with --cohort, or train a bundle of your own with --from this one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Bundle:
             BundleError: the bundle came without one.
         """
         if not self.has_cohort:
-            raise BundleError(self.folder, "it came without its training cohort", "give another one with --cohort")
+            raise BundleError(self.folder, "it came without its training cohort", OTHER_COHORT)
         return read_cohort(self.work / "cohort.json")
 
 

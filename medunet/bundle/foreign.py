@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from medunet.bundle.folder import Bundle, open_bundle
+from medunet.bundle.folder import OTHER_COHORT, Bundle, open_bundle
 from medunet.bundle.foreign_steps import (
     CORRECT,
     Chain,
@@ -109,7 +109,7 @@ class ForeignBundle:
         Raises:
             BundleError: always, since such bundles come without it.
         """
-        raise BundleError(self.folder, "it came without its training cohort", "give another one with --cohort")
+        raise BundleError(self.folder, "it came without its training cohort", OTHER_COHORT)
 
 
 def find_config(folder: Path) -> Path | None:

@@ -24,6 +24,9 @@ CLEANING_PACKAGE = {"scikit-image": "0.26.0"}
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Number = Annotated[int, Field(strict=True, ge=0)]
 
+FOUND_LITTLE = 0.1
+"""Mean Dice of held-out cases below which masks are told to mean little."""
+
 
 class Segment(Record):
     """What a label value means, as a DICOM SEG will hold it."""

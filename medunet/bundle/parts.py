@@ -104,6 +104,7 @@ class Recipe:
         origin: who wrote the bundle. MONAI fills up with 0 what a chain of elsewhere has cropped.
         entry: under which the file of weights holds those of the network; all of it where it has no such entry.
         notes: what was repaired or is done otherwise than by MONAI, for every mask.
+        doubts: what makes every mask doubtful, in words.
         evaluated: parts of a trusted bundle from elsewhere.
     """
 
@@ -124,4 +125,5 @@ class Recipe:
     origin: Literal["medunet", "elsewhere"] = "medunet"
     entry: str = ""
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     evaluated: Evaluated | None = None

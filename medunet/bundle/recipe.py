@@ -19,6 +19,7 @@ from medunet.bundle.configs import make_inference_config, make_plan_cleaning
 from medunet.bundle.ensemble import Files, average_logits
 from medunet.bundle.expressions import find_expressions, refuse_nan, refuse_nan_logits
 from medunet.bundle.folder import Bundle
+from medunet.bundle.metadata import FOUND_LITTLE, Metadata
 from medunet.bundle.parts import Decision, Recipe, Step, Window
 from medunet.bundle.trust import TRUST, evaluate_parts
 from medunet.errors import BundleError
@@ -78,10 +79,19 @@ def make_recipe(bundle: Bundle) -> Recipe:
         values=plan.grid.values,
         peak_gib=plan.foreseen.peak_gib.get("predict"),
         trusted=hash_file(path) if evaluated else "",
+        doubts=_find_doubts(bundle.metadata),
     )
     for key, said in _find_differences(recipe, plan):
         LOGGER.warning("%s: %s of plan.json differs from inference.json, which counts (%s)", bundle.folder, key, said)
     return recipe
+
+
+def _find_doubts(metadata: Metadata) -> tuple[str, ...]:
+    found = metadata.training.validation_dice if metadata.training else None
+    scores = [score for score in (found if isinstance(found, tuple) else [found]) if score is not None]
+    if not scores or (mean := sum(scores) / len(scores)) >= FOUND_LITTLE:
+        return ()
+    return (f"held-out cases of training had Dice {mean:.3f}, so masks mean little; train the bundle for longer",)
 
 
 def choose_decision(task: Task) -> Decision:

@@ -90,7 +90,11 @@ def screen() -> Iterator[None]:
         stack.callback(setattr, logging.getLogger("medunet"), "propagate", True)
         logging.getLogger("medunet").propagate = False
         stack.enter_context(showing(BarSink() if bar else LogSink()))
-        yield
+        try:
+            yield
+        except KeyboardInterrupt:
+            print("medunet: stopped; nothing that was written is lost, and the same command goes on", file=sys.stderr)
+            raise
 
 
 @contextmanager

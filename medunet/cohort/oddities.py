@@ -44,6 +44,8 @@ CHANCE = 0.002
 """Probability below which a common side isn't chance."""
 ALIKE = 0.3
 """Cosine between the sided part of an image and that of the others from which they are alike."""
+UNLIKE = 0.05
+"""Part of the images that may be neither like the others nor like their mirror images."""
 
 
 def compare_cases(cohort: Cohort, cases: Cases) -> list[Finding]:
@@ -332,7 +334,9 @@ def find_mirrored(cases: Cases) -> Iterator[Finding]:
     """Images that resemble the others only when left and right are swapped.
 
     What remains of an image in small when its mirror image is taken off is compared with that of the others by the
-    cosine between them: where bodies are alike it is positive, and negative for a mirrored one.
+    cosine between them: where bodies are alike it is positive, and negative for a mirrored one. It counts only where
+    all are alike: of boxes around sarcomas of limbs, drawn by chance, 8 gave a false alarm in 14 % of the draws where
+    half of them were enough, and in 1 % as it is.
     """
     for channel, images in _by_channel(cases).items():
         if len(images) < 2 * FEW or next(iter(images.values())).unit == "px":
@@ -340,7 +344,8 @@ def find_mirrored(cases: Cases) -> Iterator[Finding]:
         sided = np.array([_take_sided_part(image) for image in images.values()])
         alike = np.array([_cosine(part, sided.sum(axis=0) - part) for part in sided])
         mirrored = [case for case, value in zip(images, alike, strict=True) if value < -ALIKE]
-        if np.median(alike) > ALIKE and len(mirrored) <= RARE * len(images):
+        unlike = int((np.abs(alike) <= ALIKE).sum())
+        if unlike <= UNLIKE * len(images) and len(mirrored) <= RARE * len(images):
             said = "it resembles the other cases only with left and right swapped"
             yield from (make_finding("image-mirrored", f"{case} {channel}", said, _FLIPPED) for case in mirrored)
 

@@ -176,6 +176,8 @@ def run_jobs(inputs: Sequence[Input], wanted: Wanted, maker: Maker) -> Iterator[
     Yields:
         What came of each input, in their order, as soon as it is there.
     """
+    for doubt in maker.recipe.doubts:
+        LOGGER.warning("%s: %s", maker.recipe.name, doubt)
     if len(inputs) > 1 or maker.recipe.peak_gib:
         foreseen = maker.recipe.peak_gib
         memory = f", {foreseen:.2f} GiB of memory at most for a scan like those of training" if foreseen else ""
@@ -307,7 +309,7 @@ def finish_job(job: Job, mask: Mask | None, probabilities: Probabilities | None 
         path, options = job.scan.reference.path, job.scan.reference.options
         return _take(job, job.earlier, 0.0, lambda: read_volume(path, options).grid)
     channels = dict(zip(job.maker.recipe.task.channels, job.scan.images.values(), strict=True))
-    result = Result(mask, job.scan.reference, job.maker.algorithm, channels, probabilities)
+    result = Result(mask, job.scan.reference, job.maker.algorithm, channels, probabilities, job.scan.id)
     record = write_outputs(job.outputs, job.maker.recipe, job.identity, result, job.started)
     grid = mask.grid
     return _take(job, record, time.monotonic() - job.started, lambda: grid)

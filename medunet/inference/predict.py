@@ -127,7 +127,7 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
         mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep)
     else:
         mask = restore_foreign(planes, network, image, recipe, scan.id)
-    warnings = tuple(f"{item.subject}: {item.found}" for item in heard)
+    warnings = (*recipe.doubts, *(f"{item.subject}: {item.found}" for item in heard))
     mask = replace(mask, notes=(*image.meta["notes"], *recipe.notes), warnings=warnings)
     mask = mask if box is None else box.clear_outside(mask)
     return mask if recipe.cleaning == NOTHING else clean_mask(mask, recipe.cleaning)

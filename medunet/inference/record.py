@@ -25,7 +25,7 @@ from medunet.records import Record, read_record
 from medunet.runs import RunRecord, record_run
 
 Status = Literal["segmented", "nothing found"]
-UNDECISIVE = ("name", "version", "task", "extent_mm", "values", "peak_gib", "entry", "notes", "evaluated")
+UNDECISIVE = ("name", "version", "task", "extent_mm", "values", "peak_gib", "entry", "notes", "doubts", "evaluated")
 """Of a recipe, what decides no mask; the task is written in its own way."""
 
 

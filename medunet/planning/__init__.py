@@ -1,6 +1,6 @@
 """From what was measured of a cohort to every number of a plan."""
 
-from medunet.planning.choice import make_plan
+from medunet.planning.choice import count_enough_minutes, make_plan
 from medunet.planning.memory import Memory
 from medunet.planning.peaks import predict_peaks, subtract_program
 from medunet.planning.plan import (
@@ -27,6 +27,7 @@ __all__ = [
     "TrainingPlan",
     "WindowPlan",
     "choose_topology",
+    "count_enough_minutes",
     "make_plan",
     "plan_patch",
     "plan_spacing",

@@ -272,6 +272,14 @@ def count_enough_steps(budget_minutes: float) -> int:
     return int(ENOUGH_STEPS * math.sqrt(max(1.0, budget_minutes / 6)))
 
 
+def count_enough_minutes(plan: Plan) -> float:
+    """Minutes in which the network of a plan gets the steps that make it worth its width, where each step is timed."""
+    minutes, steps = plan.training.budget_minutes, max(1, plan.count_steps())
+    least = minutes * ENOUGH_STEPS / steps
+    # Of more minutes more steps are wanted, by their square root.
+    return least if least <= 6 else least**2 / 6
+
+
 def _choose_loss(plan: Plan, fingerprint: Fingerprint) -> Plan:
     volumes = [min(case.label_ml.values()) for case in fingerprint.cases if case.label_ml]
     patch_ml = float(np.prod(plan.window.patch) * np.prod(plan.grid.spacing_mm)) / 1000
@@ -330,10 +338,12 @@ def _with_reasons(plan: Plan, seconds: float) -> Plan:
     steps = timed.count_steps()
     minutes, memory = plan.training.budget_minutes, plan.foreseen.memory or EIGHT_GIB
     wanted = count_enough_steps(minutes)
+    widest = f"widest that gets at least {wanted} steps"
+    chosen = widest if steps >= wanted else f"narrowest, since none gets {wanted} steps"
     reasons = {
         "patch": f"largest within {memory.describe()} and the minutes, aspect of the median case, "
         "divisible by the poolings (Isensee 2021)",
-        "network": f"widest that gets at least {wanted} steps: {seconds:.2f} s a step measured here, so about "
-        f"{steps} steps in {minutes:g} minutes; poolings and kernels by spacing (Isensee 2021)",
+        "network": f"{chosen}: {seconds:.2f} s a step measured here, so about "
+        f"{steps} steps in {minutes:g} min; poolings and kernels by spacing (Isensee 2021)",
     }
     return timed.change(reasons=reasons)

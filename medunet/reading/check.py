@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from medunet.errors import MedunetError, SeriesError, collecting, independent, refuse_damage
 from medunet.findings import Finding, Note, add_remedy, describe_error, describe_note, listening, make_finding
+from medunet.progress import track
 from medunet.reading.dicom.copies import drop_copies
 from medunet.reading.dicom.headers import Header
 from medunet.reading.dicom.objects import RTSTRUCT, find_modality
@@ -106,9 +107,9 @@ def check_folder(
         and not any(is_image_file(Path(name)) for name, _ in found.others)
     ):
         findings += attempt(find_image, path)[1]
-    for series in found.series:
-        if series.uid not in known:
-            findings += check_series(series, tell=tell)
+    others = [series for series in found.series if series.uid not in known]
+    for series in track(others, "reading other series" if known else "reading series", len(others)):
+        findings += check_series(series, tell=tell)
     for labels in found.labels:
         if labels.path not in known:
             findings += check_contours(labels.path)

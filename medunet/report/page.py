@@ -72,7 +72,7 @@ def write_pages(folder: Path, metadata: Metadata, scores: Scores, pictures: Sequ
     facts = {key: _write_fact(value) for key, value in known.items()}
     facts["weights"] = str(metadata.weights_sha256)
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    title = f"{name}: {subjects} it has never seen"
+    title = f"{name}: held-out {subjects}"
     if len(pictures) > SHOWN:
         title += f", from the lowest {scores.measure} to the highest"
     sheet = draw_overview([picture.image for picture in choose_pictures(scores, pictures)], title)

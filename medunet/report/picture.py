@@ -197,9 +197,13 @@ def _find_inside(mask: Mask, centre: Sequence[float]) -> Sequence[float]:
 
 
 def _title(result: Result) -> str:
-    unit = "mL" if result.mask.grid.unit == "mm" else "px"
-    said = [f"{item.name} {item.whole.volume:.4g} {unit}" for item in result.measures.structures if item.whole]
-    return f"{result.algorithm.name}: {', '.join(said) or 'nothing found'}"
+    said = []
+    for item in result.measures.structures:
+        if item.whole:
+            count = f"{item.lesion_count} objects, " if result.mask.kind == "instances" else ""
+            size = f"{item.whole.volume:.3g} mL" if result.mask.grid.unit == "mm" else f"{item.whole.volume:.0f} px"
+            said.append(f"{item.name} {count}{size}")
+    return f"{result.name or result.algorithm.name}: {', '.join(said) or 'nothing found'}"
 
 
 FORMAT = Format(name="picture", ending=".picture.png", unit=None, check=check_nothing, write=_write, read=None)

@@ -166,7 +166,10 @@ class Deadline:
         if self._signalled:
             raise KeyboardInterrupt
         self._signalled = True
-        LOGGER.info("%s: ends after this epoch; once more stops at once", signal.Signals(number).name)
+        LOGGER.info(
+            "%s: ends after this epoch, and the same command goes on then; once more stops at once",
+            "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name,
+        )
 
     def _check(self, engine: Engine) -> None:
         late = time.monotonic() - self._session.started > self._limit

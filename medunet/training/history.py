@@ -172,7 +172,7 @@ def diagnose(rows: list[Epoch], epochs: int) -> str:
     else:
         why = (
             f"the loss falls ({rows[0].loss:.3f} to {last.loss:.3f}), so it learns, but too slowly for this budget: "
-            "give it more minutes"
+            "give it more minutes, with --budget and --restart"
         )
     return (
         f"Dice of the held-out cases is still {last.dice:.3f} after {last.epoch} of {epochs} epochs. "

@@ -374,8 +374,19 @@ def find_run(bundle: Bundle, fold: int | str) -> RunFolder:
 
 def find_training(bundle: Bundle) -> Path | None:
     """A run, put aside or not, or the weights of a bundle whose training has begun."""
-    traces = [*sorted(bundle.work.glob("fold*")), *sorted((bundle.folder / "models").glob("*.pt"))]
+    traces = [*filter(_is_begun, sorted(bundle.work.glob("fold*"))), *sorted((bundle.folder / "models").glob("*.pt"))]
     return next(iter(traces), None)
+
+
+def _is_begun(run: Path) -> bool:
+    """Whether a folder holds more than its lock, which a run that was refused leaves, or another process holds that."""
+    if any(path.name != "lock" for path in run.iterdir()):
+        return True
+    try:
+        RunFolder(run).hold().close()
+    except InputError:
+        return True
+    return False
 
 
 def check_untrained(bundle: Bundle) -> None:

@@ -1,9 +1,10 @@
 """One training run of one fold: its folder, its cases and its schedule."""
 
 import logging
+import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import IO, TYPE_CHECKING
 import ignite.distributed as idist
 from torch import nn
 
-from medunet.bundle import Bundle, hide_images, open_bundle, publish_weights
-from medunet.cohort import Cohort, split_cases
+from medunet.bundle import FOUND_LITTLE, Bundle, hide_images, open_bundle, publish_weights
+from medunet.cohort import Case, Cohort, split_cases
 from medunet.machine import compare_peak, forget_peak_memory, measure_peak_memory
 from medunet.networks import choose_device, measure_peak_vram, measure_step
 from medunet.planning import Plan, subtract_program
@@ -115,7 +116,19 @@ class TrainingSession:
         result = self.run.write_result(state, self.ended, training, images)
         publish_weights(self.bundle.folder, state, {"training": training, "training_images": hide_images(images)})
         self.run.finish(result, self.schedule.epochs)
-        LOGGER.info("wrote %s", self.bundle.folder / "models" / "model.pt")
+        self._say_how_good(checkpoint)
+
+    def _say_how_good(self, checkpoint: "RunCheckpoint") -> None:
+        epochs = self.schedule.epochs
+        if self.ended == "signal" and checkpoint.epoch < epochs:
+            LOGGER.info("stopped after epoch %d of %d; the same command goes on", checkpoint.epoch, epochs)
+        elif checkpoint.best_metric is not None and checkpoint.best_metric < FOUND_LITTLE:
+            LOGGER.warning(
+                "%s: its held-out cases have Dice %.3f, so its masks mean little; give it more time: "
+                "medunet train %s --fold %d --budget %dm --restart",
+                *(self.bundle.folder, checkpoint.best_metric, self.bundle.folder, self.fold),
+                math.ceil(4 * self.schedule.budget_seconds / 60),
+            )
 
 
 def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: int = 0) -> TrainingSession:
@@ -139,11 +152,12 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: i
     forget_peak_memory()  # of planning in this process, which times wider networks
     held_gib = subtract_program(measure_peak_memory() / 2**30)
     cohort = bundle.cohort()
+    training_cases, held_out = split_cases(cohort, fold)  # refuses a fold that isn't one before a run is made of it
     share_batch(plan.training.batch)
     locks: list[IO[bytes]] = []
     on_first(lambda: locks.append(run.hold()))
     start = on_first(lambda: read_start(run))
-    training, validation = _prepare(bundle, cohort, fold)
+    training, validation = _prepare(bundle, cohort, training_cases, held_out)
     peak_gib = {"prepare": note_peak(plan, "prepare", measure_peak_memory() / 2**30, held_gib)}
     schedule = _fix_schedule(
         run, lambda: _probe(plan, training, validation, budget_minutes * 60, started), patience=patience
@@ -163,12 +177,13 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: i
     )
 
 
-def _prepare(bundle: Bundle, cohort: Cohort, fold: int) -> tuple[list[PreparedCase], list[PreparedCase]]:
+def _prepare(
+    bundle: Bundle, cohort: Cohort, training: Sequence[Case], held_out: Sequence[Case]
+) -> tuple[list[PreparedCase], list[PreparedCase]]:
     """Prepared cases to train on, and those of the held-out patients."""
     border = bundle.plan.task.objects.border if bundle.plan.task.objects else 0
     prepare = partial(prepare_cases, cohort, steps=bundle.preprocessing, cache=bundle.work / "cache", border=border)
-    training, validation = split_cases(cohort, fold)
-    return in_turn(lambda: prepare(cases=training)), in_turn(lambda: prepare(cases=validation))
+    return in_turn(lambda: prepare(cases=training)), in_turn(lambda: prepare(cases=held_out))
 
 
 def _fix_schedule(run: RunFolder, probe: Callable[[], Schedule], *, patience: int) -> Schedule:

@@ -61,6 +61,7 @@ class Result:
         algorithm: what made the mask.
         channels: all of the scan, as they were found, by name.
         probabilities: of the mask, where they were kept.
+        name: of the scan.
     """
 
     mask: Mask
@@ -68,6 +69,7 @@ class Result:
     algorithm: Algorithm
     channels: Mapping[str, Image] = field(default_factory=dict)
     probabilities: Probabilities | None = None
+    name: str = ""
 
     @cached_property
     def volumes(self) -> dict[str, Volume | MedunetError]:

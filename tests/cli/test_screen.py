@@ -69,3 +69,9 @@ def test_logging_is_afterwards_as_it_was() -> None:
     with screen():
         assert look() != before
     assert (look(), logging.getLogger("medunet").propagate, [*warnings.filters]) == (before, True, filters)
+
+
+def test_ctrl_c_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt), screen():
+        raise KeyboardInterrupt
+    assert "stopped; nothing that was written is lost, and the same command goes on" in capsys.readouterr().err

@@ -114,6 +114,16 @@ def test_a_mirrored_patient_is_found_among_whole_trunks() -> None:
     assert [(item.code, item.subject) for item in found] == [("image-mirrored", "3 ct")]
 
 
+def test_among_few_images_one_that_is_unlike_silences_the_mirrored() -> None:
+    cases = [make_case(number) for number in range(8)]
+    coarse = cases[5].images["ct"].coarse
+    cases[5] = edit_image(cases[5], coarse=coarse[::-1])
+    assert [item.code for item in compare_cases(COHORT, cases)] == ["image-mirrored"]
+    other = np.random.default_rng(0).normal(coarse.mean(), coarse.std(), coarse.shape)
+    cases[2] = edit_image(cases[2], coarse=other)
+    assert compare_cases(COHORT, cases) == []
+
+
 def test_labels_near_the_middle_have_no_side() -> None:
     rng = np.random.default_rng(0)
     cases = [edit_label(make_case(n), centre=(float(rng.normal(0.11, 0.02)), 0.1, 0.1)) for n in range(40)]

@@ -8,7 +8,7 @@ from medunet.errors import InputError
 from medunet.labels import LabelTable
 from medunet.measuring import CaseMeasure, ChannelStatistics, Fingerprint, ObjectStatistics
 from medunet.planning import Memory, Plan, make_plan
-from medunet.planning.choice import estimate_work, plan_normalization
+from medunet.planning.choice import count_enough_minutes, count_enough_steps, estimate_work, plan_normalization
 
 COHORT = Cohort(
     channels=("ct", "mr"),
@@ -148,3 +148,11 @@ def test_small_labels_get_a_loss_to_which_missing_costs_more() -> None:
     assert (small.training.loss, large.training.loss) == ("tversky_ce", "dice_ce")
     assert "of a patch in the median case" in small.reasons["loss"]
     assert "Isensee" in large.reasons["loss"]
+
+
+def test_minutes_that_are_enough_grow_with_what_more_minutes_want() -> None:
+    planned = make_plan(COHORT, measure((64, 64, 32)), at_speed(1e9), memory=Memory(ram_gib=8), budget_minutes=60)
+    for seconds in (0.1, 1.0, 5.0):
+        minutes = count_enough_minutes(planned.with_step(seconds))
+        enough = planned.change(training={"budget_minutes": minutes}).with_step(seconds)
+        assert enough.count_steps() == pytest.approx(count_enough_steps(minutes), rel=0.01)

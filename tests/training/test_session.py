@@ -6,6 +6,7 @@ import pytest
 from plans import make_tiny_bundle, pin_schedule
 
 from medunet.bundle import open_bundle
+from medunet.errors import InputError
 from medunet.training import Schedule, State, TrainingSession, find_run, open_session
 from medunet.training.session import count_patches, default_workers, warn_if_slower
 
@@ -18,6 +19,13 @@ def test_patients_are_held_out_and_the_schedule_stays(untrained: Path) -> None:
     assert open_session(str(untrained), 0, 5.0).schedule == first.schedule
     assert count_patches(first.validation[0], first.plan) >= 1
     assert 0.1 < first.peak_gib["prepare"] < 64
+
+
+def test_a_fold_that_is_none_leaves_nothing(untrained: Path) -> None:
+    before = sorted((untrained / "work").iterdir())
+    with pytest.raises(InputError, match="there is no fold 9; choose one from 0 to"):
+        open_session(str(untrained), 9, 0.1)
+    assert sorted((untrained / "work").iterdir()) == before
 
 
 def test_a_session_stores_its_parts_and_does_nothing(tmp_path: Path) -> None:
