@@ -1,6 +1,7 @@
 """What the numbers of a mask mean: the label table, and the mask itself."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -243,6 +244,11 @@ class Mask:
         """Voxels of each object of a mask of instances, (N,)."""
         counts = np.unique(self.voxels, return_counts=True)
         return np.asarray(counts[1][counts[0] > 0], dtype=np.int64)
+
+
+def simplify_name(name: str) -> str:
+    """A name by which those that differ in case, spaces and punctuation are alike."""
+    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def map_values(voxels: npt.NDArray[np.generic], meant: Mapping[int, int], subject: str) -> npt.NDArray[np.generic]:

@@ -3,10 +3,12 @@
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from medunet.bundle import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
+from medunet.bundle import Bundle, find_stale, fit_source, open_bundle, read_source, rewrite_bundle, write_bundle
 from medunet.cohort import (
     AS_FOUND,
     Cohort,
@@ -23,10 +25,21 @@ from medunet.errors import InputError, LabelError
 from medunet.files import check_free
 from medunet.machine import find_ram
 from medunet.measuring import Fingerprint, measure_cohort
-from medunet.networks import describe_speed, find_vram, measure_step
-from medunet.planning import Memory, Plan, count_enough_minutes, make_plan, predict_peaks
+from medunet.networks import complete_network, count_features, describe_speed, find_vram, measure_step
+from medunet.planning import (
+    Given,
+    GivenNetwork,
+    Memory,
+    Plan,
+    count_enough_minutes,
+    keep_given,
+    make_plan,
+    plan_further,
+    predict_peaks,
+    state_task,
+)
 from medunet.records import Record, read_record
-from medunet.training import CONFIGS, check_untrained, find_training
+from medunet.training import CONFIGS, check_untrained, find_training, fit_start, write_start
 
 LOGGER = logging.getLogger(__name__)
 MINUTES = 45.0
@@ -43,15 +56,44 @@ class Wishes(Record):
 
 
 def make_bundle(
-    path: Path, folder: Path, wishes: Wishes, channels: Sequence[str] | None = None, labels: LabelChoices = AS_FOUND
+    path: Path,
+    folder: Path,
+    wishes: Wishes,
+    channels: Sequence[str] | None = None,
+    labels: LabelChoices = AS_FOUND,
+    start: Path | None = None,
 ) -> Plan:
     """Find cases, measure them, plan, and write a bundle; see `medunet.init`."""
     check_free(folder)
-    cohort, fingerprint = _measure(path, channels, labels, wishes)
+    source = None if start is None else read_source(start)
+    cohort = _find(path, channels, labels)
+    if source is not None:
+        source, cohort = fit_source(source, cohort, wishes.dims)
+    fingerprint = _measure(cohort, wishes)
     cohort = fold_cohort(cohort, path, fingerprint.sum_volumes(cohort), fingerprint.list_labels(cohort))
-    planned = _plan(cohort, fingerprint, wishes)
-    write_bundle(folder, planned, fingerprint, cohort, CONFIGS)
+    if source is None:
+        planned = _plan(cohort, fingerprint, wishes)
+        write_bundle(folder, planned, fingerprint, cohort, CONFIGS)
+        return planned
+    planned = _plan(cohort, fingerprint, wishes, _complete(source.given, cohort, fingerprint))
+    fitted = fit_start(source, planned)
+    LOGGER.info("%s: of the weights of %s %s", folder, planned.source, fitted.describe())
+    planned = planned.change(reasons={"source": f"--from; of its weights {fitted.describe()}"})
+    fill = partial(write_start, source=source, fitted=fitted, plan=planned)
+    write_bundle(folder, planned, fingerprint, cohort, CONFIGS, fill)
     return planned
+
+
+def _complete(given: Given, cohort: Cohort, fingerprint: Fingerprint) -> Given:
+    """What another bundle gave, with what it leaves open, for the outputs of a cohort."""
+    given = given.fill(fingerprint)
+    if given.network.given is None:
+        return given
+    outputs = len(state_task(cohort, fingerprint).name_classes())
+    definition = complete_network(given.network.given.definition, outputs)
+    weights, made = count_features(definition, given.window.patch)
+    network = GivenNetwork(definition=definition, weights=weights, patch_bytes=made)
+    return replace(given, network=given.network.model_copy(update={"given": network}))
 
 
 def plan_path(
@@ -81,7 +123,8 @@ def plan_cohort(
     path: Path, wishes: Wishes, channels: Sequence[str] | None = None, labels: LabelChoices = AS_FOUND
 ) -> Plan:
     """Find cases, measure them and plan."""
-    return _plan(*_measure(path, channels, labels, wishes), wishes)
+    cohort = _find(path, channels, labels)
+    return _plan(cohort, _measure(cohort, wishes), wishes)
 
 
 def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
@@ -127,31 +170,30 @@ def warn_if_stale(folder: Path) -> None:
         )
 
 
-def _measure(
-    path: Path, channels: Sequence[str] | None, labels: LabelChoices, wishes: Wishes
-) -> tuple[Cohort, Fingerprint]:
+def _find(path: Path, channels: Sequence[str] | None, labels: LabelChoices) -> Cohort:
     found = find_cohort(path, channels=tuple(channels) if channels else None, objects=labels.objects)
     found = choose_labels(found, labels, path)
     cohort = find_folds(check_cohort(found, str(path)), path)
     if said := describe_split(cohort):
         LOGGER.info("%s: %s", path, said)
+    return cohort
+
+
+def _measure(cohort: Cohort, wishes: Wishes) -> Fingerprint:
     try:
-        return cohort, measure_cohort(cohort, wishes.memory.ram_gib if wishes.memory else None)
+        return measure_cohort(cohort, wishes.memory.ram_gib if wishes.memory else None)
     except LabelError as error:
         raise_unknown_values(cohort, error)
         raise
 
 
-def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes) -> Plan:
+def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes, given: Given | None = None) -> Plan:
     memory = (wishes.memory or Memory()).fill(find_memory())
-    planned = make_plan(
-        cohort,
-        fingerprint,
-        measure_step,
-        dims=wishes.dims,
-        memory=memory,
-        budget_minutes=wishes.budget_minutes or MINUTES,
-    )
+    minutes = wishes.budget_minutes or MINUTES
+    if given is None:
+        planned = make_plan(cohort, fingerprint, measure_step, dims=wishes.dims, memory=memory, budget_minutes=minutes)
+    else:
+        planned = plan_further(cohort, fingerprint, given, measure_step, memory=memory, budget_minutes=minutes)
     _warn_of_memory(planned)
     _warn_of_steps(planned)
     seconds = planned.foreseen.step_seconds
@@ -196,8 +238,12 @@ def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:
         budget_minutes=wishes.budget_minutes or former.training.budget_minutes,
         memory=(wishes.memory or Memory()).fill(former.foreseen.memory or Memory()),
     )
-    kept = {"patients": former.reasons["patients"]} if "patients" in former.reasons else {}
-    return _plan(cohort, fingerprint, filled).change(reasons=kept)
+    kept: dict[str, str] = {key: former.reasons[key] for key in ("patients", "source") if key in former.reasons}
+    given = keep_given(former) if former.source else None
+    if given is not None and wishes.dims not in (None, former.network.dims):
+        found = f"the network of {former.source} has {former.network.dims} axes"
+        raise InputError(f"--dims {wishes.dims}", found, "leave the option away", code="dimensions-differ")
+    return _plan(cohort, fingerprint, filled, given).change(reasons=kept)
 
 
 def _read_fingerprint(bundle: Bundle) -> Fingerprint:

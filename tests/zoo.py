@@ -101,6 +101,10 @@ SOFTMAX = [ACTIVATE, INVERT, ARGMAX]
 NEAREST = [ACTIVATE, ARGMAX, {**INVERT, "nearest_interp": True}]
 
 
+def patches(size: int) -> dict[str, Any]:
+    return {"_target_": "SlidingWindowInferer", "roi_size": [size] * 3, "sw_batch_size": 4, "overlap": 0.5}
+
+
 def write_metadata(folder: Path, network: Config, **output: Any) -> None:
     outputs = network.get("out_channels", 2)
     names = {"0": "background", **{str(n): f"organ {n}" for n in range(1, outputs if isinstance(outputs, int) else 2)}}
@@ -155,6 +159,22 @@ def write_scan(path: Path, shape: tuple[int, int, int] = (26, 22, 18), seed: int
     image.set_sform(image.affine, 1)
     nib.save(image, path)
     return path
+
+
+def run_monai_outputs(folder: Path, scan: Path, output: Path) -> np.ndarray:
+    """What `monai.bundle run` computes, (outputs, I, J, K) on the grid of the network, before any of postprocessing."""
+    path = folder / "configs" / "inference.json"
+    before = path.read_text()
+    step = {**SAVE, "output_dtype": "float32", "output_ext": ".nii.gz"}
+    try:
+        path.write_text(
+            json.dumps({**json.loads(before), "postprocessing": {"_target_": "Compose", "transforms": [step]}})
+        )
+        values = run_monai_here(folder, scan, output).astype(np.float32)
+    finally:
+        path.write_text(before)
+    outputs = read_config(folder)["network_def"].get("out_channels", 2)
+    return np.moveaxis(values, -1, 0) if outputs > 1 else values.reshape(1, *values.shape)
 
 
 def run_monai_here(folder: Path, scan: Path, output: Path) -> np.ndarray:

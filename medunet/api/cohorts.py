@@ -105,7 +105,7 @@ def _resample(*image: Any) -> Any:
 
 
 @verb
-def init(
+def init(  # noqa: PLR0913 - its options have names
     cohort: PathLike,
     bundle: PathLike,
     *,
@@ -114,6 +114,7 @@ def init(
     memory: "Memory | None" = None,
     channels: Sequence[str] | None = None,
     labels: "LabelChoices | None" = None,
+    source: PathLike | None = None,
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
@@ -129,16 +130,20 @@ def init(
         channels: limits the cohort to these, in this order.
         labels: what is said of its labels beside its files: whether they number objects, regions, which has voxels that
             several structures share, what values mean.
+        source: another bundle, of medunet or in the conventions of MONAI's zoo, whose network, preprocessing and window
+            the bundle gets; its training begins with the weights of that as far as they fit, outputs by the names of
+            their labels.
 
     Raises:
         OutputExistsError: the bundle exists.
-        MedunetError: the cohort can't be used.
+        MedunetError: the cohort or the other bundle can't be used, or not together.
     """
     from medunet.cohort import AS_FOUND
     from medunet.planner import Wishes, make_bundle
 
     wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
-    return make_bundle(Path(cohort), Path(bundle), wishes, channels, labels or AS_FOUND)
+    start = Path(source) if source is not None else None
+    return make_bundle(Path(cohort), Path(bundle), wishes, channels, labels or AS_FOUND, start)
 
 
 @verb

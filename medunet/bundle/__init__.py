@@ -8,6 +8,7 @@ from medunet.bundle.foreign import ForeignBundle, Reading, find_config, open_any
 from medunet.bundle.metadata import FOUND_LITTLE, Metadata, TrainingFacts, TrainingImages, hide_images, make_metadata
 from medunet.bundle.parts import Decision, Evaluated, Recipe, Window
 from medunet.bundle.recipe import choose_decision, make_recipe
+from medunet.bundle.source import Source, fit_source, match_outputs, read_source
 from medunet.bundle.weights import (
     find_weights,
     join_hashes,
@@ -29,6 +30,7 @@ __all__ = [
     "Metadata",
     "Reading",
     "Recipe",
+    "Source",
     "TrainingFacts",
     "TrainingImages",
     "Window",
@@ -38,6 +40,7 @@ __all__ = [
     "find_config",
     "find_stale",
     "find_weights",
+    "fit_source",
     "hide_images",
     "join_hashes",
     "load_weights",
@@ -45,11 +48,13 @@ __all__ = [
     "make_inference_config",
     "make_metadata",
     "make_recipe",
+    "match_outputs",
     "open_any_bundle",
     "open_bundle",
     "publish_folds",
     "publish_weights",
     "read_foreign",
+    "read_source",
     "read_weights",
     "rewrite_bundle",
     "save_tensors",

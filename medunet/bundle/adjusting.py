@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from medunet.bundle.parts import Decision, Recipe
+from medunet.bundle.parts import Recipe
 from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.postprocessing import group_values
 from medunet.records import suggest
-from medunet.task import Task
 
 ALL = ("all",)
 
@@ -33,11 +32,11 @@ def adjust_recipe(
         InputError: a label is unknown or can't be treated so, or a number is out of its range.
     """
     decision, cleaning, table = recipe.decision, recipe.cleaning, recipe.task.labels
-    if thresholds and recipe.origin == "elsewhere":
-        found = "a bundle that medunet didn't write decides by its own steps"
+    if thresholds and not recipe.gives_probabilities:
+        found = "the steps of this bundle don't say how its outputs become probabilities"
         raise InputError("--threshold", found, "leave it out", code="option-wrong")
     if thresholds:
-        decision = replace(decision, thresholds=_place_thresholds(thresholds, recipe.task, decision))
+        decision = replace(decision, thresholds=_place_thresholds(thresholds, recipe))
     if keep_largest is not None:
         every = tuple(region.name for region in table.structures)
         names = every if tuple(keep_largest) == ALL else tuple(keep_largest)
@@ -67,9 +66,9 @@ def _take_size(size: float | str, unit: Unit) -> float:
     return number
 
 
-def _place_thresholds(thresholds: Mapping[str, float], task: Task, decision: Decision) -> tuple[float | None, ...]:
+def _place_thresholds(thresholds: Mapping[str, float], recipe: Recipe) -> tuple[float | None, ...]:
     """A threshold, or none, of each output."""
-    outputs = task.name_classes()
+    task, outputs = recipe.task, recipe.name_outputs()
     known = [region.name for region in task.labels.structures]
     for name, value in thresholds.items():
         said = f"--threshold {name}={value:g}"
@@ -78,7 +77,10 @@ def _place_thresholds(thresholds: Mapping[str, float], task: Task, decision: Dec
             raise InputError(said, found, "leave it out", code="option-wrong")
         if name not in known:
             raise InputError(said, "there is no such label", suggest(name, known), code="option-wrong")
+        if outputs.count(name) != 1:
+            found = f"{outputs.count(name)} outputs of the network make this label"
+            raise InputError(said, found, "leave it out", code="option-wrong")
         if not 0 < value < 1:
             raise InputError(said, "it is no probability", "give one above 0 and below 1", code="option-wrong")
-    set_before = decision.thresholds or (None,) * len(outputs)
+    set_before = recipe.decision.thresholds or (None,) * len(outputs)
     return tuple(thresholds.get(name, before) for name, before in zip(outputs, set_before, strict=True))

@@ -55,7 +55,7 @@ def make_inferer(plan: Plan) -> Config:
         "roi_size": list(window.patch[:dims]),
         "sw_batch_size": 4 if dims == 2 else 2,
         "overlap": window.overlap,
-        "mode": "gaussian",
+        "mode": window.mode,
     }
 
 
@@ -133,7 +133,7 @@ def make_inference_config(plan: Plan, files: Files = ()) -> Config:
             "transforms": [
                 *average_logits(files),
                 *refuse_nan_logits(),
-                *make_restoring(plan.task),
+                *make_restoring(plan),
                 *make_decision(plan.task),
                 *make_plan_cleaning(plan),
                 {
@@ -196,7 +196,7 @@ def make_evaluate_config(plan: Plan, files: Files = ()) -> Config:
             "transforms": [
                 *average_logits(files),
                 *refuse_nan_logits(),
-                *make_restoring(task),
+                *make_restoring(plan),
                 # A label map may have its axes in another order than the image.
                 *([] if task.unit == "px" else [make_orientation(["pred", "label"])]),
                 *_make_scoring(plan),

@@ -1,25 +1,28 @@
 """The bundle's folder: write it from a plan, open and check it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, OF_NETWORKS, Makers
-from medunet.bundle.expressions import refuse_nan
+from medunet.bundle.expressions import find_expressions, refuse_nan
 from medunet.bundle.metadata import Metadata, TrainingFacts, make_metadata
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
 from medunet.files import whole_file, whole_folder
 from medunet.measuring import Fingerprint
+from medunet.networks import find_network
 from medunet.planning import Plan, read_plan
+from medunet.preparation import find_transform
 from medunet.records import read_json, read_record, suggest, write_json, write_record
 from medunet.task import Task
 
 LICENSE = "Apache License 2.0, http://www.apache.org/licenses/LICENSE-2.0\n"
 CARD = """# {name}
-A {dims}D U-Net that finds {labels} in {modalities}, planned by medunet. Not a medical device.
+A {network} that finds {labels} in {modalities}, planned by medunet. Not a medical device.
 
 Predict: `medunet predict {name} SCAN -o OUT`, or with MONAI alone
 `python -m monai.bundle run --config_file {name}/configs/inference.json --dataset_dir FOLDER`.
@@ -107,7 +110,14 @@ class Bundle:
         return read_cohort(self.work / "cohort.json")
 
 
-def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Cohort, further: Makers) -> Bundle:
+def write_bundle(
+    folder: Path,
+    plan: Plan,
+    fingerprint: Fingerprint,
+    cohort: Cohort,
+    further: Makers,
+    fill: Callable[[Path], None] | None = None,
+) -> Bundle:
     """Write a new bundle, whole or not at all.
 
     Args:
@@ -116,6 +126,7 @@ def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Coh
         fingerprint: what was measured of the cohort; cases are numbered in it, since a bundle is handed on.
         cohort: that it will be trained on.
         further: configurations beside `inference.json` and `evaluate.json`, such as those that train it.
+        fill: writes more into the folder before it has its name.
 
     Raises:
         OutputExistsError: the folder exists.
@@ -128,6 +139,8 @@ def write_bundle(folder: Path, plan: Plan, fingerprint: Fingerprint, cohort: Coh
         write_record(part / "configs" / "fingerprint.json", _without_names(fingerprint))
         write_cohort(part / "work" / "cohort.json", cohort)
         (part / "LICENSE").write_text(LICENSE, encoding="utf-8")
+        if fill is not None:
+            fill(part)
     return open_bundle(folder)
 
 
@@ -180,7 +193,7 @@ def _make_card(name: str, plan: Plan) -> str:
     details = "\n".join(f"- {key}: {reason}" for key, reason in plan.reasons.items())
     return CARD.format(
         name=name,
-        dims=plan.network.dims,
+        network=plan.network.describe(),
         labels=", ".join(region.name for region in plan.task.labels.structures),
         modalities=", ".join(plan.task.modalities.values()),
         details=details,
@@ -201,8 +214,11 @@ def open_bundle(folder: Path, *, trust: bool = False) -> Bundle:
     """
     if not (folder / "configs" / "plan.json").is_file():
         found = "it is no bundle of medunet (configs/plan.json is missing)"
-        raise BundleError(folder, found, "make one with medunet init")
+        further = any((folder / "configs").glob("inference.*"))
+        remedy = "make one that goes on from it with medunet init COHORT BUNDLE --from" if further else ""
+        raise BundleError(folder, found, remedy or "make one with medunet init")
     plan = read_plan(folder / "configs" / "plan.json")
+    _check_given(plan, folder / "configs" / "plan.json")
     path = folder / "configs" / "inference.json"
     inference = read_json(path)
     known = ENSEMBLE_KEYS if "networks" in inference else INFERENCE_KEYS
@@ -214,3 +230,15 @@ def open_bundle(folder: Path, *, trust: bool = False) -> Bundle:
             raise BundleError(path, f"the key '{key}' is missing", "restore the file, or make the bundle again")
     metadata = read_record(folder / "configs" / "metadata.json", Metadata)
     return Bundle(folder=folder, plan=plan, inference=inference, metadata=metadata, trust=trust)
+
+
+def _check_given(plan: Plan, path: Path) -> None:
+    """Refuse a plan whose network or steps, which configurations are made of, are no data or not of MONAI."""
+    network = plan.network.given.definition if plan.network.given else {"_target_": "DynUNet"}
+    if find_network(network) is None or any(True for _ in find_expressions(network)):
+        found = f"'network.given.definition' is {network.get('_target_')!r}, none of MONAI's, or holds an expression"
+        raise BundleError(path, found, "restore the file from a copy", code="bundle-untrusted")
+    for number, step in enumerate(plan.grid.steps or ()):
+        if find_transform(step) is None:
+            found = f"'grid.steps.{number}' is {step.get('_target_')!r}, no plain transform of MONAI's"
+            raise BundleError(path, found, "restore the file from a copy", code="bundle-untrusted")

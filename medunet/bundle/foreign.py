@@ -29,8 +29,9 @@ from medunet.bundle.foreign_task import (
     make_task,
     name_outputs,
 )
+from medunet.bundle.foreign_weights import find_foreign_weights
 from medunet.bundle.foreign_window import find_unit, read_window
-from medunet.bundle.literals import Literals, Mark, find_components, find_entry, locate
+from medunet.bundle.literals import Literals, Mark, find_entry
 from medunet.bundle.metadata import Metadata, TrainingFacts
 from medunet.bundle.parts import Decision, Evaluated, Recipe, Step
 from medunet.bundle.recipe import make_recipe
@@ -49,6 +50,7 @@ from medunet.task import Task
 CONFIGS = ("inference.json", "inference.yaml", "inference.yml")
 NEEDED = ("network_def", "preprocessing", "inferer", "postprocessing")
 """Keys of MONAI's conventions without which nothing can be predicted."""
+HELD = "MONAI's own postprocessing of this bundle holds all outputs of a scan in memory, on both grids"
 MOST_OUTPUTS = 255
 """As many label values fit 8 bits."""
 
@@ -212,12 +214,15 @@ class _Reader:
     def read(self, *, refuse: bool) -> Reading:
         """See `read_foreign`."""
         network, inferer = self._read_network(), self.literals.read("inferer")
-        chain = read_chain(self.literals.read("preprocessing::transforms"), self.bundle.path)
+        steps = self.literals.read("preprocessing::transforms")
+        self._check_known(inferer, "inferer")
+        self._check_known(steps[:1] if isinstance(steps, list) else steps, "preprocessing")
+        chain = read_chain(steps, self.bundle.path)
         dims = self._find_dims(network)
         outputs = self._count_outputs(network)
         window = read_window(inferer, dims, self.bundle.path)
         decision, restoring, notes, missed = self._read_decision(outputs)
-        weights, entry = self._find_weights()
+        weights, entry = find_foreign_weights(self.literals, self.bundle.folder, self.bundle.path)
         odd = {key: text for key, text in self.literals.odd.items() if not key.startswith("postprocessing")} | missed
         if refuse and odd and not self.bundle.trust:
             self._distrust(odd)
@@ -244,7 +249,7 @@ class _Reader:
             trusted=self._hash_sources() if odd and self.bundle.trust else "",
             origin="elsewhere",
             entry=entry,
-            notes=(*dropped, *(_list_notes(chain, restoring, notes) if own else ())),
+            notes=(*dropped, *(_list_notes(chain, restoring, notes) if own else (HELD,))),
             evaluated=evaluated,
         )
         return Reading(recipe, weights, odd, self._list_ignored())
@@ -254,6 +259,15 @@ class _Reader:
         others = f", and {more} more like it" if more else ""
         found = f"'{key}' is {text[:120]!r}, which is more than data{others}"
         raise BundleError(self.bundle.path, found, TRUST, code="bundle-untrusted")
+
+    def _check_known(self, value: Any, key: str) -> None:
+        """Refuse a value without which nothing can be read of a bundle, trusted or not."""
+        if holds(value, Mark.UNKNOWN):
+            odd = self.literals.odd
+            place = next((name for name in odd if name.startswith(key)), next(iter(odd)))
+            text = odd[place]
+            found = f"'{place}' is {text[:120]!r}, which isn't understood"
+            raise BundleError(self.bundle.path, found, "write it as data, or predict with MONAI alone")
 
     def _read_network(self) -> Step:
         """The dictionary of the network; listed as odd where it isn't one that is known."""
@@ -298,26 +312,6 @@ class _Reader:
             odd = {name: text for name, text in self.literals.odd.items() if name.startswith("postprocessing")}
             plain = Decision("largest", tuple(range(outputs)))
             return plain, "nearest", (), odd or {f"{key}::{error.number}": error.name}
-
-    def _find_weights(self) -> tuple[Path, str]:
-        """The file of weights, and the entry that it may hold them under."""
-        found: dict[str, str] = {}
-        for key, loader in find_components(self.bundle.inference, "CheckpointLoader"):
-            names = loader.get("load_dict")
-            entries = [n for n, item in names.items() if "network" in str(item)] if isinstance(names, dict) else []
-            path = self.literals.resolve(loader.get("load_path"), f"{key}::load_path")
-            if entries and isinstance(path, str):
-                self.literals.used.add(key.partition("::")[0])
-                found[path] = entries[0]
-        if len(found) > 1:
-            said = f"it loads several files of weights: {', '.join(found)}"
-            raise BundleError(self.bundle.path, said, "leave one CheckpointLoader")
-        path, entry = next(iter(found.items()), ("models/model.pt", "model"))
-        place = locate(path, self.bundle.folder)
-        if not place.is_file():
-            remedy = "download what large_files.yml names, or put the weights there"
-            raise BundleError(place, "the bundle's weights are missing", remedy, code="weights-missing")
-        return place, entry
 
     def _evaluate(
         self, odd: Mapping[str, str], chain: Chain, outputs: int, axes: int

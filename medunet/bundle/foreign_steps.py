@@ -16,10 +16,10 @@ from monai.transforms import InvertibleTransform, Randomizable, RandomizableTrai
 from medunet.bundle.literals import Mark
 from medunet.bundle.parts import Decision, Step
 from medunet.errors import BundleError
+from medunet.preparation.chain import SPATIAL
 
 CORRECT = "correct it, or predict with MONAI alone"
 INTENSITY = "monai.transforms.intensity."
-SPATIAL = ("monai.transforms.spatial.", "monai.transforms.croppad.")
 HARMLESS = frozenset({"CastToTyped", "ConcatItemsd", "CopyItemsd", "DataStatsd", "DeleteItemsd", "EnsureChannelFirstd"})
 HARMLESS |= {"EnsureTyped", "Identityd", "SelectItemsd", "ToDeviced", "ToTensord"}
 """Transforms of MONAI that change neither the grid nor what comes of it."""
@@ -161,12 +161,14 @@ class _Postprocessing:
         decided: outputs were made labels.
         restored: how results were brought back; None before that.
         notes: what is done otherwise than by MONAI.
+        sure: what makes outputs probabilities, as far as it was said.
     """
 
     decision: Decision
     decided: bool = False
     restored: Restoring | None = None
     notes: tuple[str, ...] = ()
+    sure: Literal["", "softmax", "sigmoid"] = ""
 
 
 def read_postprocessing(steps: Any, outputs: int, path: object) -> tuple[Decision, Restoring, tuple[str, ...]]:
@@ -200,7 +202,9 @@ def read_postprocessing(steps: Any, outputs: int, path: object) -> tuple[Decisio
         raise BundleError(path, said, "add a step to 'postprocessing' that joins them")
     if found.restored is None:
         found.restored = "nearest"
-    return found.decision, found.restored, found.notes
+    # Classes of which the largest is taken exclude each other, as a softmax has it; a threshold alone says nothing.
+    unsure = found.sure == "sigmoid" if found.decision.kind == "largest" else found.sure != "sigmoid"
+    return replace(found.decision, unsure=unsure), found.restored, found.notes
 
 
 def _decide_at_end(found: _Postprocessing, outputs: int, path: object) -> None:
@@ -215,8 +219,9 @@ def _read_activation(found: _Postprocessing, step: Step) -> bool:
     softmax, sigmoid = bool(step.get("softmax")), bool(step.get("sigmoid"))
     if found.decided or softmax == sigmoid or step.get("other") is not None:
         return False
+    found.sure = "softmax" if softmax else "sigmoid"
     if found.restored is None:
-        found.decision = replace(found.decision, activation="softmax" if softmax else "sigmoid")
+        found.decision = replace(found.decision, activation=found.sure)
     elif sigmoid:
         # Brought back are logits, and so compared: the threshold becomes a logit where one is found.
         found.decision = replace(found.decision, threshold=math.inf)

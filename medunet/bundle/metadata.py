@@ -9,6 +9,7 @@ from pydantic import Field
 
 from medunet.cohort import salt_hashes
 from medunet.labels import CodedTerm, Label
+from medunet.networks import list_packages
 from medunet.planning import Plan
 from medunet.postprocessing import PartsPlan
 from medunet.records import Record
@@ -135,7 +136,8 @@ def hide_images(hashes: Iterable[str]) -> dict[str, Any]:
 def make_metadata(plan: Plan, name: str) -> Metadata:
     """Describe a bundle; scores and the hash of the weights are added when it is trained."""
     task = plan.task
-    packages = (READING_PACKAGE[task.unit], *INFERENCE_PACKAGES)
+    given = list_packages(plan.network.given.definition) if plan.network.given else ()
+    packages = (READING_PACKAGE[task.unit], *INFERENCE_PACKAGES, *given)
     names = [region.name for region in task.labels.structures]
     return Metadata(
         schema=SCHEMA,
@@ -150,7 +152,7 @@ def make_metadata(plan: Plan, name: str) -> Metadata:
         },
         name=name,
         task=f"Segmentation of {', '.join(names)} in {', '.join(task.modalities.values())}",
-        description=f"A {plan.network.dims}D U-Net planned and trained by medunet.",
+        description=f"A {plan.network.describe()} planned and trained by medunet.",
         authors="medunet",
         copyright="The users of this bundle",
         intended_use="Research; not a medical device.",

@@ -53,6 +53,8 @@ class Decision:
         cleaned: where that is done: on the network's grid before labels are brought back, or on the source grid.
         thresholds: of each output the probability from which on it is taken, None where none is set; empty where no
             output has one.
+        unsure: nobody says what makes outputs probabilities; else a softmax does of the kind "largest", a sigmoid of
+            the others.
     """
 
     kind: Literal["largest", "regions", "threshold"]
@@ -62,6 +64,7 @@ class Decision:
     steps: tuple[Step, ...] = ()
     cleaned: Literal["before", "after"] = "after"
     thresholds: tuple[float | None, ...] = ()
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,3 +130,21 @@ class Recipe:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     evaluated: Evaluated | None = None
+
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether it is known how the outputs become probabilities."""
+        own = self.evaluated is not None and self.evaluated.postprocessing is not None
+        return not (own or self.decision.unsure)
+
+    def name_outputs(self) -> tuple[str, ...]:
+        """What each output of the network is called: as the label that is made of it, or as the background."""
+        if self.origin == "medunet" or self.decision.kind == "regions":
+            return self.task.name_classes()
+        renamed = dict(zip(range(256), range(256), strict=True))
+        for step in self.decision.steps:
+            if step["_target_"] == "MapLabelValued":
+                pairs = dict(zip(step.get("orig_labels", ()), step.get("target_labels", ()), strict=False))
+                renamed = {value: int(pairs.get(now, now)) for value, now in renamed.items()}
+        names = {0: "background", **{label.value: label.name for label in self.task.labels.labels}}
+        return tuple(names.get(renamed[value], f"label {value}") for value in self.decision.values)

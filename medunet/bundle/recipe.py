@@ -19,6 +19,7 @@ from medunet.bundle.configs import make_inference_config, make_plan_cleaning
 from medunet.bundle.ensemble import Files, average_logits
 from medunet.bundle.expressions import find_expressions, refuse_nan, refuse_nan_logits
 from medunet.bundle.folder import Bundle
+from medunet.bundle.foreign_steps import read_chain
 from medunet.bundle.metadata import FOUND_LITTLE, Metadata
 from medunet.bundle.parts import Decision, Recipe, Step, Window
 from medunet.bundle.trust import TRUST, evaluate_parts
@@ -61,18 +62,20 @@ def make_recipe(bundle: Bundle) -> Recipe:
     written = _through_json(make_inference_config(plan, files))
     path = bundle.folder / "configs" / "inference.json"
     evaluated = evaluate_parts(bundle) if bundle.trust else None
-    reader = _Reader(path, evaluated or bundle.inference, written, files)
+    reader = _Reader(path, evaluated or bundle.inference, written, files, _through_json(make_restoring(plan)))
     reader.check_written(task, trust=bundle.trust)
     window, decision = reader.read_window(task), reader.read_decision(task)
+    steps = tuple(evaluated["preprocessing"]["transforms"] if evaluated else bundle.preprocessing)
+    restoring, notes = _read_given(plan, steps, path)
     recipe = Recipe(
         name=bundle.name,
         version=bundle.metadata.version or "0",
         task=task.model_copy(update={"labels": reader.settle_labels(task, decision)}),
         inputs=reader.read_inputs(task),
-        preprocessing=tuple(evaluated["preprocessing"]["transforms"] if evaluated else bundle.preprocessing),
+        preprocessing=steps,
         network=reader.network,
         window=window,
-        restoring="linear",
+        restoring=restoring,
         decision=decision,
         cleaning=reader.read_cleaning(task)[1],
         extent_mm=plan.grid.extent_mm,
@@ -80,6 +83,8 @@ def make_recipe(bundle: Bundle) -> Recipe:
         peak_gib=plan.foreseen.peak_gib.get("predict"),
         trusted=hash_file(path) if evaluated else "",
         doubts=_find_doubts(bundle.metadata),
+        origin="medunet" if plan.grid.steps is None else "elsewhere",
+        notes=notes,
     )
     for key, said in _find_differences(recipe, plan):
         LOGGER.warning("%s: %s of plan.json differs from inference.json, which counts (%s)", bundle.folder, key, said)
@@ -92,6 +97,16 @@ def _find_doubts(metadata: Metadata) -> tuple[str, ...]:
     if not scores or (mean := sum(scores) / len(scores)) >= FOUND_LITTLE:
         return ()
     return (f"held-out cases of training had Dice {mean:.3f}, so masks mean little; train the bundle for longer",)
+
+
+def _read_given(plan: Plan, steps: Sequence[Any], path: Path) -> tuple[Literal["linear", "nearest"], tuple[str, ...]]:
+    """How results come back through a chain that another bundle gave, and what is undone otherwise than by MONAI."""
+    if plan.grid.steps is None:
+        return "linear", ()
+    moved = make_restoring(plan)[0]["orig_keys"]
+    on_it = (step for step in steps[1:] if isinstance(step, dict) and moved in step.get("keys", ()))
+    chain = read_chain([{"_target_": "LoadImaged", "keys": [moved]}, *on_it], path)
+    return "nearest" if chain.nearest else "linear", chain.notes
 
 
 def choose_decision(task: Task) -> Decision:
@@ -111,12 +126,14 @@ class _Reader:
         config: what it holds, as plain data.
         written: what medunet writes for the plan of the bundle.
         files: of the weights of an ensemble.
+        restoring: steps that bring logits back.
     """
 
     path: Path
     config: dict[str, Any]
     written: dict[str, Any]
     files: Files
+    restoring: list[Step]
 
     @property
     def network(self) -> Step:
@@ -204,7 +221,7 @@ class _Reader:
         sizes = self._take("inferer.roi_size", list)
         if not _are_counts(sizes, dims):
             raise self.refuse("inferer.roi_size", f"is {sizes!r}, not {dims} numbers of voxels")
-        strides = self._take("network_def.strides", list)
+        strides = self._take("network_def.strides", list) if self.network.get("_target_") == "DynUNet" else []
         if not all(_are_counts(stride, dims) for stride in strides):
             raise self.refuse("network_def.strides", f"is {strides!r}, not {dims} strides a level")
         steps = [math.prod(stride[axis] for stride in strides) for axis in range(dims)]
@@ -216,7 +233,7 @@ class _Reader:
     def read_decision(self, task: Task) -> Decision:
         """How logits become label values, after what comes before that was found as medunet writes it."""
         steps: list[Step] = self._take("postprocessing.transforms", list)
-        first = self._list_first(steps, task)
+        first = self._list_first(steps)
         for number, step in enumerate(first):
             if number >= len(steps) or steps[number] != _through_json(step):
                 raise self._refuse_step(number)
@@ -229,14 +246,14 @@ class _Reader:
     def read_cleaning(self, task: Task) -> tuple[list[Step], Cleaning]:
         """The steps of the decision, and what is left out of the label map after it."""
         steps = self._take("postprocessing.transforms", list)
-        left = steps[len(self._list_first(steps, task)) : -1]
+        left = steps[len(self._list_first(steps)) : -1]
         return (left, NOTHING) if len(left) < 2 else take_cleaning(left, task)
 
-    def _list_first(self, steps: Sequence[Step], task: Task) -> list[Step]:
+    def _list_first(self, steps: Sequence[Step]) -> list[Step]:
         """What medunet writes before the decision."""
         guards = refuse_nan_logits()
         # Bundles of earlier versions have none; medunet's own path refuses such logits anyway.
-        return [*average_logits(self.files), *(guards if guards[0] in steps else []), *make_restoring(task)]
+        return [*average_logits(self.files), *(guards if guards[0] in steps else []), *self.restoring]
 
     def _recognise(self, steps: Sequence[Step], number: int, outputs: int) -> Decision:
         kind: Literal["largest", "regions"] = "largest"
@@ -316,8 +333,9 @@ def _find_differences(recipe: Recipe, plan: Plan) -> Iterator[tuple[str, str]]:
     window = recipe.window
     if window.patch != plan.window.patch:
         yield "window.patch", f"inferer.roi_size: {' × '.join(map(str, window.patch[: window.dims]))}"
-    if window.overlap != plan.window.overlap:
-        yield "window.overlap", f"inferer.overlap: {window.overlap:g}"
+    for key in ("overlap", "mode"):
+        if getattr(window, key) != getattr(plan.window, key):
+            yield f"window.{key}", f"inferer.{key}: {getattr(window, key)}"
     if recipe.network != _through_json(make_network(plan)):
         yield "network", "network_def"
     made = _through_json(make_preprocessing(plan))

@@ -20,11 +20,20 @@ def init(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder to make.", show_default=False)],
     wishes: dict[str, Any],
     labels: Any,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="OTHER",
+            help="Go on from this bundle, of medunet or MONAI's zoo: its network, chain, window and weights.",
+            show_default="a network of its own",
+        ),
+    ] = None,
 ) -> None:
     """Find cases, measure them, plan, and write a bundle."""
     from medunet.archives import unpack_beside
 
     with screen(), unpack_beside(cohort, bundle) as place:
-        planned = api.init(place, bundle, labels=labels, **wishes)
+        planned = api.init(place, bundle, labels=labels, source=source, **wishes)
     describe_plan(planned)
     print(f"wrote {bundle}; why: medunet plan {bundle} --explain; next: medunet train {bundle}")

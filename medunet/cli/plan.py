@@ -11,7 +11,7 @@ from medunet.cli.screen import screen
 from medunet.cli.wishes import take_wishes
 
 if TYPE_CHECKING:
-    from medunet.planning import Foreseen, Plan
+    from medunet.planning import Foreseen, NetworkPlan, Plan
     from medunet.task import Task
 
 
@@ -54,11 +54,13 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
         "channels": f"{', '.join(channels)}; labels {task.labels.describe()}",
         "spacing_mm": " × ".join(f"{value:g}" for value in grid.spacing_mm) if task.unit == "mm" else "none",
         **({"axes": f"{grid.axes}: {planned.reasons['axes']}"} if "axes" in planned.reasons else {}),
-        "normalization": ", ".join(f"{name} {how.kind}" for name, how in grid.normalization.items()),
+        "normalization": ", ".join(f"{name} {how.kind}" for name, how in grid.normalization.items())
+        if grid.steps is None
+        else f"by the {len(grid.steps)} steps of {planned.source}",
         "patch": " × ".join(map(str, planned.window.patch)),
         "batch": str(training.batch),
-        "network": f"{network.dims}D, features {'-'.join(map(str, network.filters))}"
-        + (", residual" if network.residual else ""),
+        "network": _describe_network(network),
+        **({"source": planned.source} if planned.source else {}),
         **_describe_objects(task),
         "loss": training.loss,
         "optimizer": training.optimizer,
@@ -75,6 +77,14 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
     for name, value in rows.items():
         reason = planned.reasons.get(name) if explain and name not in ("patients", "axes") else None
         print(f"{name:17} {value}" + (f"\n{'':17}   because: {reason}" if reason else ""))
+
+
+def _describe_network(network: "NetworkPlan") -> str:
+    if network.given is not None:
+        return f"{network.describe()}, {network.given.weights / 1e6:.3g} million weights"
+    return f"{network.dims}D, features {'-'.join(map(str, network.filters))}" + (
+        ", residual" if network.residual else ""
+    )
 
 
 def _describe_objects(task: "Task") -> dict[str, str]:

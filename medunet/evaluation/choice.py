@@ -1,6 +1,5 @@
 """Choose whom a bundle is scored on: patients that it wasn't trained on."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from medunet.cohort import (
 )
 from medunet.errors import InputError
 from medunet.findings import warn
-from medunet.labels import LabelTable
+from medunet.labels import LabelTable, simplify_name
 from medunet.reading import Volume
 from medunet.task import Task
 
@@ -104,8 +103,8 @@ def _open_foreign(path: Path | None, bundle: ForeignBundle) -> Cohort:
         remedy = "list only those of the bundle in a cohort.json"
         raise InputError(path, found, remedy, ", ".join(task.channels), code="channel-missing")
     matched = match_labels(others.labels, task.labels, str(path))
-    names = {_simplify(label.name) for label in task.labels.labels}
-    if matched and not any(_simplify(name) in names for name in others.labels.names):
+    names = {simplify_name(label.name) for label in task.labels.labels}
+    if matched and not any(simplify_name(name) in names for name in others.labels.names):
         warn("labels-differ", path, "no label is called as by the bundle, so that they are matched by their values")
     if several:
         return others
@@ -129,18 +128,14 @@ def match_labels(wanted: LabelTable, given: LabelTable, subject: str) -> dict[in
     Raises:
         InputError: a label is missing.
     """
-    known = {_simplify(label.name): label.value for label in given.labels}
-    found = {known[name]: label.value for label in wanted.labels if (name := _simplify(label.name)) in known}
+    known = {simplify_name(label.name): label.value for label in given.labels}
+    found = {known[name]: label.value for label in wanted.labels if (name := simplify_name(label.name)) in known}
     if not found and len(wanted.labels) <= len(given.labels):
         return {label.value: label.value for label in wanted.labels}
     if len(found) < len(wanted.labels):
         said = f"its labels are {wanted.describe()}"
         raise InputError(subject, said, "name them alike", given.describe(), code="labels-differ")
     return found
-
-
-def _simplify(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def _open_others(path: Path, task: Task, training: Sequence[Case]) -> Cohort:

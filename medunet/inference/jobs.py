@@ -268,7 +268,7 @@ def plan_job(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Job:
 def _predict_likely(job: Job, box: Box | None) -> Prediction:
     """Predict a scan of which the probabilities are written, too."""
     recipe = job.maker.recipe
-    with ProbabilityMaps(job.outputs.folder, recipe.task.name_classes(), recipe.decision) as maps:
+    with ProbabilityMaps(job.outputs.folder, recipe.name_outputs(), recipe.decision) as maps:
         mask = predict_scan(job.maker.load(), job.scan, box, maps)
         if box is not None:
             maps.clear(box.clear_outside(replace(mask, voxels=np.ones_like(mask.voxels))).voxels == 0)

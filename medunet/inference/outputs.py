@@ -65,10 +65,10 @@ def check_formats(outputs: Outputs, recipe: Recipe, scan: Scan) -> None:
     Raises:
         SeriesError: a format refers to a series of single slices, and the scan is none.
         ExtraError: a format needs a package that isn't installed.
-        InputError: probabilities of a bundle from elsewhere, whose own steps end with labels.
+        InputError: probabilities of a bundle from elsewhere whose steps don't say how outputs become them.
     """
-    if recipe.origin == "elsewhere" and outputs.likely:
-        found = "a bundle that medunet didn't write gives labels only"
+    if outputs.likely and not recipe.gives_probabilities:
+        found = "the steps of this bundle don't say how its outputs become probabilities"
         raise InputError("--format probabilities", found, "leave it out", code="format-unfit")
     for row in outputs.formats:
         row.check(scan.reference, recipe.task.labels, Algorithm(recipe.name, recipe.version, "0"))

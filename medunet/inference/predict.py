@@ -24,7 +24,7 @@ from medunet.inference.restore_foreign import lay_slices, restore_foreign
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.machine import find_free_memory
-from medunet.networks import MeanNetwork, build_foreign_network, build_network, choose_device
+from medunet.networks import MeanNetwork, build_network, choose_device
 from medunet.postprocessing import NOTHING, clean_mask
 from medunet.preparation import count_resampling, find_source_grid, run_chain
 
@@ -84,10 +84,8 @@ def load_predictor(recipe: Recipe, files: Mapping[Path, str]) -> Predictor:
 
 
 def _build(recipe: Recipe) -> nn.Module:
-    if recipe.origin == "medunet":
-        return build_network(recipe.network)
     made: nn.Module | None = recipe.evaluated.network if recipe.evaluated else None
-    return build_foreign_network(recipe.network) if made is None else made
+    return build_network(recipe.network) if made is None else made
 
 
 def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps: ProbabilityMaps | None = None) -> Mask:
@@ -122,11 +120,11 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
     check_memory(predictor, network, grid, scan.id)
     patch = window.fit(network.shape)
     planes = assemble_planes(voxels, predictor.backend, patch, window.overlap, what, window.mode, window.padding)
+    keep = None if maps is None else maps.open(grid)
     if recipe.origin == "medunet":
-        keep = None if maps is None else maps.open(grid)
         mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep)
     else:
-        mask = restore_foreign(planes, network, image, recipe, scan.id)
+        mask = restore_foreign(planes, network, image, recipe, scan.id, keep)
     warnings = (*recipe.doubts, *(f"{item.subject}: {item.found}" for item in heard))
     mask = replace(mask, notes=(*image.meta["notes"], *recipe.notes), warnings=warnings)
     mask = mask if box is None else box.clear_outside(mask)
@@ -157,6 +155,8 @@ def check_memory(predictor: Predictor, network: Grid, source: Grid, what: str) -
     classes, batch = len(recipe.decision.values), predictor.backend.traits.preferred_batch
     needed = count_assembling(network.shape, patch, recipe.task.count_inputs(), classes, batch)
     needed += count_resampling(network, source, classes)
+    if recipe.evaluated is not None and recipe.evaluated.postprocessing is not None:
+        needed += 4 * classes * int(np.prod(network.shape) + np.prod(source.shape))
     free = find_free_memory()
     if needed > free:
         found = f"the logits of its {classes} classes take {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} are free"

@@ -17,8 +17,8 @@ import torch
 
 from medunet.bundle import Decision
 from medunet.errors import ResourceError
-from medunet.geometry import Grid, Shape
-from medunet.preparation import take_largest
+from medunet.geometry import Affine, Grid, Shape
+from medunet.preparation import resample_numbers, take_largest
 from medunet.preparation.resample import Box as Part
 from medunet.writing import Probabilities
 from medunet.writing.probabilities import STEPS
@@ -45,6 +45,7 @@ class ProbabilityMaps:
             decision: how they become labels.
         """
         self._folder, self._names, self._exclusive = folder, tuple(names), decision.kind == "largest"
+        self._decision = decision
         # A map of each label value in turn, so that the largest of them is the mask.
         values = np.array(decision.values)
         self._order = np.argsort(values) if len(set(decision.values)) == len(values) else np.arange(len(values))
@@ -66,12 +67,20 @@ class ProbabilityMaps:
 
     def __call__(self, scores: torch.Tensor, box: Part) -> None:
         """Keep the scores (outputs, I, J, K) of a box of the grid, as they come from interpolation."""
+        self.store(self.quantize(scores), box)
+
+    def quantize(self, scores: torch.Tensor) -> npt.NDArray[np.uint8]:
+        """Probabilities (outputs, I, J, K) as they are kept, of such scores."""
+        quantize = quantize_classes if self._exclusive else quantize_regions
+        return quantize(scores)[self._order]
+
+    def store(self, steps: npt.NDArray[np.uint8], box: Part) -> None:
+        """Keep what `quantize` made of a box of the grid."""
         if self._grid is None:
             raise ValueError("the maps have no grid yet")
         if self._stream is None:
-            self._make(self._grid.shape, _find_thin(scores.shape[1:], self._grid.shape))
-        quantize = quantize_classes if self._exclusive else quantize_regions
-        self.maps[(slice(None), *box)] = quantize(scores)[self._order]
+            self._make(self._grid.shape, _find_thin(steps.shape[1:], self._grid.shape))
+        self.maps[(slice(None), *box)] = steps
 
     def _make(self, shape: Shape, axis: int) -> None:
         """A scratch file in which the planes across an axis lie together: they arrive along it."""
@@ -87,6 +96,21 @@ class ProbabilityMaps:
             raise ResourceError(self._folder, found, "make room or choose another folder") from error
         moved = (shape[axis], *(n for m, n in enumerate(shape) if m != axis))
         self.maps = np.moveaxis(np.memmap(self._stream, np.uint8, "r+", shape=(count, *moved)), 1, axis + 1)
+
+    def make_others(self) -> "ProbabilityMaps":
+        """Maps of the same outputs for another grid, on the same disk."""
+        return ProbabilityMaps(self._folder, self._names, self._decision)
+
+    def take_nearest(self, others: "ProbabilityMaps", affine: Affine) -> None:
+        """Take the maps of another grid, which has this affine, from the nearest voxel; one is in memory at a time."""
+        if self._grid is None:
+            raise ValueError("the maps have no grid yet")
+        self._make(self._grid.shape, 0)
+        nothing = np.ones(self._grid.shape, dtype=np.bool_)
+        for n, one in enumerate(others.maps):
+            self.maps[n] = resample_numbers(np.ascontiguousarray(one), affine, self._grid, np.uint8)
+            nothing &= self.maps[n] == 0
+        self.clear(nothing)
 
     def clear(self, outside: npt.NDArray[np.bool_]) -> None:
         """Make voxels (I, J, K) certain background."""

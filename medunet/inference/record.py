@@ -205,7 +205,7 @@ def make_record(
 def _describe_decision(recipe: Recipe) -> dict[str, Any]:
     """The fields of a record that say what was decided otherwise than by the network alone."""
     task, kept = recipe.task, {value for group in recipe.cleaning.keep_largest for value in group}
-    given = zip(task.name_classes(), recipe.decision.thresholds, strict=False)
+    given = zip(recipe.name_outputs(), recipe.decision.thresholds, strict=False)
     return {
         "thresholds": {name: value for name, value in given if value is not None},
         "keep_largest": tuple(region.name for region in task.labels.structures if kept & {*region.values}),

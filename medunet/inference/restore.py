@@ -1,5 +1,6 @@
 """From logits on the network's grid to labels on the source grid."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -35,16 +36,27 @@ def restore_mask(
     Returns:
         Classes, or instances where labels number objects.
     """
-    voxels = resample_planes(planes, network, source, _choose(decision), keep)
-    mask = Mask(kind="classes", voxels=voxels, grid=source, table=task.labels)
+    voxels = resample_planes(planes, network, source, choose_labels(decision), keep)
+    return number_objects(Mask(kind="classes", voxels=voxels, grid=source, table=task.labels), task)
+
+
+def number_objects(mask: Mask, task: Task) -> Mask:
+    """A mask of classes as it is, or where labels number objects one of these, of their interior and border."""
     if not task.labels.objects:
         return mask
     smallest = task.objects.smallest / mask.voxel_volume if task.objects else 0.0
     return replace(mask, kind="instances", voxels=separate_objects(mask.voxels, smallest))
 
 
-def _choose(decision: Decision) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Choose the function from logits (outputs, I, J, K) to label values (I, J, K) uint8."""
+def choose_labels(decision: Decision) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Choose the function from logits (outputs, I, J, K) to label values (I, J, K) uint8.
+
+    Of a single output with a threshold these are what is compared with it, unless another probability is asked for.
+    """
+    if decision.kind == "threshold":
+        (likely,) = decision.thresholds or (None,)
+        least = decision.threshold if likely is None else math.log(likely / (1 - likely))
+        return lambda scores: (scores[0] >= least).to(torch.uint8)
     if decision.kind == "regions":
         return partial(paint_regions, values=decision.values, thresholds=decision.thresholds)
     take = partial(take_likely, thresholds=decision.thresholds) if decision.thresholds else take_largest

@@ -4,7 +4,9 @@ MONAI undoes a chain step by step. Here what was cropped or padded last is undon
 that lies before it in one resampling between the two grids, whose places MONAI tracks through every step.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,14 +20,19 @@ from medunet.bundle import Decision, Recipe
 from medunet.errors import BundleError, InputError, MedunetError, name_fault
 from medunet.geometry import Affine, Grid, spread_row
 from medunet.inference.cleaning import clean_labels
+from medunet.inference.probabilities import ProbabilityMaps
+from medunet.inference.restore import choose_labels, number_objects
 from medunet.labels import Mask
-from medunet.preparation import find_source_grid, resample_numbers, resample_planes, take_largest
+from medunet.preparation import find_source_grid, resample_numbers, resample_planes
 
 Planes = Iterable[torch.Tensor]
 MOST = 255
 """The largest label value of 8 bits."""
 TRACES = 1e-6
 """Sum of probabilities below which a voxel lies where the chain has cropped."""
+LEAST = 1e-12
+"""A probability below which none is told from 0."""
+EPSILON = float(torch.finfo(torch.float32).eps)
 NEAR = 1e-3
 """Share of a voxel by which rounding may move a place."""
 
@@ -36,7 +43,14 @@ def lay_slices(voxels: torch.Tensor, affine: Affine, axis: int) -> tuple[torch.T
     return voxels.permute(0, *(n + 1 for n in order)), affine[:, [*order, 3]]
 
 
-def restore_foreign(planes: Planes, network: Grid, image: MetaTensor, recipe: Recipe, subject: str) -> Mask:
+def restore_foreign(
+    planes: Planes,
+    network: Grid,
+    image: MetaTensor,
+    recipe: Recipe,
+    subject: str,
+    keep: ProbabilityMaps | None = None,
+) -> Mask:
     """Labels on the grid on which a scan was read.
 
     Args:
@@ -45,6 +59,7 @@ def restore_foreign(planes: Planes, network: Grid, image: MetaTensor, recipe: Re
         image: as it was prepared, (C, I, J, K), with what MONAI noted of its chain.
         recipe: of the bundle.
         subject: name of the scan, for messages.
+        keep: gets the probabilities, where the recipe knows them.
 
     Raises:
         BundleError: MONAI's postprocessing fails, or gives no label map.
@@ -59,14 +74,18 @@ def restore_foreign(planes: Planes, network: Grid, image: MetaTensor, recipe: Re
     else:
         outer = _find_outer(image, recipe.window.axis)
         restore = _restore_linearly if recipe.restoring == "linear" else _restore_labels
-        voxels = restore(planes, network, outer, source, recipe.decision)
+        voxels = restore(planes, network, outer, source, recipe.decision, keep)
         if outer.cropped:
-            voxels[~_find_inside(outer.grid, source)] = 0
+            outside = ~_find_inside(outer.grid, source)
+            voxels[outside] = 0
+            if keep is not None:
+                keep.clear(outside)
     largest = len(recipe.task.labels.labels)
     if voxels.max(initial=0) > largest:
         found = f"it gives the label value {voxels.max()} of {subject}, but names {largest} labels at most"
         raise BundleError(recipe.name, found, "correct its postprocessing or channel_def")
-    return Mask(kind="classes", voxels=voxels, grid=source, table=recipe.task.labels)
+    mask = Mask(kind="classes", voxels=voxels, grid=source, table=recipe.task.labels)
+    return number_objects(mask, recipe.task)
 
 
 def _name_faults(planes: Planes, recipe: Recipe) -> Iterator[torch.Tensor]:
@@ -96,20 +115,43 @@ class _Outer:
     cropped: bool
 
 
-def _restore_linearly(planes: Planes, network: Grid, outer: _Outer, source: Grid, decision: Decision) -> Any:
+def _restore_linearly(
+    planes: Planes, network: Grid, outer: _Outer, source: Grid, decision: Decision, keep: ProbabilityMaps | None
+) -> Any:
     activated = (_activate(plane, decision) for plane in planes)
-    labels = resample_planes(_embed(activated, network, outer), outer.grid, source, _choose(decision))
+    handed = None if keep is None else lambda scores, box: keep(_score(scores, decision), box)
+    labels = resample_planes(_embed(activated, network, outer), outer.grid, source, _choose(decision), handed)
     return _clean(labels, decision)
 
 
-def _restore_labels(planes: Planes, network: Grid, outer: _Outer, source: Grid, decision: Decision) -> Any:
-    decide = _choose(decision)
-    decided = (decide(_activate(plane, decision)[:, None]) for plane in planes)
-    labels = torch.cat(list(_embed(decided, network, outer))).numpy()
+def _restore_labels(
+    planes: Planes, network: Grid, outer: _Outer, source: Grid, decision: Decision, keep: ProbabilityMaps | None
+) -> Any:
+    decided = []
+    with nullcontext() if keep is None else keep.make_others().open(outer.grid) as others:
+        for i, plane in enumerate(_embed(_decide_planes(planes, decision, others), network, outer)):
+            decided.append(plane[-1:])
+            if others is not None:
+                others.store(plane[:-1, None].numpy(), (slice(i, i + 1), slice(None), slice(None)))
+        if keep is not None and others is not None:
+            keep.take_nearest(others, outer.grid.affine)
+    labels = torch.cat(decided).numpy()
     if decision.cleaned == "before":
         labels = _clean(labels, decision)
     labels = resample_numbers(labels, outer.grid.affine, source, np.uint8)
     return labels if decision.cleaned == "before" else _clean(labels, decision)
+
+
+def _decide_planes(planes: Planes, decision: Decision, maps: ProbabilityMaps | None) -> Iterator[torch.Tensor]:
+    """Labels (1, J, K) of each plane; after its probabilities as `maps` keep them, where they are kept."""
+    decide = _choose(decision)
+    for plane in planes:
+        activated = _activate(plane, decision)[:, None]
+        labels = decide(activated)
+        if maps is None:
+            yield labels
+        else:
+            yield torch.cat([torch.from_numpy(maps.quantize(_score(activated, decision)))[:, 0], labels])
 
 
 def _activate(outputs: torch.Tensor, decision: Decision) -> torch.Tensor:
@@ -119,15 +161,27 @@ def _activate(outputs: torch.Tensor, decision: Decision) -> torch.Tensor:
 
 
 def _choose(decision: Decision) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Choose the function from outputs (C, I, J, K) to label values (I, J, K) uint8."""
-    if decision.kind == "threshold":
+    """Choose the function from activated outputs (C, I, J, K) to label values (I, J, K) uint8."""
+    if decision.kind == "threshold" and not decision.thresholds:
         return partial(_compare, threshold=decision.threshold)
-    return _take_certain if decision.activation == "softmax" else take_largest
+    choose = choose_labels(decision)
+    if decision.thresholds:
+        return lambda outputs: choose(_score(outputs, decision))
+    return partial(_take_certain, choose=choose) if decision.activation == "softmax" else choose
 
 
-def _take_certain(outputs: torch.Tensor) -> torch.Tensor:
+def _score(outputs: torch.Tensor, decision: Decision) -> torch.Tensor:
+    """Scores whose softmax, or sigmoid, are the probabilities: of activated outputs, which lost their scale."""
+    if decision.activation == "softmax":
+        scores = outputs.clamp(min=LEAST).log()
+        scores[0] += torch.where(outputs.sum(0) > TRACES, 0.0, -2 * math.log(LEAST))
+        return scores
+    return outputs.clamp(LEAST, 1 - EPSILON).logit() if decision.activation == "sigmoid" else outputs
+
+
+def _take_certain(outputs: torch.Tensor, choose: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
     """The largest of probabilities; 0 where rounding left mere traces of them beside a crop."""
-    return take_largest(outputs) * (outputs.sum(0) > TRACES)
+    return choose(outputs) * (outputs.sum(0) > TRACES)
 
 
 def _compare(outputs: torch.Tensor, threshold: float) -> torch.Tensor:

@@ -1,8 +1,14 @@
 """From a plan to a 2D or 3D U-Net of MONAI's parts, and what it costs."""
 
-from medunet.networks.cost import describe_speed, measure_step
+from medunet.networks.cost import count_features, describe_speed, measure_step
 from medunet.networks.ensemble import MeanNetwork
-from medunet.networks.foreign import build_foreign_network, find_arguments, find_network
+from medunet.networks.foreign import (
+    build_foreign_network,
+    complete_network,
+    find_arguments,
+    find_network,
+    list_packages,
+)
 from medunet.networks.layout import is_channels_last, lay_out
 from medunet.networks.loss import LabelLoss, make_loss
 from medunet.networks.optimizer import Muon, make_optimizer
@@ -19,12 +25,15 @@ __all__ = [
     "build_network",
     "choose_device",
     "choose_precision",
+    "complete_network",
+    "count_features",
     "describe_speed",
     "find_arguments",
     "find_network",
     "find_vram",
     "is_channels_last",
     "lay_out",
+    "list_packages",
     "make_loss",
     "make_network",
     "make_optimizer",

@@ -1,12 +1,16 @@
 """What a network costs on this machine: seconds of one training step."""
 
 import time
+from collections.abc import Mapping
 from statistics import median
+from typing import Any
 
 import torch
 from monai.bundle import ConfigComponent
 from monai.losses import DeepSupervisionLoss
+from torch import nn
 
+from medunet.errors import BundleError, name_fault
 from medunet.networks.layout import is_channels_last, lay_out
 from medunet.networks.loss import make_loss
 from medunet.networks.optimizer import make_optimizer
@@ -53,6 +57,41 @@ def measure_step(plan: Plan, foresee_seconds: float | None = None) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     return min(times[1:]) if foresee_seconds is None else median(times[1:])
+
+
+def count_features(config: Mapping[str, Any], patch: tuple[int, int, int]) -> tuple[int, int]:
+    """Numbers that a network learns, and bytes of all features that one patch makes, float32, by running it once.
+
+    Args:
+        config: its `_target_` dictionary.
+        patch: voxels (x, y, z); 1 along z for a network of two axes.
+
+    Raises:
+        BundleError: it can't be built, or doesn't take such patches.
+    """
+    network, counted = build_network(config).eval(), 0
+
+    def count(_: nn.Module, __: Any, output: Any) -> None:
+        nonlocal counted
+        counted += 4 * output.numel() if isinstance(output, torch.Tensor) else 0
+
+    hooks = [part.register_forward_hook(count) for part in network.modules() if not list(part.children())]
+    size = patch[:2] if config.get("spatial_dims") == 2 else patch
+    said = ""
+    try:
+        with torch.no_grad():
+            logits = network(torch.zeros(1, config["in_channels"], *size))
+    except Exception as error:
+        said = name_fault(error)
+    else:
+        made = tuple(logits.shape[2:])
+        said = "" if made == size else f"it makes {' × '.join(map(str, made))} of them"
+    if said:
+        found = f"{config['_target_']} fails on patches of {' × '.join(map(str, size))} ({said})"
+        raise BundleError("network_def", found, "correct the patch of the bundle's inferer")
+    for hook in hooks:
+        hook.remove()
+    return sum(values.numel() for values in network.parameters()), counted
 
 
 def describe_speed(step_seconds: float) -> Speed:

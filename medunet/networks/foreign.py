@@ -20,6 +20,10 @@ DROPPED = {"SwinUNETR": ("img_size",)}
 """Arguments of older versions of MONAI that decide nothing."""
 NEEDS = dict.fromkeys(("SwinUNETR", "UNETR"), "einops")
 """Packages that MONAI imports when it runs a network."""
+PER_LEVEL = ("kernel_size", "strides", "upsample_kernel_size")
+"""Arguments of a DynUNet that have a size for each level, along all axes or along each."""
+STATED = ("spatial_dims", "in_channels")
+"""Arguments that medunet looks up, wherever a class has a value of its own for them."""
 NO_DOWNLOAD = {"pretrained": False}
 """Arguments that would fetch other weights than those of the bundle."""
 
@@ -51,6 +55,38 @@ def find_arguments(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
         raise BundleError("network_def", found, "use the version of MONAI that the bundle names in metadata.json")
     kept = {name: value for name, value in arguments.items() if name not in dropped}
     return kept | {name: value for name, value in NO_DOWNLOAD.items() if name in kept}, dropped
+
+
+def complete_network(config: Mapping[str, Any], outputs: int) -> dict[str, Any]:
+    """The dictionary of a known network with other outputs, and all that the class would assume written out.
+
+    Heads of deep supervision that a DynUNet of MONAI's carries in its weights are left out.
+
+    Raises:
+        BundleError: as `find_arguments`.
+    """
+    arguments, _ = find_arguments(config)
+    kind = find_network(config)
+    name = kind.__name__ if kind else ""
+    known = inspect.signature(kind or dict).parameters
+    stated = {key: known[key].default for key in STATED if key in known and key not in arguments}
+    changed: dict[str, Any] = {"deep_supervision": False, "deep_supr_num": 1} if name == "DynUNet" else {}
+    for key in PER_LEVEL if name == "DynUNet" else ():
+        sizes = arguments.get(key) or ()
+        changed[key] = [[size] * arguments["spatial_dims"] if isinstance(size, int) else list(size) for size in sizes]
+    return {
+        "_target_": name,
+        **stated,
+        **arguments,
+        **{key: value for key, value in changed.items() if key in arguments},
+        "out_channels": outputs,
+    }
+
+
+def list_packages(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Packages beside MONAI that a network needs when it runs."""
+    kind = find_network(config)
+    return (NEEDS[kind.__name__],) if kind and kind.__name__ in NEEDS else ()
 
 
 def build_foreign_network(config: Mapping[str, Any]) -> nn.Module:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from monai.networks.blocks.dynunet_block import UnetBasicBlock
+from monai.networks.nets import DynUNet
 from torch import nn
 from torch.autograd.function import once_differentiable
 
@@ -74,17 +75,23 @@ def _from_rows(rows: torch.Tensor, shape: torch.Size) -> torch.Tensor:
 def lay_out(network: DeepSupervision) -> DeepSupervision:
     """Choose the memory layout on a CPU; weights, their names and results stay the same.
 
-    A network on a GPU, and one that computes in bfloat16, is left as it is.
+    A network on a GPU, one that computes in bfloat16, and one that isn't of medunet's blocks, is left as it is.
     """
-    if not is_channels_last(next(network.parameters()).device):
+    blocks = [block for block in network.modules() if isinstance(block, UnetBasicBlock)]
+    ours = isinstance(network.network, DynUNet) and all(map(_is_ours, blocks))
+    if not ours or not is_channels_last(next(network.parameters()).device):
         return network
-    for block in network.modules():
-        if isinstance(block, UnetBasicBlock):
-            slope = block.lrelu.negative_slope
-            block.norm1, block.norm2 = NormActivation(block.norm1, slope), NormActivation(block.norm2, slope)
-            block.lrelu = nn.Identity()
+    for block in blocks:
+        slope = block.lrelu.negative_slope
+        block.norm1, block.norm2 = NormActivation(block.norm1, slope), NormActivation(block.norm2, slope)
+        block.lrelu = nn.Identity()
     layout = torch.channels_last if network.network.spatial_dims == 2 else torch.channels_last_3d
     return network.to(memory_format=layout)  # type: ignore[call-overload]
+
+
+def _is_ours(block: UnetBasicBlock) -> bool:
+    norms = isinstance(block.norm1, nn.InstanceNorm2d | nn.InstanceNorm3d) and block.norm1.affine
+    return norms and not block.norm1.track_running_stats and isinstance(block.lrelu, nn.LeakyReLU)
 
 
 def is_channels_last(device: torch.device) -> bool:

@@ -9,12 +9,15 @@ from monai.networks.nets import DynUNet
 from torch import nn
 
 from medunet.errors import BundleError
+from medunet.networks.foreign import build_foreign_network
 from medunet.planning import Plan
 
 
 def make_network(plan: Plan) -> dict[str, Any]:
     """MONAI `_target_` dictionary of the network of a plan: its spatial axes, one logit a class or region."""
     shape = plan.network
+    if shape.given is not None:
+        return dict(shape.given.definition)
     dims = shape.dims
     kernels = [list(kernel[:dims]) for kernel in shape.kernels]
     strides = [list(stride[:dims]) for stride in shape.strides]
@@ -33,7 +36,7 @@ def make_network(plan: Plan) -> dict[str, Any]:
 
 
 def build_network(config: Mapping[str, Any]) -> nn.Module:
-    """Build a network from its dictionary; DynUNet only, since a bundle of somebody else is data.
+    """Build a network from its dictionary: a DynUNet, or another of MONAI's, since a stranger's bundle is data.
 
     Raises:
         BundleError: it names another network, or arguments that don't fit.
@@ -41,7 +44,7 @@ def build_network(config: Mapping[str, Any]) -> nn.Module:
     arguments = dict(config)
     target = arguments.pop("_target_", None)
     if target != "DynUNet":
-        raise BundleError("network_def", f"{target!r} is not DynUNet", "run this bundle with monai.bundle")
+        return build_foreign_network(config)
     try:
         return DynUNet(**arguments)
     except Exception as error:
@@ -52,34 +55,38 @@ class DeepSupervision(nn.Module):
     """A DynUNet that in training also gives the logits of its coarser decoder levels, each at its own size.
 
     MONAI's own heads are upsampled to full size and stay in the state dict; these live beside the network, whose
-    weights are those of the plain `network` at all times.
+    weights are those of the plain `network` at all times. A network of another kind gives what it gives.
 
     Args:
         network: built without deep supervision.
-        heads: coarser levels that get one.
+        heads: coarser levels that get one; none of a network that is no DynUNet.
 
-    Returns of a call: in training a list of logits, finest first; in evaluation the logits of `network`.
+    Returns of a call: in training a list of logits, finest first, or of another network its logits; in evaluation the
+    logits of `network`.
     """
 
-    def __init__(self, network: DynUNet, heads: int) -> None:
+    def __init__(self, network: nn.Module, heads: int) -> None:
         super().__init__()
         self.network = network
+        unet: Any = network
         self.heads = nn.ModuleList(
-            UnetOutBlock(network.spatial_dims, network.filters[level], network.out_channels, dropout=None)
+            UnetOutBlock(unet.spatial_dims, unet.filters[level], unet.out_channels, dropout=None)
             for level in range(1, heads + 1)
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
         """See the class."""
-        if not self.training:
-            return self.network(image)
-        skips = [self.network.input_block(image)]
-        for down in self.network.downsamples:
+        unet: Any = self.network
+        if not (self.training and isinstance(unet, DynUNet)):
+            logits: torch.Tensor | list[torch.Tensor] = unet(image)
+            return logits
+        skips = [unet.input_block(image)]
+        for down in unet.downsamples:
             skips.append(down(skips[-1]))
-        features = self.network.bottleneck(skips[-1])
+        features = unet.bottleneck(skips[-1])
         decoded: list[torch.Tensor] = []
-        for up, skip in zip(self.network.upsamples, reversed(skips), strict=True):
+        for up, skip in zip(unet.upsamples, reversed(skips), strict=True):
             features = up(features, skip)
             decoded.insert(0, features)
         coarser = zip(self.heads, decoded[1:], strict=False)
-        return [self.network.output_block(decoded[0]), *(head(level) for head, level in coarser)]
+        return [unet.output_block(decoded[0]), *(head(level) for head, level in coarser)]

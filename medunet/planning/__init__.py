@@ -1,10 +1,12 @@
 """From what was measured of a cohort to every number of a plan."""
 
-from medunet.planning.choice import count_enough_minutes, make_plan
+from medunet.planning.choice import count_enough_minutes, make_plan, state_task
+from medunet.planning.further import Given, keep_given, plan_further
 from medunet.planning.memory import Memory
 from medunet.planning.peaks import predict_peaks, subtract_program
 from medunet.planning.plan import (
     Foreseen,
+    GivenNetwork,
     GridPlan,
     NetworkPlan,
     Normalization,
@@ -18,6 +20,8 @@ from medunet.planning.rules import choose_topology, plan_patch, plan_spacing
 
 __all__ = [
     "Foreseen",
+    "Given",
+    "GivenNetwork",
     "GridPlan",
     "Memory",
     "NetworkPlan",
@@ -28,10 +32,13 @@ __all__ = [
     "WindowPlan",
     "choose_topology",
     "count_enough_minutes",
+    "keep_given",
     "make_plan",
+    "plan_further",
     "plan_patch",
     "plan_spacing",
     "predict_peaks",
     "read_plan",
+    "state_task",
     "subtract_program",
 ]

@@ -121,7 +121,7 @@ def make_plan(
     """
     axes = _check_dims(dims, fingerprint)
     grid, why_grid = _plan_grid(axes, fingerprint)
-    task = _state_task(cohort, fingerprint)
+    task = state_task(cohort, fingerprint)
     base = Plan(
         task=task,
         grid=GridPlan(
@@ -140,10 +140,11 @@ def make_plan(
             **({"patients": said} if (said := describe_split(cohort)) else {}),
         },
     )
-    return _choose_loss(_choose_network(base, fingerprint, measure_step), fingerprint)
+    return choose_loss(_choose_network(base, fingerprint, measure_step), fingerprint)
 
 
-def _state_task(cohort: Cohort, fingerprint: Fingerprint) -> Task:
+def state_task(cohort: Cohort, fingerprint: Fingerprint) -> Task:
+    """What a cohort has segmented, as it was measured."""
     found = fingerprint.objects
     return Task(
         channels=cohort.channels,
@@ -280,7 +281,8 @@ def count_enough_minutes(plan: Plan) -> float:
     return least if least <= 6 else least**2 / 6
 
 
-def _choose_loss(plan: Plan, fingerprint: Fingerprint) -> Plan:
+def choose_loss(plan: Plan, fingerprint: Fingerprint) -> Plan:
+    """The plan with the loss that suits its smallest label, and why."""
     volumes = [min(case.label_ml.values()) for case in fingerprint.cases if case.label_ml]
     patch_ml = float(np.prod(plan.window.patch) * np.prod(plan.grid.spacing_mm)) / 1000
     share = float(np.median(volumes)) / patch_ml if volumes else 1.0

@@ -24,6 +24,8 @@ LABEL_BYTES = 5
 """For a voxel and class of labels that are resampled: a truth value and a float32."""
 OPTIMIZER_BYTES = 16
 """For a weight: itself, its gradient and two moments of AdamW."""
+GRADIENTS = 2
+"""Times the features of a patch that a training step of a network of another kind takes: themselves, and gradients."""
 FORWARD_BYTES = 40
 """For a voxel and feature at full resolution in a forward pass without gradients."""
 
@@ -80,6 +82,8 @@ def count_classes(plan: Plan) -> int:
 def count_weights(plan: Plan) -> int:
     """Weights of the network: two convolutions a level on the way down, a transposed one and two on the way up."""
     shape, inputs, weights = plan.network, plan.task.count_inputs(), 0
+    if shape.given is not None:
+        return shape.given.weights
     for features, kernel in zip(shape.filters, shape.kernels, strict=True):
         weights += int(np.prod(kernel)) * features * (inputs + features)
         inputs = features
@@ -92,7 +96,11 @@ def count_weights(plan: Plan) -> int:
 def predict_network(plan: Plan) -> float:
     """GiB of one training step: features of the batch with their gradients, and weights with their optimizer."""
     voxels = int(np.prod(plan.window.patch)) * plan.training.batch
-    step = BYTES_PER_FEATURE * plan.network.filters[0] * voxels
+    given = plan.network.given
+    if given is None:
+        step = BYTES_PER_FEATURE * plan.network.filters[0] * voxels
+    else:
+        step = GRADIENTS * given.patch_bytes * plan.training.batch
     return KERNELS_GIB + (step + OPTIMIZER_BYTES * count_weights(plan)) / 2**30
 
 
@@ -122,4 +130,7 @@ def predict_prediction(plan: Plan, source: int, prepared: int) -> float:
 
 def _count_forward(plan: Plan) -> float:
     """Bytes of a forward pass of the sliding window, two patches at once, and of the weights."""
+    given = plan.network.given
+    if given is not None:
+        return 2 * given.patch_bytes + 4 * given.weights
     return FORWARD_BYTES * plan.network.filters[0] * int(np.prod(plan.window.patch)) * 2 + 4 * count_weights(plan)

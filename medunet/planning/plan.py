@@ -44,23 +44,50 @@ class GridPlan(Record):
     """Largest extents of the training cases along x, y, z; a scan far beyond them holds what training never saw."""
     values: dict[str, ValueRange] = Field(default_factory=dict)
     """Values of the whole images of training, by channel; a scan of quite other ones isn't in their unit."""
+    steps: tuple[dict[str, Any], ...] | None = None
+    """MONAI's transforms after loading, as another bundle has them; they stand in place of spacing and normalisation,
+    which then only describe what comes of them."""
+
+
+class GivenNetwork(Record):
+    """A network of MONAI's that was taken from another bundle."""
+
+    definition: dict[str, Any]
+    """Its `_target_` and arguments, as MONAI's configurations have them."""
+    weights: int = Field(ge=1)
+    """Numbers that it learns."""
+    patch_bytes: int = Field(ge=1)
+    """Bytes of the features of one patch in a forward pass, counted."""
 
 
 class NetworkPlan(Record):
-    """Shape of the U-Net (MONAI's DynUNet)."""
+    """Shape of the U-Net (MONAI's DynUNet), or another network of MONAI's."""
 
     dims: Literal[2, 3]
     """Its spatial axes."""
-    filters: tuple[int, ...]
+    filters: tuple[int, ...] = ()
     """Features of each level, from the full resolution down."""
-    strides: tuple[Triple, ...]
+    strides: tuple[Triple, ...] = ()
     """Voxels of the level above that become one, along x, y, z, a triple for each level."""
-    kernels: tuple[Triple, ...]
+    kernels: tuple[Triple, ...] = ()
     """Size of the convolutions of each level along x, y, z."""
-    heads: int
+    heads: int = Field(default=0, ge=0)
     """Deep-supervision heads below the full resolution, in training only."""
     residual: bool = False
     """Blocks of two convolutions add what came in."""
+    given: GivenNetwork | None = None
+    """The other network, which stands in place of the U-Net of `filters`, `strides` and `kernels`."""
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if (self.given is None) != bool(self.filters):
+            raise ValueError("it has either filters, strides and kernels, or given")
+        return self
+
+    def describe(self) -> str:
+        """Name it: `3D U-Net`, or by its class `3D SegResNet`."""
+        target = str(self.given.definition.get("_target_")) if self.given else "U-Net"
+        return f"{self.dims}D {target.rpartition('.')[2]}"
 
 
 class Speed(Record):
@@ -89,6 +116,8 @@ class WindowPlan(Record):
     """Voxels along the axes of the grid; x, y, z but for slices that aren't axial."""
     overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Share of a patch that its neighbour covers too, in prediction."""
+    mode: Literal["gaussian", "constant"] = "gaussian"
+    """Weights of a patch's voxels where patches overlap: a Gaussian around its centre, or all alike."""
 
 
 class TrainingPlan(Record):
@@ -148,6 +177,8 @@ class Plan(Record):
     """What is left out of a prediction."""
     foreseen: Foreseen = Foreseen()
     """Memory and time."""
+    source: str = ""
+    """Name of the bundle whose chain, network and window these are; empty where medunet chose them."""
     reasons: dict[str, str]
     """Why each number is what it is, with its source, by the number's own name."""
 

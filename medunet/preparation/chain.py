@@ -25,6 +25,8 @@ _RESTORE = "restore the bundle's inference.json"
 _WORDS = {"_target_", "_desc_"}
 """Keys of a step that are no arguments."""
 _LOADING = _WORDS | {"keys", "dtype", "image_only", "ensure_channel_first"}
+SPATIAL = ("monai.transforms.spatial.", "monai.transforms.croppad.")
+"""Modules of the transforms that move voxels."""
 FAR = 2**30
 """Beyond the end of every picture."""
 
@@ -34,12 +36,14 @@ def make_preprocessing(plan: Plan) -> list[Step]:
     picture (C, I, J) of the size that it has.
 
     The first channel is resampled to the plan's spacing, the others to the first; each is normalised before
-    they are joined.
+    they are joined. Steps that another bundle gave stand in place of all that.
     """
     task = plan.task
     keys = list(task.image_keys())
     # The second is no argument of the first: the stock operator of MONAI Deploy drops that one and loads by itself.
     steps: list[Step] = [{"_target_": "LoadImaged", "keys": keys}, {"_target_": "EnsureChannelFirstd", "keys": keys}]
+    if plan.grid.steps is not None:
+        return [*steps, *(dict(step) for step in plan.grid.steps)]
     steps += _match_colours(task) if task.unit == "px" else _match_grids(plan)
     scales = plan.grid.normalization
     steps += [_make_normalization(key, scales[name]) for key, name in zip(keys, task.channels, strict=True)]
@@ -102,21 +106,38 @@ def _make_normalization(key: str, how: Normalization) -> Step:
     }
 
 
-def make_restoring(task: Task) -> list[Step]:
+def make_restoring(plan: Plan) -> list[Step]:
     """Transforms that bring the logits `pred` (outputs, I, J, K) back to the grid of the first channel.
 
     They are brought back linearly before the labels are taken: labels first and nearest neighbours lose up to 0.05
-    Dice on a ball. Pictures weren't resampled, so their logits (outputs, I, J) lie right already.
+    Dice on a ball. Pictures weren't resampled, so their logits (outputs, I, J) lie right already, but where another
+    bundle gave the steps.
     """
     restore = {
         "_target_": "Invertd",
         "keys": ["pred"],
         "transform": "@preprocessing",
-        "orig_keys": task.image_keys()[0],
+        "orig_keys": _find_moved(plan),
         "nearest_interp": False,
         "to_tensor": True,
     }
-    return [] if task.unit == "px" else [restore]
+    return [] if plan.task.unit == "px" and plan.grid.steps is None else [restore]
+
+
+def _find_moved(plan: Plan) -> str:
+    """The key whose steps are undone: the first channel's, or `image` where channels are moved after they were joined.
+
+    MONAI undoes only steps of that very key, and says nothing where there are none.
+    """
+    first = plan.task.image_keys()[0]
+    joined = False
+    for step in plan.grid.steps or ():
+        kind = find_transform(step)
+        if step["_target_"] == "ConcatItemsd":
+            joined = True
+        elif joined and kind is not None and kind.__module__.startswith(SPATIAL):
+            return "image"
+    return first
 
 
 def make_decision(task: Task) -> list[Step]:

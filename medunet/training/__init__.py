@@ -5,6 +5,7 @@ from medunet.training.board import TensorBoard
 from medunet.training.checkpoints import KeepBest, RunCheckpoint
 from medunet.training.config import CONFIGS, make_multi_gpu_config, make_train_config
 from medunet.training.early_stop import EarlyStop
+from medunet.training.given import Fitted, fit_outputs, fit_start, take_start, write_start
 from medunet.training.handlers import Deadline, EpochSeed, GradientClip, NanStop, TrainingProgress
 from medunet.training.history import History
 from medunet.training.ranks import GatheredLoss, is_launched, join_ranks, share_batch, share_cases
@@ -19,6 +20,7 @@ __all__ = [
     "Deadline",
     "EarlyStop",
     "EpochSeed",
+    "Fitted",
     "FoldResult",
     "GatheredLoss",
     "GradientClip",
@@ -37,6 +39,8 @@ __all__ = [
     "check_untrained",
     "find_run",
     "find_training",
+    "fit_outputs",
+    "fit_start",
     "fit_weights",
     "is_launched",
     "join_ranks",
@@ -48,5 +52,7 @@ __all__ = [
     "read_start",
     "share_batch",
     "share_cases",
+    "take_start",
     "train_bundle",
+    "write_start",
 ]

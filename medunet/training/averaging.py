@@ -38,3 +38,6 @@ class WeightAverage:
         share = max(1 - self._decay, 9 / (10 + steps))
         for mean, present in zip(self.network.parameters(), self._source.parameters(), strict=True):
             mean.lerp_(present, share)
+        # What a batch norm has counted belongs to the present weights, but these are near their mean.
+        for kept, counted in zip(self.network.buffers(), self._source.buffers(), strict=True):
+            kept.copy_(counted)

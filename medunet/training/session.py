@@ -21,6 +21,7 @@ from medunet.planning import Plan, subtract_program
 from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches, prepare_cases
 from medunet.progress import speak
 from medunet.records import read_record, write_record
+from medunet.training.given import take_start
 from medunet.training.ranks import (
     check_joined,
     count_here,
@@ -156,6 +157,7 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: i
     share_batch(plan.training.batch)
     locks: list[IO[bytes]] = []
     on_first(lambda: locks.append(run.hold()))
+    on_first(lambda: take_start(bundle, run))
     start = on_first(lambda: read_start(run))
     training, validation = _prepare(bundle, cohort, training_cases, held_out)
     peak_gib = {"prepare": note_peak(plan, "prepare", measure_peak_memory() / 2**30, held_gib)}

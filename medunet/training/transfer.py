@@ -36,8 +36,10 @@ class Start(Record):
     copied: int
     """Tensors."""
     left: tuple[str, ...]
-    """Tensors of the network that weren't copied, each with the reason."""
+    """Tensors of the network that weren't copied, or in part, each with the reason."""
     learning_rate: float
+    unused: tuple[str, ...] = ()
+    """Tensors of the other bundle that the network hasn't."""
 
 
 def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
@@ -84,7 +86,7 @@ def prepare_start(bundle: Bundle, fold: int, source: Bundle) -> Start:
         weights_sha256=hash_file(run.start_weights),
         copied=len(fitting),
         left=tuple(left),
-        learning_rate=float(f"{SHARE * bundle.plan.training.learning_rate:.3g}"),
+        learning_rate=slow_down(bundle.plan.training.learning_rate),
     )
     write_record(run.start, start)
     return start
@@ -177,3 +179,8 @@ def load_start(run: RunFolder, network: nn.Module) -> None:
     )
     for line in start.left:
         LOGGER.info("  not %s", line)
+
+
+def slow_down(learning_rate: float) -> float:
+    """The learning rate with which weights begin that have learnt already."""
+    return float(f"{SHARE * learning_rate:.3g}")

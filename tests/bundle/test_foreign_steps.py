@@ -168,3 +168,21 @@ def test_files_of_one_key_are_joined_on_the_grid_of_the_first() -> None:
     assert [step["_target_"] for step in steps][:1] == ["LoadImaged"]
     assert steps[2] == {"_target_": "ResampleToMatchd", "keys": ["t2"], "key_dst": "t1", "mode": "bilinear"}
     assert steps[-1] == {"_target_": "ConcatItemsd", "keys": ["t1", "t2"], "name": "image"}
+
+
+SOFT = {**SIGMOID, "sigmoid": False, "softmax": True}
+
+
+@pytest.mark.parametrize(
+    ("steps", "outputs", "unsure"),
+    [
+        ([SOFT, INVERT, ARGMAX], 3, False),
+        ([ARGMAX, INVERT], 3, False),
+        ([SIGMOID, INVERT, ARGMAX], 3, True),
+        ([SIGMOID, INVERT, HALF], 1, False),
+        ([INVERT, SIGMOID, HALF], 1, False),
+        ([INVERT, HALF], 1, True),
+    ],
+)
+def test_what_makes_outputs_probabilities_is_known_or_not(steps: list[Any], outputs: int, unsure: bool) -> None:
+    assert read_postprocessing(steps, outputs, "f")[0].unsure == unsure

@@ -36,3 +36,13 @@ def test_weights_of_one_load_into_the_other() -> None:
     image = torch.randn(1, 1, *plan.window.patch)
     with torch.no_grad():
         assert torch.allclose(stock.eval()(image), laid.eval()(image), atol=1e-5)
+
+
+def test_networks_of_other_blocks_stay_as_they_are() -> None:
+    """A batch norm, or another network than a DynUNet, has no part here that knows the layout."""
+    unet = {**make_network(make_test_plan()), "norm_name": "batch"}
+    segresnet = {"_target_": "SegResNet", "in_channels": 1, "out_channels": 2, "init_filters": 8}
+    for config in (unet, segresnet):
+        network = DeepSupervision(build_network(config), 0)
+        before = [type(part) for part in network.modules()]
+        assert [type(part) for part in lay_out(network).modules()] == before

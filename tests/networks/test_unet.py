@@ -32,7 +32,7 @@ def test_first_head_equals_the_plain_network() -> None:
 
 
 def test_another_network_is_refused() -> None:
-    with pytest.raises(BundleError, match="not DynUNet"):
+    with pytest.raises(BundleError, match="no segmentation network of MONAI that medunet knows"):
         build_network({"_target_": "os.system", "command": "true"})
     with pytest.raises(BundleError, match="can't be built"):
         build_network({"_target_": "DynUNet", "spatial_dims": 3})
@@ -46,3 +46,14 @@ def test_blocks_may_be_residual() -> None:
     assert sum(p.numel() for p in other.parameters()) > sum(p.numel() for p in plain.parameters())
     image = torch.randn(1, 1, *plan.window.patch)
     assert DeepSupervision(other, 1).train()(image)[0].shape == plain(image).shape
+
+
+def test_a_network_of_another_kind_gives_what_it_gives() -> None:
+    common = {"spatial_dims": 3, "in_channels": 1, "out_channels": 2, "init_filters": 8, "blocks_down": [1, 1]}
+    image = torch.rand(1, 1, 16, 16, 16)
+    plain = DeepSupervision(build_network({"_target_": "SegResNet", **common, "blocks_up": [1]}), 0).train()
+    assert plain(image).shape == (1, 2, 16, 16, 16)
+    deep = DeepSupervision(build_network({"_target_": "SegResNetDS", **common, "dsdepth": 2}), 0)
+    assert isinstance(deep.train()(image), list | torch.Tensor)
+    assert deep.eval()(image).shape == (1, 2, 16, 16, 16)
+    assert {name.partition(".")[0] for name in plain.state_dict()} == {"network"}

@@ -20,72 +20,30 @@ from zoo import (
     ACTIVATE,
     ARGMAX,
     INVERT,
-    NEAREST,
     SCALE,
     UNET,
     oriented,
+    patches,
     read_config,
     run_monai_here,
+    run_monai_outputs,
     write_random_weights,
     write_scan,
     write_threshold_weights,
     write_zoo_bundle,
 )
+from zoo_styles import FIRST, JOIN, LOAD, SCALE_ALL, SEGRESNET, SIGMOID, STYLES, SWIN
 
 import medunet
 from medunet.bundle import open_any_bundle
 from medunet.cli.app import app
 from medunet.errors import MedunetError
 from medunet.findings import listening
-from medunet.inference import make_maker
-
-LOAD, FIRST = {"_target_": "LoadImaged", "keys": "image"}, {"_target_": "EnsureChannelFirstd", "keys": "image"}
-SCALE_ALL = {"_target_": "ScaleIntensityd", "keys": "image"}
-SEGRESNET = {
-    **{"_target_": "SegResNet", "spatial_dims": 3, "in_channels": 1, "out_channels": 105, "init_filters": 8},
-    **{"blocks_down": [1, 1], "blocks_up": [1], "dropout_prob": 0.2},
-}
-SWIN = {
-    **{"_target_": "SwinUNETR", "spatial_dims": 3, "img_size": 96, "in_channels": 1, "out_channels": 4},
-    **{"feature_size": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 2, 2, 2], "use_checkpoint": False},
-}
-SIGMOID = {"_target_": "Activationsd", "keys": "pred", "sigmoid": True}
-JOIN = "$lambda x: torch.where(x[[2]] > 0, 4, torch.where(x[[0]] > 0, 1, torch.where(x[[1]] > 0, 2, 0)))"
-STYLES: dict[str, dict[str, Any]] = {
-    "spleen": {},
-    "whole body": {
-        "network": SEGRESNET,
-        "chain": [  # no voxel lies half way between two of the other grid, where rounding decides
-            *[LOAD, {"_target_": "EnsureTyped", "keys": "image"}, *oriented((3.0, 3.0, 2.9))[1:4]],
-            {"_target_": "NormalizeIntensityd", "keys": "@image_key", "nonzero": True},
-            {"_target_": "ScaleIntensityd", "keys": "@image_key", "minv": -1.0, "maxv": 1.0},
-        ],
-        "post": NEAREST,
-        "options": {"highres": True},
-        "inferer": {
-            **{"_target_": "SlidingWindowInferer", "roi_size": [24, 24, 24], "sw_batch_size": 1, "overlap": 0.25},
-            **{"padding_mode": "replicate", "mode": "gaussian"},
-            "device": "$torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')",
-        },
-    },
-    "short axis": {
-        "network": {**UNET, "spatial_dims": 2, "out_channels": 4},
-        "chain": [
-            *[{**LOAD, "image_only": False}, FIRST, SCALE_ALL],
-            {"_target_": "EnsureTyped", "keys": "image", "device": "@device"},
-        ],
-        "inferer": {"_target_": "SliceInferer", "roi_size": [32, 32], "spatial_dim": 2},
-    },
-    "cropped": {
-        "chain": oriented((3.0, 3.0, 4.0), {"_target_": "CropForegroundd", "keys": "image", "source_key": "image"}),
-    },
-    "sigmoid, whole": {
-        "network": {**UNET, "out_channels": 1},
-        "chain": oriented((3.0, 3.0, 4.0), {"_target_": "DivisiblePadd", "keys": "image", "k": 4}),
-        "post": [SIGMOID, INVERT, {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.5}],
-        "inferer": {"_target_": "SimpleInferer"},
-    },
-}
+from medunet.inference import make_maker, open_predictor
+from medunet.inference.assemble import assemble_planes
+from medunet.inference.restore_foreign import lay_slices
+from medunet.preparation import run_chain
+from medunet.reading import find_image
 
 
 @pytest.fixture(scope="module")
@@ -141,10 +99,6 @@ def test_a_network_and_a_reader_that_monai_lacks_are_repaired(scan: Path, tmp_pa
     assert (found.voxels != run_monai_here(copy, scan, tmp_path / "out")).mean() <= 1e-3
 
 
-def patches(size: int) -> dict[str, Any]:
-    return {"_target_": "SlidingWindowInferer", "roi_size": [size] * 3, "sw_batch_size": 4, "overlap": 0.5}
-
-
 def refuse_untrusted(folder: Path, scan: Any) -> None:
     with pytest.raises(MedunetError, match="give --trust") as caught:
         medunet.predict(folder, scan)
@@ -184,6 +138,9 @@ def test_four_files_in_one_key_and_regions_by_a_lambda(tmp_path: Path) -> None:
     assert len(np.unique(theirs)) > 1
     assert (found.voxels != theirs).mean() <= 1e-3
     assert found.table.names == ("core", "whole", "label 3", "enhancing")
+    assert "holds all outputs" in found.notes[-1]
+    outputs = compute_outputs(folder, files, trust=True) - run_monai_outputs(folder, files["T1c"], tmp_path / "outputs")
+    assert np.abs(outputs).max() <= 1e-3
 
 
 def test_a_network_of_its_own_script(scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +223,9 @@ def test_pictures(tmp_path: Path) -> None:
     theirs = run_monai_here(folder, picture, tmp_path / "out").T > 0
     assert 0 < theirs.mean() < 1
     assert np.array_equal(found.voxels[..., 0] > 0, theirs)
+    outputs = run_monai_outputs(folder, picture, tmp_path / "outputs")
+    ours = compute_outputs(folder, picture, trust=True)
+    assert np.abs(ours - outputs.reshape(ours.shape)).max() <= 1e-3
     config["postprocessing"]["transforms"] = [INVERT, ARGMAX, config["postprocessing"]["transforms"][-1]]
     (folder / "configs" / "inference.json").write_text(json.dumps(config))
     assert np.array_equal(predict(folder, picture).mask.voxels, found.voxels), "without the lambda it is data"
@@ -335,3 +295,95 @@ def test_weights_of_another_network_are_refused_before_a_scan_is_read(shining: P
     with pytest.raises(MedunetError, match="no weights that can be read safely"):
         medunet.predict_each(folder, tmp_path / "nowhere")
     assert ACTIVATE in read_config(folder)["postprocessing"]["transforms"]
+
+
+def compute_outputs(folder: Path, images: Any, **how: Any) -> np.ndarray:
+    """What medunet computes, (outputs, I, J, K) on the grid of the network."""
+    with in_float32(), open_predictor(open_any_bundle(folder, **how)) as predictor:
+        recipe = predictor.recipe
+        paths = images if isinstance(images, dict) else {recipe.task.channels[0]: images}
+        found = {key: find_image(paths[name]) for key, name in zip(recipe.inputs, recipe.task.channels, strict=True)}
+        image = run_chain(recipe.preprocessing, found, recipe.task)
+        window, voxels = recipe.window, image.as_tensor()
+        if window.axis != 2:
+            voxels, _ = lay_slices(voxels, np.asarray(image.affine), window.axis)
+        patch = window.fit(tuple(voxels.shape[1:]))
+        planes = assemble_planes(
+            voxels, predictor.backend, patch, window.overlap, "outputs", window.mode, window.padding
+        )
+        return torch.stack(list(planes), dim=1).movedim(3, window.axis + 1).numpy()
+
+
+BATCH = {"sw_batch_size": 2}
+"""As many patches at once as medunet takes."""
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_outputs_are_those_of_monai(style: str, scan: Path, tmp_path: Path) -> None:
+    parts = STYLES[style]
+    inferer = parts.get("inferer", patches(16))
+    batch = {} if inferer["_target_"] == "SimpleInferer" else BATCH
+    folder = write_zoo_bundle(tmp_path / "b", **{**parts, "inferer": inferer | batch})
+    write_random_weights(folder)
+    ours = compute_outputs(folder, scan)
+    theirs = run_monai_outputs(folder, scan, tmp_path / "out")
+    assert ours.std() > 1e-3
+    assert np.abs(ours - theirs).max() <= 1e-3
+
+
+def test_outputs_of_other_networks_are_those_of_monai(scan: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """Prostate, swin without what this MONAI lacks, and with trust a script of its own."""
+    swin = {key: value for key, value in SWIN.items() if key != "img_size"}
+    largest = {"_target_": "KeepLargestConnectedComponentd", "keys": "pred", "applied_labels": [1, 2]}
+    cases: dict[str, dict[str, Any]] = {
+        "prostate": {"network": {**UNET, "out_channels": 3}, "post": [ARGMAX, largest, INVERT]},
+        "swin": {"network": swin, "inferer": {**patches(64), "roi_size": [64, 64, 32]} | BATCH},
+    }
+    for name, parts in cases.items():
+        folder = write_zoo_bundle(tmp_path / name, **{"inferer": patches(16) | BATCH, **parts})
+        write_random_weights(folder)
+        difference = compute_outputs(folder, scan) - run_monai_outputs(folder, scan, tmp_path / f"{name}.out")
+        assert np.abs(difference).max() <= 1e-3, name
+    own = {"_target_": "scripts.net.Net", "in_channels": 1, "out_channels": 4}
+    folder = write_zoo_bundle(tmp_path / "own", own, inferer=patches(16) | BATCH)
+    write_script(folder, 4)
+    ours = compute_outputs(folder, scan, trust=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    assert np.abs(ours - run_monai_outputs(folder, scan, tmp_path / "own.out")).max() <= 1e-3
+
+
+@pytest.mark.parametrize("style", ["spleen", "whole body", "cropped", "sigmoid, whole"])
+def test_probabilities_and_thresholds(style: str, scan: Path, tmp_path: Path) -> None:
+    parts = STYLES[style]
+    parts = {**parts, "network": {**SEGRESNET, "out_channels": 6}} if style == "whole body" else parts
+    folder = write_zoo_bundle(tmp_path / "b", **parts)
+    write_random_weights(folder)
+    mask = predict(folder, scan).mask
+    made = predict(folder, scan, output=tmp_path / "out", formats=("nifti", "probabilities"))
+    image = nib.load(made.files["probabilities"])
+    maps = np.asarray(image.dataobj)
+    outputs = maps.shape[3]
+    assert outputs == (1 if "sigmoid" in style else 6 if style == "whole body" else 2)
+    if outputs > 1:
+        assert np.abs(maps.sum(axis=3) - 1).max() < 1e-3
+        assert np.array_equal(maps.argmax(axis=3), mask.voxels)
+    else:
+        assert np.array_equal(maps[..., 0] > 0.5, mask.voxels > 0)
+    name = mask.table.names[0]
+    label = maps[..., min(1, outputs - 1)]
+    for least in (0.2, 0.7):
+        voxels = predict(folder, scan, thresholds={name: least}).mask.voxels
+        sure = np.abs(label - least) > 0.01
+        assert np.array_equal((voxels == 1)[sure], (label >= least)[sure])
+    assert predict(folder, scan, thresholds={name: 0.2}).mask.voxels.any()
+
+
+def test_what_gives_no_probabilities_says_so(scan: Path, tmp_path: Path) -> None:
+    only = {"_target_": "AsDiscreted", "keys": "pred", "threshold": 0.1}
+    folder = write_zoo_bundle(tmp_path / "b", {**UNET, "out_channels": 1}, post=[INVERT, only])
+    write_random_weights(folder)
+    with pytest.raises(MedunetError, match="don't say how its outputs become probabilities"):
+        medunet.predict(folder, scan, thresholds={"label 1": 0.3})
+    with pytest.raises(MedunetError, match="don't say how its outputs become probabilities"):
+        medunet.predict(folder, scan, output=tmp_path / "out", formats=("nifti", "probabilities"))

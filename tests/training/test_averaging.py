@@ -42,3 +42,14 @@ def test_first_steps_leave_the_random_start_behind() -> None:
     average.attach(engine)
     engine.run([0] * 100, max_epochs=1)
     assert all(torch.allclose(mean, torch.ones_like(mean), atol=1e-3) for mean in average.network.parameters())
+
+
+def test_what_a_batch_norm_counted_comes_along() -> None:
+    network = DeepSupervision(torch.nn.Sequential(torch.nn.Conv3d(1, 2, 1), torch.nn.BatchNorm3d(2)), 0)
+    average = WeightAverage(network)
+    engine = Engine(lambda *_: network.train()(torch.randn(2, 1, 4, 4, 4)) is None)
+    average.attach(engine)
+    engine.run([0] * 3, max_epochs=1)
+    norm = average.network.network[1]
+    assert torch.equal(norm.running_mean, network.network[1].running_mean)
+    assert int(norm.num_batches_tracked) == 3

@@ -1,5 +1,7 @@
 """The same U-Net without skip connections, as an option of a bundle's train.json, for `unet_claims.py`."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -17,7 +19,8 @@ def lay_out_without_skips(network: DeepSupervision) -> nn.Module:
         network: around a DynUNet.
     """
     laid = lay_out(network)
-    for level in laid.network.upsamples:
+    unet: Any = laid.network
+    for level in unet.upsamples:
         weight = level.conv_block.conv1.conv.weight
         mask = torch.ones_like(weight)
         mask[:, weight.shape[1] // 2 :] = 0
