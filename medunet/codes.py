@@ -117,6 +117,8 @@ Code = Literal[
     "resource-short",
     "scans-refused",
     "program-fault",
+    "cluster-missing",
+    "worker-died",
     "extra-missing",
 ]
 
@@ -319,6 +321,8 @@ COMMANDS: dict[Code, Entry] = {
     "resource-short": Entry("disk, memory or time that ran out"),
     "scans-refused": Entry("some scans of several, each with its own code; the others are done"),
     "program-fault": Entry("a fault of medunet or of a library, which its authors should hear of"),
+    "cluster-missing": Entry("no Ray cluster answers at an address", option="--ray"),
+    "worker-died": Entry("a worker of a Ray cluster that died twice over one scan, or can't predict"),
     "extra-missing": Entry("an optional package that isn't installed"),
 }
 """Codes of commands other than `check`."""

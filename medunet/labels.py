@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from medunet.confidence import Confidence
 from medunet.errors import LabelError
 from medunet.geometry import Grid
 from medunet.records import Record
@@ -167,6 +168,7 @@ class Mask:
         table: what the values mean.
         notes: what was repaired, computed or odd in what it was made of, in words.
         warnings: what makes it doubtful, in words.
+        confidence: how far it can be relied on, where a network made it.
     """
 
     kind: Literal["classes", "instances"]
@@ -175,6 +177,7 @@ class Mask:
     table: LabelTable
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    confidence: Confidence | None = None
 
     def __repr__(self) -> str:
         unit = "mL" if self.grid.unit == "mm" else "px"

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy import ndimage
 
+from medunet.confidence import Confidence, StructureConfidence, Trust
 from medunet.extents import measure_diameters
 from medunet.geometry import RECORDED_MM, Grid, Unit, measure_displacement
 from medunet.labels import Mask, Region
@@ -98,6 +99,8 @@ class StructureMeasures(Record):
     """How many lesions or objects it has."""
     whole: Measured | None
     """All of it; none where nothing was found."""
+    confidence: StructureConfidence | None = None
+    """How far it can be relied on, where a network made it."""
     lesions: tuple[LesionMeasures, ...]
     """Each, the largest first, 1000 at most."""
 
@@ -111,6 +114,8 @@ class Measures(Record):
     """`mm`: volumes are in mL and lengths in mm. `px`: volumes are in pixels and lengths in px."""
     structures: tuple[StructureMeasures, ...]
     """Every label or region, found or not."""
+    trust: Trust | None = None
+    """How far all of them can be relied on: the worst of the scan and of its structures."""
     notes: tuple[str, ...] = ()
     """What couldn't be measured, or is odd, in words."""
 
@@ -155,11 +160,15 @@ def measure_mask(mask: Mask, channels: Sequence[Channel] = (), notes: Sequence[s
     """
     said = list(notes)
     structures = []
+    sure: Confidence | None = mask.confidence
+    own = {item.name: item for item in sure.structures} if sure else {}
     for region in mask.table.structures:
-        structures.append(_measure_structure(mask, region, channels))
+        measured = _measure_structure(mask, region, channels)
+        structures.append(measured.model_copy(update={"confidence": own.get(region.name)}))
         if structures[-1].lesion_count > MOST_LESIONS:
             said.append(f"{region.name} has {structures[-1].lesion_count} parts; the {MOST_LESIONS} largest are listed")
-    return Measures(unit=mask.grid.unit, structures=tuple(structures), notes=tuple(said))
+    trust = sure.trust if sure else None
+    return Measures(unit=mask.grid.unit, structures=tuple(structures), trust=trust, notes=tuple(said))
 
 
 def _measure_structure(mask: Mask, region: Region, channels: Sequence[Channel]) -> StructureMeasures:

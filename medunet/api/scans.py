@@ -79,6 +79,7 @@ def predict(  # noqa: PLR0913 - its options have names
     empty_seg: bool = True,
     overwrite: bool = False,
     trust: bool = False,
+    ray: str | None = None,
     **decisions: Unpack[Decisions],
 ) -> "list[Prediction]":
     """Predict scans, all that can be; then a scan that was refused is an error.
@@ -88,8 +89,10 @@ def predict(  # noqa: PLR0913 - its options have names
 
     Args:
         bundle: a trained bundle.
-        scans: each a file, the folder of one series, a patient's folder, a folder of files, or a dict with a path for
-            each channel.
+        scans: each a file, the folder of one series, a patient's folder, a folder of files, a dict with a path for each
+            channel, or a cohort as `init` takes it, of which every case is predicted under its name: a list (CSV, JSON
+            lines, `cohort.json`), a dataset's folder (`imagesTs`, else `imagesTr`), `images/` of PNG, or a tree of
+            DICOM studies where it is given alone. A case that isn't whole is refused, and the others are done.
         output: folder for the masks and a run record of each; without it nothing is written, and masks stay in memory.
         options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
@@ -102,6 +105,8 @@ def predict(  # noqa: PLR0913 - its options have names
         overwrite: replace files that something else has made.
         trust: let MONAI evaluate what network and chain of the bundle's inference.json hold beyond data, since you know
             who wrote it.
+        ray: give the scans to the workers of a Ray cluster at this address; "auto" for that of this machine, which is
+            started where there is none. Every node needs medunet, the bundle and the scans at the same paths.
         decisions: `thresholds`, the probability from which on a label is taken, by its name: of several that are
             reached the most probable, and the class of the largest logit among the others where none is;
             `keep_largest`, labels of which only the largest part is kept (["all"] of all); `smallest`, the size below
@@ -116,7 +121,7 @@ def predict(  # noqa: PLR0913 - its options have names
         ResourceError: the folder can't be written to.
         MedunetError: the bundle or a scan can't be used.
     """
-    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust}
+    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust, "ray": ray}
     return _take_all(list(_start(bundle, scans, output, options, decisions, **how)))
 
 
@@ -131,6 +136,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
     empty_seg: bool = True,
     overwrite: bool = False,
     trust: bool = False,
+    ray: str | None = None,
     **decisions: Unpack[Decisions],
 ) -> "Iterator[Prediction | Refusal]":
     """Predict scans, and give what came of each as soon as it is there; what is refused doesn't end it.
@@ -145,6 +151,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
         empty_seg: see there.
         overwrite: see there.
         trust: see there.
+        ray: see there.
         decisions: see there.
 
     Returns:
@@ -154,7 +161,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
         ResourceError: the folder can't be written to.
         MedunetError: the bundle or an option can't be used; a scan that can't is a `Refusal`.
     """
-    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust}
+    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust, "ray": ray}
     return _start(bundle, scans, output, options, decisions, **how)
 
 
@@ -166,11 +173,9 @@ def _start(
     decisions: Decisions,
     **how: Any,
 ) -> "Iterator[Prediction | Refusal]":
-    from functools import partial
-
-    from medunet.bundle import adjust_recipe, open_any_bundle
     from medunet.files import check_writable
-    from medunet.inference import Wanted, list_inputs, make_maker, parse_box, run_jobs
+    from medunet.inference import Wanted, list_inputs, parse_box, run_jobs
+    from medunet.inference.cluster import Setup, load_ray, run_on_cluster
     from medunet.report.picture import FORMAT
     from medunet.writing import add_beside, choose_formats
 
@@ -178,15 +183,20 @@ def _start(
     if folder is not None:
         check_writable(folder)
     inside = None if how["box"] is None else parse_box(how["box"])
-    adjust = partial(adjust_recipe, **decisions) if decisions else None
-    maker = make_maker(open_any_bundle(Path(bundle), trust=how["trust"]), adjust)
+    if how["ray"] is not None:
+        load_ray()  # known before the bundle is read
+    setup = Setup(Path(bundle).absolute() if how["ray"] else Path(bundle), how["trust"], decisions)
+    maker = setup.make()
     task = maker.recipe.task
     formats = add_beside(choose_formats(how["formats"], task.unit, [FORMAT]))
     given = [
         {name: Path(path) for name, path in item.items()} if isinstance(item, Mapping) else Path(item) for item in scans
     ]
     wanted = Wanted(formats, folder, inside, empty=how["empty_seg"], overwrite=how["overwrite"])
-    return run_jobs(list_inputs(given, task, options or {}), wanted, maker)
+    inputs = list_inputs(given, task, options or {})
+    if how["ray"] is not None:
+        return run_on_cluster(inputs, wanted, setup, how["ray"], maker.recipe.peak_gib)
+    return run_jobs(inputs, wanted, maker)
 
 
 def _take_all(results: "Sequence[Prediction | Refusal]") -> "list[Prediction]":

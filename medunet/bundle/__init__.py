@@ -8,6 +8,7 @@ from medunet.bundle.foreign import ForeignBundle, Reading, find_config, open_any
 from medunet.bundle.metadata import FOUND_LITTLE, Metadata, TrainingFacts, TrainingImages, hide_images, make_metadata
 from medunet.bundle.parts import Decision, Evaluated, Recipe, Window
 from medunet.bundle.recipe import choose_decision, make_recipe
+from medunet.bundle.seen import Seen, TrustFacts, read_seen, summarize_seen
 from medunet.bundle.source import Source, fit_source, match_outputs, read_source
 from medunet.bundle.weights import (
     find_weights,
@@ -30,9 +31,11 @@ __all__ = [
     "Metadata",
     "Reading",
     "Recipe",
+    "Seen",
     "Source",
     "TrainingFacts",
     "TrainingImages",
+    "TrustFacts",
     "Window",
     "adjust_recipe",
     "check_bundle",
@@ -54,10 +57,12 @@ __all__ = [
     "publish_folds",
     "publish_weights",
     "read_foreign",
+    "read_seen",
     "read_source",
     "read_weights",
     "rewrite_bundle",
     "save_tensors",
+    "summarize_seen",
     "take_recipe",
     "write_bundle",
     "write_weights",

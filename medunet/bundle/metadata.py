@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from medunet.bundle.seen import TrustFacts
 from medunet.cohort import salt_hashes
 from medunet.labels import CodedTerm, Label
 from medunet.networks import list_packages
@@ -123,6 +124,8 @@ class Metadata(OpenRecord):
     """What training came to."""
     training_images: TrainingImages | None = None
     """Hashes of the images that it was trained on; None in bundles of earlier versions, and before training."""
+    trust: TrustFacts | None = None
+    """What the column `trust` of predictions was made by and how well it does; None where nobody measured it."""
     fold_weights: dict[str, Sha256] = Field(default_factory=dict)
     """SHA-256 of each file of weights of an ensemble, one a fold, by its name."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from medunet.bundle.seen import Seen
 from medunet.measuring import ValueRange
 from medunet.postprocessing import NOTHING, Cleaning
 from medunet.task import Task
@@ -109,6 +110,7 @@ class Recipe:
         notes: what was repaired or is done otherwise than by MONAI, for every mask.
         doubts: what makes every mask doubtful, in words.
         evaluated: parts of a trusted bundle from elsewhere.
+        seen: what training was like, where the bundle says so.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Recipe:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     evaluated: Evaluated | None = None
+    seen: Seen | None = None
 
     @property
     def gives_probabilities(self) -> bool:

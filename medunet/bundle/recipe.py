@@ -22,6 +22,7 @@ from medunet.bundle.folder import Bundle
 from medunet.bundle.foreign_steps import read_chain
 from medunet.bundle.metadata import FOUND_LITTLE, Metadata
 from medunet.bundle.parts import Decision, Recipe, Step, Window
+from medunet.bundle.seen import read_seen
 from medunet.bundle.trust import TRUST, evaluate_parts
 from medunet.errors import BundleError
 from medunet.files import hash_file
@@ -79,7 +80,8 @@ def make_recipe(bundle: Bundle) -> Recipe:
         decision=decision,
         cleaning=reader.read_cleaning(task)[1],
         extent_mm=plan.grid.extent_mm,
-        values=plan.grid.values,
+        values=plan.grid.values or (bundle.metadata.trust.values if bundle.metadata.trust else {}),
+        seen=read_seen(bundle.folder, task, bundle.metadata.trust),
         peak_gib=plan.foreseen.peak_gib.get("predict"),
         trusted=hash_file(path) if evaluated else "",
         doubts=_find_doubts(bundle.metadata),

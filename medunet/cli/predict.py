@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument, TrustOption
+from medunet.cli.arguments import BundleArgument
 from medunet.cli.decisions import take_decisions
 from medunet.cli.inputs import Inputs, take_inputs
 from medunet.cli.outputs import take_outputs
+from medunet.cli.running import take_running
 from medunet.cli.screen import screen
 from medunet.errors import InputError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @take_outputs
+@take_running
 @take_decisions
 @take_inputs
 def predict(
@@ -26,19 +28,23 @@ def predict(
     inputs: Inputs,
     outputs: dict[str, Any],
     decisions: dict[str, Any],
+    running: dict[str, Any],
     scans: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="SCAN...", help="Files, folders of them, series' or patients' folders, zips."),
+        typer.Argument(
+            metavar="SCAN...|COHORT",
+            help="Files, folders of them, series' or patients' folders, zips; or all cases of a COHORT: CSV, JSON "
+            "lines, cohort.json, dataset's folder (imagesTs, else imagesTr), images/ of PNG; alone a DICOM tree.",
+        ),
     ] = None,
     box: Annotated[
         str | None, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
     ] = None,
-    trust: TrustOption = False,
 ) -> None:
     """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both; as PNG for pictures.
 
-    A scan that is refused doesn't end it: the others are done, and the exit code is 2. The same command again goes on:
-    what the same weights and options have made of the same scan stays.
+    A scan or case that is refused doesn't end it: the others are done, and the exit code is 2. The same command again
+    goes on: what the same weights and options have made of the same scan stays.
     """
     # These bring pydantic, which --help doesn't need.
     from medunet.archives import unpack_archives
@@ -55,7 +61,7 @@ def predict(
             *inputs.images,
             options=inputs.options,
             box=box,
-            trust=trust,
+            **running,
             **outputs,
             **decisions,
         ):
@@ -75,7 +81,8 @@ def predict(
 def _print_done(item: "Prediction", *, empty_seg: bool, seg: bool) -> None:
     files = ", ".join(map(str, _list_named(item))) or item.id
     took = "there already" if item.kept else f"{item.seconds:.1f} s"
-    print(f"{files}: {_say_volumes(item)} ({took})")
+    trust = f"; trust: {item.confidence.trust}" if item.confidence else ""
+    print(f"{files}: {_say_volumes(item)} ({took}){trust}")
     if seg and item.status == "nothing found":
         print(f"{item.id}: nothing was found; {'the SEG is valid and empty' if empty_seg else 'no SEG is written'}")
 
@@ -92,18 +99,24 @@ def _say_volumes(item: "Prediction") -> str:
 
 
 def _print_table(results: "list[Prediction | Refusal]") -> None:
-    """A line for each input: what came of it, and from where to where."""
+    """A line for each input: what came of it, how far it can be relied on and why not, and from where to where."""
     from medunet.inference import Prediction
 
     width = max(len(item.status) for item in results)
-    for item in results:
+    trusts = [item.confidence.trust if isinstance(item, Prediction) and item.confidence else "" for item in results]
+    wide = max(map(len, trusts))
+    for item, trust in zip(results, trusts, strict=True):
         if isinstance(item, Prediction):
             last = ", ".join(path.name for path in _list_named(item)) or "no file"
         else:
             last = str(item.error)
-        print(f"{item.status:{width}}  {item.source} -> {last}")
-        for warning in item.warnings if isinstance(item, Prediction) else ():
-            print(f"{'':{width}}  doubtful: {warning}")
+        print(f"{item.status:{width}}  {trust:{wide}}  {item.source} -> {last}")
+        if isinstance(item, Prediction):
+            for warning in item.warnings:
+                print(f"{'':{width}}  {'':{wide}}  doubtful: {warning}")
+            for reason in item.confidence.list_reasons() if item.confidence else ():
+                if reason not in item.warnings:
+                    print(f"{'':{width}}  {'':{wide}}  {trust}: {reason}")
     done = [item for item in results if isinstance(item, Prediction)]
     kept = sum(item.kept for item in done)
     found = sum(item.status == "segmented" for item in done)

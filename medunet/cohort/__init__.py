@@ -35,9 +35,11 @@ from medunet.cohort.identity import hash_files, list_case_files, stamp_files
 from medunet.cohort.oddities import compare_cases, find_rare_labels
 from medunet.cohort.patients import describe_split, group_cases
 from medunet.cohort.seen import hash_image, salt_hashes
+from medunet.cohort.unlabelled import IMAGES, Unfit, list_cases, list_patients
 
 __all__ = [
     "AS_FOUND",
+    "IMAGES",
     "Case",
     "CaseFacts",
     "Channel",
@@ -46,6 +48,7 @@ __all__ = [
     "LabelChoices",
     "LabelFacts",
     "LabelSource",
+    "Unfit",
     "agree_on_components",
     "agree_on_labels",
     "agree_on_modality",
@@ -74,6 +77,8 @@ __all__ = [
     "hash_image",
     "keep_largest",
     "list_case_files",
+    "list_cases",
+    "list_patients",
     "make_absolute",
     "measure_body",
     "measure_image",

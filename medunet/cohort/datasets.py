@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from medunet.cohort.cases import Case, Channel, Cohort, LabelSource, check_ids
-from medunet.cohort.lists import TABLE, guess_modality, read_patients
+from medunet.cohort.lists import ONE_LABEL, TABLE, guess_modality, read_patients
 from medunet.cohort.patients import group_cases
 from medunet.errors import InputError, MissingInputError, RecordError, independent
 from medunet.labels import LabelTable
@@ -49,6 +49,37 @@ def read_dataset(folder: Path) -> Cohort:
     patients = read_patients(folder / TABLE, [case.id for case in cases])
     named = tuple(case.model_copy(update={"patient": patients[case.id]}) for case in cases)
     return cohort.model_copy(update={"cases": named})
+
+
+def read_unlabelled(folder: Path, images: str) -> Cohort:
+    """Read the cases of one folder of images of a dataset, whose labels don't matter.
+
+    Args:
+        folder: with a `dataset.json`, as of `read_dataset`.
+        images: name of the folder in it: `imagesTs`, or `imagesTr`.
+
+    Returns:
+        A case for each name, with those of its channels that lie there.
+
+    Raises:
+        RecordError: a key is missing or says what isn't possible here.
+    """
+    path = folder / NAME
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise RecordError(path, "it is no JSON object", "take the dataset's own file", code="list-wrong")
+    names, modalities = _read_channels(path, content)
+    if content.get("training"):
+        names, modalities = _join_channels(path, names, modalities)
+    found: dict[str, dict[str, Channel]] = {}
+    for stem, files in sorted(_list_files(folder / images, str(content.get("file_ending", ENDINGS[0]))).items()):
+        match = re.fullmatch(r"(.+)_(\d{4})", stem)
+        if content.get("training"):
+            found[stem] = {names[0]: Channel(path=str(files[0]))}
+        elif match and int(match[2]) < len(names):
+            found.setdefault(match[1], {})[names[int(match[2])]] = Channel(path=str(files[0]))
+    cases = tuple(Case(id=name, patient=name, channels=channels) for name, channels in found.items())
+    return Cohort(channels=names, modalities=modalities, labels=ONE_LABEL, cases=cases)
 
 
 def _read_channels(path: Path, content: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:

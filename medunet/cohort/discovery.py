@@ -229,11 +229,13 @@ def _group_images(found: Contents) -> dict[str, list[Series]]:
 def _make_case(patient: str, number: int, images: Visit) -> Case:
     """A case without labels; the number tells several of a patient apart."""
     channels = {name: Channel(path=os.path.abspath(item.folder), series=item.uid) for name, item in images.items()}
-    return Case(id=f"{_make_id(patient)}{f'_{number}' if number else ''}", patient=patient, channels=channels)
+    return Case(id=name_case(patient, number), patient=patient, channels=channels)
 
 
-def _make_id(patient: str) -> str:
-    return "".join(character if character.isalnum() or character in "-_." else "_" for character in patient) or "_"
+def name_case(patient: str, number: int = 0) -> str:
+    """Name of a case by its PatientID, which a file may have; a number above 0 tells several of a patient apart."""
+    name = "".join(character if character.isalnum() or character in "-_." else "_" for character in patient) or "_"
+    return f"{name}_{number}" if number else name
 
 
 def _find_channels(

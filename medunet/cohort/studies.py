@@ -25,20 +25,50 @@ def find_visits(patient: str, found: Sequence[Series], modalities: Mapping[str, 
     Raises:
         SeriesError: a channel has no series, or several in one study.
     """
-    fitting = [series for series in found if series.modality in modalities.values()]
-    wanted = set(modalities.values())
-    studies = {uid: [item for item in fitting if item.study_uid == uid] for uid in _list_studies(fitting)}
-    whole = {uid: own for uid, own in studies.items() if {item.modality for item in own} == wanted}
-    if len(fitting) == len(wanted) or len(studies) < 2 or not whole:
+    whole, lacking = _part_studies(found, modalities)
+    if not whole:
         return [_choose_each(f"patient {patient}", found, modalities)]
-    for uid in studies.keys() - whole.keys():
-        lacking = ", ".join(sorted(wanted - {item.modality for item in studies[uid]}))
-        warn("channel-missing", f"patient {patient}", f"its study {uid} has no {lacking} series, so it is left out")
+    for uid, names in lacking.items():
+        warn("channel-missing", f"patient {patient}", f"its study {uid} has no {names} series, so it is left out")
     visits = []
     for uid, own in whole.items():
         with independent():
             visits.append(_choose_each(f"patient {patient}, study {uid}", own, modalities))
     return visits
+
+
+def try_visits(patient: str, found: Sequence[Series], modalities: Mapping[str, str]) -> list[Visit | SeriesError]:
+    """As `find_visits`, with the reason in place of a visit that isn't whole, and none left out."""
+    whole, lacking = _part_studies(found, modalities)
+    parts: dict[str, Sequence[Series]] = {f"patient {patient}, study {uid}": own for uid, own in whole.items()}
+    parts = parts or {f"patient {patient}": found}
+    visits: list[Visit | SeriesError] = []
+    for subject, own in parts.items():
+        try:
+            visits.append(_choose_each(subject, own, modalities))
+        except SeriesError as error:
+            visits.append(error)
+    for uid, names in lacking.items():
+        subject = f"patient {patient}, study {uid}"
+        visits.append(SeriesError(subject, f"it has no {names} series", "add it", code="channel-missing"))
+    return visits
+
+
+def _part_studies(
+    found: Sequence[Series], modalities: Mapping[str, str]
+) -> tuple[dict[str, list[Series]], dict[str, str]]:
+    """Series of each study that has every channel, and what others lack; none where all series make one case."""
+    fitting = [series for series in found if series.modality in modalities.values()]
+    wanted = set(modalities.values())
+    studies = {uid: [item for item in fitting if item.study_uid == uid] for uid in _list_studies(fitting)}
+    whole = {uid: own for uid, own in studies.items() if {item.modality for item in own} == wanted}
+    if len(fitting) == len(wanted) or len(studies) < 2 or not whole:
+        return {}, {}
+    return whole, {
+        uid: ", ".join(sorted(wanted - {item.modality for item in own}))
+        for uid, own in studies.items()
+        if uid not in whole
+    }
 
 
 def _list_studies(found: Sequence[Series]) -> list[str]:

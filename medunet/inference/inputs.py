@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from medunet.cohort import IMAGES, Case, Unfit, list_cases, list_patients
 from medunet.errors import MedunetError
 from medunet.files import check_input
 from medunet.inference.record import find_record
@@ -18,13 +19,16 @@ from medunet.inference.scans import (
     NO_OPTIONS,
     Options,
     Scan,
+    check_scan,
+    choose_scan,
     find_scan,
     list_pictures,
     name_scan,
     spread_options,
     strip,
 )
-from medunet.reading import is_image_file
+from medunet.preparation import find_images
+from medunet.reading import find_series, is_image_file
 from medunet.task import Task
 
 Given = Path | Mapping[str, Path]
@@ -54,26 +58,35 @@ class Input:
     find: Callable[[], Scan]
 
 
+Part = Given | Input
+
+
 def list_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTIONS) -> list[Input]:
     """List the scans that a user named, none of them read yet.
 
     Args:
-        given: files, folders of a series or a patient, folders of files, or a path for each channel. What is given
-            twice counts once. Files of several channels are put together by their names, `CASE_ct.nii.gz` and
-            `CASE_pet.nii.gz`, or `CASE_0000.nii.gz` and `CASE_0001.nii.gz` as nnU-Net has them.
+        given: files, folders of a series or a patient, folders of files, a path for each channel, or cohorts: lists
+            (CSV, JSON lines, `cohort.json`), folders of a dataset, and a tree of DICOM studies where it is given alone.
+            What is given twice counts once. Files of several channels are put together by their names,
+            `CASE_ct.nii.gz` and `CASE_pet.nii.gz`, or `CASE_0000.nii.gz` and `CASE_0001.nii.gz` as nnU-Net has them.
         task: of the bundle.
         options: how to read a channel, by its name, or all by "".
 
     Returns:
         The scans, in order, no two with the same id: where names repeat they get the name of the folder that holds
-        them before theirs, or else the ending of the file, or a part of the hash of the path.
+        them before theirs, or else the ending of the file, or a part of the hash of the path. A case of a cohort has
+        its name there; one that isn't whole is refused when it is found.
 
     Raises:
-        InputError: an option names no channel.
+        InputError: an option names no channel, or the channels of a cohort aren't those of the task.
+        MedunetError: a list of cases can't be read.
     """
     spread_options(options, task)
-    whole = _join_channels([part for item in given for part in _open_folder(item, task)], task)
-    once = {describe_given(item): (name, item) for name, item in whole}
+    parts = [part for item in given for part in _open_cohort(item, task, options) or _open_folder(item, task)]
+    if len(parts) == 1 and isinstance(parts[0], Path):
+        parts = _open_tree(parts[0], task, options)
+    whole = _join_channels(parts, task)
+    once = {item.source if isinstance(item, Input) else describe_given(item): (name, item) for name, item in whole}
     return name_apart([made for source, item in once.items() for made in _list(source, *item, task, options)])
 
 
@@ -82,13 +95,59 @@ def describe_given(item: Given) -> str:
     return str(item) if isinstance(item, Path) else " ".join(f"{name}={path}" for name, path in item.items())
 
 
-def _open_folder(item: Given, task: Task) -> list[Given]:
+def _open_cohort(item: Given, task: Task, options: Options) -> list[Part]:
+    """The cases of a list or of a dataset's folder; none where it is something else."""
+    found = list_cases(item, task) if isinstance(item, Path) else None
+    return [] if found is None else [_take_case(case, item, task, options) for case in found]
+
+
+def _open_tree(path: Path, task: Task, options: Options) -> list[Part]:
+    """The cases of a tree of DICOM studies; of a folder of one scan that scan, whose headers are read now.
+
+    Of one among many inputs nobody looks into the folder before its turn comes, so that a thousand take the memory of
+    one.
+    """
+    if task.unit == "px" or not path.is_dir():
+        return [path]
+    try:
+        contents = find_series(path, keep=True)
+    except MedunetError as error:
+        return [_make(str(path), path, partial(_refuse, error))]
+    patients = {item.patient_id for item in contents.series}
+    chosen = any(item.series for item in options.values())
+    cases = list_patients(contents, task) if len(patients) > 1 or not chosen else []
+    if len(patients) > 1 or len(cases) > 1:
+        return [_take_case(case, path, task, options) for case in cases]
+    return [_make(str(path), path, partial(choose_scan, path, contents, task, options))]
+
+
+def _take_case(case: Case | Unfit, cohort: Given, task: Task, options: Options) -> "Input":
+    find = partial(_refuse, case.error) if isinstance(case, Unfit) else partial(_find_case, case, task, options)
+    first = "" if isinstance(case, Unfit) else case.channels[task.channels[0]].path
+    return replace(_make(f"{describe_given(cohort)}: {case.id}", Path(first), find), id=case.id)
+
+
+def _find_case(case: Case, task: Task, options: Options) -> Scan:
+    """The scan of a case; what a user says of a channel goes before what the cohort says."""
+    said = {name: options.get(name, options.get("")) for name in task.channels}
+    channels = {
+        name: channel.model_copy(update=how.model_dump(exclude_unset=True)) if (how := said[name]) else channel
+        for name, channel in case.channels.items()
+    }
+    images = find_images(case.model_copy(update={"channels": channels}), task.channels)
+    return check_scan(Scan(case.id, images), task)
+
+
+def _open_folder(item: Given, task: Task) -> list[Part]:
     """The files of a folder that holds images which aren't DICOM and nothing that may be; else the item itself.
 
     Masks that were written there by an earlier prediction are no scans.
     """
-    if not isinstance(item, Path) or task.unit == "px" or not item.is_dir():
+    if not isinstance(item, Path) or not item.is_dir():
         return [item]
+    if task.unit == "px":
+        pictures = item / "images"
+        return [pictures if pictures.is_dir() and not any(item.glob("*.[pP][nN][gG]")) else item]
     try:
         inside = sorted(path for path in item.iterdir() if not path.name.startswith("."))
     except OSError:
@@ -102,15 +161,15 @@ def _open_folder(item: Given, task: Task) -> list[Given]:
     return [path for name, path in images.items() if name not in masks] or [item]
 
 
-def _join_channels(given: Sequence[Given], task: Task) -> list[tuple[str, Given]]:
+def _join_channels(given: Sequence[Part], task: Task) -> list[tuple[str, Part]]:
     """Put files of several channels together by their names; each scan with its name, "" where it follows later."""
     if len(task.channels) == 1:
-        return [("", item) for item in given]
+        return [(_name_single(item), item) for item in given]
     ends = "|".join(map(re.escape, task.channels))
     pattern = re.compile(rf"(.+)[_-](\d{{4}}|{ends})", re.IGNORECASE)
     numbers = {name.casefold(): name for name in task.channels}
     numbers |= {f"{number:04}": name for number, name in enumerate(task.channels)}
-    joined: dict[object, tuple[str, Given]] = {}
+    joined: dict[object, tuple[str, Part]] = {}
     for item in given:
         match = pattern.fullmatch(strip(item.name)) if isinstance(item, Path) and is_image_file(item) else None
         if not isinstance(item, Path) or match is None or match[2].casefold() not in numbers:
@@ -122,7 +181,16 @@ def _join_channels(given: Sequence[Given], task: Task) -> list[tuple[str, Given]
     return list(joined.values())
 
 
-def _list(source: str, name: str, item: Given, task: Task, options: Options) -> list[Input]:
+def _name_single(item: Part) -> str:
+    """Name of the case of a file of nnU-Net's folders, "" of any other."""
+    inside = isinstance(item, Path) and item.parent.name in IMAGES
+    match = re.fullmatch(r"(.+)_0000", strip(item.name)) if isinstance(item, Path) and inside else None
+    return match[1] if match else ""
+
+
+def _list(source: str, name: str, item: Part, task: Task, options: Options) -> list[Input]:
+    if isinstance(item, Input):
+        return [item]
     if not isinstance(item, Path):
         first = item.get(task.channels[0]) or next(iter(item.values()), Path())
         made = _make(source, first, partial(name_scan, item, task, options))
@@ -133,7 +201,8 @@ def _list(source: str, name: str, item: Given, task: Task, options: Options) -> 
         except MedunetError as error:
             return [_make(source, item, partial(_refuse, error))]
         return [_make(str(path), path, partial(find_scan, path, task, options)) for path in pictures]
-    return [_make(source, item, partial(_find, item, task, options))]
+    made = _make(source, item, partial(_find, item, task, options))
+    return [replace(made, id=name) if name else made]
 
 
 def _make(source: str, path: Path, find: Callable[[], Scan]) -> Input:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from medunet.bundle import Bundle, ForeignBundle, Recipe, join_hashes, take_recipe
+from medunet.confidence import Confidence
 from medunet.errors import MedunetError, ResourceError, name_fault
 from medunet.geometry import Grid, Unit
 from medunet.inference.box import Box
@@ -114,6 +115,7 @@ class Prediction:
         seconds: from reading to writing; 0 where the files were there.
         kept: the files were there already, made by the same weights and options of the same scan.
         warnings: what makes the mask doubtful, in words.
+        confidence: how far the mask can be relied on, a structure and in all; none where an earlier version made it.
     """
 
     id: str
@@ -126,6 +128,7 @@ class Prediction:
     seconds: float
     kept: bool
     warnings: tuple[str, ...]
+    confidence: Confidence | None
     _read: Callable[[], Mask] = field(repr=False)
     _measure: Callable[[], Measures] = field(repr=False)
 
@@ -287,7 +290,10 @@ def _recall_mask(job: Job) -> Mask | None:
         if row.read and not row.optional and is_whole(path, record):
             grid = read_volume(reference.series or reference.path, reference.options).grid
             return replace(
-                row.read(path, grid, job.maker.recipe.task.labels), notes=record.notes, warnings=record.warnings
+                row.read(path, grid, job.maker.recipe.task.labels),
+                notes=record.notes,
+                warnings=record.warnings,
+                confidence=record.confidence,
             )
     return None
 
@@ -328,6 +334,7 @@ def _show(source: str, scan: Scan, mask: Mask, places: Places, started: float) -
         seconds=time.monotonic() - started,
         kept=False,
         warnings=mask.warnings,
+        confidence=mask.confidence,
         _read=lambda: mask,
         _measure=lambda: _measure(mask, places),
     )
@@ -344,7 +351,7 @@ def _take(job: Job, record: PredictionRecord, seconds: float, find_grid: Callabl
     places, written = _place_channels(job.scan, job.maker.recipe), files.get("measures")
 
     def read() -> Mask:
-        return _read_mask(find_grid(), masks, task.labels)
+        return replace(_read_mask(find_grid(), masks, task.labels), confidence=record.confidence)
 
     return Prediction(
         id=job.scan.id,
@@ -357,6 +364,7 @@ def _take(job: Job, record: PredictionRecord, seconds: float, find_grid: Callabl
         seconds=seconds,
         kept=job.earlier is not None,
         warnings=record.warnings,
+        confidence=record.confidence,
         _read=read,
         _measure=lambda: read_record(written, Measures) if written else _measure(read(), places),
     )

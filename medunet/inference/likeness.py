@@ -44,7 +44,7 @@ def find_unlike(images: Images, recipe: Recipe, subject: str, *, whole: bool = T
     if grid.unit == "mm":
         yield from _compare_sizes(grid, recipe, subject, whole)
     for key, (name, (voxels, _)) in zip(recipe.inputs, images.items(), strict=True):
-        how, seen = _find_scale(recipe, key), recipe.values.get(name)
+        how, seen = find_scale(recipe, key), recipe.values.get(name)
         if why := _find_odd_values(voxels, how, seen):
             remedy = "give the scan in the unit of training, or don't rely on the mask"
             units = f" {recipe.task.units[name]}" if name in recipe.task.units else ""
@@ -55,7 +55,7 @@ def find_unlike(images: Images, recipe: Recipe, subject: str, *, whole: bool = T
             yield make_finding("scan-unlike", f"{subject} {name}", why, remedy)
 
 
-def _find_scale(recipe: Recipe, key: str) -> Scale | None:
+def find_scale(recipe: Recipe, key: str) -> Scale | None:
     """The range that values of an image are cut to, None where each image is scaled by itself."""
     scales = [step for step in _list_data(recipe) if step.get("_target_") == "ScaleIntensityRanged"]
     return next(((float(step["a_min"]), float(step["a_max"])) for step in scales if key in step["keys"]), None)

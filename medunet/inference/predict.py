@@ -11,12 +11,15 @@ from monai.data import MetaTensor
 from torch import nn
 
 from medunet.bundle import Bundle, ForeignBundle, Recipe, join_hashes, load_weights, take_recipe
+from medunet.confidence import Reason
 from medunet.errors import ResourceError
 from medunet.findings import overhearing, tell
 from medunet.geometry import Grid
 from medunet.inference.assemble import assemble_planes, count_assembling
-from medunet.inference.backends import Backend, TorchBackend
+from medunet.inference.backends import Backend, MeanBackend, TorchBackend
 from medunet.inference.box import Box
+from medunet.inference.confidence import Watch
+from medunet.inference.judgement import judge, judge_scan
 from medunet.inference.likeness import find_unlike
 from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.restore import restore_mask
@@ -79,7 +82,8 @@ def load_predictor(recipe: Recipe, files: Mapping[Path, str]) -> Predictor:
     }
     network = networks[0] if len(networks) == 1 else MeanNetwork(networks)
     window = recipe.window
-    backend = TorchBackend(choose_device()).open(network, (recipe.task.count_inputs(), *window.patch), window.dims)
+    shape = (recipe.task.count_inputs(), *window.patch)
+    backend = MeanBackend(lambda: TorchBackend(choose_device())).open(network, shape, window.dims)
     return Predictor(recipe, backend, weights)
 
 
@@ -106,8 +110,9 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
     """
     recipe = predictor.recipe
     images = {key: scan.images[key] for key in recipe.inputs}
+    doubts: list[Reason] = []
     with overhearing() as heard:
-        look = partial(_compare, recipe, scan.id, box is None)
+        look = partial(_compare, recipe, scan.id, box is None, doubts)
         image = run_chain(recipe.preprocessing, images, recipe.task, look)
     grid = find_source_grid(image)
     voxels, affine = image.as_tensor(), np.asarray(image.affine)
@@ -119,7 +124,10 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
     network = Grid(voxels.shape[1:], affine)
     check_memory(predictor, network, grid, scan.id)
     patch = window.fit(network.shape)
-    planes = assemble_planes(voxels, predictor.backend, patch, window.overlap, what, window.mode, window.padding)
+    watch = Watch(recipe)
+    backend = watch.join(predictor.backend)
+    planes = assemble_planes(voxels, backend, patch, window.overlap, what, window.mode, window.padding)
+    planes = watch.see(planes)
     keep = None if maps is None else maps.open(grid)
     if recipe.origin == "medunet":
         mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep)
@@ -128,15 +136,18 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
     warnings = (*recipe.doubts, *(f"{item.subject}: {item.found}" for item in heard))
     mask = replace(mask, notes=(*image.meta["notes"], *recipe.notes), warnings=warnings)
     mask = mask if box is None else box.clear_outside(mask)
-    return mask if recipe.cleaning == NOTHING else clean_mask(mask, recipe.cleaning)
+    mask = mask if recipe.cleaning == NOTHING else clean_mask(mask, recipe.cleaning)
+    return replace(mask, confidence=judge(mask, watch.finish(), recipe, doubts))
 
 
-def _compare(recipe: Recipe, subject: str, whole: bool, data: Mapping[str, MetaTensor]) -> None:
-    """Warn of what is unlike training in the images that were read."""
+def _compare(recipe: Recipe, subject: str, whole: bool, doubts: list[Reason], data: Mapping[str, MetaTensor]) -> None:
+    """Warn of what is unlike training in the images that were read, and note what speaks against relying on a mask."""
     keys = zip(recipe.task.channels, recipe.inputs, strict=True)
     images = {name: (data[key].as_tensor().numpy(), find_source_grid(data[key])) for name, key in keys}
-    for item in find_unlike(images, recipe, subject, whole=whole):
+    findings = list(find_unlike(images, recipe, subject, whole=whole))
+    for item in findings:
         tell(item)
+    doubts += judge_scan(images, recipe, findings, whole=whole)
 
 
 def check_memory(predictor: Predictor, network: Grid, source: Grid, what: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from medunet.bundle import Recipe
+from medunet.confidence import Confidence
 from medunet.errors import MedunetError
 from medunet.files import hash_file
 from medunet.inference.box import Box
@@ -25,7 +26,19 @@ from medunet.records import Record, read_record
 from medunet.runs import RunRecord, record_run
 
 Status = Literal["segmented", "nothing found"]
-UNDECISIVE = ("name", "version", "task", "extent_mm", "values", "peak_gib", "entry", "notes", "doubts", "evaluated")
+UNDECISIVE = (
+    "name",
+    "version",
+    "task",
+    "extent_mm",
+    "values",
+    "peak_gib",
+    "entry",
+    "notes",
+    "doubts",
+    "evaluated",
+    "seen",
+)
 """Of a recipe, what decides no mask; the task is written in its own way."""
 
 
@@ -82,6 +95,8 @@ class PredictionRecord(RunRecord):
     """How many there are, where labels number objects."""
     warnings: tuple[str, ...] = ()
     """What makes the result doubtful: how the scan differs from those of training, or its channels from each other."""
+    confidence: Confidence | None = None
+    """How far the masks can be relied on; none in records of earlier versions."""
     outputs: dict[str, FileRecord]
     """What was written, by format."""
 
@@ -198,6 +213,7 @@ def make_record(
         volumes={name: round(volume, 3) for name, volume in mask.volumes_ml().items()},
         objects=len(mask.find_sizes()) if mask.kind == "instances" else None,
         warnings=mask.warnings,
+        confidence=mask.confidence,
         outputs=dict(outputs),
     )
 

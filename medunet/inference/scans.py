@@ -7,7 +7,16 @@ from pathlib import Path
 from medunet.cohort.companions import check_patients
 from medunet.errors import InputError, MissingInputError, SeriesError
 from medunet.files import check_input
-from medunet.reading import Image, ReadOptions, Series, find_image, find_series, is_image_file, tabulate_series
+from medunet.reading import (
+    Contents,
+    Image,
+    ReadOptions,
+    Series,
+    find_image,
+    find_series,
+    is_image_file,
+    tabulate_series,
+)
 from medunet.records import suggest
 from medunet.task import Task
 
@@ -66,9 +75,23 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
             said = f"it is one file, but the bundle takes {_join(task.channels)}"
             raise InputError(path, said, NAME_EACH, code="channel-missing")
         how = spread_options(options, task)
-        return _check_scan(Scan(strip(path.name), {key: find_image(path, own) for key, own in how.items()}), task)
+        return check_scan(Scan(strip(path.name), {key: find_image(path, own) for key, own in how.items()}), task)
+    return choose_scan(path, find_series(path, keep=True), task, options)
+
+
+def choose_scan(path: Path, contents: Contents, task: Task, options: Options = NO_OPTIONS) -> Scan:
+    """As `find_scan`, of a folder that was found already.
+
+    Args:
+        path: the folder.
+        contents: what it holds, with whole headers.
+        task: of the bundle.
+        options: as of `find_scan`.
+
+    Raises:
+        MedunetError: as `find_scan`.
+    """
     how = spread_options(options, task)
-    contents = find_series(path, keep=True)
     found = contents.series
     if not found:
         raise contents.damaged[0] if contents.damaged else _miss_series(path, task)
@@ -145,10 +168,10 @@ def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTI
     images_found = {
         key: find_image(images[name], how[key]) for key, name in zip(task.image_keys(), task.channels, strict=True)
     }
-    return _check_scan(Scan(strip(images[task.channels[0]].name), images_found), task)
+    return check_scan(Scan(strip(images[task.channels[0]].name), images_found), task)
 
 
-def _check_scan(scan: Scan, task: Task) -> Scan:
+def check_scan(scan: Scan, task: Task) -> Scan:
     """Refuse series of another modality than their channel, or of several patients, where headers tell."""
     found = dict(zip(task.channels, scan.images.values(), strict=True))
     for name, image in found.items():

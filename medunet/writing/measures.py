@@ -62,7 +62,13 @@ def list_rows(measures: Measures) -> Iterator[Row]:
             "lesions": str(structure.lesion_count),
             f"volume [{volume}]": _write_number(whole.volume if whole else 0.0),
         }
-        yield {**first, **(_describe(whole, length, place) if whole else {})}
+        sure = structure.confidence
+        judged = {
+            "trust": sure.trust if sure else "",
+            "score": _write_number(sure.score if sure else None),
+            "reasons": "; ".join(sure.reasons) if sure else "",
+        }
+        yield {**first, **(_describe(whole, length, place) if whole else {}), **judged}
         for lesion in structure.lesions:
             yield {
                 "structure": structure.name,

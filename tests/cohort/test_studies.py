@@ -1,6 +1,6 @@
 import pytest
 
-from medunet.cohort.studies import find_visits, take_labels
+from medunet.cohort.studies import find_visits, take_labels, try_visits
 from medunet.errors import SeriesError
 from medunet.findings import listening
 from medunet.reading import LabelFile, Series
@@ -40,6 +40,16 @@ def test_several_in_one_study_and_none_at_all_are_refused() -> None:
     # No study has both, and which CT belongs to the PET isn't known.
     with pytest.raises(SeriesError, match="it has 2 CT series"):
         list_uids([make("c1", "CT", "1"), make("c2", "CT", "2"), make("p", "PT", "3")])
+
+
+def test_what_is_not_whole_comes_with_its_reason() -> None:
+    whole = [make("c1", "CT", "1"), make("p1", "PT", "1")]
+    first, lacking = try_visits("P", [*whole, make("c3", "CT", "3")], CT_PET)
+    assert isinstance(first, dict)
+    assert str(lacking) == "patient P, study 3: it has no PT series; add it."
+    (only,) = try_visits("P", [make("c1", "CT", "1"), make("c2", "CT", "1"), make("p", "PT", "1")], CT_PET)
+    assert isinstance(only, SeriesError)
+    assert only.code == "channel-ambiguous"
 
 
 def test_labels_of_another_visit_are_none_of_this_one() -> None:

@@ -9,8 +9,20 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "medunet"
 GROUND = (
-    *("archives", "codes", "errors", "extents", "extras", "files", "findings", "geometry", "labels", "machine"),
-    *("measures", "objects", "outlines", "parts", "postprocessing", "progress", "records", "runs", "task", "terms"),
+    *("archives", "codes", "confidence", "errors", "extents", "extras", "files", "findings", "geometry", "labels"),
+    *(
+        "machine",
+        "measures",
+        "objects",
+        "outlines",
+        "parts",
+        "postprocessing",
+        "progress",
+        "records",
+        "runs",
+        "task",
+        "terms",
+    ),
 )
 LAYERS = {
     **dict.fromkeys(GROUND, 0),

@@ -153,3 +153,44 @@ def test_a_very_long_name_is_cut_where_files_could_not_be_called_so(tmp_path: Pa
     for name in names:
         assert len(name.encode()) <= 200
         assert name.startswith("多" * 60)
+
+
+def test_a_tree_of_patients_is_a_scan_a_patient_and_each_header_is_kept(cohort_folder: Path) -> None:
+    found = list_inputs([cohort_folder], TASK)
+    patients = sorted(path.name for path in cohort_folder.iterdir())
+    assert [item.id for item in found] == patients
+    assert found[0].source == f"{cohort_folder}: {patients[0]}"
+    assert found[0].find().reference.series is not None
+    # One of them alone is called as its folder is, and a series that is named isn't looked for elsewhere.
+    (one,) = list_inputs([cohort_folder / patients[1]], TASK)
+    assert (one.id, one.source) == (patients[1], str(cohort_folder / patients[1]))
+    assert len(list_inputs([cohort_folder, tmp := cohort_folder / patients[1]], TASK)) == 2, tmp
+
+
+def test_cases_that_are_not_whole_are_refused_when_they_are_found(tmp_path: Path) -> None:
+    save(tmp_path, "a.nii", "b.nii")
+    (tmp_path / "cases.csv").write_text("id,patient,ct\nfirst,1,a.nii\nlost,2,c.nii\nlast,3,b.nii\n")
+    whole, last, lost = list_inputs([tmp_path / "cases.csv"], TASK)
+    assert [whole.id, last.id, lost.id] == ["first", "last", "cases_1"]
+    assert whole.find().id == "first"
+    with pytest.raises(MissingInputError, match="case lost names it"):
+        lost.find()
+
+
+def test_what_a_user_says_of_a_channel_goes_before_what_the_list_says(tmp_path: Path) -> None:
+    save(tmp_path, "a.nii")
+    (tmp_path / "cases.csv").write_text("id,patient,ct\nfirst,1,a.nii\n")
+    (item,) = list_inputs([tmp_path / "cases.csv"], TASK, {"ct": ReadOptions(prefer="qform")})
+    assert item.find().reference.options.prefer == "qform"
+
+
+def test_names_of_nnunet_lose_their_number_of_the_channel_in_its_folders(tmp_path: Path) -> None:
+    save(tmp_path / "imagesTs", "P1_0000.nii.gz", "P2.nii.gz")
+    assert name_all(tmp_path / "imagesTs") == ["P1", "P2"]
+
+
+def test_pictures_may_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    task = TASK.model_copy(update={"unit": "px"})
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").touch()
+    assert [item.id for item in list_inputs([tmp_path], task)] == ["a"]

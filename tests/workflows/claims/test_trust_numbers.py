@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+from trust_numbers import find_interval, find_share_interval, measure_auroc
+
+
+def test_auroc_counts_pairs() -> None:
+    assert measure_auroc([0.1, 0.9, 0.2, 0.8], [True, False, True, False]) == 1.0
+    assert measure_auroc([0.1, 0.1, 0.5], [True, False, False]) == 0.75
+    assert np.isnan(measure_auroc([0.1, 0.2], [False, False]))
+
+
+def test_intervals_hold_their_value_and_narrow_with_cases() -> None:
+    rng = np.random.default_rng(0)
+    widths = []
+    for count in (20, 200):
+        bad = np.arange(count) % 4 == 0
+        values = rng.normal(0, 1, count) - bad
+        low, high = find_interval(values, bad)
+        assert low < measure_auroc(values, bad) < high
+        widths.append(high - low)
+    assert widths[1] < 0.6 * widths[0]
+    # Of 5 in 50, by Wilson: 4.3 % to 21.4 %.
+    assert find_share_interval(5, 50) == pytest.approx((0.0435, 0.2136), abs=1e-3)
+    assert find_share_interval(0, 38)[1] == pytest.approx(0.0918, abs=1e-3)
