@@ -206,12 +206,21 @@ class Mask:
 
     def volumes_ml(self) -> dict[str, float]:
         """Volume of each label or region in millilitres (in voxels where the grid has no physical size)."""
-        voxels = self.join_objects().voxels
-        counts = np.bincount(voxels.ravel(), minlength=len(self.table.labels) + 1)
+        counts = self.count_values()
         return {
             region.name: float(sum(counts[value] for value in region.values)) * self.voxel_volume
             for region in self.table.structures
         }
+
+    def count_values(self) -> npt.NDArray[np.int64]:
+        """Voxels of each label value, 0 first; of objects of their only label."""
+        counts = np.zeros(len(self.table.labels) + 1, dtype=np.int64)
+        for plane in self.voxels:  # at once they would be 8 bytes each
+            values = plane > 0 if self.kind == "instances" else plane
+            found = np.bincount(values.ravel())
+            counts = np.pad(counts, (0, max(0, len(found) - len(counts))))
+            counts[: len(found)] += found
+        return counts
 
     def is_labelled(self) -> npt.NDArray[np.bool_]:
         """Voxels (I, J, K) of any label."""
@@ -240,8 +249,8 @@ class Mask:
     def pack_voxels(self) -> npt.NDArray[np.unsignedinteger]:
         """The voxels as a file holds them: 8 bits where all label values fit, 16 for objects, 32 if these are many."""
         if self.kind == "classes":
-            return self.voxels.astype(np.uint8 if len(self.table.labels) < 256 else np.uint16)
-        return self.voxels.astype(np.uint16 if self.voxels.max(initial=0) < 2**16 else np.uint32)
+            return self.voxels.astype(np.uint8 if len(self.table.labels) < 256 else np.uint16, copy=False)
+        return self.voxels.astype(np.uint16 if self.voxels.max(initial=0) < 2**16 else np.uint32, copy=False)
 
     def find_sizes(self) -> npt.NDArray[np.int64]:
         """Voxels of each object of a mask of instances, (N,)."""

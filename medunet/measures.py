@@ -5,8 +5,9 @@ that share a face, an edge or a corner); where labels number objects, each of th
 largest first. Lengths are in mm and volumes in mL, of pictures in px and in pixels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,8 +19,11 @@ from medunet.confidence import Confidence, StructureConfidence, Trust
 from medunet.extents import measure_diameters
 from medunet.geometry import RECORDED_MM, Grid, Unit, measure_displacement
 from medunet.labels import Mask, Region
+from medunet.large_parts import cut_boxes, cut_slabs, number_large_parts
 from medunet.parts import Crop, Voxels, find_extent, is_any, number_parts
 from medunet.records import Record
+from medunet.scratch import Room
+from medunet.spread import describe_pieces
 
 PERCENTILES = {"minimum": 0, "p5": 5, "p25": 25, "median": 50, "p75": 75, "p95": 95, "maximum": 100}
 """Names of values and the percentiles that they are."""
@@ -27,6 +31,8 @@ MOST_LESIONS = 1000
 """Lesions of a structure that are listed; the largest. All count in its volume and in their number."""
 AT_ONCE = 1_000_000
 """Voxels whose values on another grid are interpolated at once."""
+LARGE = 1 << 22
+"""Voxels that are measured at once where not all of a mask is to be in memory."""
 DIGITS = 6
 
 
@@ -147,7 +153,9 @@ class Channel:
         return [self.name] if count == 1 else [f"{self.name} {n}" for n in range(1, count + 1)]
 
 
-def measure_mask(mask: Mask, channels: Sequence[Channel] = (), notes: Sequence[str] = ()) -> Measures:
+def measure_mask(
+    mask: Mask, channels: Sequence[Channel] = (), notes: Sequence[str] = (), room: Room | None = None
+) -> Measures:
     """Measure every structure of a mask and every lesion of it.
 
     Values of a channel on the mask's own grid are those of the voxels; of one on another grid they are interpolated
@@ -157,13 +165,14 @@ def measure_mask(mask: Mask, channels: Sequence[Channel] = (), notes: Sequence[s
         mask: on the grid of the first channel.
         channels: whose values are measured.
         notes: what is to be said beside.
+        room: for what is large, which is measured piece by piece then; everything is in memory if not given.
     """
     said = list(notes)
     structures = []
     sure: Confidence | None = mask.confidence
     own = {item.name: item for item in sure.structures} if sure else {}
     for region in mask.table.structures:
-        measured = _measure_structure(mask, region, channels)
+        measured = _measure_structure(mask, region, channels, room)
         structures.append(measured.model_copy(update={"confidence": own.get(region.name)}))
         if structures[-1].lesion_count > MOST_LESIONS:
             said.append(f"{region.name} has {structures[-1].lesion_count} parts; the {MOST_LESIONS} largest are listed")
@@ -171,12 +180,14 @@ def measure_mask(mask: Mask, channels: Sequence[Channel] = (), notes: Sequence[s
     return Measures(unit=mask.grid.unit, structures=tuple(structures), trust=trust, notes=tuple(said))
 
 
-def _measure_structure(mask: Mask, region: Region, channels: Sequence[Channel]) -> StructureMeasures:
-    inside = mask.voxels > 0 if mask.kind == "instances" else is_any(mask.voxels, region.values)
+def _measure_structure(mask: Mask, region: Region, channels: Sequence[Channel], room: Room | None) -> StructureMeasures:
+    inside = _find_inside(mask, region, room)
     box = find_extent(inside)
     if box is None:
         return StructureMeasures(name=region.name, label_values=region.values, lesion_count=0, whole=None, lesions=())
     inside = inside[box]
+    if room is not None and inside.size > LARGE and mask.kind == "classes":
+        return _measure_large(inside, box, mask, region, channels, room)
     if mask.kind == "instances":
         known, numbers = np.unique(mask.voxels[box] * inside, return_inverse=True)
         numbers, count = numbers.reshape(inside.shape), len(known) - int(known[0] == 0)
@@ -197,6 +208,36 @@ def _measure_structure(mask: Mask, region: Region, channels: Sequence[Channel]) 
         name=region.name,
         label_values=region.values,
         lesion_count=count,
+        whole=Measured(**_measure_voxels(inside, box, mask, channels)),
+        lesions=tuple(lesions),
+    )
+
+
+def _find_inside(mask: Mask, region: Region, room: Room | None) -> Voxels:
+    """Voxels (I, J, K) of a structure."""
+    if mask.kind == "instances" or room is None:
+        return mask.voxels > 0 if mask.kind == "instances" else is_any(mask.voxels, region.values)
+    inside: Voxels = room.make(mask.voxels.shape, np.bool_)
+    for slab in cut_slabs(inside.shape, LARGE):
+        inside[slab] = is_any(mask.voxels[slab], region.values)
+        room.settle()
+    return inside
+
+
+def _measure_large(
+    inside: Voxels, box: Crop, mask: Mask, region: Region, channels: Sequence[Channel], room: Room
+) -> StructureMeasures:
+    """As `_measure_structure`, of what lies within a large box, piece by piece."""
+    parts = number_large_parts(inside, room, LARGE)
+    largest = [int(n) + 1 for n in np.argsort(-parts.sizes, kind="stable")[:MOST_LESIONS]]
+    lesions = []
+    for number, (part, place) in enumerate(zip(largest, parts.find_boxes(largest), strict=True), start=1):
+        own = parts.take(part, place)
+        lesions.append(_measure_lesion(own, _shift(place, box), mask, channels, number=number, value=None))
+    return StructureMeasures(
+        name=region.name,
+        label_values=region.values,
+        lesion_count=len(parts.sizes),
         whole=Measured(**_measure_voxels(inside, box, mask, channels)),
         lesions=tuple(lesions),
     )
@@ -242,10 +283,31 @@ def _measure_channels(
     for channel in channels:
         same = measure_displacement(channel.grid, grid) <= RECORDED_MM
         for name, voxels in zip(channel.name_components(), channel.voxels, strict=True):
+            if inside.size > LARGE:
+                take = partial(_take_pieces, voxels, channel.grid, inside, box, None if same else grid)
+                yield from _describe_pieces(name, take, int(np.count_nonzero(inside)), channel.unit)
+                continue
             found = voxels[box][inside] if same else _sample_inside(voxels, channel.grid, inside, box, grid)
             known = found[np.isfinite(found)]
             if len(known):
                 yield name, _describe_values(known, len(found), channel.unit)
+
+
+def _take_pieces(
+    voxels: npt.NDArray[np.generic], own: Grid, inside: Voxels, box: Crop, grid: Grid | None
+) -> Iterator[npt.NDArray[Any]]:
+    """Values of an image, on another grid where one is given, within voxels of a box, piece by piece."""
+    for piece in cut_boxes(inside.shape, LARGE):
+        part, within = _shift(piece, box), inside[piece]
+        yield voxels[part][within] if grid is None else _sample_inside(voxels, own, within, part, grid)
+
+
+def _describe_pieces(
+    name: str, take: Callable[[], Iterator[npt.NDArray[Any]]], count: int, unit: str
+) -> Iterator[tuple[str, Values]]:
+    known, mean, sd, spread = describe_pieces(take, list(PERCENTILES.values()))
+    if known:
+        yield name, _make_values(unit, known / count, mean, sd, spread)
 
 
 def _sample_inside(
@@ -279,14 +341,14 @@ def sample_image(voxels: npt.NDArray[np.generic], grid: Grid, points: npt.ArrayL
 
 
 def _describe_values(known: npt.NDArray[Any], count: int, unit: str) -> Values:
-    spread = np.percentile(known, list(PERCENTILES.values()))
-    return Values(
-        unit=unit,
-        covered=_round(len(known) / count),
-        mean=_round(float(known.mean(dtype=np.float64))),
-        sd=_round(float(known.std(dtype=np.float64))),
-        **{name: _round(value) for name, value in zip(PERCENTILES, spread, strict=True)},
-    )
+    spread = np.percentile(known, list(PERCENTILES.values())).tolist()
+    mean, sd = float(known.mean(dtype=np.float64)), float(known.std(dtype=np.float64))
+    return _make_values(unit, len(known) / count, mean, sd, spread)
+
+
+def _make_values(unit: str, covered: float, mean: float, sd: float, spread: Sequence[float]) -> Values:
+    named = {name: _round(value) for name, value in zip(PERCENTILES, spread, strict=True)}
+    return Values(unit=unit, covered=_round(covered), mean=_round(mean), sd=_round(sd), **named)
 
 
 def _round(value: float) -> float:

@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import torch
+
 from medunet.bundle import Bundle, find_stale, fit_source, open_bundle, read_source, rewrite_bundle, write_bundle
 from medunet.cohort import (
     AS_FOUND,
@@ -23,9 +26,20 @@ from medunet.cohort import (
 )
 from medunet.errors import InputError, LabelError
 from medunet.files import check_free
+from medunet.geometry import Grid
+from medunet.inference.backends import TorchBackend
+from medunet.inference.memory import choose_way, take_load
 from medunet.machine import find_ram
 from medunet.measuring import Fingerprint, measure_cohort
-from medunet.networks import complete_network, count_features, describe_speed, find_vram, measure_step
+from medunet.networks import (
+    build_network,
+    complete_network,
+    count_features,
+    describe_speed,
+    find_vram,
+    make_network,
+    measure_step,
+)
 from medunet.planning import (
     Given,
     GivenNetwork,
@@ -38,6 +52,9 @@ from medunet.planning import (
     predict_peaks,
     state_task,
 )
+from medunet.planning.peaks import PROGRAM_GIB, count_weights
+from medunet.preparation import make_preprocessing
+from medunet.reading import ImageSize
 from medunet.records import Record, read_record
 from medunet.training import CONFIGS, check_untrained, find_training, fit_start, write_start
 
@@ -194,6 +211,7 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes, given: Given
         planned = make_plan(cohort, fingerprint, measure_step, dims=wishes.dims, memory=memory, budget_minutes=minutes)
     else:
         planned = plan_further(cohort, fingerprint, given, measure_step, memory=memory, budget_minutes=minutes)
+    planned = planned.change(foreseen={"peak_gib": _foresee_peaks(planned, fingerprint)})
     _warn_of_memory(planned)
     _warn_of_steps(planned)
     seconds = planned.foreseen.step_seconds
@@ -203,11 +221,31 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes, given: Given
 def _foresee(bundle: Bundle, edited: Plan) -> Plan:
     """A plan with the memory and the time that it takes as it was edited."""
     seconds = measure_step(edited)
-    peaks = predict_peaks(edited, _read_fingerprint(bundle))
+    peaks = _foresee_peaks(edited, _read_fingerprint(bundle))
     planned = edited.with_step(seconds).change(foreseen={"peak_gib": peaks, "speed": describe_speed(seconds)})
     _warn_of_memory(planned)
     _warn_of_steps(planned)
     return planned
+
+
+def _foresee_peaks(planned: Plan, fingerprint: Fingerprint) -> dict[str, float]:
+    """Peaks of all stages; of a prediction as that states them itself, within the memory of the plan."""
+    peaks, task = predict_peaks(planned, fingerprint), planned.task
+    if task.unit == "px":
+        return peaks
+    case = max(fingerprint.cases, key=lambda case: int(np.prod(case.shape)))
+    voxels, grid = int(np.prod(case.shape)), Grid(case.shape, np.diag([*case.spacing_mm, 1.0]))
+    stored = max(1, (case.voxel_bytes or 4 * voxels) // voxels)
+    names = zip(task.image_keys(), task.channels, strict=True)
+    sizes = {key: ImageSize(grid, task.count_components(name), stored) for key, name in names}
+    window, network = planned.window, build_network(make_network(planned)).eval()
+    load = take_load(make_preprocessing(planned), sizes, len(task.name_classes()), lambda shape: window.patch)
+    backend = TorchBackend(torch.device("cpu"), torch.float32)
+    backend.open(network, (task.count_inputs(), *window.patch), planned.network.dims)
+    memory = planned.foreseen.memory
+    limit = int((memory.ram_gib if memory and memory.ram_gib else find_ram() / 2**30) * 2**30)
+    held = int(PROGRAM_GIB * 2**30) + 4 * count_weights(planned)
+    return {**peaks, "predict": round(choose_way(load, backend, held, limit).peak / 2**30, 2)}
 
 
 def _warn_of_memory(planned: Plan) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, Unpack
 
-from medunet.api.arguments import verb
+from medunet.api.arguments import Above, verb
 from medunet.files import PathLike
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Decisions(TypedDict, total=False):
     """How a mask is decided, otherwise than the bundle does by itself.
 
-    `thresholds`: probability from which on a label or region is taken, by its name. `keep_largest`: labels of which
+    `thresholds`: probability from which on a label or region is taken, by its name: of several that are reached the
+    most probable, and the class of the largest logit among the others where none is. `keep_largest`: labels of which
     only the largest part is kept, ["all"] of all, [] of none. `smallest`: size below which a part is left out, in mL,
     in pixels of pictures; or as text, "0.1mL".
     """
@@ -23,6 +24,18 @@ class Decisions(TypedDict, total=False):
     thresholds: Mapping[str, float]
     keep_largest: Sequence[str]
     smallest: float | str
+
+
+class Further(Decisions, total=False):
+    """What else may be said of a prediction: how it is decided, and of what it may be made.
+
+    `ram_gib`: GiB that all processes of a prediction may hold, Python and weights included; what is free if not given.
+    The peak is stated before it starts, and what can't be kept is refused. `scratch`: folder of scratch files, which
+    have no names and are gone however a prediction ends.
+    """
+
+    ram_gib: Annotated[float, Above(0)]
+    scratch: PathLike
 
 
 SAID = 3
@@ -80,7 +93,7 @@ def predict(  # noqa: PLR0913 - its options have names
     overwrite: bool = False,
     trust: bool = False,
     ray: str | None = None,
-    **decisions: Unpack[Decisions],
+    **further: Unpack[Further],
 ) -> "list[Prediction]":
     """Predict scans, all that can be; then a scan that was refused is an error.
 
@@ -107,10 +120,10 @@ def predict(  # noqa: PLR0913 - its options have names
             who wrote it.
         ray: give the scans to the workers of a Ray cluster at this address; "auto" for that of this machine, which is
             started where there is none. Every node needs medunet, the bundle and the scans at the same paths.
-        decisions: `thresholds`, the probability from which on a label is taken, by its name: of several that are
-            reached the most probable, and the class of the largest logit among the others where none is;
-            `keep_largest`, labels of which only the largest part is kept (["all"] of all); `smallest`, the size below
-            which parts are left out, in mL, in pixels of pictures. What isn't given is as the bundle has it.
+        further: `thresholds`, the probability from which on a label is taken; `keep_largest`, labels of which only the
+            largest part is kept (["all"] of all); `smallest`, the size below which parts are left out, in mL or pixels;
+            `ram_gib`, GiB that all processes may hold, where a scan that takes more streams through files in the folder
+            `scratch` (that of the outputs), with the same mask. See `Decisions` and `Further`.
 
     Returns:
         What came of each scan, in their order. Scans whose names repeat are told apart by their folders.
@@ -118,11 +131,11 @@ def predict(  # noqa: PLR0913 - its options have names
     Raises:
         ScansError: some of several scans are refused; its `results` tell all. A single scan raises its own error:
         OutputExistsError: a file is there that something else has made.
-        ResourceError: the folder can't be written to.
+        ResourceError: the folder can't be written to, or the scan doesn't fit the memory.
         MedunetError: the bundle or a scan can't be used.
     """
     how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust, "ray": ray}
-    return _take_all(list(_start(bundle, scans, output, options, decisions, **how)))
+    return _take_all(list(_start(bundle, scans, output, options, further, **how)))
 
 
 @verb
@@ -137,7 +150,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
     overwrite: bool = False,
     trust: bool = False,
     ray: str | None = None,
-    **decisions: Unpack[Decisions],
+    **further: Unpack[Further],
 ) -> "Iterator[Prediction | Refusal]":
     """Predict scans, and give what came of each as soon as it is there; what is refused doesn't end it.
 
@@ -152,7 +165,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
         overwrite: see there.
         trust: see there.
         ray: see there.
-        decisions: see there.
+        further: see there.
 
     Returns:
         A `Prediction` or a `Refusal` for each scan, in their order; a scan is predicted when its turn comes.
@@ -162,7 +175,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
         MedunetError: the bundle or an option can't be used; a scan that can't is a `Refusal`.
     """
     how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust, "ray": ray}
-    return _start(bundle, scans, output, options, decisions, **how)
+    return _start(bundle, scans, output, options, further, **how)
 
 
 def _start(
@@ -170,11 +183,11 @@ def _start(
     scans: Sequence[PathLike | Mapping[str, PathLike]],
     output: PathLike | None,
     options: "Mapping[str, ReadOptions] | None",
-    decisions: Decisions,
+    further: Further,
     **how: Any,
 ) -> "Iterator[Prediction | Refusal]":
     from medunet.files import check_writable
-    from medunet.inference import Wanted, list_inputs, parse_box, run_jobs
+    from medunet.inference import Means, Wanted, list_inputs, parse_box, run_jobs
     from medunet.inference.cluster import Setup, load_ray, run_on_cluster
     from medunet.report.picture import FORMAT
     from medunet.writing import add_beside, choose_formats
@@ -185,6 +198,7 @@ def _start(
     inside = None if how["box"] is None else parse_box(how["box"])
     if how["ray"] is not None:
         load_ray()  # known before the bundle is read
+    decisions: Any = {name: value for name, value in further.items() if name in Decisions.__annotations__}
     setup = Setup(Path(bundle).absolute() if how["ray"] else Path(bundle), how["trust"], decisions)
     maker = setup.make()
     task = maker.recipe.task
@@ -192,7 +206,12 @@ def _start(
     given = [
         {name: Path(path) for name, path in item.items()} if isinstance(item, Mapping) else Path(item) for item in scans
     ]
-    wanted = Wanted(formats, folder, inside, empty=how["empty_seg"], overwrite=how["overwrite"])
+    ram = int(further["ram_gib"] * 2**30) if "ram_gib" in further else None
+    scratch = Path(further["scratch"]) if "scratch" in further else None
+    if scratch is not None:
+        check_writable(scratch)
+    means = Means(ram, scratch or folder, tuple(row.name for row in formats))
+    wanted = Wanted(formats, folder, inside, how["empty_seg"], how["overwrite"], means)
     inputs = list_inputs(given, task, options or {})
     if how["ray"] is not None:
         return run_on_cluster(inputs, wanted, setup, how["ray"], maker.recipe.peak_gib)

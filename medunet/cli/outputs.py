@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medunet.cli.arguments import parse_names
+from medunet.cli.arguments import parse_gib, parse_names
 from medunet.cli.inputs import share_options
 
 
@@ -29,14 +29,23 @@ def make_outputs(
         bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG or RTSTRUCT where nothing was found, too.")
     ] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that something else has made.")] = False,
+    ram: Annotated[
+        str | None, typer.Option(help="Memory for a prediction, like 4G.", show_default="what is free")
+    ] = None,
+    scratch: Annotated[
+        Path | None, typer.Option(help="Folder for what doesn't fit the memory.", show_default="that of the masks")
+    ] = None,
 ) -> dict[str, Any]:
-    """Arguments of `medunet.predict_each` that say what is written.
+    """Arguments of `medunet.predict_each` that say what is written, and of what it is made.
 
     Raises:
-        InputError: `--format` names nothing.
+        InputError: `--format` names nothing, or `--ram` is no amount.
     """
     names = [*(parse_names(formats, "--format") or []), *(["picture"] if picture else [])]
-    return {"output": output, "formats": names, "empty_seg": empty_seg, "overwrite": overwrite}
+    given = {"output": output, "formats": names, "empty_seg": empty_seg, "overwrite": overwrite}
+    if ram is not None:
+        given["ram_gib"] = parse_gib(ram)
+    return given if scratch is None else {**given, "scratch": scratch}
 
 
 def take_outputs(command: Callable[..., None]) -> Callable[..., None]:

@@ -17,6 +17,7 @@ from medunet.inference.jobs import (
     predict_found,
     run_jobs,
 )
+from medunet.inference.memory import Means, Provision, provide
 from medunet.inference.outputs import Outputs, name_mask
 from medunet.inference.predict import Predictor, load_predictor, open_predictor, predict_scan
 from medunet.inference.record import PredictionRecord
@@ -28,10 +29,12 @@ __all__ = [
     "Input",
     "Job",
     "Maker",
+    "Means",
     "Outputs",
     "Prediction",
     "PredictionRecord",
     "Predictor",
+    "Provision",
     "Refusal",
     "Scan",
     "Wanted",
@@ -53,6 +56,7 @@ __all__ = [
     "predict_cases",
     "predict_found",
     "predict_scan",
+    "provide",
     "restore_mask",
     "run_jobs",
 ]

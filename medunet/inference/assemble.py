@@ -1,6 +1,7 @@
 """From the logits of patches to the logits of the whole prepared volume, plane by plane."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,18 +11,34 @@ from torch.nn.functional import pad
 from medunet.errors import BundleError
 from medunet.geometry import Shape
 from medunet.inference.backends import Backend
+from medunet.inference.sums import Sums, count_sums
 from medunet.preparation import Start, place_patches
 from medunet.progress import track
+from medunet.scratch import IN_MEMORY, Room
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """How patches become a whole.
+
+    Attributes:
+        mode: weights of a patch's voxels: "gaussian" around its centre, or "constant".
+        padding: with what the image is filled up, as `torch.nn.functional.pad` calls it; "constant" is 0.
+        room: where sums of logits lie, but for those of the first classes.
+        held: classes of which they are in memory; all if None.
+    """
+
+    mode: str = "gaussian"
+    padding: str = "constant"
+    room: Room = IN_MEMORY
+    held: int | None = None
+
+
+PLAIN = Assembly()
 
 
 def assemble_planes(
-    image: torch.Tensor,
-    backend: Backend,
-    patch: Shape,
-    overlap: float,
-    what: str,
-    mode: str = "gaussian",
-    padding: str = "constant",
+    image: torch.Tensor, backend: Backend, patch: Shape, overlap: float, what: str, how: Assembly = PLAIN
 ) -> Iterator[torch.Tensor]:
     """Run a backend over all patches and add their logits up, weighted as MONAI does.
 
@@ -34,8 +51,7 @@ def assemble_planes(
         patch: voxels (I, J, K).
         overlap: of neighbouring patches.
         what: name of the work for the progress.
-        mode: weights of a patch's voxels: "gaussian" around its centre, or "constant".
-        padding: with what the image is filled up, as `torch.nn.functional.pad` calls it; "constant" is 0.
+        how: patches become a whole.
 
     Yields:
         (classes, J, K) float32 for each i of the image, in order.
@@ -43,17 +59,20 @@ def assemble_planes(
     Raises:
         BundleError: logits are no finite numbers, as of damaged weights.
     """
-    padded, offset = _pad(image, patch, padding)
-    weight = compute_importance_map(patch, mode=mode, sigma_scale=0.125)
+    padded, offset = _pad(image, patch, how.padding)
+    weight = compute_importance_map(patch, mode=how.mode, sigma_scale=0.125)
     weight = weight.clamp(min=max(float(weight.min()), 1e-3)).float()
     starts = place_patches(tuple(padded.shape[1:]), patch, overlap)
     inner = tuple(slice(o, o + n) for o, n in zip(offset, image.shape[1:], strict=True))
-    for i, plane in enumerate(_sum_patches(_run_patches(padded, backend, patch, starts, what), padded.shape, weight)):
+    patches = _run_patches(padded, backend, patch, starts, what)
+    for i, plane in enumerate(_sum_patches(patches, (*padded.shape,), weight, how)):
         if inner[0].start <= i < inner[0].stop:
             yield plane[:, inner[1], inner[2]]
 
 
-def count_assembling(shape: Shape, patch: Shape, channels: int, classes: int, batch: int) -> int:
+def count_assembling(
+    shape: Shape, patch: Shape, channels: int, classes: int, batch: int, held: int | None = None
+) -> int:
     """Bytes that `assemble_planes` holds at most beside the image, and beside the backend while that runs.
 
     Args:
@@ -62,18 +81,21 @@ def count_assembling(shape: Shape, patch: Shape, channels: int, classes: int, ba
         channels: of the image.
         classes: logits of a voxel.
         batch: patches at once.
+        held: classes whose sums are in memory; all if not given.
     """
     padded = [max(pair) for pair in zip(shape, patch, strict=True)]
     copy = channels * int(np.prod(padded)) if tuple(padded) != tuple(shape) else 0
-    # One plane more than a patch has: the last that was handed on.
-    sums = (classes + 1) * (patch[0] + 1) * padded[1] * padded[2]
-    # Patches and their logits, the logits before them, those times their weight, and the weights.
-    voxels = int(np.prod(patch)) * (batch * (channels + 2 * classes) + classes + 1)
-    return 4 * (copy + sums + voxels)
+    sums = count_sums((classes, patch[0], padded[1], padded[2]), classes if held is None else held)
+    # Patches, their logits and a class of these times their weight, and the weights.
+    voxels = int(np.prod(patch)) * (batch * (channels + classes) + 2)
+    return 4 * (copy + voxels) + sums
 
 
 def _sum_patches(
-    patches: Iterable[tuple[Start, torch.Tensor]], shape: tuple[int, ...], weight: torch.Tensor
+    patches: Iterable[tuple[Start, torch.Tensor]],
+    shape: tuple[int, int, int, int],
+    weight: torch.Tensor,
+    how: Assembly,
 ) -> Iterator[torch.Tensor]:
     """Weighted means of the logits of patches, plane by plane.
 
@@ -81,37 +103,24 @@ def _sum_patches(
         patches: first voxel and logits (classes, I, J, K) of each, those that begin with a lower plane first.
         shape: (C, I, J, K) of the padded image.
         weight: (I, J, K) of each voxel of a patch.
+        how: tells where sums lie.
 
     Yields:
         (classes, J, K) for each i of the padded image, in order.
     """
-    # Of the planes that patches still touch, from `first` on: sums of weighted logits, and of weights.
-    sums: torch.Tensor | None = None
-    total, first = torch.zeros((len(weight), *shape[2:])), 0
+    sums: Sums | None = None
+    first = 0
     for start, logits in patches:
         if sums is None:
-            sums = torch.zeros((len(logits), *total.shape))
-        if done := start[0] - first:
-            yield from (sums[:, i] / total[i] for i in range(done))
-            _move_on(sums, done)
-            _move_on(total[None], done)
-            first = start[0]
-        box = tuple(slice(s, s + n) for s, n in zip(start[1:], weight.shape[1:], strict=True))
-        sums[(slice(None), slice(None), *box)] += logits * weight
-        total[(slice(None), *box)] += weight
+            sums = Sums((len(logits), len(weight), *shape[2:]), how.room, how.held)
+        yield from sums.hand_on(start[0] - first)
+        first = start[0]
+        j, k = (slice(s, s + n) for s, n in zip(start[1:], weight.shape[1:], strict=True))
+        sums.add((j, k), logits, weight)
+        del logits  # the next ones come before this name is taken again
     if sums is None:
         raise ValueError("a volume has at least one patch")
-    yield from (sums[:, i] / total[i] for i in range(len(weight)))
-
-
-def _move_on(planes: torch.Tensor, done: int) -> None:
-    """Drop the first planes of (classes, I, J, K) in place, and add as many of 0 at the end."""
-    depth = planes.shape[1]
-    # So many at a time that none is read after it was written.
-    for i in range(done, depth, done):
-        count = min(done, depth - i)
-        planes[:, i - done : i - done + count] = planes[:, i : i + count]
-    planes[:, depth - done :] = 0
+    yield from sums.hand_on(len(weight))
 
 
 def _run_patches(
@@ -127,6 +136,7 @@ def _run_patches(
             remedy = "restore the weights from a copy, or train the bundle anew"
             raise BundleError(what, "the logits of the network are not finite", remedy, code="weights-wrong")
         yield from zip(group, logits, strict=True)
+        del logits
 
 
 def _pad(image: torch.Tensor, patch: Shape, mode: str) -> tuple[torch.Tensor, list[int]]:

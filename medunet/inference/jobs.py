@@ -20,6 +20,7 @@ from medunet.errors import MedunetError, ResourceError, name_fault
 from medunet.geometry import Grid, Unit
 from medunet.inference.box import Box
 from medunet.inference.inputs import Input
+from medunet.inference.memory import NOTHING_SAID, Means, Provision, provide
 from medunet.inference.outputs import (
     Outputs,
     check_formats,
@@ -53,6 +54,7 @@ class Wanted:
         box: in the patient, to which predictions are restricted.
         empty: a format that may be left out is written where nothing was found, too.
         overwrite: files that something else has made are replaced.
+        means: memory and scratch that a job may take.
     """
 
     formats: tuple[Format, ...]
@@ -60,6 +62,7 @@ class Wanted:
     box: Box | None = None
     empty: bool = True
     overwrite: bool = False
+    means: Means = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,13 +220,20 @@ def predict_found(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Pred
     started = time.monotonic()
     if wanted.folder is None:
         places = _place_channels(scan, maker.recipe)
-        return _show(source, scan, predict_scan(maker.load(), scan, wanted.box), places, started)
+        with provide(maker.load(), scan, wanted.box, wanted.means) as way:
+            mask = predict_scan(maker.load(), scan, wanted.box, provision=way)
+            return _show(source, scan, mask, places, started)
     job = plan_job(source, scan, wanted, maker)
     if job.earlier:
         return finish_job(job, None)
-    if job.outputs.likely:
-        return _predict_likely(job, wanted.box)
-    return finish_job(job, _recall_mask(job) or predict_scan(maker.load(), scan, wanted.box))
+    if not job.outputs.likely and (recalled := _recall_mask(job)):
+        return finish_job(job, recalled)
+    with provide(maker.load(), scan, wanted.box, wanted.means) as way:
+        if job.outputs.likely:
+            return _predict_likely(job, wanted.box, way)
+        mask = predict_scan(maker.load(), scan, wanted.box, provision=way)
+        with way.settling():
+            return finish_job(job, mask, way=way)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -268,14 +278,15 @@ def plan_job(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Job:
     return Job(source, scan, maker, outputs, identity, whole, started)
 
 
-def _predict_likely(job: Job, box: Box | None) -> Prediction:
+def _predict_likely(job: Job, box: Box | None, way: Provision) -> Prediction:
     """Predict a scan of which the probabilities are written, too."""
     recipe = job.maker.recipe
     with ProbabilityMaps(job.outputs.folder, recipe.name_outputs(), recipe.decision) as maps:
-        mask = predict_scan(job.maker.load(), job.scan, box, maps)
+        mask = predict_scan(job.maker.load(), job.scan, box, maps, way)
         if box is not None:
             maps.clear(box.clear_outside(replace(mask, voxels=np.ones_like(mask.voxels))).voxels == 0)
-        return finish_job(job, mask, maps.finish())
+        with way.settling():
+            return finish_job(job, mask, maps.finish(), way)
 
 
 def _recall_mask(job: Job) -> Mask | None:
@@ -298,13 +309,16 @@ def _recall_mask(job: Job) -> Mask | None:
     return None
 
 
-def finish_job(job: Job, mask: Mask | None, probabilities: Probabilities | None = None) -> Prediction:
+def finish_job(
+    job: Job, mask: Mask | None, probabilities: Probabilities | None = None, way: Provision | None = None
+) -> Prediction:
     """Write what was predicted.
 
     Args:
         job: from `plan_job`.
         mask: labels on the scan's grid; None where the files are there already.
         probabilities: where a format holds them.
+        way: that it was predicted, with the images as they were read.
 
     Raises:
         ResourceError: the disk is full, or what was read back differs.
@@ -315,7 +329,11 @@ def finish_job(job: Job, mask: Mask | None, probabilities: Probabilities | None 
         path, options = job.scan.reference.path, job.scan.reference.options
         return _take(job, job.earlier, 0.0, lambda: read_volume(path, options).grid)
     channels = dict(zip(job.maker.recipe.task.channels, job.scan.images.values(), strict=True))
-    result = Result(mask, job.scan.reference, job.maker.algorithm, channels, probabilities, job.scan.id)
+    task, way = job.maker.recipe.task, way or Provision(0, 0)
+    read = {
+        name: way.volumes[key] for key, name in zip(task.image_keys(), task.channels, strict=True) if key in way.volumes
+    }
+    result = Result(mask, job.scan.reference, job.maker.algorithm, channels, probabilities, job.scan.id, read, way.room)
     record = write_outputs(job.outputs, job.maker.recipe, job.identity, result, job.started)
     grid = mask.grid
     return _take(job, record, time.monotonic() - job.started, lambda: grid)

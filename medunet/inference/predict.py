@@ -15,12 +15,13 @@ from medunet.confidence import Reason
 from medunet.errors import ResourceError
 from medunet.findings import overhearing, tell
 from medunet.geometry import Grid
-from medunet.inference.assemble import assemble_planes, count_assembling
+from medunet.inference.assemble import Assembly, assemble_planes, count_assembling
 from medunet.inference.backends import Backend, MeanBackend, TorchBackend
 from medunet.inference.box import Box
 from medunet.inference.confidence import Watch
 from medunet.inference.judgement import judge, judge_scan
 from medunet.inference.likeness import find_unlike
+from medunet.inference.memory import Provision
 from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.restore import restore_mask
 from medunet.inference.restore_foreign import lay_slices, restore_foreign
@@ -29,7 +30,7 @@ from medunet.labels import Mask
 from medunet.machine import find_free_memory
 from medunet.networks import MeanNetwork, build_network, choose_device
 from medunet.postprocessing import NOTHING, clean_mask
-from medunet.preparation import count_resampling, find_source_grid, run_chain
+from medunet.preparation import count_resampling, find_source_grid, run_chain, stream_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def load_predictor(recipe: Recipe, files: Mapping[Path, str]) -> Predictor:
     network = networks[0] if len(networks) == 1 else MeanNetwork(networks)
     window = recipe.window
     shape = (recipe.task.count_inputs(), *window.patch)
-    backend = MeanBackend(lambda: TorchBackend(choose_device())).open(network, shape, window.dims)
+    backend = MeanBackend(lambda: TorchBackend(choose_device()), len(recipe.decision.values))
+    backend.open(network, shape, window.dims)
     return Predictor(recipe, backend, weights)
 
 
@@ -92,7 +94,13 @@ def _build(recipe: Recipe) -> nn.Module:
     return build_network(recipe.network) if made is None else made
 
 
-def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps: ProbabilityMaps | None = None) -> Mask:
+def predict_scan(
+    predictor: Predictor,
+    scan: Scan,
+    box: Box | None = None,
+    maps: ProbabilityMaps | None = None,
+    provision: Provision | None = None,
+) -> Mask:
     """Predict one scan.
 
     Args:
@@ -100,6 +108,7 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
         scan: what to read.
         box: in the patient, to which the prediction is restricted.
         maps: keep the probabilities.
+        provision: how it fits the memory; all is in memory if not given.
 
     Returns:
         Labels on the grid of the scan's first channel, with what its files were noted for.
@@ -108,12 +117,16 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
         ResourceError: the logits take more memory than is free.
         MedunetError: a file is refused by its reader, or the box lies elsewhere.
     """
-    recipe = predictor.recipe
+    recipe, way = predictor.recipe, provision or Provision(0, 0)
     images = {key: scan.images[key] for key in recipe.inputs}
     doubts: list[Reason] = []
     with overhearing() as heard:
         look = partial(_compare, recipe, scan.id, box is None, doubts)
-        image = run_chain(recipe.preprocessing, images, recipe.task, look)
+        if way.room is None:
+            image = run_chain(recipe.preprocessing, images, recipe.task, look)
+        else:
+            image = stream_chain(recipe.preprocessing, images, way.room, recipe.task, look)
+            way.volumes |= image.meta.pop("volumes")
     grid = find_source_grid(image)
     voxels, affine = image.as_tensor(), np.asarray(image.affine)
     if box is not None:
@@ -122,17 +135,16 @@ def predict_scan(predictor: Predictor, scan: Scan, box: Box | None = None, maps:
     if window.axis != 2:
         voxels, affine = lay_slices(voxels, affine, window.axis)
     network = Grid(voxels.shape[1:], affine)
-    check_memory(predictor, network, grid, scan.id)
-    patch = window.fit(network.shape)
-    watch = Watch(recipe)
-    backend = watch.join(predictor.backend)
-    planes = assemble_planes(voxels, backend, patch, window.overlap, what, window.mode, window.padding)
-    planes = watch.see(planes)
+    if not way.peak:
+        check_memory(predictor, network, grid, scan.id)
+    watch, patch = Watch(recipe), window.fit(network.shape)
+    backend, how = way.lead(watch.join(predictor.backend)), Assembly(window.mode, window.padding, way.sums, way.held)
+    planes = watch.see(assemble_planes(voxels, backend, patch, window.overlap, what, how))
     keep = None if maps is None else maps.open(grid)
     if recipe.origin == "medunet":
-        mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep)
+        mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep, way.labels)
     else:
-        mask = restore_foreign(planes, network, image, recipe, scan.id, keep)
+        mask = restore_foreign(planes, network, image, recipe, scan.id, keep, way.labels)
     warnings = (*recipe.doubts, *(f"{item.subject}: {item.found}" for item in heard))
     mask = replace(mask, notes=(*image.meta["notes"], *recipe.notes), warnings=warnings)
     mask = mask if box is None else box.clear_outside(mask)

@@ -231,4 +231,7 @@ def _describe_decision(recipe: Recipe) -> dict[str, Any]:
 
 def find_status(mask: Mask) -> Status:
     """What a prediction came to."""
-    return "segmented" if mask.is_labelled().any() else "nothing found"
+    counts = mask.count_values()
+    ignored = mask.table.ignore
+    found = counts[1:].sum() - (counts[ignored] if ignored and ignored < len(counts) else 0)
+    return "segmented" if found else "nothing found"

@@ -12,6 +12,7 @@ from medunet.geometry import Grid
 from medunet.labels import Mask
 from medunet.objects import separate_objects
 from medunet.preparation import Keep, paint_regions, resample_planes, take_largest, take_likely
+from medunet.scratch import IN_MEMORY, Room
 from medunet.task import Task
 
 
@@ -22,6 +23,7 @@ def restore_mask(
     task: Task,
     decision: Decision,
     keep: Keep | None = None,
+    room: Room = IN_MEMORY,
 ) -> Mask:
     """Interpolate logits linearly on the source grid and decide there, a plane at a time.
 
@@ -32,11 +34,12 @@ def restore_mask(
         task: the labels, and how objects are told apart where the classes are their interior and border.
         decision: from logits to label values.
         keep: is given the logits of each plane of `source`, too.
+        room: where labels lie.
 
     Returns:
         Classes, or instances where labels number objects.
     """
-    voxels = resample_planes(planes, network, source, choose_labels(decision), keep)
+    voxels = resample_planes(planes, network, source, choose_labels(decision), keep, room)
     return number_objects(Mask(kind="classes", voxels=voxels, grid=source, table=task.labels), task)
 
 

@@ -24,6 +24,7 @@ from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.restore import choose_labels, number_objects
 from medunet.labels import Mask
 from medunet.preparation import find_source_grid, resample_numbers, resample_planes
+from medunet.scratch import IN_MEMORY, Room
 
 Planes = Iterable[torch.Tensor]
 MOST = 255
@@ -50,6 +51,7 @@ def restore_foreign(
     recipe: Recipe,
     subject: str,
     keep: ProbabilityMaps | None = None,
+    room: Room = IN_MEMORY,
 ) -> Mask:
     """Labels on the grid on which a scan was read.
 
@@ -60,6 +62,7 @@ def restore_foreign(
         recipe: of the bundle.
         subject: name of the scan, for messages.
         keep: gets the probabilities, where the recipe knows them.
+        room: where labels lie.
 
     Raises:
         BundleError: MONAI's postprocessing fails, or gives no label map.
@@ -74,7 +77,7 @@ def restore_foreign(
     else:
         outer = _find_outer(image, recipe.window.axis)
         restore = _restore_linearly if recipe.restoring == "linear" else _restore_labels
-        voxels = restore(planes, network, outer, source, recipe.decision, keep)
+        voxels = restore(planes, network, outer, source, recipe.decision, keep, room)
         if outer.cropped:
             outside = ~_find_inside(outer.grid, source)
             voxels[outside] = 0
@@ -116,16 +119,28 @@ class _Outer:
 
 
 def _restore_linearly(
-    planes: Planes, network: Grid, outer: _Outer, source: Grid, decision: Decision, keep: ProbabilityMaps | None
+    planes: Planes,
+    network: Grid,
+    outer: _Outer,
+    source: Grid,
+    decision: Decision,
+    keep: ProbabilityMaps | None,
+    room: Room,
 ) -> Any:
     activated = (_activate(plane, decision) for plane in planes)
     handed = None if keep is None else lambda scores, box: keep(_score(scores, decision), box)
-    labels = resample_planes(_embed(activated, network, outer), outer.grid, source, _choose(decision), handed)
+    labels = resample_planes(_embed(activated, network, outer), outer.grid, source, _choose(decision), handed, room)
     return _clean(labels, decision)
 
 
 def _restore_labels(
-    planes: Planes, network: Grid, outer: _Outer, source: Grid, decision: Decision, keep: ProbabilityMaps | None
+    planes: Planes,
+    network: Grid,
+    outer: _Outer,
+    source: Grid,
+    decision: Decision,
+    keep: ProbabilityMaps | None,
+    room: Room,
 ) -> Any:
     decided = []
     with nullcontext() if keep is None else keep.make_others().open(outer.grid) as others:
@@ -138,7 +153,7 @@ def _restore_labels(
     labels = torch.cat(decided).numpy()
     if decision.cleaned == "before":
         labels = _clean(labels, decision)
-    labels = resample_numbers(labels, outer.grid.affine, source, np.uint8)
+    labels = resample_numbers(labels, outer.grid.affine, source, np.uint8, room)
     return labels if decision.cleaned == "before" else _clean(labels, decision)
 
 

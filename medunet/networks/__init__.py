@@ -2,6 +2,7 @@
 
 from medunet.networks.cost import count_features, describe_speed, measure_step
 from medunet.networks.ensemble import MeanNetwork
+from medunet.networks.footprint import foresee_forward
 from medunet.networks.foreign import (
     build_foreign_network,
     complete_network,
@@ -31,6 +32,7 @@ __all__ = [
     "find_arguments",
     "find_network",
     "find_vram",
+    "foresee_forward",
     "is_channels_last",
     "lay_out",
     "list_packages",

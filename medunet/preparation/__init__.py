@@ -30,9 +30,12 @@ from medunet.preparation.resample import (
     take_largest,
     take_likely,
 )
+from medunet.preparation.streaming import BOX_BYTES, Foreseen, foresee_chain, stream_chain
 from medunet.preparation.warp import Warp
 
 __all__ = [
+    "BOX_BYTES",
+    "Foreseen",
     "Keep",
     "PatchDataset",
     "PatchLoader",
@@ -47,6 +50,7 @@ __all__ = [
     "find_images",
     "find_source_grid",
     "find_transform",
+    "foresee_chain",
     "instantiate",
     "make_augmentation",
     "make_cleaning",
@@ -65,6 +69,7 @@ __all__ = [
     "resample_numbers",
     "resample_planes",
     "run_chain",
+    "stream_chain",
     "take_cleaning",
     "take_largest",
     "take_likely",

@@ -229,9 +229,7 @@ def run_chain(
     Raises:
         MedunetError: a file is refused, in the sentence of its reader.
     """
-    load, *rest = instantiate(steps)
-    if not isinstance(load, LoadImaged):
-        raise BundleError("preprocessing", "its first transform is not LoadImaged", _RESTORE)
+    rest = list_steps(steps)
     data: dict[str, Any] = {}
     paths = {key: found.path for key, found in images.items()}
     try:
@@ -240,7 +238,7 @@ def run_chain(
             (load,) = instantiate([{**steps[0], "keys": [key]}])
             data |= load({key: source.path}, reader=VolumeReader(source))
         if task is not None:
-            _check_kind(data, paths, task)
+            check_kind(data, paths, task)
         if look is not None:
             look(data)
         notes = tuple(f"{path}: {note}" for key, path in paths.items() if (note := data[key].meta["notes"]))
@@ -251,7 +249,24 @@ def run_chain(
     return image if image.ndim == 4 else image[..., None]
 
 
-def _check_kind(data: Mapping[str, Any], paths: Mapping[str, str], task: Task) -> None:
+def list_steps(steps: Sequence[Any]) -> list[Any]:
+    """MONAI's transforms of a chain, but for the first, which loads.
+
+    Raises:
+        BundleError: the first does something else.
+    """
+    load, *rest = instantiate(steps)
+    if not isinstance(load, LoadImaged):
+        raise BundleError("preprocessing", "its first transform is not LoadImaged", _RESTORE)
+    return rest
+
+
+def check_kind(data: Mapping[str, Any], paths: Mapping[str, str], task: Task) -> None:
+    """Check that images (C, I, J, K), by key, are such as a task takes: paths are for the messages.
+
+    Raises:
+        InputError: one has another kind, size, unit or number of components.
+    """
     for key, name in zip(task.image_keys(), task.channels, strict=True):
         found, wanted, picture = len(data[key]), task.count_components(name), data[key].ndim == 3
         if picture != (task.unit == "px"):

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import grid_sample
 
 from medunet.geometry import Affine, Grid, Shape
+from medunet.scratch import IN_MEMORY, Room
 
 PLANE_BUDGET = 4_000_000
 """Target voxels that are interpolated at once: bounds the memory to some 100 MB for two classes."""
@@ -72,7 +73,12 @@ def take_likely(scores: torch.Tensor, thresholds: Sequence[float | None]) -> tor
 
 
 def resample_labels(
-    scores: torch.Tensor, affine: Affine, grid: Grid, decide: Decide = take_largest, keep: Keep | None = None
+    scores: torch.Tensor,
+    affine: Affine,
+    grid: Grid,
+    decide: Decide = take_largest,
+    keep: Keep | None = None,
+    room: Room = IN_MEMORY,
 ) -> npt.NDArray[np.uint8]:
     """Labels at every voxel of another grid: the class of largest score, unless decided otherwise.
 
@@ -85,16 +91,18 @@ def resample_labels(
         grid: where labels are wanted.
         decide: makes labels of scores.
         keep: is given the scores, too.
+        room: where the labels lie.
 
     Returns:
         (I, J, K) uint8 on `grid`.
     """
-    labels = np.empty(grid.shape, dtype=np.uint8)
+    labels = room.make(grid.shape, np.uint8)
     if tuple(scores.shape[1:]) == grid.shape and np.array_equal(affine, grid.affine):
         _settle(labels, (slice(None), slice(None), slice(None)), scores.float(), decide, keep)
         return labels
     for planes, sampled in _sample_planes(scores.float(), affine, grid):
         _settle(labels, (slice(None), slice(None), planes), sampled, decide, keep)
+        room.settle()
     return labels
 
 
@@ -106,7 +114,12 @@ def _settle(labels: npt.NDArray[np.uint8], box: Box, scores: torch.Tensor, decid
 
 
 def resample_planes(
-    planes: Iterable[torch.Tensor], source: Grid, grid: Grid, decide: Decide = take_largest, keep: Keep | None = None
+    planes: Iterable[torch.Tensor],
+    source: Grid,
+    grid: Grid,
+    decide: Decide = take_largest,
+    keep: Keep | None = None,
+    room: Room = IN_MEMORY,
 ) -> npt.NDArray[np.uint8]:
     """As `resample_labels`, bit for bit, of scores that arrive plane by plane along the first axis of their grid.
 
@@ -119,37 +132,42 @@ def resample_planes(
         grid: where labels are wanted.
         decide: makes labels of scores.
         keep: is given the scores of each box of `grid`, too.
+        room: where the labels lie, and scores that must be held.
 
     Returns:
         (I, J, K) uint8 on `grid`.
     """
     if source.shape == grid.shape and np.array_equal(source.affine, grid.affine):
-        same = np.empty(grid.shape, dtype=np.uint8)
+        same = room.make(grid.shape, np.uint8)
         for i, plane in enumerate(planes):
             _settle(same, (slice(i, i + 1), slice(None), slice(None)), plane.float()[:, None], decide, keep)
+            room.settle()
         return same
     axis = _find_following(source, grid)
     if axis is None:
-        return resample_labels(_hold(planes, source.shape), source.affine, grid, decide, keep)
-    return _follow_planes(enumerate(planes), source, grid, axis, decide, keep)
+        return resample_labels(_hold(planes, source.shape, room), source.affine, grid, decide, keep, room)
+    return _follow_planes(enumerate(planes), source, grid, axis, decide, keep, room)
 
 
-def count_resampling(source: Grid, grid: Grid, classes: int) -> int:
+def count_resampling(source: Grid, grid: Grid, classes: int, *, held: bool = True) -> int:
     """Bytes that `resample_planes` holds at most: labels, and scores on either grid.
 
     Args:
         source: grid of the scores.
         grid: where labels are wanted.
         classes: scores of a voxel.
+        held: labels, and scores that must be held, are in memory.
     """
     labels, plane = int(np.prod(grid.shape)), 4 * classes * int(np.prod(source.shape[1:]))
-    if source.shape == grid.shape and np.array_equal(source.affine, grid.affine):
-        return labels + plane + POSITION_BYTES * int(np.prod(grid.shape[1:]))
     axis, one = _find_following(source, grid), 4 * classes + POSITION_BYTES
-    if axis is None:
+    lasting, passing = labels, 6 * plane + (0 if axis is None else one * labels // grid.shape[axis])
+    if source.shape == grid.shape and np.array_equal(source.affine, grid.affine):
+        passing = plane + POSITION_BYTES * int(np.prod(grid.shape[1:]))
+    elif axis is None:
         flat = grid.shape[0] * grid.shape[1]
-        return labels + plane * source.shape[0] + one * flat * min(grid.shape[2], max(1, PLANE_BUDGET // flat))
-    return labels + 6 * plane + one * labels // grid.shape[axis]
+        lasting = labels + plane * source.shape[0]
+        passing = one * flat * min(grid.shape[2], max(1, PLANE_BUDGET // flat))
+    return passing + (lasting if held else 0)
 
 
 def _find_following(source: Grid, grid: Grid) -> int | None:
@@ -160,13 +178,14 @@ def _find_following(source: Grid, grid: Grid) -> int | None:
     return axis if leans <= FOLLOWS else None
 
 
-def _hold(planes: Iterable[torch.Tensor], shape: Shape) -> torch.Tensor:
+def _hold(planes: Iterable[torch.Tensor], shape: Shape, room: Room) -> torch.Tensor:
     """All planes as one tensor, (classes, I, J, K)."""
     held: torch.Tensor | None = None
     for i, plane in enumerate(planes):
         if held is None:
-            held = torch.empty((len(plane), *shape))
+            held = torch.from_numpy(room.make((len(plane), *shape), np.float32))
         held[:, i] = plane
+        room.settle()
     if held is None:
         raise ValueError("a grid has at least one plane")
     return held
@@ -178,10 +197,11 @@ def _follow_planes(
     grid: Grid,
     axis: int,
     decide: Decide,
-    keep: Keep | None = None,
+    keep: Keep | None,
+    room: Room,
 ) -> npt.NDArray[np.uint8]:
     """Labels plane by plane along `axis`, in the order in which the planes of scores arrive."""
-    labels = np.empty(grid.shape, dtype=np.uint8)
+    labels = room.make(grid.shape, np.uint8)
     to_source = np.linalg.inv(source.affine) @ grid.affine
     order = range(grid.shape[axis]) if to_source[0, axis] > 0 else reversed(range(grid.shape[axis]))
     held: dict[int, torch.Tensor] = {}
@@ -197,6 +217,7 @@ def _follow_planes(
         sampled = grid_sample(slab[None], positions[None], padding_mode="border", align_corners=True)
         i, j, k = (slice(part.start, part.stop) for part in ranges)
         _settle(labels, (i, j, k), sampled[0], decide, keep)
+        room.settle()
     # Whoever makes the planes says how far that is, to the last.
     for _ in arriving:
         pass
@@ -246,7 +267,11 @@ def resample_image(voxels: npt.NDArray[np.generic], affine: Affine, grid: Grid) 
 
 
 def resample_numbers(
-    numbers: npt.NDArray[np.unsignedinteger], affine: Affine, grid: Grid, dtype: type[np.integer] = np.int64
+    numbers: npt.NDArray[np.unsignedinteger],
+    affine: Affine,
+    grid: Grid,
+    dtype: type[np.integer] = np.int64,
+    room: Room = IN_MEMORY,
 ) -> npt.NDArray[Any]:
     """Numbers at every voxel of another grid: those of the nearest voxel, since they can't be mixed.
 
@@ -255,13 +280,15 @@ def resample_numbers(
         affine: (4, 4) voxel index to RAS mm of `numbers`.
         grid: where they are wanted.
         dtype: of the result.
+        room: where the result lies.
     """
     if numbers.shape == grid.shape and np.array_equal(affine, grid.affine):
         return numbers.astype(dtype)
-    moved = np.empty(grid.shape, dtype=dtype)
+    moved = room.make(grid.shape, dtype)
     source = torch.from_numpy(numbers.astype(np.float32))[None]
     for planes, sampled in _sample_planes(source, affine, grid, "nearest"):
         moved[:, :, planes] = sampled[0].numpy()
+        room.settle()
     return moved
 
 

@@ -15,16 +15,18 @@ from medunet.findings import Note
 from medunet.geometry import Grid, Points, check_same_grid, turn_voxels
 from medunet.labels import LabelTable, Mask, check_label_values, map_values
 from medunet.reading.dicom.objects import ANYWHERE, RTSTRUCT, SEG, Place, check_frame_of_reference, read_object
-from medunet.reading.dicom.series import Contents, Series, find_series, tabulate_series
+from medunet.reading.dicom.series import Contents, Series, find_series, sort_series, tabulate_series
+from medunet.reading.dicom.stored import PLUGINS
 from medunet.reading.dicom.values import decode_series
 from medunet.reading.files.itk import read_itk
-from medunet.reading.files.nifti import read_nifti
+from medunet.reading.files.nifti import find_nifti_grid, read_nifti
 from medunet.reading.files.png import read_indices, read_picture
 from medunet.reading.labels.contours import check_slices, is_whole, rasterize, take_contours
 from medunet.reading.labels.painting import Painting
 from medunet.reading.labels.segmentations import NOTHING_SAID, place_segments
 from medunet.reading.options import DEFAULTS, LabelOptions, ReadOptions
 from medunet.records import suggest
+from medunet.scratch import IN_MEMORY, Room
 
 Read = tuple[npt.NDArray[np.generic], Grid, tuple[Note, ...]]
 Readers = Mapping[str, Callable[[Path], Read]]
@@ -120,6 +122,23 @@ class Image:
     series: Series | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageSize:
+    """How large an image is.
+
+    Attributes:
+        grid: where its voxels lie.
+        components: of a voxel.
+        value_bytes: of a component as it is read; of DICOM 2, or 4 for PET, whatever is found in the slices.
+        packed: whether child processes unpack it.
+    """
+
+    grid: Grid
+    components: int
+    value_bytes: int
+    packed: bool = False
+
+
 def find_image(path: Path | str, options: ReadOptions = DEFAULTS, *, keep: bool = True) -> Image:
     """Find out what a path is: a file, or which DICOM series.
 
@@ -170,12 +189,17 @@ def read_volume(path: Path | str | Series, options: ReadOptions = DEFAULTS) -> V
     return read_image(Image(path.folder, options, path) if isinstance(path, Series) else find_image(path, options))
 
 
-def read_image(image: Image) -> Volume:
-    """Read an image that was found; returns and raises what `read_volume` does."""
+def read_image(image: Image, room: Room | None = None) -> Volume:
+    """Read an image that was found; returns and raises what `read_volume` does.
+
+    Args:
+        image: as found.
+        room: where the voxels lie; in memory if not given. NRRD, MHA and PNG are read in memory at first.
+    """
     if image.series is None:
-        return _read_file(Path(image.path), image.options)
+        return _read_file(Path(image.path), image.options, room)
     series = image.series
-    decoded = decode_series(series, image.options)
+    decoded = decode_series(series, image.options, room or IN_MEMORY)
     source = Source(
         path=image.path,
         modality=series.modality,
@@ -189,12 +213,30 @@ def read_image(image: Image) -> Volume:
     return Volume(decoded.voxels, decoded.grid, source)
 
 
-def _read_file(path: Path, options: ReadOptions) -> Volume:
+def measure_image(image: Image) -> ImageSize | None:
+    """How large an image is, by its headers; None where only reading it tells (NRRD, MHA, PNG). Errors as of reading.
+
+    Args:
+        image: as found.
+    """
+    if image.series is not None:
+        headers, grid, _ = sort_series(image.series, image.options.phase)
+        packed = headers[0].open().file_meta.get("TransferSyntaxUID") in PLUGINS
+        return ImageSize(grid, 1, 4 if image.series.modality == "PT" else 2, packed)
+    path = Path(image.path)
+    if _find_reader(path, IMAGES) is not read_nifti:
+        return None
+    with refuse_damage(path):
+        components, size, grid = find_nifti_grid(path, image.options.prefer)
+    return ImageSize(grid, components, size)
+
+
+def _read_file(path: Path, options: ReadOptions, room: Room | None = None) -> Volume:
     read = _find_reader(path, IMAGES)
     if read is None:
         raise MissingInputError(path, "there is no such file or folder", "check the path", code="path-missing")
     with refuse_damage(path):
-        voxels, grid, notes = read_nifti(path, options.prefer) if read is read_nifti else read(path)
+        voxels, grid, notes = read_nifti(path, options.prefer, room) if read is read_nifti else read(path)
     return Volume(voxels, grid, Source(path=str(path), notes=notes))
 
 
@@ -305,4 +347,14 @@ def read_label_map(path: Path) -> npt.NDArray[np.generic]:
     return _read_map(path, read)[0]
 
 
-__all__ = ["Image", "Source", "Volume", "find_image", "read_image", "read_mask", "read_volume"]
+__all__ = [
+    "Image",
+    "ImageSize",
+    "Source",
+    "Volume",
+    "find_image",
+    "measure_image",
+    "read_image",
+    "read_mask",
+    "read_volume",
+]

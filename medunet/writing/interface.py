@@ -17,6 +17,7 @@ from medunet.geometry import Grid, Unit
 from medunet.labels import LabelTable, Mask
 from medunet.measures import Channel, Measures, measure_mask
 from medunet.reading import Image, Volume, read_image
+from medunet.scratch import Scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Result:
         channels: all of the scan, as they were found, by name.
         probabilities: of the mask, where they were kept.
         name: of the scan.
+        read: channels as they were read, by name, where that was before.
+        room: for what is too large for the memory; None where all is in memory.
     """
 
     mask: Mask
@@ -70,19 +73,21 @@ class Result:
     channels: Mapping[str, Image] = field(default_factory=dict)
     probabilities: Probabilities | None = None
     name: str = ""
+    read: Mapping[str, Volume] = field(default_factory=dict)
+    room: Scratch | None = None
 
     @cached_property
     def volumes(self) -> dict[str, Volume | MedunetError]:
         """Each channel as it is read, or why it no longer can be."""
-        return {name: _read(image) for name, image in self.channels.items()}
+        return {name: self.read.get(name) or _read(image) for name, image in self.channels.items()}
 
     @cached_property
     def measures(self) -> Measures:
         """What is measured of the mask, with the values of all channels that can be read."""
         # Without a voxel there are no values.
-        volumes = self.volumes if self.mask.is_labelled().any() else {}
+        volumes = self.volumes if self.mask.count_values()[1:].any() else {}
         lost = [f"{name} is not measured: {item}" for name, item in volumes.items() if isinstance(item, MedunetError)]
-        return measure_mask(self.mask, list_channels(volumes), lost)
+        return measure_mask(self.mask, list_channels(volumes), lost, self.room)
 
 
 def list_channels(volumes: Mapping[str, Volume | MedunetError]) -> list[Channel]:

@@ -6,6 +6,7 @@ nearest orthogonal grid, which ITK reads then, since it opens no other; where th
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ import numpy.typing as npt
 from medunet.errors import ResourceError
 from medunet.geometry import Grid, measure_displacement
 from medunet.labels import Mask
-from medunet.reading import read_mask
+from medunet.large_parts import cut_boxes
+from medunet.reading import find_image, read_image, read_mask
+from medunet.scratch import Scratch
 from medunet.writing.interface import Format, Result, check_nothing
 
 LOGGER = logging.getLogger(__name__)
 COMMENT = 6
 """NIfTI-1 extension code of free text: it carries the label table as JSON."""
+PIECE = 1 << 22
+"""Voxels that are brought to another order at once."""
 DIFFERENT = ("what was read back differs from what was written", "check the disk")
 
 
@@ -65,10 +70,15 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask])
     nib.save(image, path)
     again = read_back(path, mask)
     if (
-        not np.array_equal(again.voxels, mask.voxels)
+        not _are_equal(again.voxels, mask.voxels)
         or measure_displacement(again.grid, mask.grid) > mask.grid.limits.recorded
     ):
         raise ResourceError(path, *DIFFERENT, code="output-differs")
+
+
+def _are_equal(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> bool:
+    """Whether two arrays (I, J, K) hold the same, compared piece by piece."""
+    return one.shape == other.shape and all(np.array_equal(one[b], other[b]) for b in cut_boxes(one.shape, PIECE))
 
 
 def _make_image(voxels: npt.NDArray[np.generic], grid: Grid) -> Any:
@@ -85,7 +95,30 @@ def _make_image(voxels: npt.NDArray[np.generic], grid: Grid) -> Any:
 
 
 def _write(result: Result, path: Path) -> None:
-    write_nifti(result.mask, path, lambda part, mask: read_mask(part, mask.grid, mask.table))
+    room = result.room
+    if room is None:
+        write_nifti(result.mask, path, lambda part, mask: read_mask(part, mask.grid, mask.table))
+        return
+
+    mask = result.mask
+    if room.holds(mask.voxels):
+        mask = replace(mask, voxels=_lay_slices(mask.voxels, room))
+
+    def read_back(part: Path, mask: Mask) -> Mask:
+        volume = read_image(find_image(part), room)
+        # Values of labels are known where all are those of the mask.
+        return replace(mask, voxels=volume.voxels[0], grid=volume.grid)
+
+    write_nifti(mask, path, read_back)
+
+
+def _lay_slices(voxels: Any, room: Scratch) -> Any:
+    """The same voxels (I, J, K) in the order of a NIfTI file, in which they are written."""
+    laid = room.make(voxels.shape[::-1], voxels.dtype).T
+    for box in cut_boxes(voxels.shape, PIECE):
+        laid[box] = voxels[box]
+        room.settle()
+    return laid
 
 
 FORMAT = Format(name="nifti", ending=".nii.gz", unit="mm", check=check_nothing, write=_write, read=read_mask)

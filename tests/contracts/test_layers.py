@@ -10,19 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "medunet"
 GROUND = (
     *("archives", "codes", "confidence", "errors", "extents", "extras", "files", "findings", "geometry", "labels"),
-    *(
-        "machine",
-        "measures",
-        "objects",
-        "outlines",
-        "parts",
-        "postprocessing",
-        "progress",
-        "records",
-        "runs",
-        "task",
-        "terms",
-    ),
+    *("large_parts", "machine", "measures", "objects", "outlines", "parts", "postprocessing", "progress", "records"),
+    *("runs", "scratch", "spread", "task", "terms"),
 )
 LAYERS = {
     **dict.fromkeys(GROUND, 0),

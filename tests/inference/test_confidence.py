@@ -102,7 +102,7 @@ def test_regions_have_a_probability_each_and_objects_are_interior_and_border(rec
 
 def test_steps_of_others_decide_without_a_score(recipe: Recipe) -> None:
     foreign = replace(recipe, decision=replace(recipe.decision, steps=({"_target_": "FillHolesd"},)))
-    watch, backend = Watch(foreign), MeanBackend(lambda: TorchBackend(torch.device("cpu")))
+    watch, backend = Watch(foreign), MeanBackend(lambda: TorchBackend(torch.device("cpu")), 2)
     see(watch, torch.randn(2, 3, 3, 3))
     assert watch.finish() == {}
     assert watch.join(backend) is backend

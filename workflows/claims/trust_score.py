@@ -92,7 +92,8 @@ class Bench:
             network, window = build_network(recipe.network), recipe.window
             hashes = {path.name: load_weights(path, network, digest) for path, digest in files.items()}
             shape = (recipe.task.count_inputs(), *window.patch)
-            backend = MeanBackend(lambda: TorchBackend(torch.device("cpu"), torch.float32))
+            count = len(recipe.decision.values)
+            backend = MeanBackend(lambda: TorchBackend(torch.device("cpu"), torch.float32), count)
             self._predictors[fold] = Predictor(recipe, backend.open(network, shape, window.dims), hashes)
         return self._predictors[fold]
 

@@ -33,6 +33,7 @@ class Traits:
         largest_batch: patches at once that it takes at most; None where memory alone limits them.
         peak_bytes: of a patch's voxels (I, J, K) and a number of patches, the bytes of its device that a `run` takes
             beside the weights: an estimate. Only of an open backend.
+        narrow: gives the same open backend for patches that come one by one, in less memory; None where there is none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Traits:
     preferred_batch: int
     largest_batch: int | None
     peak_bytes: Callable[[Shape, int], int]
+    narrow: "Callable[[], Backend] | None" = None
 
     @property
     def exact(self) -> bool:

@@ -1,5 +1,7 @@
 """The plain backend: torch, in the best precision of the device."""
 
+from contextlib import suppress
+from copy import copy
 from typing import Literal, Self
 
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 
 from medunet.geometry import Shape
 from medunet.inference.backends.interface import EXACT_BOUND, Backend, Precision, Traits
-from medunet.networks import AutocastInferer
+from medunet.networks import AutocastInferer, foresee_forward
 
 TOGETHER = 2
 """Patches in one call: on a CPU with AVX2 torch takes 2 to 15 times longer for one 3D patch than for two together."""
@@ -30,6 +32,9 @@ class TorchBackend(Backend):
         self._inferer = AutocastInferer(precision=precision)
         self._network: nn.Module | None = None
         self._dims: Literal[2, 3] = 3
+        self._inputs = 1
+        self._together = TOGETHER
+        self._peaks: dict[tuple[int, ...], int] = {}
 
     @property
     def traits(self) -> Traits:
@@ -41,16 +46,23 @@ class TorchBackend(Backend):
             device=str(self._device),
             precision=precision,
             bound=EXACT_BOUND if dtype == torch.float32 else HALF_BOUND,
-            preferred_batch=TOGETHER,
+            preferred_batch=self._together,
             largest_batch=None,
             peak_bytes=self._foresee_peak,
+            narrow=self._narrow,
         )
 
     def open(self, network: nn.Module, patch: tuple[int, int, int, int], dims: Literal[2, 3]) -> Self:
         """See `Backend.open`; patches of other sizes are taken, too."""
         self._network = network.to(self._device).eval()
-        self._dims = dims
+        self._dims, self._inputs = dims, patch[0]
         return self
+
+    def _narrow(self) -> Backend:
+        """The same network, for one patch at a time: slower, in half of the memory."""
+        narrow = copy(self)
+        narrow._together = 1
+        return narrow
 
     def run(self, patches: torch.Tensor) -> torch.Tensor:
         """See `Backend.run`."""
@@ -73,11 +85,19 @@ class TorchBackend(Backend):
 
     def _count_computed(self, batch: int, depth: int) -> int:
         """Patches that are computed of those that are given: a lone 3D patch twice rather than alone."""
-        return TOGETHER if batch == 1 and depth > 1 and self._device.type == "cpu" else batch
+        return self._together if batch == 1 and depth > 1 and self._device.type == "cpu" else batch
 
     def _foresee_peak(self, patch: Shape, batch: int) -> int:
-        """Bytes of the largest features that exist together, by the width of the first convolution."""
+        """Bytes of what exists together, with logits; by the first convolution where the network can't be followed."""
+        network, computed = self._find_network(), self._count_computed(batch, patch[2])
+        shape = (computed, self._inputs, *patch[: self._dims])
+        if self._device.type == "cpu" and shape not in self._peaks:
+            # Some networks look at values, which aren't there.
+            with suppress(Exception):
+                self._peaks[shape] = foresee_forward(network, shape)
+        if shape in self._peaks:
+            return self._peaks[shape]
         kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-        widths = (part.out_channels for part in self._find_network().modules() if isinstance(part, kinds))
-        voxels = patch[0] * patch[1] * patch[2] * self._count_computed(batch, patch[2])
+        widths = (part.out_channels for part in network.modules() if isinstance(part, kinds))
+        voxels = patch[0] * patch[1] * patch[2] * computed
         return MAPS * self._inferer.find_precision(self._device).itemsize * next(widths, 1) * voxels

@@ -16,6 +16,7 @@ from medunet.reading.dicom.series import Series, sort_series
 from medunet.reading.dicom.slices import Slice, decode_slices, find_oddities
 from medunet.reading.dicom.suv import SUV, Tracer, find_uptake, is_suv, read_tracer
 from medunet.reading.options import DEFAULTS, ReadOptions
+from medunet.scratch import IN_MEMORY, Room
 
 HIGHEST_HU, HIGHEST_SHARE = 30000, 0.001
 """More than this share of a CT's voxels above this value are negative values that were declared unsigned."""
@@ -56,18 +57,19 @@ class Decoded:
     notes: tuple[Note, ...]
 
 
-def decode_series(series: Series, options: ReadOptions = DEFAULTS) -> Decoded:
+def decode_series(series: Series, options: ReadOptions = DEFAULTS, room: Room = IN_MEMORY) -> Decoded:
     """Decode all slices into one array, in the units of the series; those of a PET become SUV where that is possible.
 
     Args:
         series: as found.
         options: which image of it, and what its headers leave open.
+        room: where the array lies.
 
     Raises:
         SeriesError: the series is irregular, or a slice can't be decoded exactly.
     """
     headers, grid, notes = sort_series(series, options.phase)
-    stack = _Stack(grid)
+    stack = _Stack(grid, room)
     tracers: list[Tracer] = []
     scaled: dict[bool, str] = {}
     for item in track(decode_slices(headers), "reading slices", len(headers)):
@@ -121,8 +123,9 @@ class _Stack:
     Only one array is ever there, unless a slice other than the first is what needs more.
     """
 
-    def __init__(self, grid: Grid) -> None:
-        self.voxels: npt.NDArray[np.generic] = np.zeros(grid.shape[::-1], dtype=np.int16)
+    def __init__(self, grid: Grid, room: Room) -> None:
+        self.voxels: npt.NDArray[np.generic] = room.make(grid.shape[::-1], np.int16)
+        self.room = room
         self.high = 0
         self.shifted = False
         self.kinds: set[str] = set()
@@ -139,7 +142,7 @@ class _Stack:
         self.kinds.add(pixels.dtype.kind)
         self.shifted |= rescale is not None and rescale.intercept != 0
         if self.voxels.dtype == np.int16 and not _fits_int16(pixels, rescale, offset):
-            self.voxels = self.voxels.astype(np.float32)
+            self._widen()
         if self.voxels.dtype == np.int16:
             # The sum fits, so what its parts lose beyond 16 bits doesn't count.
             shift = np.array(offset).astype(np.int16)
@@ -150,12 +153,23 @@ class _Stack:
         if self.voxels[k].max() > HIGHEST_HU:
             high = self.voxels[k] > HIGHEST_HU
             self.high += int(np.count_nonzero(high if padding is None else high & ~padding))
+        self.room.settle()
+
+    def _widen(self) -> None:
+        """Make all values float32."""
+        if self.voxels.dtype == np.int16:
+            whole, self.voxels = self.voxels, self.room.make(self.voxels.shape, np.float32)
+            for k, plane in enumerate(whole):
+                self.voxels[k] = plane
+                self.room.settle()
 
     def scale(self, factor: float) -> None:
         """Multiply all values."""
         if factor != 1:
-            self.voxels = self.voxels.astype(np.float32, copy=False)
-            self.voxels *= np.float32(factor)  # type: ignore[misc]
+            self._widen()
+            for k in range(len(self.voxels)):
+                self.voxels[k] *= np.float32(factor)
+                self.room.settle()
 
 
 def _fits_int16(pixels: npt.NDArray[np.generic], rescale: Rescale | None, offset: int) -> bool:

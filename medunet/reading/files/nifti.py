@@ -3,19 +3,24 @@
 import gzip
 import math
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
+import numpy.typing as npt
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.openers import ImageOpener
 from nibabel.spatialimages import HeaderDataError
 
-from medunet.errors import GeometryError, InputError
+from medunet.errors import GeometryError, InputError, ResourceError
 from medunet.findings import Note
 from medunet.geometry import Grid, Shape, measure_displacement
 from medunet.reading.files.values import Read, check_values
+from medunet.scratch import Room
 
 SCALES = {"meter": 1000.0, "micron": 0.001, "mm": 1.0, "unknown": 1.0}
 """Length of a unit of NIfTI's xyzt_units in mm."""
@@ -23,6 +28,8 @@ PIXDIM = 1e-3
 """Relative difference from which spacing in the header and in the affine are told apart."""
 NIFTI_2 = (540).to_bytes(4, "little")
 """Size of its header, with which a NIfTI-2 file begins, in either byte order."""
+PIECE = 1 << 22
+"""Voxels that are read at once where they don't stay in memory."""
 COMPONENTS = 16
 """A file of more volumes is taken for a time series."""
 _RESTORE = "restore the file"
@@ -31,12 +38,13 @@ FORMS: tuple[Form, ...] = ("sform", "qform")
 """The two affines of a NIfTI file; the first counts where both are set and agree."""
 
 
-def read_nifti(path: Path, prefer: Form | None = None) -> Read:
+def read_nifti(path: Path, prefer: Form | None = None, room: Room | None = None) -> Read:
     """Read a NIfTI file (version 1 or 2) to its end.
 
     Args:
         path: .nii or .nii.gz.
         prefer: the affine that counts where both are set, whatever the other one says.
+        room: where the voxels lie, which are read a few planes at a time then; in memory, all at once, if not given.
 
     Returns:
         Voxels (C, I, J, K), a component for each volume of a 4-D file, in the stored type, or scaled to float32; RAS
@@ -47,24 +55,71 @@ def read_nifti(path: Path, prefer: Form | None = None) -> Read:
         InputError: it is damaged, holds a time series, colours, or values that are not finite.
     """
     length = _measure_length(path)
-    try:
-        image, header = _open_nifti(path)
-        shape = (*_drop_single(image.shape), 1)
-        if len(shape) not in (4, 5) or 0 in shape or shape[3] > COMPONENTS:
-            found = f"it has the shape {image.shape}, not one volume"
-            raise InputError(path, found, "split it into volumes", code="not-an-image")
+    with _refuse_damage(path):
+        image, header, shape = _open_volume(path)
         _check_size(image, length, path)
         if np.isinf(header["scl_slope"]):
             found = f"its scl_slope is {header['scl_slope']}"
             raise InputError(path, found, "restore the header", code="rescale-wrong")
-        voxels = np.moveaxis(np.asanyarray(image.dataobj).reshape(shape[:4]), 3, 0)
+        if room is None:
+            voxels = np.moveaxis(np.asanyarray(image.dataobj).reshape(shape), 3, 0)
+    grid, notes = _choose_grid(header, shape[:3], path, prefer)
+    if room is not None:
+        with _refuse_damage(path):
+            return _read_planes(image, shape, path, room), grid, notes
+    return check_values(voxels, path), grid, notes
+
+
+def find_nifti_grid(path: Path, prefer: Form | None = None) -> tuple[int, int, Grid]:
+    """Components of a NIfTI file, bytes of each as it is read, and its grid, by its header alone; errors as above."""
+    with _refuse_damage(path):
+        image, header, shape = _open_volume(path)
+    stored = image.dataobj
+    whole = (stored.slope, stored.inter) == (1, 0) and stored.dtype.kind in "iu"
+    size = stored.dtype.itemsize if whole else 4
+    return shape[3], size, _choose_grid(header, shape[:3], path, prefer)[0]
+
+
+@contextmanager
+def _refuse_damage(path: Path) -> Iterator[None]:
+    """One sentence in place of what nibabel raises."""
+    try:
+        yield
     except (ImageFileError, HeaderDataError, OSError, EOFError, ValueError) as error:
-        if isinstance(error, InputError):
+        if isinstance(error, InputError | ResourceError):
             raise
         raise InputError(path, f"it can't be read as NIfTI ({error})", _RESTORE, code="file-damaged") from None
-    i, j, k = shape[:3]
-    grid, notes = _choose_grid(header, (i, j, k), path, prefer)
-    return check_values(voxels, path), grid, notes
+
+
+def _open_volume(path: Path) -> tuple[Any, Any, tuple[int, int, int, int]]:
+    """As `_open_nifti`, and the shape (I, J, K, C)."""
+    image, header = _open_nifti(path)
+    shape = (*_drop_single(image.shape), 1)
+    if len(shape) not in (4, 5) or 0 in shape or shape[3] > COMPONENTS:
+        found = f"it has the shape {image.shape}, not one volume"
+        raise InputError(path, found, "split it into volumes", code="not-an-image")
+    i, j, k, c = shape[:4]
+    return image, header, (i, j, k, c)
+
+
+def _read_planes(image: Any, shape: tuple[int, int, int, int], path: Path, room: Room) -> npt.NDArray[np.generic]:
+    """Voxels (C, I, J, K) in a room, in the order of the file, each value as nibabel scales it."""
+    i, j, k, c = shape
+    stored = image.dataobj
+    spec = ((i, j, k * c), stored.dtype, stored.offset, stored.slope, stored.inter)
+    # A compressed file that stays open is read on from where it is.
+    flat = ArrayProxy(path, spec, keep_file_open=True)
+    step = max(1, PIECE // (i * j))
+    voxels: npt.NDArray[Any] | None = None
+    for start in range(0, k * c, step):
+        part = check_values(np.asanyarray(flat[:, :, start : start + step]), path)
+        if voxels is None:
+            voxels = room.make((k * c, j, i), part.dtype.newbyteorder("="))
+        voxels[start : start + step] = part.transpose(2, 1, 0)
+        room.settle()
+    if voxels is None:
+        raise ValueError("a volume has at least one plane")
+    return voxels.reshape(c, k, j, i).transpose(0, 3, 2, 1)
 
 
 def _drop_single(shape: tuple[int, ...]) -> tuple[int, ...]:
