@@ -121,6 +121,9 @@ Code = Literal[
     "cluster-missing",
     "worker-died",
     "extra-missing",
+    "backend-unfit",
+    "body-box",
+    "preset-unmeasured",
 ]
 
 
@@ -326,6 +329,9 @@ COMMANDS: dict[Code, Entry] = {
     "cluster-missing": Entry("no Ray cluster answers at an address", option="--ray"),
     "worker-died": Entry("a worker of a Ray cluster that died twice over one scan, or can't predict"),
     "extra-missing": Entry("an optional package that isn't installed"),
+    "backend-unfit": Entry("a network that a backend can't run; as a note, another one runs it", option="--backend"),
+    "body-box": Entry("of a CT only the box around the body was predicted, as `--preset fast` does", "note"),
+    "preset-unmeasured": Entry("nobody measured what `--preset fast` costs this bundle", "note", option="--preset"),
 }
 """Codes of commands other than `check`."""
 CODES: dict[Code, Entry] = {**FILES, **COHORTS, **COMMANDS}

@@ -33,7 +33,7 @@ from medunet.evaluation import (
     score_masks,
 )
 from medunet.findings import warn
-from medunet.inference import find_prediction, load_predictor, open_predictor, predict_case, predict_cases
+from medunet.inference import PLAIN, find_prediction, load_predictor, open_predictor, predict_case, predict_cases
 from medunet.labels import Mask
 from medunet.reading import Volume
 from medunet.records import write_record
@@ -106,7 +106,7 @@ def train_folds(
         if not trained:
             train(fold=fold)
         results.append(run.read_result())
-        predictor = load_predictor(recipe, {run.weights: results[-1].weights_sha256})
+        predictor = load_predictor(recipe, {run.weights: results[-1].weights_sha256}, PLAIN)
         predict_cases(predictor, cases, run.held_out)
     return _finish(bundle, held_out, results)
 
@@ -156,7 +156,7 @@ def predict_held_out(bundle: Bundle, choice: Choice) -> Path:
     if choice.fold == "all":
         raise ValueError("an ensemble has seen every patient")
     folder = find_run(bundle, choice.fold).held_out
-    predict_cases(open_predictor(bundle, choice.fold), choice.cases, folder)
+    predict_cases(open_predictor(bundle, choice.fold, PLAIN), choice.cases, folder)
     return folder
 
 
@@ -212,7 +212,7 @@ def _choose_masks(
         return partial(find_prediction, predictions)
     if held_out:
         return partial(find_prediction, predict_held_out(bundle, choice))
-    predictor = open_predictor(bundle)
+    predictor = open_predictor(bundle, computing=PLAIN)
     return lambda case, _: predict_case(predictor, case)
 
 
@@ -222,7 +222,7 @@ def _choose_foreign(bundle: ForeignBundle, choice: Choice, predictions: Path | N
     values = np.zeros(1 + len(bundle.task.labels.labels), dtype=np.uint8)
     for own, wanted in match_labels(table, bundle.task.labels, bundle.name).items():
         values[own] = wanted
-    predictor = None if predictions else open_predictor(bundle)
+    predictor = None if predictions else open_predictor(bundle, computing=PLAIN)
 
     def find(case: Case, truth: Mask) -> Mask:
         if predictor is None:

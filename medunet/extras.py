@@ -10,6 +10,7 @@ EXTRAS = {
     "einops": ("zoo", "einops>=0.8"),
     "yaml": ("zoo", "PyYAML>=6.0"),
     "ray": ("ray", "ray>=2.50"),
+    "openvino": ("openvino", "openvino>=2026.0"),
     "monai.deploy.core": ("deploy", "monai-deploy-app-sdk==4.0.0"),
 }
 """Module to its extra and the requirement there; a test holds them equal to pyproject.toml."""

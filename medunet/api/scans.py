@@ -27,13 +27,17 @@ class Decisions(TypedDict, total=False):
 
 
 class Further(Decisions, total=False):
-    """What else may be said of a prediction: how it is decided, and of what it may be made.
+    """What else may be said of a prediction: how it is decided, how it is computed, and of what it may be made.
 
+    `preset`: "exact" or "fast". `backend`: "torch" or "openvino". `mirror`: the mean over all mirror images of patches.
     `ram_gib`: GiB that all processes of a prediction may hold, Python and weights included; what is free if not given.
     The peak is stated before it starts, and what can't be kept is refused. `scratch`: folder of scratch files, which
     have no names and are gone however a prediction ends.
     """
 
+    preset: Literal["exact", "fast"]
+    backend: Literal["torch", "openvino"]
+    mirror: bool
     ram_gib: Annotated[float, Above(0)]
     scratch: PathLike
 
@@ -122,8 +126,11 @@ def predict(  # noqa: PLR0913 - its options have names
             started where there is none. Every node needs medunet, the bundle and the scans at the same paths.
         further: `thresholds`, the probability from which on a label is taken; `keep_largest`, labels of which only the
             largest part is kept (["all"] of all); `smallest`, the size below which parts are left out, in mL or pixels;
-            `ram_gib`, GiB that all processes may hold, where a scan that takes more streams through files in the folder
-            `scratch` (that of the outputs), with the same mask. See `Decisions` and `Further`.
+            `preset`, "exact" (float32) or "fast" (bfloat16 where the processor has it, patches that overlap less, and
+            of a CT the box around the body); `backend`, "torch" or "openvino"; `mirror`, the mean over all mirror
+            images of each patch, 8 times the work for volumes and 4 for slices; `ram_gib`, GiB that all processes may
+            hold, where a scan that takes more streams through files in the folder `scratch` (that of the outputs), with
+            the same mask. See `Decisions` and `Further`.
 
     Returns:
         What came of each scan, in their order. Scans whose names repeat are told apart by their folders.
@@ -187,7 +194,7 @@ def _start(
     **how: Any,
 ) -> "Iterator[Prediction | Refusal]":
     from medunet.files import check_writable
-    from medunet.inference import Means, Wanted, list_inputs, parse_box, run_jobs
+    from medunet.inference import Computing, Means, Wanted, list_inputs, parse_box, run_jobs
     from medunet.inference.cluster import Setup, load_ray, run_on_cluster
     from medunet.report.picture import FORMAT
     from medunet.writing import add_beside, choose_formats
@@ -199,7 +206,9 @@ def _start(
     if how["ray"] is not None:
         load_ray()  # known before the bundle is read
     decisions: Any = {name: value for name, value in further.items() if name in Decisions.__annotations__}
-    setup = Setup(Path(bundle).absolute() if how["ray"] else Path(bundle), how["trust"], decisions)
+    computing = Computing(further.get("preset", "exact"), further.get("backend"), further.get("mirror", False))
+    place = Path(bundle).absolute() if how["ray"] else Path(bundle)
+    setup = Setup(place, how["trust"], decisions, computing)
     maker = setup.make()
     task = maker.recipe.task
     formats = add_beside(choose_formats(how["formats"], task.unit, [FORMAT]))

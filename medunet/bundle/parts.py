@@ -111,6 +111,7 @@ class Recipe:
         doubts: what makes every mask doubtful, in words.
         evaluated: parts of a trusted bundle from elsewhere.
         seen: what training was like, where the bundle says so.
+        body: of the first channel, a CT, only the box around the body is predicted.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Recipe:
     doubts: tuple[str, ...] = ()
     evaluated: Evaluated | None = None
     seen: Seen | None = None
+    body: bool = False
 
     @property
     def gives_probabilities(self) -> bool:

@@ -1,8 +1,8 @@
-"""Options of a command that decides what of a prediction becomes the mask."""
+"""Options of a command that say how a scan is computed, and what of that becomes the mask."""
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -25,8 +25,19 @@ def make_decisions(
         str | None,
         typer.Option(metavar="0.1mL", help="Leave smaller parts out; 20px of pictures.", show_default="as the bundle"),
     ] = None,
+    preset: Annotated[
+        Literal["exact", "fast"],
+        typer.Option(help="exact: float32. fast: bfloat16 if the CPU has it, fewer patches, a CT's body only."),
+    ] = "exact",
+    backend: Annotated[
+        Literal["torch", "openvino"] | None,
+        typer.Option(help="What runs the network.", show_default="openvino on a CPU, if there"),
+    ] = None,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="The mean over all mirror images: 8 times the work, 4 for slices.")
+    ] = False,
 ) -> dict[str, Any]:
-    """Arguments of `medunet.predict_each` that say what becomes the mask.
+    """Arguments of `medunet.predict_each` that say how a scan is computed and what becomes the mask.
 
     Raises:
         InputError: an option isn't written so, or names a label twice.
@@ -40,8 +51,10 @@ def make_decisions(
     names = parse_names(keep_largest, "--keep-largest")
     if names is not None:
         made["keep_largest"] = names
-    if smallest is not None:
-        made["smallest"] = smallest
+    given = {"smallest": smallest, "backend": backend, "preset": preset if preset != "exact" else None}
+    made |= {name: value for name, value in given.items() if value is not None}
+    if mirror:
+        made["mirror"] = True
     return made
 
 

@@ -3,20 +3,20 @@
 from medunet.inference.assemble import assemble_planes, count_assembling
 from medunet.inference.box import Box, parse_box
 from medunet.inference.cases import find_prediction, predict_case, predict_cases
+from medunet.inference.computing import PLAIN, Computing
 from medunet.inference.fit import check_fit
 from medunet.inference.inputs import Input, list_inputs
 from medunet.inference.jobs import (
     Job,
-    Maker,
     Prediction,
     Refusal,
     Wanted,
     finish_job,
-    make_maker,
     plan_job,
     predict_found,
     run_jobs,
 )
+from medunet.inference.maker import Maker, make_maker
 from medunet.inference.memory import Means, Provision, provide
 from medunet.inference.outputs import Outputs, name_mask
 from medunet.inference.predict import Predictor, load_predictor, open_predictor, predict_scan
@@ -25,7 +25,9 @@ from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan, find_scan, name_scan
 
 __all__ = [
+    "PLAIN",
     "Box",
+    "Computing",
     "Input",
     "Job",
     "Maker",

@@ -86,8 +86,8 @@ def count_assembling(
     padded = [max(pair) for pair in zip(shape, patch, strict=True)]
     copy = channels * int(np.prod(padded)) if tuple(padded) != tuple(shape) else 0
     sums = count_sums((classes, patch[0], padded[1], padded[2]), classes if held is None else held)
-    # Patches, their logits and a class of these times their weight, and the weights.
-    voxels = int(np.prod(patch)) * (batch * (channels + classes) + 2)
+    # Patches, their logits, those of a constant one, a class times its weight, and the weights.
+    voxels = int(np.prod(patch)) * (batch * (channels + classes) + classes + 2)
     return 4 * (copy + voxels) + sums
 
 
@@ -126,17 +126,61 @@ def _sum_patches(
 def _run_patches(
     padded: torch.Tensor, backend: Backend, patch: Shape, starts: list[Start], what: str
 ) -> Iterator[tuple[Start, torch.Tensor]]:
-    """First voxel and logits (classes, I, J, K) of each patch, in the order of `starts`."""
+    """First voxel and logits (classes, I, J, K) of each patch, in the order of `starts`.
+
+    Patches whose channels have one value each, as in air, are computed once as long as they follow with the same
+    values. The others are put together as the backend prefers, and those that would be left at the end are computed
+    as they would without: so logits are the same to the last bit.
+    """
     size = backend.traits.preferred_batch
-    groups = [starts[n : n + size] for n in range(0, len(starts), size)]
-    for group in track(groups, what, len(groups)):
-        boxes = [tuple(slice(s, s + n) for s, n in zip(start, patch, strict=True)) for start in group]
-        logits = backend.run(torch.stack([padded[(slice(None), *box)] for box in boxes]))
-        if not torch.isfinite(logits.sum()):
-            remedy = "restore the weights from a copy, or train the bundle anew"
-            raise BundleError(what, "the logits of the network are not finite", remedy, code="weights-wrong")
-        yield from zip(group, logits, strict=True)
-        del logits
+    whole = len(starts) - len(starts) % size
+    waiting: list[tuple[Start, _Patch]] = []
+    known: _Patch | None = None
+    for number, start in enumerate(track(starts, what, len(starts)), start=1):
+        box = tuple(slice(s, s + n) for s, n in zip(start, patch, strict=True))
+        item = _Patch(padded[(slice(None), *box)])
+        if item.values and number <= whole:
+            known = item = known if known is not None and known.values == item.values else item
+        waiting.append((start, item))
+        missing = list(dict.fromkeys(item for _, item in waiting if item.logits is None))
+        if len(missing) in (0, size) or number in (whole, len(starts)):
+            _compute(missing, backend, size if number <= whole else len(missing), what)
+            for place, done in waiting:
+                if done.logits is not None:
+                    yield place, done.logits
+            waiting = []
+
+
+class _Patch:
+    """A patch that is to be computed.
+
+    Attributes:
+        voxels: (C, I, J, K).
+        values: of each channel where it has only one; empty where it has more.
+        logits: (classes, I, J, K), None until they are computed.
+    """
+
+    __slots__ = ("logits", "values", "voxels")
+
+    def __init__(self, voxels: torch.Tensor) -> None:
+        first = voxels[:, :1, :1, :1]
+        self.voxels = voxels
+        self.values = tuple(first.flatten().tolist()) if bool((voxels == first).all()) else ()
+        self.logits: torch.Tensor | None = None
+
+
+def _compute(patches: list[_Patch], backend: Backend, size: int, what: str) -> None:
+    """Compute patches together, the last one as often as they are fewer than `size`."""
+    if not patches:
+        return
+    filled = [*patches, *[patches[-1]] * (size - len(patches))]
+    logits = backend.run(torch.stack([item.voxels for item in filled]))
+    if not torch.isfinite(logits.sum()):
+        remedy = "restore the weights from a copy, or train the bundle anew"
+        raise BundleError(what, "the logits of the network are not finite", remedy, code="weights-wrong")
+    for item, own in zip(patches, logits, strict=False):
+        # What is kept for longer doesn't keep the others of its call.
+        item.logits = own.clone() if item.values else own
 
 
 def _pad(image: torch.Tensor, patch: Shape, mode: str) -> tuple[torch.Tensor, list[int]]:

@@ -3,14 +3,21 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from scipy import ndimage
 
+from medunet.cohort.body import BODY_HU, BODY_STEP_MM
 from medunet.errors import InputError
 from medunet.geometry import Affine, Grid, spread_row
 from medunet.labels import Mask
 
 AXES = ("to the right (x)", "to the front (y)", "to the head (z)")
 """Directions of the axes of a box."""
+BODY_PART = 0.1
+"""Parts of at least this share of the largest one are of the body as well: two legs, but not the table."""
+BODY_MARGIN_MM = 8.0
+"""Around the body, whose border is found in steps of `BODY_STEP_MM`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +104,58 @@ def parse_box(text: str) -> Box:
             code="option-wrong",
         )
     return Box((x0, y0, z0), (x1, y1, z1))
+
+
+@dataclass(frozen=True, slots=True)
+class BodyBox:
+    """The box around a body, and what it leaves out.
+
+    Attributes:
+        box: in the patient.
+        share: of the scan's volume, inside.
+        left_ml: volume in mL above -400 HU that lies outside, as of a table.
+    """
+
+    box: Box
+    share: float
+    left_ml: float
+
+    def describe(self) -> str:
+        """What was done, in words."""
+        left = f", {self.left_ml:.0f} mL above {BODY_HU:g} HU lie outside" if self.left_ml else ""
+        return f"only the box around the body was predicted, {self.share:.0%} of the scan{left} ({self.box.describe()})"
+
+
+def find_body_box(image: npt.NDArray[np.generic], grid: Grid) -> BodyBox | None:
+    """Find the box around the body in a CT: around its largest part above -400 HU and others nearly as large.
+
+    Args:
+        image: (I, J, K) in HU.
+        grid: where it lies.
+
+    Returns:
+        The box with a margin of 8 mm; None where that is the whole scan, or nothing is above -400 HU.
+    """
+    steps = tuple(max(1, int(BODY_STEP_MM / size)) for size in grid.spacing)
+    dense = np.greater(image[tuple(slice(None, None, step) for step in steps)], BODY_HU)
+    parts, _ = ndimage.label(dense)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    if not sizes.any():
+        return None
+    found = ndimage.find_objects(parts)
+    body = [found[number - 1] for number in np.flatnonzero(sizes >= BODY_PART * sizes.max())]
+    margin = [int(np.ceil(BODY_MARGIN_MM / size)) for size in grid.spacing]
+    low = [max(0, min(box[n].start for box in body) * steps[n] - margin[n]) for n in range(3)]
+    last = [size - 1 for size in grid.shape]
+    high = [min(last[n], (max(box[n].stop for box in body)) * steps[n] - 1 + margin[n]) for n in range(3)]
+    if low == [0, 0, 0] and high == last:
+        return None
+    inside = tuple(slice(-(-a // step), b // step + 1) for a, b, step in zip(low, high, steps, strict=True))
+    # Of the body nothing lies outside.
+    left = int(np.count_nonzero(dense)) - int(np.count_nonzero(dense[inside]))
+    ends = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T
+    corners = np.round(grid.to_world(ends), 3)
+    box = Box(tuple(corners.min(axis=0).tolist()), tuple(corners.max(axis=0).tolist()))
+    share = float(np.prod([(b - a + 1) / n for a, b, n in zip(low, high, grid.shape, strict=True)]))
+    return BodyBox(box, share, left * float(np.prod(steps)) * grid.voxel_volume / 1000)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from medunet.cohort import Case
 from medunet.errors import MissingInputError
-from medunet.inference.jobs import Maker, Wanted, predict_found
+from medunet.inference.jobs import Wanted, predict_found
+from medunet.inference.maker import Maker
 from medunet.inference.outputs import name_mask
 from medunet.inference.predict import Predictor, predict_scan
 from medunet.inference.scans import Scan
@@ -42,7 +43,7 @@ def predict_cases(predictor: Predictor, cases: Sequence[Case], folder: Path) -> 
         MedunetError: a case is refused.
     """
     wanted = Wanted((find_usual(predictor.recipe.task.unit),), folder, overwrite=True)
-    maker = Maker(predictor.recipe, predictor.weights, lambda: predictor)
+    maker = Maker(predictor.recipe, predictor.weights, lambda: predictor, predictor.computed)
     for case in cases:
         predict_found(case.id, _make_scan(predictor, case), wanted, maker)
 

@@ -15,8 +15,10 @@ from typing import Any
 from medunet.bundle import adjust_recipe, open_any_bundle
 from medunet.errors import MedunetError, ResourceError, name_fault
 from medunet.extras import load_extra
+from medunet.inference.computing import EXACT, Computing
 from medunet.inference.inputs import Input
-from medunet.inference.jobs import Maker, Prediction, Refusal, Wanted, make_maker, run_jobs
+from medunet.inference.jobs import Prediction, Refusal, Wanted, run_jobs
+from medunet.inference.maker import Maker, make_maker
 from medunet.machine import count_cores
 from medunet.progress import track
 
@@ -34,11 +36,13 @@ class Setup:
         bundle: its folder, on every node.
         trust: as of `open_any_bundle`.
         decisions: keywords of `adjust_recipe`.
+        computing: how the network is computed.
     """
 
     bundle: Path
     trust: bool = False
     decisions: Mapping[str, Any] = field(default_factory=dict)
+    computing: Computing = EXACT
 
     def make(self) -> Maker:
         """What predicts.
@@ -47,7 +51,7 @@ class Setup:
             MedunetError: the bundle can't be used.
         """
         adjust = partial(adjust_recipe, **self.decisions) if self.decisions else None
-        return make_maker(open_any_bundle(self.bundle, trust=self.trust), adjust)
+        return make_maker(open_any_bundle(self.bundle, trust=self.trust), adjust, self.computing)
 
 
 def run_on_cluster(

@@ -9,17 +9,17 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from medunet.bundle import Bundle, ForeignBundle, Recipe, join_hashes, take_recipe
+from medunet.bundle import Recipe
 from medunet.confidence import Confidence
 from medunet.errors import MedunetError, ResourceError, name_fault
 from medunet.geometry import Grid, Unit
 from medunet.inference.box import Box
 from medunet.inference.inputs import Input
+from medunet.inference.maker import Maker
 from medunet.inference.memory import NOTHING_SAID, Means, Provision, provide
 from medunet.inference.outputs import (
     Outputs,
@@ -29,7 +29,7 @@ from medunet.inference.outputs import (
     list_missing,
     write_outputs,
 )
-from medunet.inference.predict import Predictor, load_predictor, predict_scan
+from medunet.inference.predict import predict_scan
 from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.record import Identity, PredictionRecord, Status, find_record, find_status, identify
 from medunet.inference.scans import Scan
@@ -63,44 +63,6 @@ class Wanted:
     empty: bool = True
     overwrite: bool = False
     means: Means = NOTHING_SAID
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Maker:
-    """What predicts.
-
-    Attributes:
-        recipe: of the bundle.
-        weights: SHA-256 of its files of weights, by name.
-        load: gives the predictor, when the first scan needs it.
-    """
-
-    recipe: Recipe
-    weights: Mapping[str, str]
-    load: Callable[[], Predictor]
-
-    @property
-    def algorithm(self) -> Algorithm:
-        """What a result says of it."""
-        return Algorithm(self.recipe.name, self.recipe.version, join_hashes(self.weights))
-
-
-def make_maker(bundle: Bundle | ForeignBundle, adjust: Callable[[Recipe], Recipe] | None = None) -> Maker:
-    """What predicts by a bundle; weights of medunet's own are loaded when the first scan needs them.
-
-    Args:
-        bundle: a trained one.
-        adjust: makes the recipe decide otherwise.
-
-    Raises:
-        BundleError: there are no weights, or inference.json holds what medunet doesn't understand.
-    """
-    recipe, files = take_recipe(bundle)
-    recipe = adjust(recipe) if adjust else recipe
-    load = cache(lambda: load_predictor(recipe, files))
-    if isinstance(bundle, ForeignBundle):
-        load()  # nothing else tells whether its parts belong together
-    return Maker(recipe, {path.name: digest for path, digest in files.items()}, load)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -272,7 +234,7 @@ def plan_job(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Job:
     started = time.monotonic()
     outputs = Outputs(wanted.folder, scan.id, wanted.formats, wanted.empty)
     check_formats(outputs, maker.recipe, scan)
-    identity = identify(maker.recipe, maker.weights, scan, wanted.box)
+    identity = identify(maker.recipe, maker.weights, scan, wanted.box, maker.computed)
     earlier = find_earlier(outputs, identity, overwrite=wanted.overwrite)
     whole = earlier if earlier is not None and not list_missing(outputs, earlier) else None
     return Job(source, scan, maker, outputs, identity, whole, started)

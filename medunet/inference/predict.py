@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+import torch
 from monai.data import MetaTensor
 from torch import nn
 
 from medunet.bundle import Bundle, ForeignBundle, Recipe, join_hashes, load_weights, take_recipe
 from medunet.confidence import Reason
 from medunet.errors import ResourceError
-from medunet.findings import overhearing, tell
+from medunet.findings import overhearing, remark, tell
 from medunet.geometry import Grid
 from medunet.inference.assemble import Assembly, assemble_planes, count_assembling
-from medunet.inference.backends import Backend, MeanBackend, TorchBackend
-from medunet.inference.box import Box
+from medunet.inference.backends import Backend
+from medunet.inference.box import Box, find_body_box
+from medunet.inference.computing import EXACT, Computed, Computing, describe_computed, open_backend
 from medunet.inference.confidence import Watch
 from medunet.inference.judgement import judge, judge_scan
 from medunet.inference.likeness import find_unlike
@@ -28,7 +29,7 @@ from medunet.inference.restore_foreign import lay_slices, restore_foreign
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.machine import find_free_memory
-from medunet.networks import MeanNetwork, build_network, choose_device
+from medunet.networks import MeanNetwork, build_network
 from medunet.postprocessing import NOTHING, clean_mask
 from medunet.preparation import count_resampling, find_source_grid, run_chain, stream_chain
 
@@ -41,11 +42,13 @@ class Predictor:
         recipe: what it does.
         backend: runs its network, or those of all folds.
         weights: SHA-256 of the loaded files, by name.
+        computed: how the backend computes.
     """
 
     recipe: Recipe
     backend: Backend
     weights: dict[str, str]
+    computed: Computed
 
     @property
     def weights_sha256(self) -> str:
@@ -59,21 +62,22 @@ class Predictor:
         self.backend.close()
 
 
-def open_predictor(bundle: Bundle | ForeignBundle, fold: int | None = None) -> Predictor:
-    """Load a bundle's network and weights, on a GPU where there is one; of an ensemble all, which stay in memory.
+def open_predictor(bundle: Bundle | ForeignBundle, fold: int | None = None, computing: Computing = EXACT) -> Predictor:
+    """Load a bundle's network and weights; of an ensemble all, which stay in memory.
 
     Args:
         bundle: a trained one.
         fold: load the network of this fold alone.
+        computing: by which backend, and how precisely.
 
     Raises:
         BundleError: weights are missing or don't fit, or inference.json holds what medunet doesn't understand.
-        InputError: the bundle has no network of this fold.
+        InputError: the bundle has no network of this fold, or the backend can't run it.
     """
-    return load_predictor(*take_recipe(bundle, fold))
+    return load_predictor(*take_recipe(bundle, fold), computing)
 
 
-def load_predictor(recipe: Recipe, files: Mapping[Path, str]) -> Predictor:
+def load_predictor(recipe: Recipe, files: Mapping[Path, str], computing: Computing = EXACT) -> Predictor:
     """As `open_predictor`, by a recipe and from files of weights with the SHA-256 that each must have."""
     networks = [_build(recipe) for _ in files]
     pickles = recipe.evaluated is not None and recipe.evaluated.pickles
@@ -82,16 +86,40 @@ def load_predictor(recipe: Recipe, files: Mapping[Path, str]) -> Predictor:
         for network, (path, wanted) in zip(networks, files.items(), strict=True)
     }
     network = networks[0] if len(networks) == 1 else MeanNetwork(networks)
-    window = recipe.window
-    shape = (recipe.task.count_inputs(), *window.patch)
-    backend = MeanBackend(lambda: TorchBackend(choose_device()), len(recipe.decision.values))
-    backend.open(network, shape, window.dims)
-    return Predictor(recipe, backend, weights)
+    backend = open_backend(network, recipe, computing)
+    return Predictor(recipe, backend, weights, describe_computed(backend, computing))
 
 
 def _build(recipe: Recipe) -> nn.Module:
     made: nn.Module | None = recipe.evaluated.network if recipe.evaluated else None
     return build_network(recipe.network) if made is None else made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A scan that is read and prepared, so that only the network is missing.
+
+    Attributes:
+        id: name of the scan.
+        image: of the chain, with what it tells of the source.
+        voxels: (C, I, J, K) that the network sees: the image, or the part of it in a box.
+        source: grid of the first channel as it was read.
+        network: grid of the voxels.
+        box: outside of which everything is background.
+        notes: for what the files were noted, and what was done.
+        warnings: what makes the mask doubtful, in words.
+        doubts: what speaks against relying on a mask.
+    """
+
+    id: str
+    image: MetaTensor
+    voxels: torch.Tensor
+    source: Grid
+    network: Grid
+    box: Box | None
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    doubts: tuple[Reason, ...]
 
 
 def predict_scan(
@@ -117,49 +145,95 @@ def predict_scan(
         ResourceError: the logits take more memory than is free.
         MedunetError: a file is refused by its reader, or the box lies elsewhere.
     """
-    recipe, way = predictor.recipe, provision or Provision(0, 0)
+    way = provision or Provision(0, 0)
+    return predict_prepared(predictor, prepare_scan(predictor.recipe, scan, box, way), maps, way)
+
+
+def prepare_scan(recipe: Recipe, scan: Scan, box: Box | None, way: Provision) -> Prepared:
+    """Read and prepare a scan, for which no network is needed.
+
+    Args:
+        recipe: by which it will be predicted.
+        scan: what to read.
+        box: in the patient, to which the prediction is restricted.
+        way: how it fits the memory.
+
+    Raises:
+        MedunetError: a file is refused by its reader, or the box lies elsewhere.
+    """
     images = {key: scan.images[key] for key in recipe.inputs}
-    doubts: list[Reason] = []
+    look = _Look(recipe, scan.id, box)
     with overhearing() as heard:
-        look = partial(_compare, recipe, scan.id, box is None, doubts)
         if way.room is None:
             image = run_chain(recipe.preprocessing, images, recipe.task, look)
         else:
             image = stream_chain(recipe.preprocessing, images, way.room, recipe.task, look)
             way.volumes |= image.meta.pop("volumes")
-    grid = find_source_grid(image)
     voxels, affine = image.as_tensor(), np.asarray(image.affine)
-    if box is not None:
-        voxels, affine = box.crop(voxels, affine, scan.id)
-    window, what = recipe.window, f"predicting {scan.id}"
-    if window.axis != 2:
-        voxels, affine = lay_slices(voxels, affine, window.axis)
-    network = Grid(voxels.shape[1:], affine)
+    if look.box is not None:
+        voxels, affine = look.box.crop(voxels, affine, scan.id)
+    if recipe.window.axis != 2:
+        voxels, affine = lay_slices(voxels, affine, recipe.window.axis)
+    said = (f"{item.subject}: {item.found}" for item in heard if item.severity != "note")
+    return Prepared(
+        id=scan.id,
+        image=image,
+        voxels=voxels,
+        source=find_source_grid(image),
+        network=Grid(voxels.shape[1:], affine),
+        box=look.box,
+        notes=(*image.meta["notes"], *recipe.notes, *look.notes),
+        warnings=(*recipe.doubts, *said),
+        doubts=tuple(look.doubts),
+    )
+
+
+def predict_prepared(predictor: Predictor, scan: Prepared, maps: ProbabilityMaps | None, way: Provision) -> Mask:
+    """Predict a scan that was prepared by the same recipe; arguments and errors as of `predict_scan`."""
+    recipe, network, window = predictor.recipe, scan.network, predictor.recipe.window
     if not way.peak:
-        check_memory(predictor, network, grid, scan.id)
+        check_memory(predictor, network, scan.source, scan.id)
     watch, patch = Watch(recipe), window.fit(network.shape)
     backend, how = way.lead(watch.join(predictor.backend)), Assembly(window.mode, window.padding, way.sums, way.held)
-    planes = watch.see(assemble_planes(voxels, backend, patch, window.overlap, what, how))
-    keep = None if maps is None else maps.open(grid)
+    planes = watch.see(assemble_planes(scan.voxels, backend, patch, window.overlap, f"predicting {scan.id}", how))
+    keep = None if maps is None else maps.open(scan.source)
     if recipe.origin == "medunet":
-        mask = restore_mask(planes, network, grid, recipe.task, recipe.decision, keep, way.labels)
+        mask = restore_mask(planes, network, scan.source, recipe.task, recipe.decision, keep, way.labels)
     else:
-        mask = restore_foreign(planes, network, image, recipe, scan.id, keep, way.labels)
-    warnings = (*recipe.doubts, *(f"{item.subject}: {item.found}" for item in heard))
-    mask = replace(mask, notes=(*image.meta["notes"], *recipe.notes), warnings=warnings)
-    mask = mask if box is None else box.clear_outside(mask)
+        mask = restore_foreign(planes, network, scan.image, recipe, scan.id, keep, way.labels)
+    mask = replace(mask, notes=scan.notes, warnings=scan.warnings)
+    mask = mask if scan.box is None else scan.box.clear_outside(mask)
     mask = mask if recipe.cleaning == NOTHING else clean_mask(mask, recipe.cleaning)
-    return replace(mask, confidence=judge(mask, watch.finish(), recipe, doubts))
+    return replace(mask, confidence=judge(mask, watch.finish(), recipe, scan.doubts))
 
 
-def _compare(recipe: Recipe, subject: str, whole: bool, doubts: list[Reason], data: Mapping[str, MetaTensor]) -> None:
-    """Warn of what is unlike training in the images that were read, and note what speaks against relying on a mask."""
-    keys = zip(recipe.task.channels, recipe.inputs, strict=True)
-    images = {name: (data[key].as_tensor().numpy(), find_source_grid(data[key])) for name, key in keys}
-    findings = list(find_unlike(images, recipe, subject, whole=whole))
-    for item in findings:
-        tell(item)
-    doubts += judge_scan(images, recipe, findings, whole=whole)
+class _Look:
+    """What is done with images as they were read: they are compared with those of training, the body is found.
+
+    Attributes:
+        box: to which the prediction is restricted.
+        notes: what of that the user has to know.
+        doubts: what speaks against relying on a mask.
+    """
+
+    def __init__(self, recipe: Recipe, subject: str, box: Box | None) -> None:
+        self._recipe, self._subject = recipe, subject
+        self.box = box
+        self.notes: tuple[str, ...] = ()
+        self.doubts: list[Reason] = []
+
+    def __call__(self, data: Mapping[str, MetaTensor]) -> None:
+        recipe, whole = self._recipe, self.box is None
+        keys = zip(recipe.task.channels, recipe.inputs, strict=True)
+        images = {name: (data[key].as_tensor().numpy(), find_source_grid(data[key])) for name, key in keys}
+        findings = list(find_unlike(images, recipe, self._subject, whole=whole))
+        for item in findings:
+            tell(item)
+        self.doubts += judge_scan(images, recipe, findings, whole=whole)
+        voxels, grid = next(iter(images.values()))
+        if recipe.body and whole and (body := find_body_box(voxels[0], grid)):
+            self.box, self.notes = body.box, (body.describe(),)
+            remark("body-box", self._subject, body.describe())
 
 
 def check_memory(predictor: Predictor, network: Grid, source: Grid, what: str) -> None:

@@ -19,6 +19,7 @@ from medunet.confidence import Confidence
 from medunet.errors import MedunetError
 from medunet.files import hash_file
 from medunet.inference.box import Box
+from medunet.inference.computing import Computed
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.reading import Image
@@ -85,6 +86,8 @@ class PredictionRecord(RunRecord):
     """Labels or regions of which only the largest part was kept."""
     smallest: float = 0.0
     """Size below which parts were left out, in mL; in pixels where the scan has no physical size."""
+    computed: Computed | None = None
+    """By which backend and how precisely; None of versions that didn't say."""
     images: dict[str, ImageRecord]
     """What was read of each channel, by its name."""
     status: Status
@@ -110,12 +113,14 @@ class Identity:
         recipe_sha256: of all else by which the bundle predicts.
         box: the part that it is restricted to, as in `PredictionRecord`.
         images: of the scan, by channel.
+        computed: by which backend and how precisely.
     """
 
     weights: Mapping[str, str]
     recipe_sha256: str
     box: str
     images: Mapping[str, ImageRecord]
+    computed: Computed
 
     def compare(self, record: PredictionRecord) -> str:
         """What was different when a record was made, in words; empty where nothing was."""
@@ -124,11 +129,13 @@ class Identity:
             return "by other weights"
         if (self.recipe_sha256, self.box) != (record.recipe_sha256, record.box):
             return "with other options"
+        if self.computed != record.computed:
+            return record.computed.describe() if record.computed else "by an earlier version, which didn't say how"
         before = {name: image.sha256 for name, image in record.images.items()}
         return "" if before == {name: image.sha256 for name, image in self.images.items()} else "of another scan"
 
 
-def identify(recipe: Recipe, weights: Mapping[str, str], scan: Scan, box: Box | None) -> Identity:
+def identify(recipe: Recipe, weights: Mapping[str, str], scan: Scan, box: Box | None, computed: Computed) -> Identity:
     """Read all files of a scan once to tell what decides its prediction.
 
     Args:
@@ -136,13 +143,14 @@ def identify(recipe: Recipe, weights: Mapping[str, str], scan: Scan, box: Box | 
         weights: SHA-256 of the files of weights, by name.
         scan: to be predicted.
         box: to which the prediction is restricted.
+        computed: by which backend and how precisely.
 
     Raises:
         MedunetError: a file is gone.
     """
     names = zip(recipe.task.channels, scan.images.values(), strict=True)
     images = {name: _describe(image) for name, image in names}
-    return Identity(dict(weights), hash_recipe(recipe), box.describe() if box else "", images)
+    return Identity(dict(weights), hash_recipe(recipe), box.describe() if box else "", images, computed)
 
 
 def _describe(image: Image) -> ImageRecord:
@@ -208,6 +216,7 @@ def make_record(
         recipe_sha256=identity.recipe_sha256,
         box=identity.box,
         **_describe_decision(recipe),
+        computed=identity.computed,
         images=dict(identity.images),
         status=find_status(mask),
         volumes={name: round(volume, 3) for name, volume in mask.volumes_ml().items()},

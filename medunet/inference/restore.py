@@ -66,4 +66,4 @@ def choose_labels(decision: Decision) -> Callable[[torch.Tensor], torch.Tensor]:
     if decision.values == tuple(range(len(decision.values))):
         return take
     values = torch.tensor(decision.values, dtype=torch.uint8)
-    return lambda logits: values[take(logits).long()]
+    return lambda scores: values[take(scores).long()]

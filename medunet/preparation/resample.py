@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import grid_sample
 
 from medunet.geometry import Affine, Grid, Shape
+from medunet.preparation.candidates import BlockLabels
 from medunet.scratch import IN_MEMORY, Room
 
 PLANE_BUDGET = 4_000_000
@@ -205,6 +206,8 @@ def _follow_planes(
     to_source = np.linalg.inv(source.affine) @ grid.affine
     order = range(grid.shape[axis]) if to_source[0, axis] > 0 else reversed(range(grid.shape[axis]))
     held: dict[int, torch.Tensor] = {}
+    # Nobody else wants the scores: then most classes needn't be interpolated.
+    blocks = BlockLabels() if decide is take_largest and keep is None else None
     for index in order:
         ranges = tuple(range(index, index + 1) if n == axis else range(size) for n, size in enumerate(grid.shape))
         positions = _source_positions(ranges, to_source, source.shape)
@@ -213,10 +216,14 @@ def _follow_planes(
             number, plane = next(arriving)
             held[number] = plane.float()
         held = {number: plane for number, plane in held.items() if number >= first}
-        slab = torch.stack([held[number] for number in range(first, stop)], dim=1)
-        sampled = grid_sample(slab[None], positions[None], padding_mode="border", align_corners=True)
         i, j, k = (slice(part.start, part.stop) for part in ranges)
-        _settle(labels, (i, j, k), sampled[0], decide, keep)
+        if blocks is not None:
+            labelled = blocks.label(held, range(first, stop), positions.squeeze(axis))
+            labels[i, j, k] = np.expand_dims(labelled, axis)
+        else:
+            slab = torch.stack([held[number] for number in range(first, stop)], dim=1)
+            sampled = grid_sample(slab[None], positions[None], padding_mode="border", align_corners=True)
+            _settle(labels, (i, j, k), sampled[0], decide, keep)
         room.settle()
     # Whoever makes the planes says how far that is, to the last.
     for _ in arriving:

@@ -69,6 +69,16 @@ class BackendSuite:
                 dropout=0.2,
             )
 
+    def compute(self, network: nn.Module, patches: torch.Tensor) -> torch.Tensor:
+        """What torch makes of patches (B, C, …) in float32: with that logits are compared.
+
+        Args:
+            network: of `make_network`, in evaluation mode.
+            patches: without their last axis where the network has 2.
+        """
+        logits: torch.Tensor = network(patches)
+        return logits
+
     def open_backend(self, dims: Dims) -> Backend:
         """A backend that was opened with the network."""
         return self.make_backend().open(self.make_network(dims), (CHANNELS, *PATCHES[dims]), dims)
@@ -99,7 +109,8 @@ class BackendSuite:
             patches = _make_patches(dims, 2)
             network = self.make_network(dims).eval()
             with torch.no_grad():
-                wanted = network(patches[..., 0])[..., None] if dims == 2 else network(patches)
+                wanted = self.compute(network, patches[..., 0] if dims == 2 else patches)
+                wanted = wanted[..., None] if dims == 2 else wanted
             with self.open_backend(dims) as backend:
                 traits = backend.traits
                 error = _measure_error(_run(backend, patches), wanted)

@@ -4,7 +4,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from medunet.bundle import adjust_recipe, make_recipe, open_bundle
-from medunet.inference import find_scan, parse_box
+from medunet.inference import PLAIN, find_scan, parse_box
+from medunet.inference.computing import Computing, describe_computed, list_backends
 from medunet.inference.record import find_record, hash_recipe, identify
 from medunet.reading import ReadOptions
 
@@ -36,13 +37,15 @@ def test_what_decides_a_prediction_is_told_apart(trained: Path, patients: list[P
     recipe = make_recipe(open_bundle(trained))
     first, second = (find_scan(patient, recipe.task) for patient in patients[:2])
     weights = {"model.pt": "1" * 64}
-    one = identify(recipe, weights, first, None)
-    assert one == identify(recipe, dict(weights), find_scan(patients[0], recipe.task), None)
-    assert one != identify(recipe, weights, second, None)
-    assert one != identify(recipe, {"model.pt": "2" * 64}, first, None)
-    assert one != identify(recipe, weights, first, parse_box("0:9,0:9,0:9"))
+    plain, fast = (describe_computed(list_backends(how)[0], how) for how in (PLAIN, Computing("fast", "torch")))
+    one = identify(recipe, weights, first, None, plain)
+    assert one == identify(recipe, dict(weights), find_scan(patients[0], recipe.task), None, plain)
+    assert one != identify(recipe, weights, second, None, plain)
+    assert one != identify(recipe, {"model.pt": "2" * 64}, first, None, plain)
+    assert one != identify(recipe, weights, first, parse_box("0:9,0:9,0:9"), plain)
+    assert one != identify(recipe, weights, first, None, fast)
     other = find_scan(patients[0], recipe.task, {"ct": ReadOptions(assume_rescale=(1.0, -1000.0))})
-    assert one.images["ct"].sha256 != identify(recipe, weights, other, None).images["ct"].sha256
+    assert one.images["ct"].sha256 != identify(recipe, weights, other, None, plain).images["ct"].sha256
 
 
 def test_what_is_no_record_is_none(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ from medunet.cohort import Case, Cohort, find_cohort, open_case, read_channel, r
 from medunet.confidence import Confidence, Limits, Reason
 from medunet.inference import Predictor, Scan, predict_scan
 from medunet.inference.backends import MeanBackend, TorchBackend
+from medunet.inference.computing import PLAIN, describe_computed
 from medunet.inference.judgement import judge_numbers, judge_scan, measure_contacts, measure_noise
 from medunet.inference.likeness import find_scale, find_unlike
 from medunet.labels import Mask
@@ -94,7 +95,9 @@ class Bench:
             shape = (recipe.task.count_inputs(), *window.patch)
             count = len(recipe.decision.values)
             backend = MeanBackend(lambda: TorchBackend(torch.device("cpu"), torch.float32), count)
-            self._predictors[fold] = Predictor(recipe, backend.open(network, shape, window.dims), hashes)
+            self._predictors[fold] = Predictor(
+                recipe, backend.open(network, shape, window.dims), hashes, describe_computed(backend, PLAIN)
+            )
         return self._predictors[fold]
 
     def read(self, case: Case) -> dict[str, Volume]:

@@ -19,6 +19,10 @@ EXACT_BOUND = 1e-3
 """A backend is exact whose logits differ from those of torch in float32 by no more than rounding makes of them."""
 
 
+class ConversionError(ValueError):
+    """A backend can't run this network: its library doesn't know a part of it, or the processor lacks the precision."""
+
+
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What a backend is like, so that one can be chosen and its memory foreseen.
@@ -75,6 +79,9 @@ class Backend(Protocol):
                 in evaluation mode.
             patch: channels and voxels (C, I, J, K) of every patch that will be run.
             dims: spatial axes of the network. One of 2 takes (B, C, I, J), and K of the patch is 1.
+
+        Raises:
+            ConversionError: the backend can't run this network.
         """
 
     def run(self, patches: torch.Tensor) -> torch.Tensor:

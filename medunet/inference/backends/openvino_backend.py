@@ -1,0 +1,211 @@
+"""The fast backend of CPUs: OpenVINO, by the torch network converted in memory."""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from monai.networks.nets import DynUNet
+from torch import nn
+
+from medunet.extras import load_extra
+from medunet.geometry import Shape
+from medunet.inference.backends.interface import EXACT_BOUND, Backend, ConversionError, Precision, Traits
+from medunet.networks import MeanNetwork
+
+TOGETHER = 2
+"""Patches that the network is compiled for. With the hint LATENCY two at once take as long as two streams of THROUGHPUT
+(docs/decisions/0007-openvino.md), and less memory on machines of many cores."""
+HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
+HALF_BOUND = 0.05
+"""Of logits in bfloat16, as torch's."""
+MAPS = 4
+"""Feature maps as large as those of the first convolution that exist together."""
+TELEMETRY = "openvino_telemetry"
+"""A package that comes with OpenVINO. At its import it writes a number for the user into the home folder and sends it
+with what is done; without it OpenVINO does nothing of the kind."""
+
+
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed; nothing is loaded."""
+    return find_spec("openvino") is not None
+
+
+class OpenVinoBackend(Backend):
+    """Runs a network by OpenVINO on the CPU.
+
+    The memory of its features is taken by the first `run` and stays until it is closed.
+
+    Args:
+        precision: what it computes in; "bfloat16" only where the processor has it.
+    """
+
+    def __init__(self, precision: Literal["float32", "bfloat16"] = "float32") -> None:
+        self._precision: Literal["float32", "bfloat16"] = precision
+        self._compiled: Any = None
+        self._dims: Literal[2, 3] = 3
+        self._width = 1
+
+    @property
+    def traits(self) -> Traits:
+        """See `Backend.traits`."""
+        return Traits(
+            name="openvino",
+            device="cpu",
+            precision=self._precision,
+            bound=EXACT_BOUND if self._precision == "float32" else HALF_BOUND,
+            preferred_batch=TOGETHER,
+            largest_batch=None,
+            peak_bytes=self._foresee_peak,
+        )
+
+    def open(self, network: nn.Module, patch: tuple[int, int, int, int], dims: Literal[2, 3]) -> Self:
+        """See `Backend.open`.
+
+        Raises:
+            ConversionError: OpenVINO can't convert the network, or the processor lacks bfloat16.
+            ExtraError: OpenVINO isn't installed.
+        """
+        if not all(patch):
+            raise ConversionError("OpenVINO needs patches of one size, and this network takes whole scans")
+        network = network.cpu().eval().requires_grad_(False)
+        size = patch[: dims + 1]
+        with _silent(TELEMETRY):
+            load_extra("openvino", "--backend openvino")
+            self._compiled = _compile(_convert(network, size), (TOGETHER, *size), self._precision)
+        self._dims, self._width = dims, find_width(network)
+        if not _is_plain(network):
+            self._check(network, size)
+        return self
+
+    def run(self, patches: torch.Tensor) -> torch.Tensor:
+        """See `Backend.run`.
+
+        Raises:
+            RuntimeError: it isn't open, or patches have another size than it was opened with.
+        """
+        if self._compiled is None:
+            raise RuntimeError("the backend of OpenVINO isn't open")
+        inputs = patches[..., 0] if self._dims == 2 else patches
+        logits = torch.cat([self._infer(part) for part in inputs.split(TOGETHER)])
+        return logits[..., None] if self._dims == 2 else logits
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        self._compiled = None
+
+    def _infer(self, patches: torch.Tensor) -> torch.Tensor:
+        """Logits of as many patches as it was compiled for, or fewer; a request of its own for each thread."""
+        whole = torch.cat([patches, patches[-1:].expand(TOGETHER - len(patches), *patches.shape[1:])])
+        request = self._compiled.create_infer_request()
+        (logits,) = request.infer([np.ascontiguousarray(whole.numpy())], share_inputs=True, share_outputs=True).values()
+        # A view would keep what the request holds, and the logits of patches that were only added.
+        return torch.from_numpy(logits[: len(patches)].copy())
+
+    def _check(self, network: nn.Module, size: tuple[int, ...]) -> None:
+        """Compare with torch what was traced with other patches: a network that decides by what it sees can differ."""
+        patches = torch.rand((TOGETHER, *size), generator=torch.Generator().manual_seed(1)) * 4 - 2
+        with torch.inference_mode():
+            wanted = network(patches)
+        error = float((self._infer(patches) - wanted).abs().max() / wanted.abs().max().clamp(min=1.0))
+        if not error <= self.traits.bound:
+            self.close()
+            raise ConversionError(f"what OpenVINO made of the network gives other logits ({error:.2g} off)")
+
+    def _foresee_peak(self, patch: Shape, batch: int) -> int:
+        """Bytes of the largest features that exist together, by the width of the first convolution."""
+        if self._compiled is None:
+            raise RuntimeError("the backend of OpenVINO isn't open")
+        size = 4 if self._precision == "float32" else 2
+        return MAPS * size * self._width * int(np.prod(patch)) * TOGETHER
+
+
+def find_width(network: nn.Module) -> int:
+    """Features of the first convolution of a network."""
+    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    return next((part.out_channels for part in network.modules() if isinstance(part, kinds)), 1)
+
+
+@contextmanager
+def _silent(module: str) -> Iterator[None]:
+    """Hide a module from those that import it if they can, as where it isn't installed."""
+    before = sys.modules.get(module)
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.modules[module]
+        else:
+            sys.modules[module] = before
+
+
+def _is_plain(network: nn.Module) -> bool:
+    """Whether a network is DynUNet or several of it, which do the same whatever the size and content of a patch."""
+    parts = network.networks if isinstance(network, MeanNetwork) else [network]
+    return all(isinstance(part, DynUNet) for part in parts)
+
+
+def _choose_example(network: nn.Module, size: tuple[int, ...]) -> torch.Tensor:
+    """Patches (B, C, …) to trace with: small ones where the size doesn't matter, which is faster."""
+    sides = size[1:]
+    if _is_plain(network):
+        plain = next(part for part in network.modules() if isinstance(part, DynUNet))
+        strides = [(step,) * len(sides) if isinstance(step, int) else tuple(step) for step in plain.strides]
+        # Twice what the network divides by: a norm needs more than one voxel.
+        sides = tuple(2 * int(np.prod(along)) for along in zip(*strides, strict=True))
+    return torch.randn((TOGETHER, size[0], *sides), generator=torch.Generator().manual_seed(0))
+
+
+def _convert(network: nn.Module, size: tuple[int, ...]) -> Any:
+    """OpenVINO's model of a network.
+
+    By the frontend itself: `openvino.convert_model` reports what it is used for where telemetry was loaded before.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        size: (C, …) of a patch, without its last axis for a network of 2.
+    """
+    example = _choose_example(network, size)
+
+    def compute(image: torch.Tensor) -> Any:
+        return network(image)
+
+    try:
+        from openvino.frontend import FrontEndManager
+        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+        with torch.no_grad(), warnings.catch_warnings():
+            # The tracer tells of each shape that becomes a constant, as sizes of patches are.
+            warnings.simplefilter("ignore")
+            # As a function, whose parts the tracer doesn't make modules of, which takes half of the time.
+            traced = torch.jit.trace(compute, example, check_trace=False)
+            decoder = TorchScriptPythonDecoder(traced)
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        return frontend.convert(frontend.load(decoder))
+    except Exception as error:
+        raise ConversionError(f"OpenVINO can't convert the network ({_shorten(error)})") from error
+
+
+def _compile(model: Any, shape: tuple[int, ...], precision: Precision) -> Any:
+    import openvino
+
+    core = openvino.Core()
+    if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise ConversionError("the processor has no bfloat16")
+    how = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
+    try:
+        model.reshape(list(shape))
+        return core.compile_model(model, "CPU", how)
+    except Exception as error:
+        raise ConversionError(f"OpenVINO can't compile the network ({_shorten(error)})") from error
+
+
+def _shorten(error: Exception) -> str:
+    """The first line of an error, which of OpenVINO's are long."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
