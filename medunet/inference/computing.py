@@ -36,8 +36,8 @@ class Computing:
         preset: "exact" computes in float32, so that labels are the same on every machine but for rounding. "fast"
             computes in bfloat16 where the device has it, with patches that overlap less, and of a CT only the box
             around the body.
-        backend: that is taken whatever else there is; None takes torch on a GPU, OpenVINO on a CPU where it is
-            installed, else torch.
+        backend: that is taken whatever else there is; None takes torch, but for "fast" on a CPU OpenVINO where it is
+            installed.
         mirror: the logits are the mean over all flips that training made of patches.
     """
 
@@ -94,7 +94,9 @@ def hasten_recipe(recipe: Recipe, computing: Computing) -> Recipe:
         return recipe
     task, window = recipe.task, recipe.window
     window = replace(window, overlap=min(window.overlap, FAST_OVERLAP))
-    return replace(recipe, window=window, body=task.modalities[task.channels[0]] == "CT")
+    # A trusted bundle's own steps need the whole scan.
+    whole = recipe.evaluated is not None and recipe.evaluated.postprocessing is not None
+    return replace(recipe, window=window, body=task.modalities[task.channels[0]] == "CT" and not whole)
 
 
 def list_backends(computing: Computing) -> list[Backend]:
@@ -103,7 +105,8 @@ def list_backends(computing: Computing) -> list[Backend]:
     fast = computing.preset == "fast"
     if computing.backend != "openvino":
         plain = TorchBackend(device, choose_precision(device) if fast else torch.float32)
-        if computing.backend == "torch" or device.type != "cpu" or not has_openvino():
+        # What a prediction holds at most is counted for torch; of OpenVINO it is an estimate that nobody checked yet.
+        if not fast or computing.backend == "torch" or device.type != "cpu" or not has_openvino():
             return [plain]
     half = fast and choose_precision(torch.device("cpu")) == torch.bfloat16
     best = OpenVinoBackend("bfloat16" if half else "float32")

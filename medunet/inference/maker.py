@@ -14,6 +14,7 @@ from medunet.inference.computing import (
     hasten_recipe,
     list_backends,
 )
+from medunet.inference.measured import tell_cost
 from medunet.inference.predict import Predictor, load_predictor
 from medunet.writing import Algorithm
 
@@ -63,4 +64,6 @@ def make_maker(
         computed = load().computed
     else:
         computed = describe_computed(list_backends(computing)[0], computing)
-    return Maker(recipe, {path.name: digest for path, digest in files.items()}, load, computed)
+    weights = {path.name: digest for path, digest in files.items()}
+    tell_cost(bundle.folder, recipe.name, weights, computing)
+    return Maker(recipe, weights, load, computed)

@@ -18,7 +18,7 @@ from medunet.geometry import Grid
 from medunet.inference.assemble import Assembly, assemble_planes, count_assembling
 from medunet.inference.backends import Backend
 from medunet.inference.box import Box, find_body_box
-from medunet.inference.computing import EXACT, Computed, Computing, describe_computed, open_backend
+from medunet.inference.computing import EXACT, Computed, Computing, describe_computed, hasten_recipe, open_backend
 from medunet.inference.confidence import Watch
 from medunet.inference.judgement import judge, judge_scan
 from medunet.inference.likeness import find_unlike
@@ -32,6 +32,9 @@ from medunet.machine import find_free_memory
 from medunet.networks import MeanNetwork, build_network
 from medunet.postprocessing import NOTHING, clean_mask
 from medunet.preparation import count_resampling, find_source_grid, run_chain, stream_chain
+
+WHOLE = Provision(0, 0)
+"""All in memory, of which nothing was foreseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ def open_predictor(bundle: Bundle | ForeignBundle, fold: int | None = None, comp
 
 def load_predictor(recipe: Recipe, files: Mapping[Path, str], computing: Computing = EXACT) -> Predictor:
     """As `open_predictor`, by a recipe and from files of weights with the SHA-256 that each must have."""
+    recipe = hasten_recipe(recipe, computing)
     networks = [_build(recipe) for _ in files]
     pickles = recipe.evaluated is not None and recipe.evaluated.pickles
     weights = {
@@ -145,11 +149,11 @@ def predict_scan(
         ResourceError: the logits take more memory than is free.
         MedunetError: a file is refused by its reader, or the box lies elsewhere.
     """
-    way = provision or Provision(0, 0)
+    way = provision or WHOLE
     return predict_prepared(predictor, prepare_scan(predictor.recipe, scan, box, way), maps, way)
 
 
-def prepare_scan(recipe: Recipe, scan: Scan, box: Box | None, way: Provision) -> Prepared:
+def prepare_scan(recipe: Recipe, scan: Scan, box: Box | None = None, way: Provision = WHOLE) -> Prepared:
     """Read and prepare a scan, for which no network is needed.
 
     Args:
@@ -188,7 +192,9 @@ def prepare_scan(recipe: Recipe, scan: Scan, box: Box | None, way: Provision) ->
     )
 
 
-def predict_prepared(predictor: Predictor, scan: Prepared, maps: ProbabilityMaps | None, way: Provision) -> Mask:
+def predict_prepared(
+    predictor: Predictor, scan: Prepared, maps: ProbabilityMaps | None = None, way: Provision = WHOLE
+) -> Mask:
     """Predict a scan that was prepared by the same recipe; arguments and errors as of `predict_scan`."""
     recipe, network, window = predictor.recipe, scan.network, predictor.recipe.window
     if not way.peak:

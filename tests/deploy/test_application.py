@@ -30,7 +30,7 @@ def test_a_bundle_from_elsewhere_gives_the_labels_of_predict(
     write_random_weights(folder)
     done = run_program(application, patients[3], tmp_path / "out", tmp_path / "models")
     assert done.returncode == 0, done.stderr
-    (made,) = medunet.predict(folder, patients[3])
+    (made,) = medunet.predict(folder, patients[3], backend="torch")
     assert made.mask.voxels.any()
     seg = tmp_path / "out" / f"{patients[3].name}.seg.dcm"
     assert np.array_equal(read_segmentation(seg, made.mask.grid, made.mask.table).voxels, made.mask.voxels)
@@ -44,7 +44,7 @@ def test_labels_equal_those_of_predict(
     done = run_program(application, patients[3], tmp_path / "out", tmp_path / "models")
     assert done.returncode == 0, done.stderr
     assert "highdicom" not in done.stderr
-    (made,) = medunet.predict(trained, patients[3])
+    (made,) = medunet.predict(trained, patients[3], backend="torch")
     assert made.mask.voxels.any()
     name = patients[3].name
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{name}.json", f"{name}.seg.dcm"]
@@ -77,7 +77,7 @@ def test_several_channels_on_grids_of_their_own(
     change(tmp_path / "p" / "b", lambda dataset, _: setattr(dataset, "Modality", "PT"))
     done = run_program(application, tmp_path / "p", tmp_path / "out", fused)
     assert done.returncode == 0, done.stderr
-    (made,) = medunet.predict(fused, tmp_path / "p")
+    (made,) = medunet.predict(fused, tmp_path / "p", backend="torch")
     assert 0.05 < made.mask.voxels.mean() < 0.95
     read = read_segmentation(tmp_path / "out" / "p.seg.dcm", made.mask.grid, made.mask.table)
     assert np.array_equal(read.voxels, made.mask.voxels)
@@ -91,7 +91,7 @@ def test_the_stock_operator_runs_a_bundle_of_one_channel(
     assert done.returncode == 0, done.stderr[-2000:]
     found = np.load(tmp_path / "out" / "labels.npy").transpose(2, 1, 0)
     with in_float32():
-        (made,) = medunet.predict(trained, patients[3] / "CT")
+        (made,) = medunet.predict(trained, patients[3] / "CT", backend="torch")
     ours = made.mask.voxels
     assert ours.any()
     assert measure_dice(found, ours) >= 0.999

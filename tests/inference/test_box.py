@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from medunet.errors import InputError
-from medunet.geometry import Grid
-from medunet.inference.box import Box, parse_box
+from medunet.geometry import Grid, Shape
+from medunet.inference.box import Box, find_body_box, parse_box
 from medunet.labels import LabelTable, Mask
 
 TURNED = np.array([[0.0, 0, 4, -10], [-2, 0, 0, 30], [0, 2, 0, 100], [0, 0, 0, 1]])
@@ -56,3 +56,32 @@ def test_boxes_are_written_in_millimetres() -> None:
 def test_what_is_no_box_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="it is no box; write it like"):
         parse_box(text)
+
+
+def make_body(shape: Shape, *parts: tuple[slice, slice, slice]) -> np.ndarray:
+    image = np.full(shape, -1000, dtype=np.int16)
+    for part in parts:
+        image[part] = 40
+    return image
+
+
+def test_the_box_around_a_body_holds_it_with_a_margin_and_tells_what_it_leaves_out() -> None:
+    grid = Grid((60, 50, 40), np.diag([2.0, 2.0, 4.0, 1.0]))
+    legs = (slice(10, 22), slice(20, 34), slice(None)), (slice(30, 44), slice(20, 34), slice(None))
+    table = (slice(5, 55), slice(46, 47), slice(None))
+    found = find_body_box(make_body(grid.shape, *legs, table), grid)
+    assert found is not None
+    low, high = np.array(found.box.low), np.array(found.box.high)
+    assert (low <= grid.to_world([10, 20, 0])).all()
+    assert (high >= grid.to_world([43, 33, 39])).all()
+    assert (np.array(grid.to_world([10, 20, 0])) - low <= [16, 16, 0]).all()
+    assert high[1] < grid.to_world([0, 46, 0])[1]
+    assert found.left_ml == pytest.approx(50 * 40 * 16 / 1000, rel=0.35)
+    assert "only the box around the body was predicted" in found.describe()
+    assert parse_box(found.box.describe()) == found.box
+
+
+def test_a_body_that_fills_the_scan_has_no_box() -> None:
+    grid = Grid((20, 20, 20), np.diag([4.0, 4.0, 4.0, 1.0]))
+    assert find_body_box(np.full(grid.shape, 40), grid) is None
+    assert find_body_box(np.full(grid.shape, -1000), grid) is None

@@ -74,7 +74,7 @@ def test_the_same_again_is_there_already_and_needs_no_network(
     first = medunet.predict(trained, *patients[:2], output=tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr("medunet.inference.jobs.load_predictor", None)
+        patch.setattr("medunet.inference.maker.load_predictor", None)
         again = medunet.predict(trained, *patients[:2], output=tmp_path)
     assert [item.kept for item in again] == [True, True]
     assert [item.kept for item in first] == [False, False]

@@ -109,7 +109,9 @@ def test_monai_alone_averages_as_medunet_does(folds: Path, tmp_path: Path) -> No
     for name in "ac":
         shutil.copy(folds.with_name("bundle.scans") / f"{name}_ct.nii.gz", tmp_path / "images" / f"{name}.nii.gz")
     with in_float32():
-        made = medunet.predict(folds, *sorted((tmp_path / "images").iterdir()), output=tmp_path / "labels")
+        made = medunet.predict(
+            folds, *sorted((tmp_path / "images").iterdir()), output=tmp_path / "labels", backend="torch"
+        )
     record = read_json(tmp_path / "labels" / f"{made[0].id}.json")
     assert sorted(record["weights"]) == ["model_fold0.pt", "model_fold1.pt"]
     for name, folder in (("inference", tmp_path / "images"), ("evaluate", tmp_path)):

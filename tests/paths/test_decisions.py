@@ -47,7 +47,7 @@ def unsure(trained: Path, images: Path, tmp_path_factory: pytest.TempPathFactory
         metadata = read_json(bundle / "configs" / "metadata.json")
         write_json(bundle / "configs" / "metadata.json", {**metadata, "weights_sha256": hash_file(weights)})
         with in_float32():
-            made = medunet.predict(bundle, *sorted(images.iterdir()))
+            made = medunet.predict(bundle, *sorted(images.iterdir()), backend="torch")
         sizes = [sorted(part.volume for part in item.measures.structures[0].lesions) for item in made]
         if all(len(item) > 2 and item[-1] > item[-2] for item in sizes):
             return bundle, float(np.median(sizes[0])) * 1.01
@@ -117,8 +117,8 @@ def test_the_plan_says_it_and_monai_alone_does_it(
         assert "plan.json" not in caplog.text
         masks = tmp_path / "data" / "labels"
         with in_float32():
-            ours = medunet.predict(folder, *sorted(images.iterdir()), output=masks, overwrite=True)
-            plain = medunet.predict(folder, *sorted(images.iterdir()), keep_largest=[], smallest=0)
+            ours = medunet.predict(folder, *sorted(images.iterdir()), output=masks, overwrite=True, backend="torch")
+            plain = medunet.predict(folder, *sorted(images.iterdir()), keep_largest=[], smallest=0, backend="torch")
         assert any(one.mask.voxels.sum() < other.mask.voxels.sum() for one, other in zip(ours, plain, strict=True)), (
             "nothing was left out"
         )
@@ -160,7 +160,7 @@ def test_what_is_missing_is_made_of_the_mask_without_the_network(
     def fail(*_: object) -> None:
         raise AssertionError("the network isn't needed")
 
-    monkeypatch.setattr(jobs, "predict_scan", fail)
+    monkeypatch.setattr(jobs, "prepare_scan", fail)
     (again,) = medunet.predict(trained, scan, output=tmp_path, formats=("nifti", "picture"))
     assert list(again.files) == ["nifti", "picture", "measures", "measures-csv"]
     assert again.measures == made.measures

@@ -44,9 +44,9 @@ def test_an_edited_bundle_predicts_what_monai_alone_does(
     image.set_qform(volume.grid.affine, 1)
     nib.save(image, tmp_path / "scans" / "a.nii.gz")
     with in_float32():
-        (before,) = medunet.predict(trained, tmp_path / "scans" / "a.nii.gz")
+        (before,) = medunet.predict(trained, tmp_path / "scans" / "a.nii.gz", backend="torch")
         assert "plan.json" not in caplog.text
-        (done,) = medunet.predict(edited, tmp_path / "scans" / "a.nii.gz")
+        (done,) = medunet.predict(edited, tmp_path / "scans" / "a.nii.gz", backend="torch")
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     for key in ("window.patch", "window.overlap", "grid"):
         assert sum(f": {key} of plan.json differs from inference.json" in line for line in said) == 1, key

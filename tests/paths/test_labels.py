@@ -67,7 +67,7 @@ def test_nested_regions_are_learnt_and_monai_alone_agrees(nested: tuple[Path, Pa
     folder, bundle = nested
     images, masks = folder / "imagesTr", tmp_path / "data" / "labels"
     with in_float32():
-        medunet.predict(bundle, images, output=masks)
+        medunet.predict(bundle, images, output=masks, backend="torch")
     options = ("--dataset_dir", images, "--output_dir", tmp_path / "out")
     config = bundle / "configs" / "inference.json"
     run_monai("run", "--config_file", config, *options, cwd=tmp_path, pictures=True)
@@ -120,7 +120,7 @@ def test_what_is_ignored_is_neither_learnt_nor_scored(tmp_path: Path) -> None:
     validation = read_json(bundle / "configs" / "metadata.json")["training"]["validation_dice"]
     assert np.mean([score.dice for score in scores]) == pytest.approx(validation, abs=1e-3)
     with in_float32():
-        masks = medunet.predict(bundle, folder / "imagesTr", output=tmp_path / "masks")
+        masks = medunet.predict(bundle, folder / "imagesTr", output=tmp_path / "masks", backend="torch")
     for mask in masks:
         values = read(tmp_path / "masks" / f"{mask.id}.png")
         assert set(np.unique(values)) == {0, 1}

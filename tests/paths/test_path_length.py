@@ -28,6 +28,7 @@ AROUND = (
     *("__init__.py", "api/arguments.py", "api/scans.py", "files.py", "machine.py", "progress.py"),
     *("records.py", "runs.py"),
     *("inference/inputs.py", "inference/jobs.py", "inference/outputs.py", "inference/record.py"),
+    *("inference/computing.py", "inference/maker.py", "inference/measured.py", "inference/results.py"),
     *("writing/formats.py", "writing/interface.py"),
 )
 AROUND_LINES = 940

@@ -58,7 +58,7 @@ def test_slices_are_those_of_the_fine_plane(
     medunet.train(tmp_path / "bundle")
     images = sorted((cohort / "imagesTr").iterdir())
     with in_float32():
-        made = medunet.predict(tmp_path / "bundle", *images, output=tmp_path / "masks")
+        made = medunet.predict(tmp_path / "bundle", *images, output=tmp_path / "masks", backend="torch")
     config = tmp_path / "bundle" / "configs" / "inference.json"
     theirs = tmp_path / "theirs"
     arguments = ("--config_file", config, "--dataset_dir", cohort / "imagesTr", "--output_dir", theirs)

@@ -28,7 +28,7 @@ def dataset(trained: Path, patients: list[Path], tmp_path_factory: pytest.TempPa
         image.set_qform(volume.grid.affine, 1)
         nib.save(image, folder / "images" / f"{patient.name}.nii.gz")
     with in_float32():
-        medunet.predict(trained, *sorted((folder / "images").iterdir()), output=folder / "labels")
+        medunet.predict(trained, *sorted((folder / "images").iterdir()), output=folder / "labels", backend="torch")
     return folder
 
 

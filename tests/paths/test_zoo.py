@@ -53,7 +53,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def predict(folder: Path, scan: Any, **how: Any) -> medunet.Prediction:
     with in_float32():
-        (found,) = medunet.predict(folder, scan, **how)
+        (found,) = medunet.predict(folder, scan, backend="torch", **how)
     return found
 
 
