@@ -220,14 +220,18 @@ COHORTS: dict[Code, Entry] = {
     "name-twice": Entry("two cases, channels or files of one name"),
     "folds-wrong": Entry("folds that hold out unknown patients, nobody or everybody"),
     "list-wrong": Entry("the list of cases: a key, a column or a cell that can't be"),
-    "patients-too-few": Entry("fewer than two patients with labels"),
+    "patients-too-few": Entry("fewer than two patients with labels; as a note, labelled scans of one patient"),
     "units-differ": Entry("values that aren't in one unit in all cases"),
     "components-differ": Entry("files of a channel that aren't alike in all cases: grey, colours, several volumes"),
     "size-differs": Entry("images with and without a physical size, or pictures of one case that differ in size"),
     "dimensions-differ": Entry("single slices beside volumes", option="--dims"),
     "modality-differs": Entry("an image of another modality than its channel is said to be, or than a bundle takes"),
     "channels-apart": Entry("channels of one case whose fields of view hardly overlap", "warning"),
-    "label-missing": Entry("a case without labels, which `init` leaves out", "warning", "add labels, or leave it out"),
+    "label-missing": Entry(
+        "a case without labels, which `init` leaves out; as a note, scans of several patients without any",
+        "warning",
+        "add labels, or leave it out",
+    ),
     "label-empty": Entry("labels without a voxel, or (note) without one of the labels", "warning"),
     "label-rare": Entry(
         "a label that one patient has, or that a given fold holds out altogether; as a note, one that fewer patients "

@@ -33,7 +33,15 @@ from medunet.evaluation import (
     score_masks,
 )
 from medunet.findings import warn
-from medunet.inference import PLAIN, find_prediction, load_predictor, open_predictor, predict_case, predict_cases
+from medunet.inference import (
+    PLAIN,
+    check_predictions,
+    find_prediction,
+    load_predictor,
+    open_predictor,
+    predict_case,
+    predict_cases,
+)
 from medunet.labels import Mask
 from medunet.reading import Volume
 from medunet.records import write_record
@@ -172,6 +180,7 @@ def score_choices(
 
     Raises:
         InputError: masks of an ensemble are given for patients that it has seen.
+        MissingInputError: some of the given masks aren't there.
     """
     held_out = len(choices) > 1
     if predictions and held_out:
@@ -181,6 +190,8 @@ def score_choices(
             "leave --predictions out, or name other patients with --cohort",
             code="patient-seen",
         )
+    if predictions:
+        check_predictions(predictions, choices[0].cases, bundle.task.unit)
     parts: list[Scores] = []
     pictures: list[CasePicture] = []
     modality = bundle.task.modalities[bundle.task.channels[0]]

@@ -48,7 +48,7 @@ class MedunetError(Exception):
 
     def __str__(self) -> str:
         expected = f" (expected {self.expected})" if self.expected else ""
-        end = "" if "\n" in self.remedy else "."  # a table ends without one
+        end = "" if "\n" in self.remedy or self.remedy.endswith("?") else "."  # a table ends without one
         return f"{self.subject}: {self.found}{expected}; {self.remedy}{end}"
 
     def __reduce__(self) -> tuple[type, tuple[str, str, str, str], dict[str, Code]]:

@@ -79,11 +79,15 @@ def check_free(path: Path) -> None:
     """
     if os.path.lexists(path):
         raise OutputExistsError(path, "it exists already", "choose another output or remove it first")
-    check_writable(path.parent)
+    check_writable(path.parent, path)
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, output: Path | None = None) -> None:
     """Check that files can be made in a folder, or that itself can be made where it isn't there.
+
+    Args:
+        folder: of the output.
+        output: a file or folder in it, which messages are about; the folder itself if not given.
 
     Raises:
         InputError: it is a file, or would lie in one.
@@ -91,16 +95,17 @@ def check_writable(folder: Path) -> None:
     """
     place = folder.absolute()
     place = next(item for item in (place, *place.parents) if os.path.lexists(item))
+    subject = output or folder
+    which = "it" if place == subject.absolute() else str(place)
     if not place.is_dir():
-        raise InputError(folder, f"{'it' if place == folder.absolute() else place} is no folder", "choose another one")
+        raise InputError(subject, f"{which} is no folder", "choose another one")
     try:
         # Asking for permissions isn't enough: the disk may be read-only, and to some systems nobody is forbidden.
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
-        which = "it" if place == folder.absolute() else str(place)
         found = f"{which} {_name_owner(place)} ({error.strerror or error})"
-        raise ResourceError(folder, found, "choose another folder, or ask for the right to write there") from None
+        raise ResourceError(subject, found, "choose another folder, or ask for the right to write there") from None
 
 
 def _name_owner(folder: Path) -> str:

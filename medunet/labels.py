@@ -1,8 +1,9 @@
 """What the numbers of a mask mean: the label table, and the mask itself."""
 
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -289,12 +290,31 @@ def list_unknown_values(voxels: npt.NDArray[np.generic], table: LabelTable, subj
     return [value for value in _round_values(np.unique(voxels), subject).tolist() if value not in known]
 
 
+def advise_values(unknown: Iterable[int], table: LabelTable, cases: str = "") -> str:
+    """What to do about stored values that no label has.
+
+    Args:
+        unknown: these values.
+        table: the labels that there are.
+        cases: the list of cases that a cohort.json would name, where there is one.
+    """
+    values, names = sorted(unknown), {label.value: label.name for label in table.labels}
+    example = ",".join(f"{value}={number}" for number, value in enumerate(values[: len(names)], 1))
+    option = f'as with --label-values "{example}" (0 is background)'
+    every = sorted({*values, *names})
+    if table.is_plain and every == list(range(1, len(every) + 1)) and len(every) <= VALUES:
+        line = f'"labels": {json.dumps([names.get(value, f"name of {value}") for value in every], ensure_ascii=False)}'
+        line = f'{{"cases": {json.dumps(cases, ensure_ascii=False)}, {line}}}' if cases else line
+        return f"declare the labels in a cohort.json, {line}, or say which of them they mean, {option}"
+    return f'say what they mean, {option} or "label_values" in a cohort.json, or declare the labels there'
+
+
 def _round_values(values: npt.NDArray[np.generic], subject: str) -> npt.NDArray[np.int64]:
     rounded = np.rint(values.astype(np.float64))
     odd = np.abs(values.astype(np.float64) - rounded) > 1e-3
     if odd.any():
         found = f"it holds values that are no integers, such as {values[odd][0]:g}"
-        raise LabelError(subject, found, "store it as a label map", code="label-values")
+        raise LabelError(subject, found, "store it as a label map; are image and label swapped?", code="label-values")
     return rounded.astype(np.int64)
 
 
@@ -328,6 +348,6 @@ def check_label_values(
         declared = ", ".join(f"{value} {name}" for value, name in known.items() if value)
         shown = ", ".join(map(str, unknown[:VALUES])) + (", …" if len(unknown) > VALUES else "")
         found = f"it holds the label values {shown}, which the label table lacks"
-        remedy = f"say what they mean with --label-values={unknown[0]}=1, or declare the labels in a cohort.json"
+        remedy = advise_values(unknown, table)
         raise LabelError(subject, found, remedy, expected=f"0 and {declared}", code="label-values")
     return np.rint(voxels).astype(np.uint16) if voxels.dtype.kind == "f" else voxels.astype(np.uint16)

@@ -46,6 +46,7 @@ from medunet.planning import (
     Memory,
     Plan,
     count_enough_minutes,
+    describe_gib,
     keep_given,
     make_plan,
     plan_further,
@@ -86,7 +87,7 @@ def make_bundle(
     cohort = _find(path, channels, labels)
     if source is not None:
         source, cohort = fit_source(source, cohort, wishes.dims)
-    fingerprint = _measure(cohort, wishes)
+    fingerprint = _measure(cohort, wishes, path)
     cohort = fold_cohort(cohort, path, fingerprint.sum_volumes(cohort), fingerprint.list_labels(cohort))
     if source is None:
         planned = _plan(cohort, fingerprint, wishes)
@@ -141,7 +142,7 @@ def plan_cohort(
 ) -> Plan:
     """Find cases, measure them and plan."""
     cohort = _find(path, channels, labels)
-    return _plan(cohort, _measure(cohort, wishes), wishes)
+    return _plan(cohort, _measure(cohort, wishes, path), wishes)
 
 
 def plan_bundle(folder: Path, wishes: Wishes, write: bool = False) -> Plan:
@@ -196,11 +197,11 @@ def _find(path: Path, channels: Sequence[str] | None, labels: LabelChoices) -> C
     return cohort
 
 
-def _measure(cohort: Cohort, wishes: Wishes) -> Fingerprint:
+def _measure(cohort: Cohort, wishes: Wishes, path: Path) -> Fingerprint:
     try:
         return measure_cohort(cohort, wishes.memory.ram_gib if wishes.memory else None)
     except LabelError as error:
-        raise_unknown_values(cohort, error)
+        raise_unknown_values(cohort, error, path)
         raise
 
 
@@ -253,7 +254,8 @@ def _warn_of_memory(planned: Plan) -> None:
     for stage, gib in planned.foreseen.peak_gib.items():
         limit = memory.vram_gib if stage.endswith("_vram") else memory.ram_gib
         if limit is not None and gib > limit:
-            LOGGER.warning("%s will take %.1f GiB at most, more than the %.1f that it may", stage, gib, limit)
+            may = describe_gib(limit)
+            LOGGER.warning("%s will take %s at most, more than the %s that it may", stage, describe_gib(gib), may)
 
 
 def _warn_of_steps(planned: Plan) -> None:

@@ -26,6 +26,9 @@ from medunet.errors import (
 def test_a_message_is_one_sentence_with_subject_finding_and_remedy() -> None:
     error = GeometryError("scan.nii", "it is tilted", "straighten it", expected="none")
     assert str(error) == "scan.nii: it is tilted (expected none); straighten it."
+    assert str(InputError("--format nii", "there is no such format", "did you mean 'nifti'?")) == (
+        "--format nii: there is no such format; did you mean 'nifti'?"
+    )
 
 
 @pytest.mark.parametrize(

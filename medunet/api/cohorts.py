@@ -26,7 +26,7 @@ def check(
     Args:
         path: as of `read_volume` or `init`, or with a bundle as of `predict`; or a bundle itself: what of it
             counts, what is ignored, what needs `trust`.
-        channels: limits a cohort to these.
+        channels: limits a cohort to these; of a single patient it is said which are missing.
         labels: what is said of its labels beside its files: whether they number objects, regions, which has voxels that
             several structures share, what values mean.
         bundle: compare scans with those of its training, as `predict` does.
@@ -36,7 +36,7 @@ def check(
 
     Raises:
         MissingInputError: there is no such path.
-        InputError: `channels` or `labels` beside a bundle, which has its own.
+        InputError: `channels` or `labels` beside a bundle, which has its own; `channels` of a single file.
         BundleError: it is no bundle.
     """
     from medunet.cohort import AS_FOUND, check_path
@@ -86,15 +86,20 @@ def export_cohort(
         OutputExistsError: the folder exists.
         MedunetError: the cohort can't be read, or the layout can't hold it.
     """
-    from medunet.cohort import AS_FOUND, choose_labels, find_cohort, find_folds
+    from medunet.cohort import AS_FOUND, choose_labels, find_cohort, find_folds, raise_unknown_values
     from medunet.cohort import export_cohort as export
+    from medunet.errors import LabelError
     from medunet.files import check_free
 
     check_free(Path(output))
     labels = labels or AS_FOUND
     found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=labels.objects)
     found = choose_labels(found, labels, Path(cohort))
-    export(find_folds(found, Path(cohort)), Path(output), layout, _resample)
+    try:
+        export(find_folds(found, Path(cohort)), Path(output), layout, _resample)
+    except LabelError as error:
+        raise_unknown_values(found, error, Path(cohort))
+        raise
     return find_cohort(Path(output))
 
 

@@ -49,6 +49,7 @@ def evaluate(
         trust: as of `predict`.
 
     Raises:
+        MissingInputError: the cohort, `predictions` or some of its masks aren't there.
         OutputExistsError: the output exists.
         ResourceError: its folder can't be written to.
         InputError: a patient was in training.
@@ -56,16 +57,19 @@ def evaluate(
     from medunet.bundle import open_any_bundle
     from medunet.cross_validation import score_choices
     from medunet.evaluation import choose_cases
-    from medunet.files import check_free, whole_folder
+    from medunet.files import check_free, check_input, whole_folder
     from medunet.records import write_record
     from medunet.report import describe_scores, write_pages
 
     opened = open_any_bundle(Path(bundle), trust=trust)
     opened.trained()  # or refused before anything is written
     given = Path(predictions) if predictions is not None else None
+    others = Path(cohort) if cohort is not None else None
+    for path in filter(None, (others, given)):
+        check_input(path)
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_free(target)
-    choices = choose_cases(opened, Path(cohort) if cohort is not None else None)
+    choices = choose_cases(opened, others)
     with whole_folder(target) as part:
         scores, pictures = score_choices(opened, choices, given)
         write_record(part / "scores.json", scores)

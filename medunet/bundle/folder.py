@@ -216,7 +216,8 @@ def open_bundle(folder: Path, *, trust: bool = False) -> Bundle:
         found = "it is no bundle of medunet (configs/plan.json is missing)"
         further = any((folder / "configs").glob("inference.*"))
         remedy = "make one that goes on from it with medunet init COHORT BUNDLE --from" if further else ""
-        raise BundleError(folder, found, remedy or "make one with medunet init")
+        first = "make one with medunet init; a bundle goes first, as in medunet predict BUNDLE SCAN"
+        raise BundleError(folder, found, remedy or first)
     plan = read_plan(folder / "configs" / "plan.json")
     _check_given(plan, folder / "configs" / "plan.json")
     path = folder / "configs" / "inference.json"

@@ -69,7 +69,7 @@ def _check_paths(given: list[str]) -> None:
     """
     for before, text in pairwise(["", *given]):
         if not text and (not before.startswith("-") or before in PATHS):
-            found, remedy = "a path is empty", "name it, or leave it out; the current folder is ."
+            found, remedy = "a path is empty", "name it (. is the current folder), or leave it out"
             raise InputError(f"medunet {before} ''" if before else "medunet ''", found, remedy, code="option-wrong")
 
 

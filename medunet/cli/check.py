@@ -33,7 +33,10 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     labels: Any = None,
 ) -> None:
-    """Say everything that is wrong or odd about a scan, a folder, a cohort or a bundle; exit code 2 at an error."""
+    """Say what is wrong or odd about scans.
+
+    Everything about a scan, a folder of scans, a cohort or a bundle at once; exit code 2 at an error.
+    """
     from medunet.archives import unpack_archives
 
     names = parse_names(channels, "--channels")
@@ -51,7 +54,10 @@ def check(
 
 
 def _print_table(findings: "list[Finding]", path: Path, listed: int) -> None:
-    """Findings by kind: severity, code, what to do and the option that does it; below it files and what is found."""
+    """Findings by kind: severity, code, what to do and the option that does it; below it files and what is found.
+
+    What to do stands last where it ends with a table.
+    """
 
     def kind(item: "Finding") -> tuple[str, str, str]:
         return item.severity, item.code, item.remedy
@@ -59,11 +65,14 @@ def _print_table(findings: "list[Finding]", path: Path, listed: int) -> None:
     order = list(dict.fromkeys(map(kind, findings)))
     for (severity, code, remedy), group in groupby(sorted(findings, key=lambda item: order.index(kind(item))), kind):
         items = list(group)
-        print(f"{severity:8} {code:24} {remedy}".rstrip())
+        tabled = "\n" in remedy
+        print(f"{severity:8} {code:24} {'' if tabled else remedy}".rstrip())
         for item in items[:listed]:
             print(f"    {_shorten(item.subject, path)}: {item.found}")
         if len(items) > listed:
             print(f"    … and {len(items) - listed} more, which --all lists")
+        if tabled:
+            print(f"    {remedy}")
 
 
 def _shorten(subject: str, path: Path) -> str:

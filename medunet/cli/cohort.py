@@ -9,8 +9,9 @@ from medunet import api
 from medunet.cli.arguments import ChannelsOption, CohortArgument, parse_names
 from medunet.cli.labels import take_labels
 from medunet.cli.screen import screen
+from medunet.errors import InputError
 
-app = typer.Typer(help="Bring a cohort into the layout of another tool.", no_args_is_help=True)
+app = typer.Typer(help="Bring a cohort into another tool's layout.", no_args_is_help=True)
 
 
 @app.callback()
@@ -23,11 +24,19 @@ def _name_the_command() -> None:
 def export(
     cohort: CohortArgument,
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.", show_default=False)],
-    layout: Annotated[str, typer.Option("--format", metavar="nnunet|msd", help="Whose layout.", show_default=False)],
+    layout: Annotated[
+        str | None, typer.Option("--format", metavar="nnunet|msd", help="Whose layout; needed.", show_default=False)
+    ] = None,
     channels: ChannelsOption = None,
     labels: Any = None,
 ) -> None:
-    """Write a cohort as NIfTI, and pictures as PNG, in the layout of nnU-Net or the Medical Segmentation Decathlon."""
+    """Write a cohort in another tool's layout.
+
+    As NIfTI, and pictures as PNG, in the layout of nnU-Net or the Medical Segmentation Decathlon.
+    """
+    if layout is None:
+        remedy = "add --format nnunet, or --format msd for the Decathlon's"
+        raise InputError("medunet cohort export", "no layout is given", remedy, code="option-wrong")
     from medunet.archives import unpack_archives
 
     names = parse_names(channels, "--channels")

@@ -19,7 +19,10 @@ def evaluate(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for scores, pictures and page.")] = None,
     trust: TrustOption = False,
 ) -> None:
-    """Score a bundle on patients that it wasn't trained on, beside two floors that don't learn."""
+    """Score a bundle on held-out patients.
+
+    On patients that it wasn't trained on, beside two floors that don't learn.
+    """
     with screen():
         result = api.evaluate(bundle, cohort=cohort, predictions=predictions, output=output, trust=trust)
     print(result.table)

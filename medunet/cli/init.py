@@ -30,7 +30,10 @@ def init(
         ),
     ] = None,
 ) -> None:
-    """Find cases, measure them, plan, and write a bundle."""
+    """Plan for a cohort, and write a bundle.
+
+    Its cases are found and measured; the plan follows from them.
+    """
     from medunet.archives import unpack_beside
 
     with screen(), unpack_beside(cohort, bundle) as place:

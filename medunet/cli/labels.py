@@ -11,22 +11,30 @@ from medunet.errors import InputError
 
 
 def make_labels(
-    objects: Annotated[bool, typer.Option("--objects", help="Label maps number the objects of one label.")] = False,
+    objects: Annotated[
+        bool, typer.Option("--objects", help="Label maps number objects of one label: 1, 2, 3, … are nuclei.")
+    ] = False,
     precedence: Annotated[
         str | None,
         typer.Option(
-            metavar="LABEL,…", help="Which of several structures has voxels that they share.", show_default="refused"
+            metavar="LABEL,…",
+            help="Which of several structures has voxels that they share, like tumor,liver: a tumor's are no liver's.",
+            show_default="refused",
         ),
     ] = None,
     regions: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME=LABEL+LABEL,…", help="Labels that are learnt and scored as one; regions may overlap."
+            metavar="NAME=LABEL+LABEL,…",
+            help="Labels that are learnt and scored as one, like liver=liver+tumor; regions may overlap.",
         ),
     ] = None,
     label_values: Annotated[
         str | None,
-        typer.Option(metavar="STORED=VALUE,…", help="What values of label maps mean, like 205=1,420=2; 0: background."),
+        typer.Option(
+            metavar="STORED=VALUE,…",
+            help="Value of which label a value of label maps means, like 205=1,420=2,7=0; 0 is background.",
+        ),
     ] = None,
 ) -> Any:
     """What the options say of labels, as `LabelChoices`; None where none is given.

@@ -29,7 +29,10 @@ def plan(
         typer.Option("--write", help="Write the plan, or the edited plan.json, into an untrained bundle's configs."),
     ] = False,
 ) -> None:
-    """Show the plan of a bundle, what it would be with other options, or what it would be for a cohort."""
+    """Show the numbers of a bundle, and why.
+
+    The plan of a bundle, what it would be with other options, or what it would be for a cohort.
+    """
     from medunet.archives import unpack_archives
 
     with screen(), unpack_archives([path]) as (place,):

@@ -1,6 +1,7 @@
 """`medunet predict`: masks on the source grid, any number of scans."""
 
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,9 @@ from medunet.errors import InputError
 
 if TYPE_CHECKING:
     from medunet.inference import Prediction, Refusal
+
+LISTED = 3
+"""Refusals of one kind in a row that the table shows."""
 
 
 @take_outputs
@@ -41,8 +45,9 @@ def predict(
         str | None, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
     ] = None,
 ) -> None:
-    """Predict scans and write their masks on the grid of the scan, as NIfTI, DICOM SEG or both; as PNG for pictures.
+    """Segment scans, and write their masks.
 
+    Masks lie on the grid of the scan, as NIfTI, DICOM SEG, RTSTRUCT or several of them; as PNG for pictures.
     A scan or case that is refused doesn't end it: the others are done, and the exit code is 2. The same command again
     goes on: what the same weights and options have made of the same scan stays.
     """
@@ -56,14 +61,7 @@ def predict(
     results: list[Prediction | Refusal] = []
     with screen(), unpack_archives(scans or []) as paths:
         for item in api.predict_each(
-            bundle,
-            *paths,
-            *inputs.images,
-            options=inputs.options,
-            box=box,
-            **running,
-            **outputs,
-            **decisions,
+            bundle, *paths, *inputs.images, options=inputs.options, box=box, **{**running, **outputs, **decisions}
         ):
             results.append(item)
             if isinstance(item, Prediction):
@@ -73,7 +71,8 @@ def predict(
     refused = [item for item in results if not isinstance(item, Prediction)]
     if len(results) > 1:
         _print_table(results)
-    print(f"peak memory {measure_peak_memory() / 2**30:.2f} GiB")
+    if len(refused) < len(results):
+        print(f"peak memory {measure_peak_memory() / 2**30:.2f} GiB")
     if refused:
         raise typer.Exit(2)
 
@@ -98,6 +97,14 @@ def _say_volumes(item: "Prediction") -> str:
     return volumes if item.objects is None else f"{volumes}, {item.objects} objects"
 
 
+def _tell_apart(numbered: "tuple[int, Prediction | Refusal]") -> object:
+    """What refusals in a row have in common that the table cuts short; a prediction stands for itself."""
+    from medunet.inference import Prediction
+
+    number, item = numbered
+    return number if isinstance(item, Prediction) else (item.error.code, item.error.found, item.error.remedy)
+
+
 def _print_table(results: "list[Prediction | Refusal]") -> None:
     """A line for each input: what came of it, how far it can be relied on and why not, and from where to where."""
     from medunet.inference import Prediction
@@ -105,18 +112,24 @@ def _print_table(results: "list[Prediction | Refusal]") -> None:
     width = max(len(item.status) for item in results)
     trusts = [item.confidence.trust if isinstance(item, Prediction) and item.confidence else "" for item in results]
     wide = max(map(len, trusts))
-    for item, trust in zip(results, trusts, strict=True):
-        if isinstance(item, Prediction):
-            last = ", ".join(path.name for path in _list_named(item)) or "no file"
-        else:
-            last = str(item.error)
-        print(f"{item.status:{width}}  {trust:{wide}}  {item.source} -> {last}")
-        if isinstance(item, Prediction):
-            for warning in item.warnings:
-                print(f"{'':{width}}  {'':{wide}}  doubtful: {warning}")
-            for reason in item.confidence.list_reasons() if item.confidence else ():
-                if reason not in item.warnings:
-                    print(f"{'':{width}}  {'':{wide}}  {trust}: {reason}")
+    for _, alike in groupby(enumerate(results), _tell_apart):
+        numbers = [number for number, _ in alike]
+        for number in numbers[:LISTED]:
+            item, trust = results[number], trusts[number]
+            if isinstance(item, Prediction):
+                last = f" -> {', '.join(path.name for path in _list_named(item)) or 'no file'}"
+            else:
+                said, source = str(item.error), f"{item.source}: "
+                last = f": {said.removeprefix(source)}" if said.startswith(source) else f" -> {said}"
+            print(f"{item.status:{width}}  {trust:{wide}}  {item.source}{last}")
+            if isinstance(item, Prediction):
+                for warning in item.warnings:
+                    print(f"{'':{width}}  {'':{wide}}  doubtful: {warning}")
+                for reason in item.confidence.list_reasons() if item.confidence else ():
+                    if reason not in item.warnings:
+                        print(f"{'':{width}}  {'':{wide}}  {trust}: {reason}")
+        if len(numbers) > LISTED:
+            print(f"{'':{width}}  {'':{wide}}  … and {len(numbers) - LISTED} more, refused alike")
     done = [item for item in results if isinstance(item, Prediction)]
     kept = sum(item.kept for item in done)
     found = sum(item.status == "segmented" for item in done)

@@ -31,8 +31,9 @@ def train(
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew; the older run is kept.")] = False,
     trust: TrustOption = False,
 ) -> None:
-    """Train a bundle, or go on where an interrupted run stopped.
+    """Train a bundle, or go on with it.
 
+    Training that was interrupted goes on where it stopped.
     With --fold all every fold is trained, one after the other; those that are trained stay. Each patient is then
     scored by the network that never saw it, and the bundle becomes an ensemble of all networks.
     """

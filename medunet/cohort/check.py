@@ -27,13 +27,14 @@ from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
 from medunet.cohort.oddities import compare_cases, find_rare_labels, judge_image
 from medunet.cohort.patients import tell_split
-from medunet.errors import LabelError, collecting
+from medunet.errors import InputError, LabelError, collecting
 from medunet.files import check_input
 from medunet.findings import Finding, describe_error, make_finding, sort_findings
 from medunet.geometry import Grid, check_same_pixels
 from medunet.labels import LabelTable, Mask
 from medunet.progress import track
 from medunet.reading import (
+    Contents,
     Volume,
     attempt,
     check_contours,
@@ -67,6 +68,7 @@ def check_path(path: Path, channels: tuple[str, ...] | None = None, labels: Labe
 
     Raises:
         MissingInputError: there is no such path.
+        InputError: `channels` of a single file.
     """
     check_input(path)
     if (path / "configs" / "plan.json").is_file():
@@ -75,6 +77,9 @@ def check_path(path: Path, channels: tuple[str, ...] | None = None, labels: Labe
     if is_listed(path):
         findings = _check_list(path, channels, labels)
     elif path.is_file() and (is_image_file(path) or find_modality(path) in (RTSTRUCT, SEG)):
+        if channels:
+            said = f"{path} is one file, which has no channels to choose from"
+            raise InputError(f"--channels {','.join(channels)}", said, "leave it out", code="option-wrong")
         findings = _check_alone(path) if is_image_file(path) else check_contours(str(path))
     else:
         findings = _check_tree(path, channels, labels)
@@ -101,7 +106,7 @@ def _check_list(path: Path, channels: tuple[str, ...] | None, labels: LabelChoic
         findings += said
     if cohort is None:
         return findings
-    facts, found = _check_cases(cohort)
+    facts, found = _check_cases(cohort, path)
     return findings + found + _check_whole(cohort, facts, path, complete=not errors)
 
 
@@ -125,19 +130,31 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None, labels: LabelChoic
     elif is_cohort:
         # Scans that are to be predicted, of which init alone would say so.
         findings += [item.model_copy(update={"severity": "warning"}) for item in said]
+    elif channels:
+        findings += [item for item in said if item.code == "channel-missing"]
     facts: list[CaseFacts] = []
     known = frozenset[str]()
     if cohort is not None:
         # Beside a file that can't be read a series is found again with its own folder, and refused as init does.
         cohort = cohort if errors else carry_series(cohort, found.series)
-        facts, of_cases = _check_cases(cohort, tell=not is_cohort)
+        facts, of_cases = _check_cases(cohort, path, tell=not is_cohort)
         findings += of_cases
         known = _list_read(cohort)
     findings += check_folder(found, path, known, None if is_cohort else _describe)
     findings = findings if is_cohort else excuse_study(findings, found.series)
     if cohort is not None and is_cohort:
         findings += _check_whole(cohort, facts, path, complete=not errors and not missed)
-    return findings
+    return findings + _tell_refused(found, path)
+
+
+def _tell_refused(found: Contents, path: Path) -> list[Finding]:
+    """A note of what scans lack to be a cohort, since they may be meant to be predicted; none of a sole scan."""
+    count = len({series.patient_id for series in found.series})
+    if count > 1 and not found.labels:
+        return [make_finding("label-missing", path, "init would refuse it: no labels", severity="note")]
+    if count == 1 and found.labels:
+        return [make_finding("patients-too-few", path, "init would refuse it: 1 patient", severity="note")]
+    return []
 
 
 def _list_read(cohort: Cohort) -> frozenset[str]:
@@ -145,7 +162,7 @@ def _list_read(cohort: Cohort) -> frozenset[str]:
     return frozenset(series | {case.label.path for case in cohort.cases if case.label is not None})
 
 
-def _check_cases(cohort: Cohort, *, tell: bool = False) -> tuple[list[CaseFacts], list[Finding]]:
+def _check_cases(cohort: Cohort, path: Path, *, tell: bool = False) -> tuple[list[CaseFacts], list[Finding]]:
     facts: list[CaseFacts] = []
     findings: list[Finding] = []
     for case in track(cohort.cases, "checking cases", len(cohort.cases)):
@@ -153,8 +170,8 @@ def _check_cases(cohort: Cohort, *, tell: bool = False) -> tuple[list[CaseFacts]
         facts.append(measured)
         findings += found
     if sum(item.code == "label-values" for item in findings) > 1:
-        error = LabelError("cohort", "", "", code="label-values")
-        findings += attempt(raise_unknown_values, cohort, error)[1]
+        error = LabelError(path, "", "", code="label-values")
+        findings += attempt(raise_unknown_values, cohort, error, path)[1]
     return facts, findings
 
 

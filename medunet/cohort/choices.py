@@ -6,14 +6,17 @@ from pathlib import Path
 from pydantic import Field
 
 from medunet.cohort.cases import Case, Cohort
+from medunet.cohort.lists import ENDINGS
 from medunet.errors import InputError, LabelError
-from medunet.labels import LabelTable, Region, list_unknown_values, map_values
+from medunet.labels import LabelTable, Region, advise_values, list_unknown_values, map_values
 from medunet.progress import track
 from medunet.reading import LabelOptions, is_image_file, read_label_map
 from medunet.records import suggest
 
 MOST = 20
 """Values that a sentence lists."""
+IMAGE = 100
+"""Unknown values above which label maps may be images."""
 
 
 class LabelChoices(LabelOptions):
@@ -75,15 +78,16 @@ def _join_regions(table: LabelTable, wanted: dict[str, tuple[str, ...]], path: P
     return table.model_copy(update={"regions": tuple(regions)})
 
 
-def raise_unknown_values(cohort: Cohort, error: LabelError) -> None:
+def raise_unknown_values(cohort: Cohort, error: LabelError, path: Path) -> None:
     """Tell of all values of all label maps that no label has, in place of those of the first such file.
 
     Args:
         cohort: its cases.
         error: the refusal of the first; of another kind it is left to whoever has it.
+        path: of the cohort, for messages.
 
     Raises:
-        LabelError: there are some.
+        LabelError: there are some, or a file holds no integers.
     """
     if error.code != "label-values":
         return
@@ -95,14 +99,12 @@ def raise_unknown_values(cohort: Cohort, error: LabelError) -> None:
     listed = ", ".join(f"{value} (in {count})" for value, count in sorted(counts.items())[:MOST])
     more = ", …" if len(counts) > MOST else ""
     declared = ", ".join(f"{label.value} {label.name}" for label in cohort.labels.labels)
-    example = ",".join(
-        f"{value}={number}" for number, value in enumerate(sorted(counts)[: len(cohort.labels.labels)], 1)
-    )
+    swapped = "are image and label swapped? If not, add --objects where they number objects, or "
+    remedy = advise_values(counts, cohort.labels, path.name if path.suffix in ENDINGS else "")
     raise LabelError(
-        "cohort",
+        path,
         f"label maps of its {len(cohort.cases)} cases hold values that the label table lacks: {listed}{more}",
-        f'say what they mean, as with --label-values "{example}" (0 is background) or "label_values" in a cohort.json, '
-        "or declare the labels there",
+        f"{swapped if len(counts) > IMAGE else ''}{remedy}",
         expected=f"0 and {declared}",
         code="label-values",
     ) from error
@@ -113,10 +115,10 @@ def _list_values(cohort: Cohort, case: Case) -> list[int]:
         return []
     path = case.label.path
     try:
-        voxels = map_values(read_label_map(Path(path)), cohort.label_values, path)
-        return list_unknown_values(voxels, cohort.labels, path)
+        voxels = read_label_map(Path(path))
     except InputError:
         return []  # It is refused for itself, once values are known.
+    return list_unknown_values(map_values(voxels, cohort.label_values, path), cohort.labels, path)
 
 
 __all__ = ["LabelChoices", "choose_labels", "raise_unknown_values"]

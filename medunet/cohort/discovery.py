@@ -110,7 +110,7 @@ def _search(path: Path, channels: tuple[str, ...] | None, tables: Tables) -> Coh
     if not found.series:
         raise MissingInputError(
             path,
-            "it holds no DICOM image",
+            "it holds no DICOM image" if any(path.iterdir()) else "it is empty",
             "give a DICOM tree, a folder of images/ and labels/ of PNG, a dataset.json, cohort.json, CSV or JSON lines",
             code="path-missing",
         )

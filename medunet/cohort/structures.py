@@ -1,14 +1,14 @@
 """Which structure of an RTSTRUCT or segment of a DICOM SEG is which label."""
 
+import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from medunet.cohort.cases import Case, Cohort, LabelSource
 from medunet.errors import LabelError, independent
 from medunet.reading import LabelFile, find_modality, read_label_file
-from medunet.records import suggest
 
 LOGGER = logging.getLogger(__name__)
 Rois = dict[str, str]
@@ -31,16 +31,16 @@ def name_cases(cohort: Cohort, path: Path) -> Cohort:
     cases = []
     for case in cohort.cases:
         with independent():
-            cases.append(_name_case(case, cohort))
+            cases.append(_name_case(case, cohort, path))
     return cohort.model_copy(update={"cases": tuple(cases), "aliases": {}})
 
 
-def _name_case(case: Case, cohort: Cohort) -> Case:
+def _name_case(case: Case, cohort: Cohort, path: Path) -> Case:
     label = case.label
     if label is None or not find_modality(label.path):
         return case
     open_names = [name for name in cohort.labels.names if name not in label.rois]
-    rois = match_structures(read_label_file(label.path), open_names, cohort.aliases) | label.rois
+    rois = match_structures(read_label_file(label.path), open_names, cohort.aliases, str(path)) | label.rois
     return case.model_copy(update={"label": LabelSource(path=label.path, rois=rois)})
 
 
@@ -79,14 +79,23 @@ def name_labels(
 def _check_aliases(aliases: Mapping[str, str], labels: tuple[str, ...], path: Path) -> None:
     for alias, label in aliases.items():
         if label not in labels:
-            found = f"the alias '{alias}' is of no label '{label}'"
-            raise LabelError(path, found, suggest(label, list(labels)), code="label-unknown")
+            found = f"the alias '{alias}' points to '{label}', but the labels are: {', '.join(labels)}"
+            remedy = f"point it to one of these, or add '{label}' to labels"
+            raise LabelError(path, found, remedy, code="label-unknown")
 
 
-def match_structures(file: LabelFile, labels: Iterable[str], aliases: Mapping[str, str]) -> Rois:
+def match_structures(
+    file: LabelFile, labels: Iterable[str], aliases: Mapping[str, str], listed: str = "the cohort.json"
+) -> Rois:
     """The structure of each label: the one of its name, else the one that fits the first alias that any fits.
 
     Case doesn't matter; `*`, `?` and `[abc]` stand for any characters, any one, and one of these.
+
+    Args:
+        file: what is known of its structures.
+        labels: names that are wanted.
+        aliases: name or pattern of a structure to its label.
+        listed: where aliases are written, for messages.
 
     Raises:
         LabelError: none or several fit.
@@ -100,11 +109,21 @@ def match_structures(file: LabelFile, labels: Iterable[str], aliases: Mapping[st
             raise LabelError(
                 file.path,
                 f"{found} the label '{label}' (there are {', '.join(file.names) or 'none'})",
-                "name the right one before the others in aliases, or in the rois of this case",
+                _advise(fitting or file.names, label, listed, choose=bool(fitting)),
                 code="label-unknown",
             )
         rois[label] = fitting[0]
     return rois
+
+
+def _advise(names: Sequence[str], label: str, listed: str, *, choose: bool) -> str:
+    """What to write where no structure, or several, fit a label."""
+    if not names:
+        return "draw it and export the file again, or leave the label out"
+    entry = f"{json.dumps(names[0], ensure_ascii=False)}: {json.dumps(label, ensure_ascii=False)}"
+    if choose:
+        return f"put the right one first in aliases in {listed}, like {entry}, or name it in rois of a listed case"
+    return f"add {'' if len(names) == 1 else 'the right one, like '}{entry} to aliases in {listed}"
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -76,16 +76,17 @@ def _list_studies(found: Sequence[Series]) -> list[str]:
 
 
 def _choose_each(subject: str, found: Sequence[Series], modalities: Mapping[str, str]) -> Visit:
-    return {name: _choose(subject, found, modality) for name, modality in modalities.items()}
+    return {name: _choose(subject, found, name, modality) for name, modality in modalities.items()}
 
 
-def _choose(subject: str, found: Sequence[Series], modality: str) -> Series:
+def _choose(subject: str, found: Sequence[Series], channel: str, modality: str) -> Series:
     fitting = [series for series in found if series.modality == modality]
     if not fitting:
+        there = ", ".join(sorted({series.modality for series in found}))
         raise SeriesError(
             subject,
-            f"it has no {modality} series, which other patients have or which was asked for",
-            "add it, take the patient away, or name the channels that all have with --channels",
+            f"it has no {modality} series, which channel {channel} needs (there is {there or 'none'})",
+            "add it, take the patient away, or name only channels that all have with --channels",
             code="channel-missing",
         )
     if len(fitting) > 1:

@@ -2,7 +2,7 @@
 
 from medunet.inference.assemble import assemble_planes, count_assembling
 from medunet.inference.box import Box, parse_box
-from medunet.inference.cases import find_prediction, predict_case, predict_cases
+from medunet.inference.cases import check_predictions, find_prediction, predict_case, predict_cases
 from medunet.inference.computing import PLAIN, Computing
 from medunet.inference.fit import check_fit
 from medunet.inference.inputs import Input, list_inputs
@@ -42,6 +42,7 @@ __all__ = [
     "Wanted",
     "assemble_planes",
     "check_fit",
+    "check_predictions",
     "count_assembling",
     "find_prediction",
     "find_scan",

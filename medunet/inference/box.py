@@ -96,6 +96,11 @@ def parse_box(text: str) -> Box:
         (x0, x1), (y0, y1), (z0, z1) = ([float(end) for end in side.split(":")] for side in text.split(","))
     except ValueError:
         x0 = x1 = y0 = y1 = z0 = z1 = float("nan")
+    for axis, low, high in (("x", x0, x1), ("y", y0, y1), ("z", z0, z1)):
+        if low >= high:
+            runs = f"{axis} runs from {low:g} down to {high:g}" if low > high else f"{axis} is {low:g} at both ends"
+            remedy = "swap them" if low > high else "write a larger second end"
+            raise InputError(f"--box {text}", runs, remedy, code="option-wrong")
     if not (x0 < x1 and y0 < y1 and z0 < z1):
         raise InputError(
             f"--box {text}",

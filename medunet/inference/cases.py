@@ -5,6 +5,7 @@ from pathlib import Path
 
 from medunet.cohort import Case
 from medunet.errors import MissingInputError
+from medunet.geometry import Unit
 from medunet.inference.jobs import Wanted, predict_found
 from medunet.inference.maker import Maker
 from medunet.inference.outputs import name_mask
@@ -14,6 +15,9 @@ from medunet.labels import Mask
 from medunet.preparation import find_images
 from medunet.reading import read_mask
 from medunet.writing import find_usual
+
+LISTED = 20
+"""Masks that a sentence lists."""
 
 
 def predict_case(predictor: Predictor, case: Case) -> Mask:
@@ -46,6 +50,26 @@ def predict_cases(predictor: Predictor, cases: Sequence[Case], folder: Path) -> 
     maker = Maker(predictor.recipe, predictor.weights, lambda: predictor, predictor.computed)
     for case in cases:
         predict_found(case.id, _make_scan(predictor, case), wanted, maker)
+
+
+def check_predictions(folder: Path, cases: Sequence[Case], unit: Unit) -> None:
+    """Check that every case was predicted, before any is read.
+
+    Args:
+        folder: of `predict_cases` or `medunet predict`.
+        cases: of a cohort.
+        unit: of their grids.
+
+    Raises:
+        MissingInputError: masks aren't there; all of them are named, up to twenty.
+    """
+    if not folder.is_dir():
+        raise MissingInputError(folder, "it is no folder", "give the one that medunet predict wrote masks to")
+    missing = [name for case in cases if not (folder / (name := name_mask(case.id, unit))).is_file()]
+    if missing:
+        listed = ", ".join(missing[:LISTED]) + (", …" if len(missing) > LISTED else "")
+        found = f"{len(missing)} of {len(cases)} masks are missing: {listed}"
+        raise MissingInputError(folder, found, "predict these cases first")
 
 
 def find_prediction(folder: Path, case: Case, truth: Mask) -> Mask:

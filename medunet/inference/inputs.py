@@ -19,6 +19,7 @@ from medunet.inference.scans import (
     NO_OPTIONS,
     Options,
     Scan,
+    check_names,
     check_scan,
     choose_scan,
     find_scan,
@@ -78,10 +79,12 @@ def list_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTION
         its name there; one that isn't whole is refused when it is found.
 
     Raises:
-        InputError: an option names no channel, or the channels of a cohort aren't those of the task.
+        InputError: an option or a path is of no channel, or the channels of a cohort aren't those of the task.
         MedunetError: a list of cases can't be read.
     """
     spread_options(options, task)
+    for item in given:
+        check_names(() if isinstance(item, Path) else item, task)
     parts = [part for item in given for part in _open_cohort(item, task, options) or _open_folder(item, task)]
     if len(parts) == 1 and isinstance(parts[0], Path):
         parts = _open_tree(parts[0], task, options)

@@ -1,6 +1,6 @@
 """Which files of a scan are which channel of a bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +125,7 @@ def spread_options(options: Options, task: Task) -> dict[str, ReadOptions]:
 def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, uid: str | None) -> Series:
     fitting = [series for series in found if series.modality == modality and uid in (None, series.uid)]
     if not fitting:
-        which = f"no series is {modality}{f' and has the UID {uid}' if uid else ''}, the channel '{channel}'"
+        which = f"it has no {modality} series{f' with the UID {uid}' if uid else ''}, which channel {channel} needs"
         remedy = f"give that scan; there are:{tabulate_series(found)}"
         raise SeriesError(path, which, remedy, code="channel-missing")
     if (patients := len({series.patient_id for series in fitting})) > 1:
@@ -140,7 +140,13 @@ def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, 
 
 
 def _miss_series(path: Path, task: Task) -> MissingInputError:
-    images = [file.name for file in sorted(path.iterdir()) if is_image_file(file)]
+    if (path / "configs").is_dir():
+        remedy = "give a scan; the order is medunet predict BUNDLE SCAN"
+        return MissingInputError(path, "it is a bundle, no scan", remedy)
+    files = sorted(path.iterdir())
+    if not files:
+        return MissingInputError(path, "it is empty", "give a file, or the folder of a series or a patient")
+    images = [file.name for file in files if is_image_file(file)]
     if images:
         remedy = f"give the files, like {path / '*'}" if len(task.channels) == 1 else NAME_EACH
         return MissingInputError(path, f"it holds no DICOM image, but others like {images[0]}", remedy)
@@ -155,10 +161,8 @@ def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTI
             several patients.
         MissingInputError: a path isn't there.
     """
-    for name, path in images.items():
-        if name not in task.channels:
-            found = "the bundle has no such channel"
-            raise InputError(f"--image {name}", found, suggest(name, list(task.channels)), code="option-wrong")
+    check_names(images, task)
+    for path in images.values():
         check_input(path)
     for name in task.channels:
         if name not in images:
@@ -169,6 +173,18 @@ def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTI
         key: find_image(images[name], how[key]) for key, name in zip(task.image_keys(), task.channels, strict=True)
     }
     return check_scan(Scan(strip(images[task.channels[0]].name), images_found), task)
+
+
+def check_names(images: Iterable[str], task: Task) -> None:
+    """Check that images are named after channels of a task.
+
+    Raises:
+        InputError: a name is no channel.
+    """
+    for name in images:
+        if name not in task.channels:
+            found = "the bundle has no such channel"
+            raise InputError(f"--image {name}", found, suggest(name, list(task.channels)), code="option-wrong")
 
 
 def check_scan(scan: Scan, task: Task) -> Scan:

@@ -2,7 +2,7 @@
 
 from medunet.planning.choice import count_enough_minutes, make_plan, state_task
 from medunet.planning.further import Given, keep_given, plan_further
-from medunet.planning.memory import Memory
+from medunet.planning.memory import Memory, describe_gib
 from medunet.planning.peaks import predict_peaks, subtract_program
 from medunet.planning.plan import (
     Foreseen,
@@ -32,6 +32,7 @@ __all__ = [
     "WindowPlan",
     "choose_topology",
     "count_enough_minutes",
+    "describe_gib",
     "keep_given",
     "make_plan",
     "plan_further",

@@ -9,6 +9,11 @@ from medunet.records import Record
 LOGGER = logging.getLogger(__name__)
 
 
+def describe_gib(gib: float) -> str:
+    """An amount of memory in words: `1.25 GiB`, or `140 MiB` below one."""
+    return f"{gib:.3g} GiB" if gib >= 1 else f"{1024 * gib:.0f} MiB"
+
+
 class Memory(Record):
     """What a plan may take, in GiB; None where nothing is said."""
 
@@ -35,6 +40,6 @@ class Memory(Record):
 
     def describe(self) -> str:
         """Say it in words: `8 GiB`, or `8 GiB and 6 GiB of a GPU`."""
-        words = [f"{self.ram_gib:.3g} GiB" if self.ram_gib is not None else ""]
-        words += [f"{self.vram_gib:.3g} GiB of a GPU" if self.vram_gib is not None else ""]
+        words = [describe_gib(self.ram_gib) if self.ram_gib is not None else ""]
+        words += [f"{describe_gib(self.vram_gib)} of a GPU" if self.vram_gib is not None else ""]
         return " and ".join(filter(None, words)) or "the memory"

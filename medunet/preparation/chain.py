@@ -271,18 +271,20 @@ def check_kind(data: Mapping[str, Any], paths: Mapping[str, str], task: Task) ->
         found, wanted, picture = len(data[key]), task.count_components(name), data[key].ndim == 3
         if picture != (task.unit == "px"):
             kind = "pictures" if task.unit == "px" else "images with a physical size"
-            said = f"it is {'a' if picture else 'no'} picture"
-            raise InputError(paths[key], said, f"the bundle takes {kind}", code="size-differs")
+            said = f"it is {'a' if picture else 'no'} picture, but the bundle takes {kind}"
+            remedy = "give PNG" if task.unit == "px" else "give the scan as DICOM, NIfTI, NRRD or MHA"
+            raise InputError(paths[key], said, f"{remedy}, or take another bundle", code="size-differs")
         if found != wanted and not (picture and found == 1):
-            said = f"it has {found} components"
-            raise InputError(paths[key], said, f"the bundle takes {wanted}", code="components-differ")
+            said = f"it has {found} components, but the bundle takes {wanted}"
+            remedy = "give images like those of its training, or take another bundle"
+            raise InputError(paths[key], said, remedy, code="components-differ")
         if picture and data[key].shape[1:] != data[task.image_keys()[0]].shape[1:]:
             said = f"its size differs from that of the {task.channels[0]}"
             raise InputError(paths[key], said, "give equal sizes", code="size-differs")
         units, planned = data[key].meta.get("units"), task.units.get(name)
         if units and planned and units != planned:
-            said = f"its values are in {units} ({data[key].meta['notes']})"
-            raise InputError(paths[key], said, f"the bundle takes {planned}", code="units-differ")
+            said = f"its values are in {units} ({data[key].meta['notes']}), but the bundle takes {planned}"
+            raise InputError(paths[key], said, f"give it in {planned}", code="units-differ")
 
 
 def find_images(case: Case, channels: tuple[str, ...]) -> dict[str, Image]:

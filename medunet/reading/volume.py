@@ -258,6 +258,7 @@ def choose_series(path: Path, uid: str | None, findings: Contents) -> Series:
             raise findings.damaged[0]
         aside = "; ".join(f"{name}: {why}" for name, why in findings.others[:3])
         said = f"it holds no image{f' ({aside})' if aside else ''}"
+        said = "it is empty" if path.is_dir() and not any(path.iterdir()) else said
         remedy = "give a folder of DICOM files, or NIfTI, NRRD, MHA or PNG"
         raise MissingInputError(path, said, remedy, code="path-missing")
     fitting = [item for item in found if uid is None or item.uid == uid]

@@ -45,6 +45,16 @@ def test_a_verbose_command_says_where_an_error_arose(
     assert capsys.readouterr().err == "medunet: --quiet --verbose: they contradict each other; choose one.\n"
 
 
+@pytest.mark.parametrize("group", [(), ("cohort",)])
+def test_the_list_of_commands_cuts_no_sentence(
+    group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, *group, "--help") == 0
+    commands = capsys.readouterr().out.partition("Commands:")[2].split("\n", 1)[1].splitlines()
+    assert commands
+    assert all(line.endswith(".") and not line.endswith("...") for line in commands if line.strip())
+
+
 def test_shells_can_complete(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "--help") == 0
     shown = capsys.readouterr().out
@@ -104,4 +114,4 @@ def test_an_empty_path_is_not_the_current_folder(
     assert run(monkeypatch, *arguments) == 2
     said = capsys.readouterr().err
     assert said.startswith("medunet: medunet ")
-    assert said.endswith("'': a path is empty; name it, or leave it out; the current folder is ..\n")
+    assert said.endswith("'': a path is empty; name it (. is the current folder), or leave it out.\n")

@@ -27,6 +27,22 @@ def test_findings_are_a_table_and_errors_make_the_exit_code_two(
     assert len(capsys.readouterr().out.splitlines()) == 8
 
 
+def test_a_table_of_series_stands_below_what_is_found(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_series(tmp_path / "MR", make_grid())
+    change(tmp_path / "MR", lambda dataset, _: setattr(dataset, "Modality", "MR"))
+    assert run(monkeypatch, "check", tmp_path, "--bundle", trained) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        "error    channel-missing",
+        f"    {tmp_path}: it has no CT series, which channel ct needs",
+        "    give that scan; there are:",
+    ]
+    assert lines[3].startswith("  ")
+    assert lines[-1] == "1 error, 0 warnings, 0 notes"
+
+
 def test_json_is_one_document(
     cohort_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,3 +14,6 @@ def test_export_says_what_it_wrote(
     assert capsys.readouterr().err.count("\n") == 1
     assert run(monkeypatch, "cohort", "export", cohort_folder, tmp_path / "x", "--format", "nnu-net") == 2
     assert "did you mean 'nnunet'" in capsys.readouterr().err
+    assert run(monkeypatch, "cohort", "export", cohort_folder, tmp_path / "x") == 2
+    said = "no layout is given; add --format nnunet, or --format msd for the Decathlon's."
+    assert capsys.readouterr().err == f"medunet: medunet cohort export: {said}\n"

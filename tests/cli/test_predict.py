@@ -2,10 +2,12 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from commands import run
 from dicoms import change
+from PIL import Image
 from pydicom import Dataset
 
 from medunet.bundle import publish_weights
@@ -101,6 +103,25 @@ def test_scans_that_are_none(
 ) -> None:
     assert run(monkeypatch, "predict", trained, *arguments) == 2
     assert words in capsys.readouterr().err
+
+
+def test_refusals_that_repeat_are_counted_and_take_no_memory(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(5):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / f"{number}.png")
+    said = "it is a picture, but the bundle takes images with a physical size"
+    remedy = "give the scan as DICOM, NIfTI, NRRD or MHA, or take another bundle."
+    pictures, empty = sorted(tmp_path.glob("*.png")), tmp_path / "empty"
+    empty.mkdir()
+    assert run(monkeypatch, "predict", trained, *pictures, empty, "-o", tmp_path / "out") == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        *(f"refused: size-differs  {path}: {said}; {remedy}" for path in pictures[:3]),
+        "                       … and 2 more, refused alike",
+        f"refused: path-missing  {empty}: it is empty; give a file, or the folder of a series or a patient.",
+        "0 segmented, 0 with nothing found, 6 refused",
+    ]
 
 
 def test_a_zip_of_a_series_is_predicted(

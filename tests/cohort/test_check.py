@@ -15,7 +15,7 @@ from plans import make_test_plan, write_test_bundle
 from pydicom import Dataset, dcmread
 
 from medunet.cohort import check_path, find_cohort, fold_cohort
-from medunet.errors import MissingInputError
+from medunet.errors import InputError, MissingInputError
 from medunet.findings import Finding
 
 
@@ -201,13 +201,38 @@ def test_labels_are_told_even_without_their_image(copied: Path) -> None:
 
 
 def test_one_patient_is_a_scan_and_no_cohort(patients: list[Path]) -> None:
-    for path in (patients[0], patients[0] / "CT"):
-        (read,) = check_path(path)
+    told = ("patients-too-few", "note", "init would refuse it: 1 patient")
+    for path, notes in ((patients[0], [told]), (patients[0] / "CT", [])):
+        found = check_path(path)
+        (read,) = [item for item in found if item.code == "scan-read"]
+        assert [(item.code, item.severity, item.found) for item in found if item is not read] == notes
         assert (read.code, read.severity, Path(read.subject).name) == ("scan-read", "note", "CT")
         assert re.fullmatch(
             r"read as CT of 48 × 40 × 20 voxels of 6.42 × 6.42 × 10 mm in HU, values -\d+ to \d+", read.found
         )
     assert check_path(next(patients[0].glob("*.dcm"))) == []
+
+
+def test_channels_that_a_patient_lacks_are_told(patients: list[Path], tmp_path: Path) -> None:
+    (lacking,) = [item for item in check_path(patients[0], ("mr",)) if item.severity == "error"]
+    assert (lacking.code, lacking.found) == (
+        "channel-missing",
+        "it has no MR series, which channel mr needs (there is CT)",
+    )
+    assert list_codes(check_path(patients[0], ("ct",))) == list_codes(check_path(patients[0]))
+    save_nifti(np.ones((12, 10, 6), np.float32), tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match=r"--channels mr: .*a\.nii\.gz is one file, which has no channels"):
+        check_path(tmp_path / "a.nii.gz", ("mr",))
+
+
+def test_patients_without_labels_are_no_error_but_no_cohort(copied: Path) -> None:
+    for path in copied.rglob("*.dcm"):
+        if path.parent.name != "CT":
+            path.unlink()
+    found = check_path(copied)
+    assert "error" not in {item.severity for item in found}
+    last = found[-1]
+    assert (last.code, last.severity, last.found) == ("label-missing", "note", "init would refuse it: no labels")
 
 
 def test_of_a_single_file_it_is_told_what_was_read(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+import medunet
 from medunet.cohort import (
     Case,
     Channel,
@@ -59,9 +60,50 @@ def test_all_values_of_all_cases_are_told_and_say_how_to_map_them(hearts: Path) 
         plan_cohort(hearts, Wishes())
     assert "--label-values" in caught.value.remedy
     assert caught.value.expected == "0 and 1 muscle, 2 blood, 3 vessel"
-    told = [item for item in check_path(hearts) if item.subject == "cohort" and item.code == "label-values"]
+    told = [item for item in check_path(hearts) if item.subject == str(hearts) and item.code == "label-values"]
     assert len(told) == 1
     assert "205 (in 4)" in told[0].found
+
+
+def write_table(folder: Path, images: list[np.ndarray], labels: list[np.ndarray]) -> Path:
+    """A table of cases, two of them at least."""
+    lines = ["id,patient,mr,label"]
+    for n, (image, label) in enumerate(zip(images, labels, strict=True)):
+        lines.append(f"c{n},p{n},{save(image, folder / f'i{n}.nii')},{save(label, folder / f'l{n}.nii')}")
+    (folder / "good.csv").write_text("\n".join(lines))
+    return folder / "good.csv"
+
+
+def test_labels_that_nobody_declared_are_to_be_declared(tmp_path: Path) -> None:
+    masks = [np.repeat(np.uint8([0, 1, 2]), 9).reshape(3, 3, 3)] * 2
+    table = write_table(tmp_path, masks, masks)
+    sentence = (
+        f"{table}: label maps of its 2 cases hold values that the label table lacks: 2 (in 2) "
+        "(expected 0 and 1 label); "
+        'declare the labels in a cohort.json, {"cases": "good.csv", "labels": ["label", "name of 2"]}, or say which of '
+        'them they mean, as with --label-values "2=1" (0 is background).'
+    )
+    with pytest.raises(LabelError) as caught:
+        plan_cohort(table, Wishes())
+    assert str(caught.value) == sentence
+    with pytest.raises(LabelError) as caught:
+        medunet.export_cohort(table, tmp_path / "out", "msd")
+    assert str(caught.value) == sentence
+    (tmp_path / "cohort.json").write_text('{"cases": "good.csv", "labels": ["label", "name of 2"]}')
+    assert medunet.export_cohort(tmp_path, tmp_path / "out", "msd").labels.names == ("label", "name of 2")
+
+
+def test_images_in_the_place_of_labels_are_told(tmp_path: Path) -> None:
+    masks = [np.ones((6, 6, 6), np.uint8)] * 2
+    whole, broken = np.arange(216, dtype=np.int16).reshape(6, 6, 6), np.full((6, 6, 6), 5.95897)
+    with pytest.raises(LabelError) as caught:
+        plan_cohort(write_table(tmp_path, masks, [whole, broken.astype(np.float32)]), Wishes())
+    assert str(caught.value) == (
+        f"{tmp_path / 'l1.nii'}: it holds values that are no integers, such as 5.95897; "
+        "store it as a label map; are image and label swapped?"
+    )
+    with pytest.raises(LabelError, match=r"lacks: .*; are image and label swapped\? If not, add --objects where"):
+        plan_cohort(write_table(tmp_path, masks, [whole, whole]), Wishes())
 
 
 def test_values_are_mapped_by_an_option_or_by_the_list(hearts: Path) -> None:

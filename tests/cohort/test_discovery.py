@@ -126,7 +126,10 @@ def test_a_patient_who_lacks_a_channel_is_named_and_channels_can_be_limited(tree
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="no DICOM image"):
+    with pytest.raises(MissingInputError, match="it is empty; give a DICOM tree"):
+        find_cohort(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(MissingInputError, match="it holds no DICOM image; give a DICOM tree"):
         find_cohort(tmp_path)
 
 

@@ -36,14 +36,32 @@ def test_the_name_goes_first_and_then_aliases_in_their_order(
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (("Body", "LN"), r"x.dcm: no structure fits the label 'tumor' \(there are Body, LN\)"),
-        ((), r"there are none"),
-        (("GTVp", "Body", "GTVn"), r"its structures GTVp, GTVn all fit the label 'tumor'"),
+        (
+            ("Body", "LN"),
+            'no structure fits the label \'tumor\' (there are Body, LN); add the right one, like "Body": "tumor" to '
+            "aliases in the cohort.json.",
+        ),
+        (
+            ("lesion",),
+            'no structure fits the label \'tumor\' (there are lesion); add "lesion": "tumor" to aliases in the '
+            "cohort.json.",
+        ),
+        (
+            (),
+            "no structure fits the label 'tumor' (there are none); draw it and export the file again, or leave the "
+            "label out.",
+        ),
+        (
+            ("GTVp", "Body", "GTVn"),
+            "its structures GTVp, GTVn all fit the label 'tumor' (there are GTVp, Body, GTVn); put the right one first "
+            'in aliases in the cohort.json, like "GTVp": "tumor", or name it in rois of a listed case.',
+        ),
     ],
 )
 def test_none_or_several_are_refused_with_all_names(names: tuple[str, ...], words: str) -> None:
-    with pytest.raises(LabelError, match=words):
+    with pytest.raises(LabelError) as caught:
         match_structures(make_file(*names), ["tumor"], {"GTV*": "tumor"})
+    assert str(caught.value) == f"x.dcm: {words}"
 
 
 @pytest.fixture
@@ -93,7 +111,9 @@ def test_labels_of_a_tree_choose_structures_and_channels_get_their_modality(tree
     assert cohort.channels == ("plan",)
     assert [case.label and case.label.rois["body"] for case in cohort.cases] == ["Body", "Body"]
     describe(tree.parent, cases="tree", labels=["body"], aliases={"GTV*": "tumour"})
-    with pytest.raises(LabelError, match=r"the alias 'GTV\*' is of no label 'tumour'"):
+    with pytest.raises(
+        LabelError, match=r"the alias 'GTV\*' points to 'tumour', but the labels are: body; point it to"
+    ):
         find_cohort(path)
     describe(tree.parent, cases="tree", labels=["node"])
     with pytest.raises(LabelError, match=r"no structure fits the label 'node' \(there are GTV_1, Body\)"):

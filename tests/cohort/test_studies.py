@@ -35,7 +35,7 @@ def test_several_in_one_study_and_none_at_all_are_refused() -> None:
     assert caught.value.code == "channel-ambiguous"
     with pytest.raises(SeriesError, match="patient P, study 1: it has 2 CT series"):
         list_uids([*pair, make("c3", "CT", "2")], {"ct": "CT"})
-    with pytest.raises(SeriesError, match="it has no PT series"):
+    with pytest.raises(SeriesError, match=r"P: it has no PT series, which channel pet needs \(there is CT\); add"):
         list_uids(pair[:1])
     # No study has both, and which CT belongs to the PET isn't known.
     with pytest.raises(SeriesError, match="it has 2 CT series"):

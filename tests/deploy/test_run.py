@@ -37,8 +37,8 @@ def truncate(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (empty, "it holds no DICOM image"),
-        (rename_modality, "no series is CT, the channel 'ct'; give that scan; there are:"),
+        (empty, "it is empty"),
+        (rename_modality, "it has no CT series, which channel ct needs; give that scan; there are:"),
         (truncate, "0001.dcm: "),
     ],
 )

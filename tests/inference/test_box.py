@@ -52,10 +52,24 @@ def test_boxes_are_written_in_millimetres() -> None:
     assert parse_box("-60:60,-40:80.5,900:1100") == Box((-60, -40, 900), (60, 80.5, 1100))
 
 
-@pytest.mark.parametrize("text", ["", "1:2,3:4", "1:2,3:4,6:5", "a:b,1:2,1:2", "1:2:3,1:2,1:2", "nan:1,1:2,1:2"])
+@pytest.mark.parametrize("text", ["", "1:2,3:4", "a:b,1:2,1:2", "1:2:3,1:2,1:2", "nan:1,1:2,1:2"])
 def test_what_is_no_box_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="it is no box; write it like"):
         parse_box(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("10:0,0:10,0:10", "x runs from 10 down to 0; swap them."),
+        ("1:2,3:4,6.5:5", "z runs from 6.5 down to 5; swap them."),
+        ("1:2,3:3,5:6", "y is 3 at both ends; write a larger second end."),
+    ],
+)
+def test_ends_that_are_swapped_or_equal_are_named(text: str, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_box(text)
+    assert str(caught.value) == f"--box {text}: {words}"
 
 
 def make_body(shape: Shape, *parts: tuple[slice, slice, slice]) -> np.ndarray:

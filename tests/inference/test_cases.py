@@ -6,7 +6,7 @@ import pytest
 
 from medunet.bundle import open_bundle
 from medunet.errors import MissingInputError
-from medunet.inference import find_prediction, open_predictor, predict_case, predict_cases
+from medunet.inference import check_predictions, find_prediction, open_predictor, predict_case, predict_cases
 from medunet.records import read_json, write_json
 
 
@@ -38,3 +38,11 @@ def test_a_mask_that_is_not_there_is_named(trained: Path, tmp_path: Path) -> Non
     truth = predict_case(open_predictor(bundle), first)
     with pytest.raises(MissingInputError, match=f"there is no prediction of case {second.id}"):
         find_prediction(tmp_path, second, truth)
+    with pytest.raises(MissingInputError) as caught:
+        check_predictions(tmp_path, [first, second], "mm")
+    assert caught.value.found == f"2 of 2 masks are missing: {first.id}.nii.gz, {second.id}.nii.gz"
+    (tmp_path / f"{first.id}.nii.gz").touch()
+    with pytest.raises(MissingInputError, match=f": 1 of 2 masks are missing: {second.id}.nii.gz; predict these"):
+        check_predictions(tmp_path, [first, second], "mm")
+    with pytest.raises(MissingInputError, match="it is no folder; give the one"):
+        check_predictions(tmp_path / f"{first.id}.nii.gz", [first], "mm")

@@ -51,6 +51,8 @@ def test_where_folders_repeat_the_ending_tells_apart_or_the_place(tmp_path: Path
 def test_an_option_of_no_channel_is_refused_before_anything_is_looked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the bundle has no such channel"):
         list_inputs([tmp_path / "nowhere"], TASK, {"pett": ReadOptions()})
+    with pytest.raises(InputError, match=r"^--image pett: the bundle has no such channel; did you mean 'pet'\?$"):
+        list_inputs([tmp_path / "nowhere", {"pett": tmp_path / "nowhere"}], PET_CT)
 
 
 def test_paths_by_channel_are_one_scan(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_a_scan_holds_its_series_with_their_headers(study: Path, tmp_path: Path)
 
 
 def test_what_does_not_match_is_listed(study: Path) -> None:
-    with pytest.raises(SeriesError, match="no series is MR"):
+    with pytest.raises(SeriesError, match="it has no MR series, which channel mr needs; give that scan; there are:"):
         find_scan(study, make_test_plan(channels=("mr",)).task)
     write_series(study / "c", make_grid("sagittal"))
     with pytest.raises(SeriesError, match=r"2 series are CT.*name one: --series ct=UID"):
@@ -65,7 +65,7 @@ def test_a_series_and_its_phase_are_chosen_by_channel(study: Path) -> None:
     ct, pet = scan.images["ct"].options, scan.images["pet"].options
     assert (ct.series, ct.phase) == (uid, "2")
     assert (pet.phase, pet.pet) == (None, "stored")
-    with pytest.raises(SeriesError, match=r"no series is CT and has the UID 1\.2"):
+    with pytest.raises(SeriesError, match=r"it has no CT series with the UID 1\.2, which channel ct needs"):
         find_scan(study, BOTH, {"ct": ReadOptions(series="1.2")})
     with pytest.raises(InputError, match="no such channel; did you mean 'pet'"):
         find_scan(study, BOTH, {"pett": ReadOptions()})
@@ -92,8 +92,14 @@ def test_files_and_names(tmp_path: Path, study: Path) -> None:
         name_scan({"ct": path}, BOTH)
     with pytest.raises(MissingInputError):
         name_scan({"ct": tmp_path / "x", "pet": path}, BOTH)
-    with pytest.raises(MissingInputError, match="holds no DICOM image"):
-        (tmp_path / "empty").mkdir()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MissingInputError, match="empty: it is empty; give a file"):
+        find_scan(tmp_path / "empty", BOTH)
+    (tmp_path / "empty" / "configs").mkdir()
+    with pytest.raises(MissingInputError, match="it is a bundle, no scan; give a scan; the order is medunet predict B"):
+        find_scan(tmp_path / "empty", BOTH)
+    (tmp_path / "empty" / "configs").rename(tmp_path / "empty" / "other")
+    with pytest.raises(MissingInputError, match="holds no DICOM image; give a file"):
         find_scan(tmp_path / "empty", BOTH)
     path.rename(tmp_path / "empty" / path.name)
     with pytest.raises(MissingInputError, match=r"no DICOM image, but others like scan\.nii\.gz; name each channel"):

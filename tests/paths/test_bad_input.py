@@ -180,7 +180,7 @@ def test_outputs_that_exist(trained: Path, cohort_folder: Path) -> None:
 
 def test_not_a_bundle(tmp_path: Path) -> None:
     assert "no bundle of medunet" in refuse("train", tmp_path)
-    assert "it holds no DICOM image; give a DICOM tree" in refuse("plan", tmp_path)
+    assert "it is empty; give a DICOM tree" in refuse("plan", tmp_path)
 
 
 def test_a_scan_of_another_modality(trained: Path, patients: list[Path], tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_scan_of_another_modality(trained: Path, patients: list[Path], tmp_pat
         dataset = dcmread(path)
         dataset.Modality = "MR"
         dataset.save_as(path)
-    assert "no series is CT" in refuse("predict", trained, folder, "-o", tmp_path / "out")
+    assert "it has no CT series, which channel ct needs" in refuse("predict", trained, folder, "-o", tmp_path / "out")
 
 
 def test_a_scan_that_is_not_there(trained: Path, tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_a_wrong_scan_is_one_sentence(
     clear = np.zeros((20, 20, 4), np.uint8)
     Image.fromarray(clear).save(tmp_path / "clear.png")
     for scan, words in (
-        (tmp_path / "v.nii.gz", "v.nii.gz: it is no picture; the bundle takes pictures"),
+        (tmp_path / "v.nii.gz", "v.nii.gz: it is no picture, but the bundle takes pictures; give PNG"),
         (tmp_path / "empty", "empty: it holds no PNG"),
         (tmp_path / "cut.png", "cut.png: it ends after 300 bytes"),
         (tmp_path / "clear.png", "its alpha channel makes 400 pixels transparent"),

@@ -23,5 +23,6 @@ def test_training_fits_where_neither_memory_is_too_small() -> None:
 def test_it_is_told_in_words_and_is_above_zero() -> None:
     assert Memory(ram_gib=8, vram_gib=6).describe() == "8 GiB and 6 GiB of a GPU"
     assert Memory(ram_gib=11.77).describe() == "11.8 GiB"
+    assert Memory(ram_gib=0.1, vram_gib=0.999).describe() == "102 MiB and 1023 MiB of a GPU"
     with pytest.raises(ValidationError):
         Memory(ram_gib=0)

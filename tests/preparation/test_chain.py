@@ -130,13 +130,17 @@ def test_what_the_bundle_was_not_planned_for_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(path)
     grey, volumes = make_picture_plan(1), make_test_plan()
-    with pytest.raises(InputError, match=r"a\.png: it has 3 components; the bundle takes 1"):
+    with pytest.raises(InputError, match=r"a\.png: it has 3 components, but the bundle takes 1; give images like"):
         run_chain(make_preprocessing(grey), {"image": find_image(path)}, task=grey.task)
-    with pytest.raises(InputError, match=r"a\.png: it is a picture; the bundle takes images with a physical size"):
+    with pytest.raises(
+        InputError, match=r"a\.png: it is a picture, but the bundle takes images with a physical size; give the scan as"
+    ):
         run_chain(make_preprocessing(volumes), {"image": find_image(path)}, task=volumes.task)
     grid = make_grid()
     write_series(tmp_path / "ct", grid)
-    with pytest.raises(InputError, match="it is no picture; the bundle takes pictures"):
+    with pytest.raises(
+        InputError, match="it is no picture, but the bundle takes pictures; give PNG, or take another bundle"
+    ):
         run_chain(make_preprocessing(grey), {"image": find_image(tmp_path / "ct")}, task=grey.task)
 
 
@@ -150,7 +154,9 @@ def test_values_in_other_units_than_those_of_training_are_refused(tmp_path: Path
     change(tmp_path, edit)
     plan = make_test_plan(channels=("pet",)).change(task={"units": {"pet": "SUVbw"}})
     assert run_chain(make_preprocessing(plan), {"image": find_image(tmp_path)}, plan.task).shape[0] == 1
-    with pytest.raises(InputError, match=r"its values are in BQML \(.*as stored\); the bundle takes SUVbw"):
+    with pytest.raises(
+        InputError, match=r"its values are in BQML \(.*as stored\), but the bundle takes SUVbw; give it in SUVbw"
+    ):
         run_chain(make_preprocessing(plan), {"image": find_image(tmp_path, ReadOptions(pet="stored"))}, plan.task)
     change(tmp_path, lambda dataset, _: setattr(dataset, "PatientWeight", None))
     with pytest.raises(InputError, match="not SUV: Patient's Weight is missing"):

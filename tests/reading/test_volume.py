@@ -33,7 +33,7 @@ def test_where_a_volume_came_from(tmp_path: Path) -> None:
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="holds no image"):
+    with pytest.raises(MissingInputError, match="it is empty; give a folder of DICOM files"):
         read_volume(tmp_path)
     with pytest.raises(MissingInputError, match="no such file"):
         read_volume(tmp_path / "x")
