@@ -101,15 +101,13 @@ def predict(  # noqa: PLR0913 - its options have names
 ) -> "list[Prediction]":
     """Predict scans, all that can be; then a scan that was refused is an error.
 
-    The same call again goes on where it was stopped: files that the same weights and options have made of the same
-    scan stay as they are.
+    The same call again goes on: files that the same weights and options have made of the same scan stay as they are.
 
     Args:
         bundle: a trained bundle.
-        scans: each a file, the folder of one series, a patient's folder, a folder of files, a dict with a path for each
-            channel, or a cohort as `init` takes it, of which every case is predicted under its name: a list (CSV, JSON
-            lines, `cohort.json`), a dataset's folder (`imagesTs`, else `imagesTr`), `images/` of PNG, or a tree of
-            DICOM studies where it is given alone. A case that isn't whole is refused, and the others are done.
+        scans: each a file, a folder of a series, a patient or files, a dict with a path for each channel, or a cohort
+            as `init` takes it, each case under its name: a list (CSV, JSON lines, `cohort.json`), a dataset's folder
+            (`imagesTs`, else `imagesTr`), `images/` of PNG, a tree of DICOM studies given alone.
         output: folder for the masks and a run record of each; without it nothing is written, and masks stay in memory.
         options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
@@ -120,10 +118,8 @@ def predict(  # noqa: PLR0913 - its options have names
             `.csv`) is always written.
         empty_seg: write a SEG or RTSTRUCT where nothing was found, too.
         overwrite: replace files that something else has made.
-        trust: let MONAI evaluate what network and chain of the bundle's inference.json hold beyond data, since you know
-            who wrote it.
-        ray: give the scans to the workers of a Ray cluster at this address; "auto" for that of this machine, which is
-            started where there is none. Every node needs medunet, the bundle and the scans at the same paths.
+        trust: let MONAI evaluate what network and chain of the bundle hold beyond data, since you know who wrote it.
+        ray: address of a Ray cluster whose workers share the scans; "auto" for that of this machine.
         further: `thresholds`, the probability from which on a label is taken; `keep_largest`, labels of which only the
             largest part is kept (["all"] of all); `smallest`, the size below which parts are left out, in mL or pixels;
             `preset`, "exact" (float32) or "fast" (bfloat16 where the processor has it, patches that overlap less, and

@@ -23,6 +23,12 @@ LISTED = 3
 """Refusals of one kind in a row that the table shows."""
 
 
+SCANS = (
+    "Files, folders of them, series' or patients' folders, zips; or all cases of a COHORT: CSV, JSON lines, "
+    "cohort.json, dataset's folder (imagesTs, else imagesTr), images/ of PNG; alone a DICOM tree."
+)
+
+
 @take_outputs
 @take_running
 @take_decisions
@@ -35,11 +41,7 @@ def predict(
     running: dict[str, Any],
     scans: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="SCAN...|COHORT",
-            help="Files, folders of them, series' or patients' folders, zips; or all cases of a COHORT: CSV, JSON "
-            "lines, cohort.json, dataset's folder (imagesTs, else imagesTr), images/ of PNG; alone a DICOM tree.",
-        ),
+        typer.Argument(metavar="SCAN...|COHORT", help=SCANS),
     ] = None,
     box: Annotated[
         str | None, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")

@@ -35,11 +35,10 @@ from medunet.cohort.identity import hash_files, list_case_files, stamp_files
 from medunet.cohort.oddities import compare_cases, find_rare_labels
 from medunet.cohort.patients import describe_split, group_cases
 from medunet.cohort.seen import hash_image, salt_hashes
-from medunet.cohort.unlabelled import IMAGES, Unfit, list_cases, list_patients
+from medunet.cohort.unlabelled import Unfit, list_cases, list_patients
 
 __all__ = [
     "AS_FOUND",
-    "IMAGES",
     "Case",
     "CaseFacts",
     "Channel",

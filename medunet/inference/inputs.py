@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from medunet.cohort import IMAGES, Case, Unfit, list_cases, list_patients
+from medunet.cohort import Case, Unfit, list_cases, list_patients
+from medunet.cohort.unlabelled import IMAGES
 from medunet.errors import MedunetError
 from medunet.files import check_input
 from medunet.inference.record import find_record
