@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from medunet.machine import find_free_memory
 from medunet.networks import MeanNetwork, build_network
 from medunet.postprocessing import NOTHING, clean_mask
 from medunet.preparation import count_resampling, find_source_grid, run_chain, stream_chain
+from medunet.reading import Image
 
 WHOLE = Provision(0, 0)
 """All in memory, of which nothing was foreseen."""
@@ -168,11 +169,7 @@ def prepare_scan(recipe: Recipe, scan: Scan, box: Box | None = None, way: Provis
     images = {key: scan.images[key] for key in recipe.inputs}
     look = _Look(recipe, scan.id, box)
     with overhearing() as heard:
-        if way.room is None:
-            image = run_chain(recipe.preprocessing, images, recipe.task, look)
-        else:
-            image = stream_chain(recipe.preprocessing, images, way.room, recipe.task, look)
-            way.volumes |= image.meta.pop("volumes")
+        image = _prepare(recipe, images, way, look)
     voxels, affine = image.as_tensor(), np.asarray(image.affine)
     if look.box is not None:
         voxels, affine = look.box.crop(voxels, affine, scan.id)
@@ -211,6 +208,15 @@ def predict_prepared(
     mask = mask if scan.box is None else scan.box.clear_outside(mask)
     mask = mask if recipe.cleaning == NOTHING else clean_mask(mask, recipe.cleaning)
     return replace(mask, confidence=judge(mask, watch.finish(), recipe, scan.doubts))
+
+
+def _prepare(recipe: Recipe, images: Mapping[str, Image], way: Provision, look: Any) -> Any:
+    """The prepared image, in memory or streamed, as of `run_chain`."""
+    if way.room is None:
+        return run_chain(recipe.preprocessing, images, recipe.task, look)
+    image = stream_chain(recipe.preprocessing, images, way.room, recipe.task, look)
+    way.volumes |= image.meta.pop("volumes")
+    return image
 
 
 class _Look:

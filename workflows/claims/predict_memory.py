@@ -92,11 +92,8 @@ def make_scan(folder: Path, load: Load) -> Path:
     return path
 
 
-def make_bundle(folder: Path, outputs: int, kind: str) -> Path:
-    """A bundle in the style of MONAI's zoo, by which labels are bands of HU, or what random weights make."""
-    if folder.is_dir():
-        return folder
-    network = dict(CONVOLUTION if kind == "convolution" else UNET) | {"out_channels": outputs}
+def make_steps() -> tuple[list[Any], list[Any]]:
+    """The chain of a bundle, and its postprocessing."""
     key = {"keys": "image"}
     chain = [
         *({"_target_": name, **key} for name in ("LoadImaged", "EnsureChannelFirstd")),
@@ -119,6 +116,15 @@ def make_bundle(folder: Path, outputs: int, kind: str) -> Path:
         {"_target_": "AsDiscreted", "keys": "pred", "argmax": True},
         {"_target_": "SaveImaged", "keys": "pred", "resample": False},
     ]
+    return chain, post
+
+
+def make_bundle(folder: Path, outputs: int, kind: str) -> Path:
+    """A bundle in the style of MONAI's zoo, by which labels are bands of HU, or what random weights make."""
+    if folder.is_dir():
+        return folder
+    network = dict(CONVOLUTION if kind == "convolution" else UNET) | {"out_channels": outputs}
+    chain, post = make_steps()
     config = {
         "network_def": network,
         "network": "$@network_def.to('cpu')",
