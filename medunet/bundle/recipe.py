@@ -67,7 +67,7 @@ def make_recipe(bundle: Bundle) -> Recipe:
     reader.check_written(task, trust=bundle.trust)
     window, decision = reader.read_window(task), reader.read_decision(task)
     steps = tuple(evaluated["preprocessing"]["transforms"] if evaluated else bundle.preprocessing)
-    restoring, notes = _read_given(plan, steps, path)
+    restoring, notes = ("linear", ()) if plan.grid.steps is None else _read_given(plan, steps, path)
     recipe = Recipe(
         name=bundle.name,
         version=bundle.metadata.version or "0",
@@ -103,8 +103,6 @@ def _find_doubts(metadata: Metadata) -> tuple[str, ...]:
 
 def _read_given(plan: Plan, steps: Sequence[Any], path: Path) -> tuple[Literal["linear", "nearest"], tuple[str, ...]]:
     """How results come back through a chain that another bundle gave, and what is undone otherwise than by MONAI."""
-    if plan.grid.steps is None:
-        return "linear", ()
     moved = make_restoring(plan)[0]["orig_keys"]
     on_it = (step for step in steps[1:] if isinstance(step, dict) and moved in step.get("keys", ()))
     chain = read_chain([{"_target_": "LoadImaged", "keys": [moved]}, *on_it], path)
