@@ -34,7 +34,6 @@ from medunet.evaluation import (
 )
 from medunet.findings import warn
 from medunet.inference import (
-    PLAIN,
     check_predictions,
     find_prediction,
     load_predictor,
@@ -42,6 +41,7 @@ from medunet.inference import (
     predict_case,
     predict_cases,
 )
+from medunet.inference.computing import PLAIN
 from medunet.labels import Mask
 from medunet.reading import Volume
 from medunet.records import write_record

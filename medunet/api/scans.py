@@ -29,12 +29,14 @@ class Decisions(TypedDict, total=False):
 class Further(Decisions, total=False):
     """What else may be said of a prediction: how it is decided, how it is computed, and of what it may be made.
 
-    `preset`: "exact" or "fast". `backend`: "torch" or "openvino". `mirror`: the mean over all mirror images of patches.
+    `ray`: address of a Ray cluster whose workers share the scans, "auto" for that of this machine; every node needs
+    medunet, the bundle and the scans at the same paths. `preset`: "exact" or "fast". `backend`: "torch" or "openvino". `mirror`: the mean over all mirror images of patches.
     `ram_gib`: GiB that all processes of a prediction may hold, Python and weights included; what is free if not given.
     The peak is stated before it starts, and what can't be kept is refused. `scratch`: folder of scratch files, which
     have no names and are gone however a prediction ends.
     """
 
+    ray: str
     preset: Literal["exact", "fast"]
     backend: Literal["torch", "openvino"]
     mirror: bool
@@ -96,7 +98,6 @@ def predict(  # noqa: PLR0913 - its options have names
     empty_seg: bool = True,
     overwrite: bool = False,
     trust: bool = False,
-    ray: str | None = None,
     **further: Unpack[Further],
 ) -> "list[Prediction]":
     """Predict scans, all that can be; then a scan that was refused is an error.
@@ -111,22 +112,19 @@ def predict(  # noqa: PLR0913 - its options have names
         output: folder for the masks and a run record of each; without it nothing is written, and masks stay in memory.
         options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
-        formats: `nifti` (`<scan>.nii.gz`), `seg` (DICOM SEG, `<scan>.seg.dcm`), `rtstruct` (DICOM contours,
-            `<scan>.rtstruct.dcm`; `rtstruct-inner` with holes as contours of their own) and `png` of pictures hold the
-            mask; `probabilities` (`<scan>.probabilities.nii.gz`) and `picture` (`<scan>.picture.png`) come
-            beside it. `nifti` or `png` where none of the first is named. What is measured (`<scan>.measures.json` and
-            `.csv`) is always written.
+        formats: `nifti`, `seg` (DICOM SEG), `rtstruct` (DICOM contours; `rtstruct-inner` with holes as contours of
+            their own) and `png` of pictures hold the mask; `probabilities` and `picture` come beside it. `nifti` or
+            `png` where none of the first is named. What is measured is always written.
         empty_seg: write a SEG or RTSTRUCT where nothing was found, too.
         overwrite: replace files that something else has made.
         trust: let MONAI evaluate what network and chain of the bundle hold beyond data, since you know who wrote it.
-        ray: address of a Ray cluster whose workers share the scans; "auto" for that of this machine.
         further: `thresholds`, the probability from which on a label is taken; `keep_largest`, labels of which only the
             largest part is kept (["all"] of all); `smallest`, the size below which parts are left out, in mL or pixels;
             `preset`, "exact" (float32) or "fast" (bfloat16 where the processor has it, patches that overlap less, and
             of a CT the box around the body); `backend`, "torch" or "openvino"; `mirror`, the mean over all mirror
             images of each patch, 8 times the work for volumes and 4 for slices; `ram_gib`, GiB that all processes may
             hold, where a scan that takes more streams through files in the folder `scratch` (that of the outputs), with
-            the same mask. See `Decisions` and `Further`.
+            the same mask; `ray`, the address of a Ray cluster. See `Decisions` and `Further`.
 
     Returns:
         What came of each scan, in their order. Scans whose names repeat are told apart by their folders.
@@ -134,10 +132,9 @@ def predict(  # noqa: PLR0913 - its options have names
     Raises:
         ScansError: some of several scans are refused; its `results` tell all. A single scan raises its own error:
         OutputExistsError: a file is there that something else has made.
-        ResourceError: the folder can't be written to, or the scan doesn't fit the memory.
-        MedunetError: the bundle or a scan can't be used.
+        MedunetError: the bundle, the folder or a scan can't be used, or it doesn't fit the memory.
     """
-    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust, "ray": ray}
+    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust}
     return _take_all(list(_start(bundle, scans, output, options, further, **how)))
 
 
@@ -152,7 +149,6 @@ def predict_each(  # noqa: PLR0913 - its options have names
     empty_seg: bool = True,
     overwrite: bool = False,
     trust: bool = False,
-    ray: str | None = None,
     **further: Unpack[Further],
 ) -> "Iterator[Prediction | Refusal]":
     """Predict scans, and give what came of each as soon as it is there; what is refused doesn't end it.
@@ -167,7 +163,6 @@ def predict_each(  # noqa: PLR0913 - its options have names
         empty_seg: see there.
         overwrite: see there.
         trust: see there.
-        ray: see there.
         further: see there.
 
     Returns:
@@ -177,7 +172,7 @@ def predict_each(  # noqa: PLR0913 - its options have names
         ResourceError: the folder can't be written to.
         MedunetError: the bundle or an option can't be used; a scan that can't is a `Refusal`.
     """
-    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust, "ray": ray}
+    how = {"box": box, "formats": formats, "empty_seg": empty_seg, "overwrite": overwrite, "trust": trust}
     return _start(bundle, scans, output, options, further, **how)
 
 
@@ -199,11 +194,11 @@ def _start(
     if folder is not None:
         check_writable(folder)
     inside = None if how["box"] is None else parse_box(how["box"])
-    if how["ray"] is not None:
+    if "ray" in further:
         load_ray()  # known before the bundle is read
     decisions: Any = {name: value for name, value in further.items() if name in Decisions.__annotations__}
     computing = Computing(further.get("preset", "exact"), further.get("backend"), further.get("mirror", False))
-    place = Path(bundle).absolute() if how["ray"] else Path(bundle)
+    place = Path(bundle).absolute() if "ray" in further else Path(bundle)
     setup = Setup(place, how["trust"], decisions, computing)
     maker = setup.make()
     task = maker.recipe.task
@@ -218,8 +213,8 @@ def _start(
     means = Means(ram, scratch or folder, tuple(row.name for row in formats))
     wanted = Wanted(formats, folder, inside, how["empty_seg"], how["overwrite"], means)
     inputs = list_inputs(given, task, options or {})
-    if how["ray"] is not None:
-        return run_on_cluster(inputs, wanted, setup, how["ray"], maker.recipe.peak_gib)
+    if "ray" in further:
+        return run_on_cluster(inputs, wanted, setup, further["ray"], maker.recipe.peak_gib)
     return run_jobs(inputs, wanted, maker)
 
 

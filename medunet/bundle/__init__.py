@@ -5,7 +5,7 @@ from medunet.bundle.check import check_bundle
 from medunet.bundle.configs import Makers, make_evaluate_config, make_inference_config
 from medunet.bundle.folder import Bundle, find_stale, open_bundle, rewrite_bundle, write_bundle
 from medunet.bundle.foreign import ForeignBundle, Reading, find_config, open_any_bundle, read_foreign, take_recipe
-from medunet.bundle.metadata import FOUND_LITTLE, Metadata, TrainingFacts, TrainingImages, hide_images, make_metadata
+from medunet.bundle.metadata import Metadata, TrainingFacts, TrainingImages, hide_images, make_metadata
 from medunet.bundle.parts import Decision, Evaluated, Recipe, Window
 from medunet.bundle.recipe import choose_decision, make_recipe
 from medunet.bundle.seen import Seen, TrustFacts, read_seen, summarize_seen
@@ -22,7 +22,6 @@ from medunet.bundle.weights import (
 )
 
 __all__ = [
-    "FOUND_LITTLE",
     "Bundle",
     "Decision",
     "Evaluated",

@@ -21,7 +21,7 @@ def make_running(
     ] = None,
 ) -> dict[str, Any]:
     """Arguments of `medunet.predict_each` that say what runs, and where."""
-    return {"trust": trust, "ray": ray}
+    return {"trust": trust} | ({} if ray is None else {"ray": ray})
 
 
 def take_running(command: Callable[..., None]) -> Callable[..., None]:

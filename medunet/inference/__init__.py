@@ -3,7 +3,7 @@
 from medunet.inference.assemble import assemble_planes, count_assembling
 from medunet.inference.box import Box, parse_box
 from medunet.inference.cases import check_predictions, find_prediction, predict_case, predict_cases
-from medunet.inference.computing import PLAIN, Computing
+from medunet.inference.computing import Computing
 from medunet.inference.fit import check_fit
 from medunet.inference.inputs import Input, list_inputs
 from medunet.inference.jobs import (
@@ -25,7 +25,6 @@ from medunet.inference.restore import restore_mask
 from medunet.inference.scans import Scan, find_scan, name_scan
 
 __all__ = [
-    "PLAIN",
     "Box",
     "Computing",
     "Input",

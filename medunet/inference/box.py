@@ -14,7 +14,7 @@ from medunet.labels import Mask
 
 AXES = ("to the right (x)", "to the front (y)", "to the head (z)")
 """Directions of the axes of a box."""
-BODY_PART = 0.1
+BODY_PART = 0.2
 """Parts of at least this share of the largest one are of the body as well: two legs, but not the table."""
 BODY_MARGIN_MM = 8.0
 """Around the body, whose border is found in steps of `BODY_STEP_MM`."""

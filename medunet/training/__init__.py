@@ -1,6 +1,7 @@
 """Training on MONAI's engines: a schedule fitted to the minutes, exact resume, and a model that is always usable."""
 
 from medunet.training.averaging import WeightAverage
+from medunet.training.begun import check_untrained, find_training
 from medunet.training.board import TensorBoard
 from medunet.training.checkpoints import KeepBest, RunCheckpoint
 from medunet.training.config import CONFIGS, make_multi_gpu_config, make_train_config
@@ -10,7 +11,7 @@ from medunet.training.handlers import Deadline, EpochSeed, GradientClip, NanStop
 from medunet.training.history import History
 from medunet.training.ranks import GatheredLoss, is_launched, join_ranks, share_batch, share_cases
 from medunet.training.run import train_bundle
-from medunet.training.runs import FoldResult, RunFolder, State, check_untrained, find_run, find_training
+from medunet.training.runs import FoldResult, RunFolder, State, find_run
 from medunet.training.schedule import Schedule, make_schedule
 from medunet.training.session import TrainingSession, open_session
 from medunet.training.transfer import Start, fit_weights, prepare_start, read_start

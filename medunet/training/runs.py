@@ -33,7 +33,7 @@ import torch
 
 from medunet.bundle import Bundle, save_tensors, write_weights
 from medunet.codes import Code
-from medunet.errors import BundleError, InputError, MedunetError, OutputExistsError, RecordError, ResourceError
+from medunet.errors import InputError, MedunetError, OutputExistsError, RecordError, ResourceError
 from medunet.files import hash_file, whole_file
 from medunet.machine import find_module
 from medunet.records import Record, read_record, write_record
@@ -370,34 +370,6 @@ def _name_sum(checkpoint: Path) -> Path:
 def find_run(bundle: Bundle, fold: int | str) -> RunFolder:
     """The folder of the run that trains a fold."""
     return RunFolder(bundle.work / f"fold{fold}")
-
-
-def find_training(bundle: Bundle) -> Path | None:
-    """A run, put aside or not, or the weights of a bundle whose training has begun."""
-    traces = [*filter(_is_begun, sorted(bundle.work.glob("fold*"))), *sorted((bundle.folder / "models").glob("*.pt"))]
-    return next(iter(traces), None)
-
-
-def _is_begun(run: Path) -> bool:
-    """Whether a folder holds more than its lock, which a run that was refused leaves, or another process holds that."""
-    if any(path.name != "lock" for path in run.iterdir()):
-        return True
-    try:
-        RunFolder(run).hold().close()
-    except InputError:
-        return True
-    return False
-
-
-def check_untrained(bundle: Bundle) -> None:
-    """Check that a bundle may get another plan.
-
-    Raises:
-        BundleError: it was trained, or its training has begun.
-    """
-    if begun := find_training(bundle):
-        found = f"its training has begun ({begun.name})"
-        raise BundleError(bundle.folder, found, "make another bundle with medunet init", code="run-begun")
 
 
 def _lock(file: IO[bytes]) -> None:

@@ -13,7 +13,8 @@ from typing import IO, TYPE_CHECKING
 import ignite.distributed as idist
 from torch import nn
 
-from medunet.bundle import FOUND_LITTLE, Bundle, hide_images, open_bundle, publish_weights
+from medunet.bundle import Bundle, hide_images, open_bundle, publish_weights
+from medunet.bundle.metadata import FOUND_LITTLE
 from medunet.cohort import Case, Cohort, split_cases
 from medunet.machine import compare_peak, forget_peak_memory, measure_peak_memory
 from medunet.networks import choose_device, measure_peak_vram, measure_step

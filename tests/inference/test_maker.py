@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from medunet.bundle import open_bundle
-from medunet.inference import PLAIN, Computing, make_maker
+from medunet.inference import Computing, make_maker
+from medunet.inference.computing import PLAIN
 
 
 def test_how_is_known_before_the_network_is_loaded(trained: Path) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from medunet.findings import listening
-from medunet.inference import PLAIN, Computing
-from medunet.inference.computing import describe_computed, list_backends
+from medunet.inference import Computing
+from medunet.inference.computing import PLAIN, describe_computed, list_backends
 from medunet.inference.measured import FILE, FastRecord, FastScore, tell_cost
 from medunet.records import write_record
 

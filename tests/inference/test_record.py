@@ -4,8 +4,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from medunet.bundle import adjust_recipe, make_recipe, open_bundle
-from medunet.inference import PLAIN, find_scan, parse_box
-from medunet.inference.computing import Computing, describe_computed, list_backends
+from medunet.inference import find_scan, parse_box
+from medunet.inference.computing import PLAIN, Computing, describe_computed, list_backends
 from medunet.inference.record import find_record, hash_recipe, identify
 from medunet.reading import ReadOptions
 

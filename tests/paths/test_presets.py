@@ -12,7 +12,8 @@ import medunet
 from medunet.bundle import open_bundle
 from medunet.cohort import Case, Cohort, find_cohort, read_folds, split_cases
 from medunet.errors import OutputExistsError
-from medunet.inference import PLAIN, Computing, PredictionRecord, open_predictor, predict_case
+from medunet.inference import Computing, PredictionRecord, open_predictor, predict_case
+from medunet.inference.computing import PLAIN
 from medunet.records import read_record
 
 ROOT = Path(__file__).parents[2]

@@ -193,21 +193,25 @@ def write_bundle(folder: Path, window: tuple[int, float], features: list[int]) -
             "load_dict": {"model": "@network"},
         },
     }
-    names = {str(value): name for value, name in enumerate(("background", "left", "right"))}
+    for name in ("configs", "models"):
+        (folder / name).mkdir(parents=True)
+    (folder / "configs" / "inference.json").write_text(json.dumps(config))
+    (folder / "configs" / "metadata.json").write_text(json.dumps(describe_bundle(folder.name, patch)))
+    torch.manual_seed(0)
+    torch.save(DynUNet(**{name: value for name, value in network.items() if name != "_target_"}).state_dict(),
+               folder / "models" / "model.pt")  # fmt: skip
+    return folder
+
+
+def describe_bundle(name: str, patch: int) -> dict[str, Any]:
+    """The metadata of the bundle."""
+    names = {str(value): label for value, label in enumerate(("background", "left", "right"))}
     channel = {"type": "image", "format": "hounsfield", "modality": "CT", "num_channels": 1, "is_patch_data": True}
     formats = {
         "inputs": {"image": {**channel, "spatial_shape": [patch] * 3, "dtype": "float32", "channel_def": {"0": "ct"}}},
         "outputs": {"pred": {**channel, "format": "segmentation", "num_channels": 3, "channel_def": names}},
     }
-    metadata = {"version": "0.1.0", "name": folder.name, "network_data_format": formats}
-    for name in ("configs", "models"):
-        (folder / name).mkdir(parents=True)
-    (folder / "configs" / "inference.json").write_text(json.dumps(config))
-    (folder / "configs" / "metadata.json").write_text(json.dumps(metadata))
-    torch.manual_seed(0)
-    torch.save(DynUNet(**{name: value for name, value in network.items() if name != "_target_"}).state_dict(),
-               folder / "models" / "model.pt")  # fmt: skip
-    return folder
+    return {"version": "0.1.0", "name": name, "network_data_format": formats}
 
 
 def compare(bundle: Path, scan: Path, out: Path, rounds: int, windows: int | None) -> dict[str, list[list[float]]]:
