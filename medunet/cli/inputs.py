@@ -110,7 +110,7 @@ def share_options(command: Callable[..., None], make: Callable[..., Any], argume
     shared = inspect.signature(make, eval_str=True).parameters
 
     def run(**given: Any) -> None:
-        made = make(**{name: given.pop(name) for name in shared})
+        made = make(**{name: given.pop(name) for name in shared if name in given})
         command(**given, **{argument: made})
 
     kept = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, item in own.items() if name != argument]

@@ -113,7 +113,8 @@ def _print_table(results: "list[Prediction | Refusal]") -> None:
 
     width = max(len(item.status) for item in results)
     trusts = [item.confidence.trust if isinstance(item, Prediction) and item.confidence else "" for item in results]
-    wide = max(map(len, trusts))
+    widest = max(map(len, trusts))
+    wide = widest + 2 if widest else 0
     for _, alike in groupby(enumerate(results), _tell_apart):
         numbers = [number for number, _ in alike]
         for number in numbers[:LISTED]:
@@ -123,15 +124,15 @@ def _print_table(results: "list[Prediction | Refusal]") -> None:
             else:
                 said, source = str(item.error), f"{item.source}: "
                 last = f": {said.removeprefix(source)}" if said.startswith(source) else f" -> {said}"
-            print(f"{item.status:{width}}  {trust:{wide}}  {item.source}{last}")
+            print(f"{item.status:{width}}  {trust:{wide}}{item.source}{last}")
             if isinstance(item, Prediction):
                 for warning in item.warnings:
-                    print(f"{'':{width}}  {'':{wide}}  doubtful: {warning}")
+                    print(f"{'':{width}}  {'':{wide}}doubtful: {warning}")
                 for reason in item.confidence.list_reasons() if item.confidence else ():
                     if reason not in item.warnings:
-                        print(f"{'':{width}}  {'':{wide}}  {trust}: {reason}")
+                        print(f"{'':{width}}  {'':{wide}}{trust}: {reason}")
         if len(numbers) > LISTED:
-            print(f"{'':{width}}  {'':{wide}}  … and {len(numbers) - LISTED} more, refused alike")
+            print(f"{'':{width}}  {'':{wide}}… and {len(numbers) - LISTED} more, refused alike")
     done = [item for item in results if isinstance(item, Prediction)]
     kept = sum(item.kept for item in done)
     found = sum(item.status == "segmented" for item in done)
