@@ -30,10 +30,10 @@ class Further(Decisions, total=False):
     """What else may be said of a prediction: how it is decided, how it is computed, and of what it may be made.
 
     `ray`: address of a Ray cluster whose workers share the scans, "auto" for that of this machine; every node needs
-    medunet, the bundle and the scans at the same paths. `preset`: "exact" or "fast". `backend`: "torch" or "openvino". `mirror`: the mean over all mirror images of patches.
-    `ram_gib`: GiB that all processes of a prediction may hold, Python and weights included; what is free if not given.
-    The peak is stated before it starts, and what can't be kept is refused. `scratch`: folder of scratch files, which
-    have no names and are gone however a prediction ends.
+    medunet, the bundle and the scans at the same paths. `preset`: "exact" or "fast". `backend`: "torch" or "openvino".
+    `mirror`: the mean over all mirror images of patches. `ram_gib`: GiB that all processes of a prediction may hold,
+    Python and weights included; what is free if not given. The peak is stated before it starts, and what can't be kept
+    is refused. `scratch`: folder of scratch files, which have no names and are gone however a prediction ends.
     """
 
     ray: str
