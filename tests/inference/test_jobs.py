@@ -8,6 +8,7 @@ import sys
 import time
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,10 +116,10 @@ def test_what_nobody_foresaw_costs_its_own_scan_alone(
 
     whole = jobs.predict_scan
 
-    def fail(predictor: object, scan: object, box: object) -> object:
+    def fail(predictor: object, scan: object, box: object, **how: Any) -> object:
         if getattr(scan, "id", "") == patients[0].name:
             raise ZeroDivisionError("odd")
-        return whole(predictor, scan, box)  # type: ignore[arg-type]
+        return whole(predictor, scan, box, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(jobs, "predict_scan", fail)
     first, second = medunet.predict_each(trained, *patients[:2], output=tmp_path)
@@ -135,11 +136,11 @@ def test_what_came_of_a_scan_keeps_neither_it_nor_its_headers(
 
     whole, seen = jobs.predict_scan, []
 
-    def watch(predictor: object, scan: object, box: object) -> object:
+    def watch(predictor: object, scan: object, box: object, **how: Any) -> object:
         # Nor is anything of the scan before in memory when the next one begins.
         gc.collect()
         assert not any(ref() is not None for ref in seen)
-        mask = whole(predictor, scan, box)  # type: ignore[arg-type]
+        mask = whole(predictor, scan, box, **how)  # type: ignore[arg-type]
         seen.extend([weakref.ref(scan.reference.series), weakref.ref(mask.voxels)])  # type: ignore[attr-defined]
         return mask
 
