@@ -145,10 +145,17 @@ def _run_patches(
         missing = list(dict.fromkeys(item for _, item in waiting if item.logits is None))
         if len(missing) in (0, size) or number in (whole, len(starts)):
             _compute(missing, backend, size if number <= whole else len(missing), what)
-            for place, done in waiting:
-                if done.logits is not None:
-                    yield place, done.logits
-            waiting = []
+            # Nothing here may keep logits while the next ones are computed, but for those of a constant patch.
+            del missing, item
+            yield from _take(waiting)
+
+
+def _take(waiting: "list[tuple[Start, _Patch]]") -> Iterator[tuple[Start, torch.Tensor]]:
+    """Hand on the first voxels and logits of patches, and forget them."""
+    while waiting:
+        start, item = waiting.pop(0)
+        if item.logits is not None:
+            yield start, item.logits
 
 
 class _Patch:

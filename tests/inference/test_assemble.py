@@ -1,3 +1,6 @@
+from dataclasses import replace
+from typing import Literal
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,12 +10,15 @@ from streams import LocalBackend, assemble_whole, follow_live_bytes
 
 from medunet.errors import BundleError
 from medunet.geometry import Shape
+from medunet.inference import assemble as assembling
 from medunet.inference import assemble_planes, count_assembling
+from medunet.inference.backends import Backend, TorchBackend, Traits
+from medunet.testing.backends import BackendSuite
 
 SHAPES = [(40, 30, 20), (16, 16, 16), (9, 40, 5), (33, 17, 16)]
 
 
-def assemble(image: torch.Tensor, backend: LocalBackend, patch: Shape, overlap: float) -> torch.Tensor:
+def assemble(image: torch.Tensor, backend: Backend, patch: Shape, overlap: float) -> torch.Tensor:
     return torch.stack(list(assemble_planes(image, backend, patch, overlap, "test")), dim=1)
 
 
@@ -54,8 +60,57 @@ def test_a_plane_comes_as_soon_as_no_patch_touches_it_again() -> None:
 @pytest.mark.parametrize(("batch", "expected"), [(1, [1] * 9), (2, [2, 2, 2, 2, 1]), (4, [4, 4, 1]), (50, [9])])
 def test_a_backend_gets_as_many_patches_as_it_prefers(batch: int, expected: list[int]) -> None:
     backend = LocalBackend(batch=batch)
-    assemble(torch.zeros(1, 16, 16, 8), backend, (8, 8, 8), 0.5)
+    assemble(torch.randn(1, 16, 16, 8), backend, (8, 8, 8), 0.5)
     assert backend.batches == expected
+
+
+class Convolution(TorchBackend):
+    """A network of torch whose sums are rounded otherwise where patches are put together otherwise."""
+
+    def __init__(self, preferred: int) -> None:
+        super().__init__(torch.device("cpu"), torch.float32)
+        self.preferred = preferred
+        self.batches: list[int] = []
+
+    @property
+    def traits(self) -> Traits:
+        return replace(super().traits, preferred_batch=self.preferred)
+
+    def run(self, patches: torch.Tensor) -> torch.Tensor:
+        self.batches.append(len(patches))
+        return super().run(patches)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from((0, 0, 0, 1, 2)), min_size=4, max_size=9), st.sampled_from((2, 3)), st.integers(1, 3))
+def test_patches_of_one_value_are_computed_once_and_change_no_bit(
+    kinds: list[int], dims: Literal[2, 3], batch: int
+) -> None:
+    """Slabs of air (0), of another value (1) and of noise (2) in any order, of two channels."""
+    generator = torch.Generator().manual_seed(len(kinds))
+    patch: Shape = (16, 16, 16 if dims == 3 else 1)
+    parts = [
+        torch.randn((2, *patch), generator=generator) if kind == 2 else torch.full((2, *patch), -1.0 - kind)
+        for kind in kinds
+    ]
+    image = torch.cat(parts, dim=1)
+    network = BackendSuite().make_network(dims)
+    with Convolution(batch).open(network, (2, *patch), dims) as backend:
+        skipping = assemble(image, backend, patch, 0.0)
+        few = sum(backend.batches)
+        with pytest.MonkeyPatch.context() as plain:
+            plain.setattr(assembling._Patch, "values", property(lambda _: (), lambda *_: None), raising=False)
+            assert torch.equal(skipping, assemble(image, backend, patch, 0.0))
+    assert few <= len(kinds) + batch
+
+
+def test_air_is_computed_once() -> None:
+    backend = LocalBackend(batch=2)
+    image = torch.full((1, 80, 8, 8), -3.0)
+    image[:, 16:24] = torch.randn(8, 8, 8)
+    assemble(image, backend, (8, 8, 8), 0.0)
+    # The air once, filled up by itself; the noise; of an even number of patches none is left over.
+    assert backend.batches == [2]
 
 
 class LeanBackend(LocalBackend):

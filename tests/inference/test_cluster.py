@@ -37,6 +37,7 @@ def die(mark: Path) -> Scan:
     raise AssertionError("unreachable")
 
 
+@pytest.mark.slow
 def test_the_cluster_gives_what_one_machine_gives(
     two_workers: Any, trained: Path, patients: list[Path], tmp_path: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_worker_keeps_one_predictor(trained: Path) -> None:
     assert keep_maker(Setup(trained, decisions={"smallest": 1.0})) is not kept
 
 
+@pytest.mark.slow
 def test_ray_tells_nobody(two_workers: Any) -> None:
     """Neither we nor the programs that it starts send statistics of use."""
     from ray._common.usage import usage_lib
