@@ -24,7 +24,7 @@ CHECKED = [
 ERRORS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.MedunetError)
 }
-GIVING = ("Note", "warn", "make_finding")
+GIVING = ("Note", "warn", "remark", "make_finding")
 """Functions whose first argument is a code."""
 
 

@@ -205,7 +205,7 @@ Change = dict[str, Any]
     ("change", "kind", "words"),
     [
         ({"labels": LabelTable.from_names(["tumor", "ignore"])}, LabelError, "means something else in a dataset.json"),
-        ({"labels": LabelTable.from_names(["tumor"])}, LabelError, "which the label table lacks"),
+        ({"labels": LabelTable.from_names(["tumor"])}, LabelError, "hold values that the label table lacks: 2"),
         ({"folds": (("A",), ("B",))}, InputError, "fold 1 holds out none of the patients with labels"),
     ],
 )

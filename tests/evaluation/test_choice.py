@@ -25,7 +25,7 @@ def test_patients_of_training_are_refused_and_so_is_a_bundle_without_its_cohort(
     with pytest.raises(InputError, match="was in training"):
         choose_cases(bundle, cohort_folder)
     (tmp_path / "configs").symlink_to(trained / "configs")
-    with pytest.raises(BundleError, match="give another one with --cohort"):
+    with pytest.raises(BundleError, match="evaluate it on another one with --cohort"):
         choose_cases(open_bundle(tmp_path), None)
 
 
