@@ -81,7 +81,10 @@ def run_stock(bundle: Path, images: Path, output: Path) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("name", CASES)
+# One of them is tried each time; all are a proof of minutes.
+@pytest.mark.parametrize(
+    "name", [name if not number else pytest.param(name, marks=pytest.mark.slow) for number, name in enumerate(CASES)]
+)
 def test_it_is_trained_and_monai_alone_agrees(name: str, tmp_path: Path) -> None:
     parts = dict(CASES[name])
     labels = parts.pop("labels", ["organ 1"])
@@ -103,6 +106,7 @@ def test_it_is_trained_and_monai_alone_agrees(name: str, tmp_path: Path) -> None
     assert len(np.unique(theirs)) > 1
 
 
+@pytest.mark.slow
 def test_files_of_several_channels_are_joined_and_brought_back(tmp_path: Path) -> None:
     """Of brats: four files in one key, moved after they were joined; its lambda of regions isn't needed."""
     names = ("t1c", "t1", "t2", "flair")
@@ -129,6 +133,7 @@ def test_files_of_several_channels_are_joined_and_brought_back(tmp_path: Path) -
     assert len(np.unique(theirs)) > 1
 
 
+@pytest.mark.slow
 def test_pictures_that_are_resized(tmp_path: Path) -> None:
     cohort = write_pictures(tmp_path / "cohort")
     network = {**UNET, "spatial_dims": 2, "in_channels": 3}
@@ -146,6 +151,7 @@ def test_pictures_that_are_resized(tmp_path: Path) -> None:
     assert len(np.unique(theirs)) > 1
 
 
+@pytest.mark.slow
 def test_resume_folds_and_scores(tmp_path: Path) -> None:
     """A run that was stopped ends with the weights of one that wasn't, and all folds make an ensemble."""
     cohort = write_cohort(tmp_path / "cohort")
