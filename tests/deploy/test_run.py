@@ -37,7 +37,7 @@ def truncate(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (empty, "it is empty"),
+        (empty, "it holds no DICOM image"),
         (rename_modality, "it has no CT series, which channel ct needs; give that scan; there are:"),
         (truncate, "0001.dcm: "),
     ],
