@@ -68,6 +68,8 @@ def test_nested_regions_are_learnt_and_monai_alone_agrees(nested: tuple[Path, Pa
     images, masks = folder / "imagesTr", tmp_path / "data" / "labels"
     with in_float32():
         medunet.predict(bundle, images, output=masks, backend="torch")
+    for path in images.iterdir():
+        (masks / path.name.replace("_0000", "")).rename(masks / path.name)  # each case has its name in the cohort
     options = ("--dataset_dir", images, "--output_dir", tmp_path / "out")
     config = bundle / "configs" / "inference.json"
     run_monai("run", "--config_file", config, *options, cwd=tmp_path, pictures=True)
@@ -130,7 +132,7 @@ def test_what_is_ignored_is_neither_learnt_nor_scored(tmp_path: Path) -> None:
     (tmp_path / "data" / "images").symlink_to(folder / "imagesTr")
     (tmp_path / "data" / "labels").mkdir()
     for path in (folder / "labelsTr").iterdir():
-        hidden = np.where(read(path) == 2, 2, read(tmp_path / "masks" / f"{path.stem}_0000.png"))
+        hidden = np.where(read(path) == 2, 2, read(tmp_path / "masks" / path.name))
         Image.fromarray(hidden.astype(np.uint8)).save(tmp_path / "data" / "labels" / f"{path.stem}_0000.png")
     options = ("--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "eval")
     config = bundle / "configs" / "evaluate.json"
