@@ -40,7 +40,7 @@ from medunet.cli.app import app
 from medunet.errors import MedunetError
 from medunet.findings import listening
 from medunet.inference import make_maker, open_predictor
-from medunet.inference.assemble import assemble_planes
+from medunet.inference.assemble import Assembly, assemble_planes
 from medunet.inference.restore_foreign import lay_slices
 from medunet.preparation import run_chain
 from medunet.reading import find_image
@@ -308,9 +308,8 @@ def compute_outputs(folder: Path, images: Any, **how: Any) -> np.ndarray:
         if window.axis != 2:
             voxels, _ = lay_slices(voxels, np.asarray(image.affine), window.axis)
         patch = window.fit(tuple(voxels.shape[1:]))
-        planes = assemble_planes(
-            voxels, predictor.backend, patch, window.overlap, "outputs", window.mode, window.padding
-        )
+        how = Assembly(window.mode, window.padding)
+        planes = assemble_planes(voxels, predictor.backend, patch, window.overlap, "outputs", how)
         return torch.stack(list(planes), dim=1).movedim(3, window.axis + 1).numpy()
 
 
