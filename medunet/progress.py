@@ -144,9 +144,14 @@ def showing(sink: ProgressSink) -> Iterator[None]:
         _SINK.reset(token)
 
 
+def find_sink() -> ProgressSink:
+    """Who shows the progress of this context."""
+    return _SINK.get() or _LOG_SINK
+
+
 def report(what: str, done: int, total: int, note: str = "") -> None:
     """Say how far work is."""
-    (_SINK.get() or _LOG_SINK).update(what, done, total, note)
+    find_sink().update(what, done, total, note)
 
 
 def track(items: Iterable[T], what: str, total: int) -> Iterator[T]:

@@ -6,22 +6,14 @@ from medunet.inference.cases import check_predictions, find_prediction, predict_
 from medunet.inference.computing import Computing
 from medunet.inference.fit import check_fit
 from medunet.inference.inputs import Input, list_inputs
-from medunet.inference.jobs import (
-    Job,
-    Prediction,
-    Refusal,
-    Wanted,
-    finish_job,
-    plan_job,
-    predict_found,
-    run_jobs,
-)
+from medunet.inference.jobs import Wanted, finish_job, plan_job, predict_found, run_jobs
 from medunet.inference.maker import Maker, make_maker
 from medunet.inference.memory import Means, Provision, provide
 from medunet.inference.outputs import Outputs, name_mask
 from medunet.inference.predict import Predictor, load_predictor, open_predictor, predict_scan
 from medunet.inference.record import PredictionRecord
 from medunet.inference.restore import restore_mask
+from medunet.inference.results import Job, Prediction, Refusal
 from medunet.inference.scans import Scan, find_scan, name_scan
 
 __all__ = [

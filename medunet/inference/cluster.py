@@ -17,8 +17,9 @@ from medunet.errors import MedunetError, ResourceError, name_fault
 from medunet.extras import load_extra
 from medunet.inference.computing import EXACT, Computing
 from medunet.inference.inputs import Input
-from medunet.inference.jobs import Prediction, Refusal, Wanted, run_jobs
+from medunet.inference.jobs import Wanted, run_jobs
 from medunet.inference.maker import Maker, make_maker
+from medunet.inference.results import Prediction, Refusal
 from medunet.machine import count_cores
 from medunet.progress import track
 

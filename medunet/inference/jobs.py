@@ -1,24 +1,26 @@
-"""Predict any number of scans: one after the other, past those that are refused, and on where it was stopped.
+"""Predict any number of scans: in order, past those that are refused, and on where it was stopped.
 
 A *job* is one scan that is predicted by one recipe into one set of files. What comes of it is a `Prediction` or a
 `Refusal`; both are given as soon as they are there, and hold no voxels, so that thousands of scans take the memory of
-one. Files that the same weights, recipe, options and scan have made already stay as they are.
+three: while one is predicted the next is read and the last one written. Files that the same weights, recipe, options
+and scan have made already stay as they are.
 """
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from medunet.bundle import Recipe
-from medunet.confidence import Confidence
 from medunet.errors import MedunetError, ResourceError, name_fault
-from medunet.geometry import Grid, Unit
 from medunet.inference.box import Box
 from medunet.inference.inputs import Input
+from medunet.inference.ledger import Ledger
 from medunet.inference.maker import Maker
 from medunet.inference.memory import NOTHING_SAID, Means, Provision, provide
 from medunet.inference.outputs import (
@@ -29,19 +31,17 @@ from medunet.inference.outputs import (
     list_missing,
     write_outputs,
 )
-from medunet.inference.predict import predict_scan
+from medunet.inference.pipeline import Stages, run_stages
+from medunet.inference.predict import Prepared, predict_prepared, prepare_scan
 from medunet.inference.probabilities import ProbabilityMaps
-from medunet.inference.record import Identity, PredictionRecord, Status, find_record, find_status, identify
+from medunet.inference.record import find_record, identify
+from medunet.inference.results import Job, Prediction, Refusal, show_mask, take_files
 from medunet.inference.scans import Scan
-from medunet.labels import LabelTable, Mask
-from medunet.measures import Measures
-from medunet.reading import ReadOptions, find_image, read_volume
-from medunet.records import read_record
-from medunet.writing import Algorithm, Format, Probabilities, Result
+from medunet.labels import Mask
+from medunet.reading import read_volume
+from medunet.writing import Format, Probabilities, Result
 
 LOGGER = logging.getLogger(__name__)
-Places = Mapping[str, tuple[str, ReadOptions]]
-"""Where each channel of a scan lies and how it is read, by name, without its headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,74 +65,6 @@ class Wanted:
     means: Means = NOTHING_SAID
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prediction:
-    """What was predicted of one scan.
-
-    Attributes:
-        id: name of the scan, with which the names of its files begin.
-        source: the input, as it was given.
-        status: whether anything was found.
-        files: what there is, by format.
-        volumes: of each label or region, in mL; in pixels where the scan has no physical size.
-        unit: of the scan's grid, "mm" or "px".
-        objects: how many there are, where labels number objects.
-        seconds: from reading to writing; 0 where the files were there.
-        kept: the files were there already, made by the same weights and options of the same scan.
-        warnings: what makes the mask doubtful, in words.
-        confidence: how far the mask can be relied on, a structure and in all; none where an earlier version made it.
-    """
-
-    id: str
-    source: str
-    status: Status
-    files: dict[str, Path]
-    volumes: dict[str, float]
-    unit: Unit
-    objects: int | None
-    seconds: float
-    kept: bool
-    warnings: tuple[str, ...]
-    confidence: Confidence | None
-    _read: Callable[[], Mask] = field(repr=False)
-    _measure: Callable[[], Measures] = field(repr=False)
-
-    @property
-    def path(self) -> Path | None:
-        """The first file, None where none was written."""
-        return next(iter(self.files.values()), None)
-
-    @property
-    def mask(self) -> Mask:
-        """Labels on the scan's grid; read from the files where there are any."""
-        return self._read()
-
-    @property
-    def measures(self) -> Measures:
-        """Volumes, lesions and values within: from the file, else measured now, for which the scan is read again."""
-        return self._measure()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Refusal:
-    """A scan that wasn't predicted.
-
-    Attributes:
-        id: name of the scan.
-        source: the input, as it was given.
-        error: why.
-    """
-
-    id: str
-    source: str
-    error: MedunetError
-
-    @property
-    def status(self) -> str:
-        """What became of the scan, with the code of the error: `refused: CODE`."""
-        return f"refused: {self.error.code}"
-
-
 def run_jobs(inputs: Sequence[Input], wanted: Wanted, maker: Maker) -> Iterator[Prediction | Refusal]:
     """Predict scans, one after the other.
 
@@ -150,20 +82,18 @@ def run_jobs(inputs: Sequence[Input], wanted: Wanted, maker: Maker) -> Iterator[
         foreseen = maker.recipe.peak_gib
         memory = f", {foreseen:.2f} GiB of memory at most for a scan like those of training" if foreseen else ""
         LOGGER.info("%d scan%s to predict%s", len(inputs), "" if len(inputs) == 1 else "s", memory)
-    for item in inputs:
-        yield _run_job(item, wanted, maker)
-
-
-def _run_job(item: Input, wanted: Wanted, maker: Maker) -> Prediction | Refusal:
-    try:
-        return predict_found(item.source, replace(item.find(), id=item.id), wanted, maker)
-    except MedunetError as error:
-        return Refusal(item.id, item.source, error)
-    # One scan on which a library, or we, fail in a way that nobody foresaw doesn't cost the others of a long night.
-    except Exception as error:
-        LOGGER.debug("%s failed", item.id, exc_info=True)
-        found, remedy = f"a fault of the program ended it ({name_fault(error)})", "report it with what --verbose says"
-        return Refusal(item.id, item.source, ResourceError(item.source, found, remedy, code="program-fault"))
+    if len(inputs) == 1:
+        yield _finish(_follow(_begin(inputs[0], wanted, maker, Ledger()), _compute), maker)
+        return
+    stopped = threading.Event()
+    ledger = Ledger(stopped)
+    stages: Stages[Input, Prediction | Refusal] = Stages(
+        read=lambda item: _begin(item, wanted, maker, ledger),
+        compute=lambda work: _follow(work, _compute),
+        write=lambda work: _finish(work, maker),
+        stopped=stopped,
+    )
+    yield from run_stages(inputs, stages)
 
 
 def predict_found(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Prediction:
@@ -179,46 +109,131 @@ def predict_found(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Pred
         OutputExistsError: a file is there that something else has made.
         MedunetError: the scan can't be read or written.
     """
-    started = time.monotonic()
-    if wanted.folder is None:
-        places = _place_channels(scan, maker.recipe)
-        with provide(maker.load(), scan, wanted.box, wanted.means) as way:
-            mask = predict_scan(maker.load(), scan, wanted.box, provision=way)
-            return _show(source, scan, mask, places, started)
-    job = plan_job(source, scan, wanted, maker)
-    if job.earlier:
-        return finish_job(job, None)
-    if not job.outputs.likely and (recalled := _recall_mask(job)):
-        return finish_job(job, recalled)
-    with provide(maker.load(), scan, wanted.box, wanted.means) as way:
-        if job.outputs.likely:
-            return _predict_likely(job, wanted.box, way)
-        mask = predict_scan(maker.load(), scan, wanted.box, provision=way)
-        with way.settling():
-            return finish_job(job, mask, way=way)
+    work = _Work(source, scan, maker)
+    with work.held:
+        _read(work, wanted, Ledger())
+        _compute(work)
+        return _write(work)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """A scan that is to be predicted into files.
+@dataclass(slots=True, eq=False)
+class _Work:
+    """A scan on its way from its files to those of its mask.
 
     Attributes:
         source: the input, as it was given.
         scan: that it turned out to be.
         maker: what predicts.
-        outputs: where, and in which formats.
-        identity: what decides the prediction.
-        earlier: the record of the prediction, where all files are there already.
-        started: `time.monotonic()` when it began.
+        job: what is to be written; None where nothing is.
+        seconds: that were spent on it, without waiting for others.
+        way: how it fits the memory.
+        prepared: as the network takes it; None where it isn't needed, or not any more.
+        mask: that was predicted, now or before.
+        done: what came of it.
+        held: memory and scratch files, until it is done.
     """
 
     source: str
     scan: Scan
     maker: Maker
-    outputs: Outputs
-    identity: Identity
-    earlier: PredictionRecord | None
-    started: float
+    job: Job | None = None
+    seconds: float = 0.0
+    way: Provision | None = None
+    prepared: Prepared | None = None
+    mask: Mask | None = None
+    done: Prediction | None = None
+    held: ExitStack = field(default_factory=ExitStack)
+
+    def follow(self, do: Callable[[], Any]) -> "_Work | Refusal":
+        """Do the next part; where it can't be done, or waits no more, what is held is given up."""
+        try:
+            do()
+        except MedunetError as error:
+            return self._refuse(error)
+        # One scan on which a library, or we, fail in a way that nobody foresaw doesn't cost the others of a long night.
+        except Exception as error:
+            return self._refuse(_name_fault(self.source, self.scan.id, error))
+        except BaseException:
+            self.held.close()
+            raise
+        return self
+
+    def _refuse(self, error: MedunetError) -> Refusal:
+        self.held.close()
+        return Refusal(self.scan.id, self.source, error)
+
+
+def _begin(item: Input, wanted: Wanted, maker: Maker, ledger: Ledger) -> _Work | Refusal:
+    try:
+        work = _Work(item.source, replace(item.find(), id=item.id), maker)
+    except MedunetError as error:
+        return Refusal(item.id, item.source, error)
+    except Exception as error:
+        return Refusal(item.id, item.source, _name_fault(item.source, item.id, error))
+    return work.follow(lambda: _read(work, wanted, ledger))
+
+
+def _follow(work: _Work | Refusal, do: Callable[[_Work], None]) -> _Work | Refusal:
+    """The next part of a job, unless it was refused."""
+    return work if isinstance(work, Refusal) else work.follow(lambda: do(work))
+
+
+def _finish(work: _Work | Refusal, maker: Maker) -> Prediction | Refusal:
+    """The last part of a job, unless it was refused."""
+    made: list[Prediction] = []
+    work = _follow(work, lambda work: made.append(_write(work)))
+    if isinstance(work, Refusal):
+        return work
+    work.held.close()
+    return made[0]
+
+
+def _name_fault(source: str, name: str, error: Exception) -> ResourceError:
+    LOGGER.debug("%s failed", name, exc_info=True)
+    found, remedy = f"a fault of the program ended it ({name_fault(error)})", "report it with what --verbose says"
+    return ResourceError(source, found, remedy, code="program-fault")
+
+
+def _read(work: _Work, wanted: Wanted, ledger: Ledger) -> None:
+    """Read and prepare a scan as soon as the memory is there, unless that isn't needed."""
+    started = time.monotonic()
+    maker, scan = work.maker, work.scan
+    work.job = None if wanted.folder is None else plan_job(work.source, scan, wanted, maker)
+    if work.job is None or not work.job.earlier:
+        work.mask = None if work.job is None else _recall_mask(work.job)
+        if work.mask is None:
+            way = work.way = work.held.enter_context(provide(maker.load(), scan, wanted.box, wanted.means, ledger))
+            started += ledger.waited
+            work.prepared = prepare_scan(maker.recipe, scan, wanted.box, way)
+    work.seconds = time.monotonic() - started
+
+
+def _compute(work: _Work) -> None:
+    """Predict a scan; what was prepared of it is given up."""
+    scan, work.prepared = work.prepared, None
+    if scan is None or work.way is None:
+        return
+    started = time.monotonic() - work.seconds
+    if work.job is not None and work.job.outputs.likely:
+        work.done = _predict_likely(replace(work.job, started=started), scan, work.way)
+    else:
+        work.mask = predict_prepared(work.maker.load(), scan, way=work.way)
+    work.seconds = time.monotonic() - started
+
+
+def _write(work: _Work) -> Prediction:
+    """Write what was predicted."""
+    if work.done is not None:
+        return work.done
+    if work.job is not None:
+        job = replace(work.job, started=time.monotonic() - work.seconds)
+        if work.way is None:
+            return finish_job(job, work.mask)
+        with work.way.settling():
+            return finish_job(job, work.mask, way=work.way)
+    if work.mask is None:
+        raise ValueError("nothing was predicted")
+    return show_mask(work.source, work.scan, work.mask, work.maker.recipe, work.seconds)
 
 
 def plan_job(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Job:
@@ -240,13 +255,13 @@ def plan_job(source: str, scan: Scan, wanted: Wanted, maker: Maker) -> Job:
     return Job(source, scan, maker, outputs, identity, whole, started)
 
 
-def _predict_likely(job: Job, box: Box | None, way: Provision) -> Prediction:
+def _predict_likely(job: Job, scan: Prepared, way: Provision) -> Prediction:
     """Predict a scan of which the probabilities are written, too."""
     recipe = job.maker.recipe
     with ProbabilityMaps(job.outputs.folder, recipe.name_outputs(), recipe.decision) as maps:
-        mask = predict_scan(job.maker.load(), job.scan, box, maps, way)
-        if box is not None:
-            maps.clear(box.clear_outside(replace(mask, voxels=np.ones_like(mask.voxels))).voxels == 0)
+        mask = predict_prepared(job.maker.load(), scan, maps, way)
+        if scan.box is not None:
+            maps.clear(scan.box.clear_outside(replace(mask, voxels=np.ones_like(mask.voxels))).voxels == 0)
         with way.settling():
             return finish_job(job, mask, maps.finish(), way)
 
@@ -289,7 +304,7 @@ def finish_job(
         if job.earlier is None:
             raise ValueError("nothing was predicted")
         path, options = job.scan.reference.path, job.scan.reference.options
-        return _take(job, job.earlier, 0.0, lambda: read_volume(path, options).grid)
+        return take_files(job, job.earlier, 0.0, lambda: read_volume(path, options).grid)
     channels = dict(zip(job.maker.recipe.task.channels, job.scan.images.values(), strict=True))
     task, way = job.maker.recipe.task, way or Provision(0, 0)
     read = {
@@ -298,72 +313,4 @@ def finish_job(
     result = Result(mask, job.scan.reference, job.maker.algorithm, channels, probabilities, job.scan.id, read, way.room)
     record = write_outputs(job.outputs, job.maker.recipe, job.identity, result, job.started)
     grid = mask.grid
-    return _take(job, record, time.monotonic() - job.started, lambda: grid)
-
-
-def _show(source: str, scan: Scan, mask: Mask, places: Places, started: float) -> Prediction:
-    """A prediction that isn't written, so that it is kept in memory."""
-    return Prediction(
-        id=scan.id,
-        source=source,
-        status=find_status(mask),
-        files={},
-        volumes=mask.volumes_ml(),
-        unit=mask.grid.unit,
-        objects=len(mask.find_sizes()) if mask.kind == "instances" else None,
-        seconds=time.monotonic() - started,
-        kept=False,
-        warnings=mask.warnings,
-        confidence=mask.confidence,
-        _read=lambda: mask,
-        _measure=lambda: _measure(mask, places),
-    )
-
-
-def _take(job: Job, record: PredictionRecord, seconds: float, find_grid: Callable[[], Grid]) -> Prediction:
-    """A prediction that lies in files.
-
-    It doesn't hold the scan, whose headers would stay in memory for as long as somebody keeps what came of it.
-    """
-    rows, task = job.outputs.list_wanted(record.status), job.maker.recipe.task
-    files = {row.name: job.outputs.files[row.name] for row in rows}
-    masks = [(row, files[row.name]) for row in rows]
-    places, written = _place_channels(job.scan, job.maker.recipe), files.get("measures")
-
-    def read() -> Mask:
-        return replace(_read_mask(find_grid(), masks, task.labels), confidence=record.confidence)
-
-    return Prediction(
-        id=job.scan.id,
-        source=job.source,
-        status=record.status,
-        files=files,
-        volumes=record.volumes,
-        unit=task.unit,
-        objects=record.objects,
-        seconds=seconds,
-        kept=job.earlier is not None,
-        warnings=record.warnings,
-        confidence=record.confidence,
-        _read=read,
-        _measure=lambda: read_record(written, Measures) if written else _measure(read(), places),
-    )
-
-
-def _place_channels(scan: Scan, recipe: Recipe) -> Places:
-    images = zip(recipe.task.channels, scan.images.values(), strict=True)
-    return {name: (image.path, image.options) for name, image in images}
-
-
-def _measure(mask: Mask, places: Places) -> Measures:
-    """Measure a mask; its scan is found and read again."""
-    images = {name: find_image(path, options) for name, (path, options) in places.items()}
-    return Result(mask, next(iter(images.values())), Algorithm("", "", ""), images).measures
-
-
-def _read_mask(grid: Grid, files: Sequence[tuple[Format, Path]], table: LabelTable) -> Mask:
-    """The mask that lies in the first of the files; where there is none, nothing was found."""
-    for row, path in files:
-        if row.read:
-            return row.read(path, grid, table)
-    return Mask("instances" if table.objects else "classes", np.zeros(grid.shape, np.uint8), grid, table)
+    return take_files(job, record, time.monotonic() - job.started, lambda: grid)

@@ -7,7 +7,7 @@ computed one by one; labels are the same. What can't be kept is refused before t
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -22,6 +22,7 @@ from medunet.geometry import Grid, Shape
 from medunet.inference.assemble import count_assembling
 from medunet.inference.backends import Backend, Traits
 from medunet.inference.box import Box
+from medunet.inference.ledger import Ledger
 from medunet.inference.restore_foreign import lay_slices
 from medunet.inference.scans import Scan
 from medunet.machine import find_free_memory, measure_memory
@@ -55,7 +56,8 @@ class Provision:
     """How a scan is predicted within the memory.
 
     Attributes:
-        peak: bytes that all processes hold at most, stated before it starts; 0 where nothing could be foreseen.
+        peak: bytes that all processes hold at most, with what scans beside it take, stated before it starts; 0 where
+            nothing could be foreseen.
         limit: bytes that they may hold.
         room: what streams through scratch files; None where nothing does.
         lone: patches are computed one by one.
@@ -205,7 +207,9 @@ NOTHING_SAID = Means()
 
 
 @contextmanager
-def provide(predictor: Any, scan: Scan, box: Box | None, means: Means) -> Iterator[Provision]:
+def provide(
+    predictor: Any, scan: Scan, box: Box | None, means: Means, ledger: Ledger | None = None
+) -> Iterator[Provision]:
     """Find how a scan can be predicted within the memory, and state its peak.
 
     Args:
@@ -213,34 +217,34 @@ def provide(predictor: Any, scan: Scan, box: Box | None, means: Means) -> Iterat
         scan: what is read.
         box: to which the prediction is restricted.
         means: that there are.
+        ledger: of the scans that are under way at once; beside others one begins only where nothing needs to stream.
 
     Raises:
         ResourceError: it can't be kept.
         MedunetError: a header is refused.
     """
-    limit = find_free_memory() + measure_memory() if means.ram is None else means.ram
     load = _take_load(predictor, scan, box, means.formats)
-    if load is None:
-        yield Provision(0, limit)
-        return
-    found = _choose(load, predictor.backend, limit, scan.id)
-    words = f"{found.peak / 2**30:.2f} GiB of memory at most"
-    if not found.scratch:
-        LOGGER.info("%s: %s, of %.2f", scan.id, words, limit / 2**30)
+
+    def choose(base: int, others: int) -> Provision | None:
+        limit = find_free_memory() + measure_memory() if means.ram is None else means.ram
+        if others == 0:
+            return Provision(0, limit) if load is None else _choose(load, predictor.backend, base, limit, scan.id)
+        whole = 0 if load is None else _foresee_whole(load, predictor.backend, base) + others
+        return Provision(whole, limit) if 0 < whole <= limit else None
+
+    with ExitStack() as stack:
+        found = stack.enter_context((ledger or Ledger()).join(choose))
+        if found.scratch:
+            found.room = stack.enter_context(Scratch(means.scratch))
+            _check_disk(found.room.folder, found.scratch, scan.id)
+        if found.peak:
+            LOGGER.info("%s: %s", scan.id, _describe(found))
         yield found
-        return
-    with Scratch(means.scratch) as room:
-        _check_disk(room.folder, found.scratch, scan.id)
-        LOGGER.info(
-            "%s: %s, of %.2f; %.2f GiB of scratch in %s",
-            scan.id,
-            words,
-            limit / 2**30,
-            found.scratch / 2**30,
-            room.folder,
-        )
-        found.room = room
-        yield found
+
+
+def _describe(way: Provision) -> str:
+    words = f"{way.peak / 2**30:.2f} GiB of memory at most, of {way.limit / 2**30:.2f}"
+    return words if way.room is None else f"{words}; {way.scratch / 2**30:.2f} GiB of scratch in {way.room.folder}"
 
 
 def _check_disk(folder: Path, size: int, what: str) -> None:
@@ -293,13 +297,13 @@ def take_load(steps: Sequence[Any], sizes: dict[str, ImageSize], classes: int, f
     )
 
 
-def _choose(load: Load, backend: Backend, limit: int, what: str) -> Provision:
+def _choose(load: Load, backend: Backend, base: int, limit: int, what: str) -> Provision:
     """As `choose_way`.
 
     Raises:
         ResourceError: no way fits.
     """
-    way = choose_way(load, backend, measure_memory(), limit)
+    way = choose_way(load, backend, base, limit)
     if way.peak <= limit:
         return way
     found = f"it takes {way.peak / 2**30:.2f} GiB of memory, and {limit / 2**30:.2f} are there"

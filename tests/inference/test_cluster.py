@@ -15,7 +15,8 @@ from medunet.errors import ExtraError
 from medunet.inference import Scan, list_inputs, run_jobs
 from medunet.inference.cluster import Setup, keep_maker, load_ray, run_on_cluster
 from medunet.inference.inputs import Input
-from medunet.inference.jobs import Prediction, Refusal, Wanted
+from medunet.inference.jobs import Wanted
+from medunet.inference.results import Prediction, Refusal
 from medunet.writing import find_usual
 
 

@@ -1,6 +1,7 @@
 import gc
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -114,14 +115,14 @@ def test_what_nobody_foresaw_costs_its_own_scan_alone(
 ) -> None:
     from medunet.inference import jobs
 
-    whole = jobs.predict_scan
+    whole = jobs.predict_prepared
 
-    def fail(predictor: object, scan: object, box: object, **how: Any) -> object:
+    def fail(predictor: object, scan: object, **how: Any) -> object:
         if getattr(scan, "id", "") == patients[0].name:
             raise ZeroDivisionError("odd")
-        return whole(predictor, scan, box, **how)  # type: ignore[arg-type]
+        return whole(predictor, scan, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(jobs, "predict_scan", fail)
+    monkeypatch.setattr(jobs, "predict_prepared", fail)
     first, second = medunet.predict_each(trained, *patients[:2], output=tmp_path)
     assert first.status == "refused: program-fault"
     assert isinstance(first, Refusal)
@@ -134,21 +135,43 @@ def test_what_came_of_a_scan_keeps_neither_it_nor_its_headers(
 ) -> None:
     from medunet.inference import jobs
 
-    whole, seen = jobs.predict_scan, []
+    whole, prepare, alive, seen = jobs.predict_prepared, jobs.prepare_scan, [], []
 
-    def watch(predictor: object, scan: object, box: object, **how: Any) -> object:
-        # Nor is anything of the scan before in memory when the next one begins.
+    def read(recipe: object, scan: object, *how: Any) -> object:
+        seen.append(weakref.ref(scan.reference.series))  # type: ignore[attr-defined]
+        return prepare(recipe, scan, *how)  # type: ignore[arg-type]
+
+    def watch(predictor: object, scan: object, **how: Any) -> object:
         gc.collect()
-        assert not any(ref() is not None for ref in seen)
-        mask = whole(predictor, scan, box, **how)  # type: ignore[arg-type]
-        seen.extend([weakref.ref(scan.reference.series), weakref.ref(mask.voxels)])  # type: ignore[attr-defined]
+        alive.append(sum(ref() is not None for ref in seen))
+        mask = whole(predictor, scan, **how)  # type: ignore[arg-type]
+        seen.append(weakref.ref(mask.voxels))
         return mask
 
-    monkeypatch.setattr(jobs, "predict_scan", watch)
-    made = medunet.predict(trained, *patients[:3], output=tmp_path)
+    monkeypatch.setattr(jobs, "prepare_scan", read)
+    monkeypatch.setattr(jobs, "predict_prepared", watch)
+    made = medunet.predict(trained, *patients, output=tmp_path)
     gc.collect()
-    assert [ref() for ref in seen] == [None] * 6
+    assert [ref() for ref in seen] == [None] * len(seen)
+    # Headers and mask of the scan that is written, headers of this one and of the next.
+    assert max(alive) <= 4
     assert all(item.mask.voxels.shape for item in made)
+
+
+def test_results_are_the_same_whatever_is_under_way_beside(
+    trained: Path, patients: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With little memory scans follow each other; what is stated counts those beside."""
+    caplog.set_level("INFO", "medunet")
+    together = medunet.predict(trained, *patients, output=tmp_path / "together")
+    stated = [float(found) for found in re.findall(r": ([0-9.]+) GiB of memory at most, of", caplog.text)]
+    assert len(stated) == len(patients)
+    assert max(stated) > 1.05 * min(stated)
+    caplog.clear()
+    one = medunet.predict(trained, *patients, output=tmp_path / "one", ram_gib=min(stated) * 1.02)
+    assert max(map(float, re.findall(r": ([0-9.]+) GiB of memory at most, of", caplog.text))) <= min(stated) * 1.02
+    for first, second in zip(together, one, strict=True):
+        assert np.array_equal(first.mask.voxels, second.mask.voxels)
 
 
 def test_weights_are_loaded_once_and_when_they_are_needed(trained: Path) -> None:

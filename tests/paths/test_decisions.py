@@ -160,7 +160,7 @@ def test_what_is_missing_is_made_of_the_mask_without_the_network(
     def fail(*_: object) -> None:
         raise AssertionError("the network isn't needed")
 
-    monkeypatch.setattr(jobs, "predict_scan", fail)
+    monkeypatch.setattr(jobs, "predict_prepared", fail)
     (again,) = medunet.predict(trained, scan, output=tmp_path, formats=("nifti", "picture"))
     assert list(again.files) == ["nifti", "picture", "measures", "measures-csv"]
     assert again.measures == made.measures
