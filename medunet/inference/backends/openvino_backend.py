@@ -1,6 +1,7 @@
 """The fast backend of CPUs: OpenVINO, by the torch network converted in memory."""
 
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ MAPS = 4
 TELEMETRY = "openvino_telemetry"
 """A package that comes with OpenVINO. At its import it writes a number for the user into the home folder and sends it
 with what is done; without it OpenVINO does nothing of the kind."""
+
+
+_CORES: dict[str, Any] = {}
+_LOCK = threading.Lock()
 
 
 def has_openvino() -> bool:
@@ -191,10 +196,23 @@ def _convert(network: nn.Module, size: tuple[int, ...]) -> Any:
         raise ConversionError(f"OpenVINO can't convert the network ({_shorten(error)})") from error
 
 
-def _compile(model: Any, shape: tuple[int, ...], precision: Precision) -> Any:
-    import openvino
+def _find_core() -> Any:
+    """OpenVINO's core, one for all, which is never given up.
 
-    core = openvino.Core()
+    Each core gives the thread that makes it a stack for signals, and takes that away when it goes. Where it goes in
+    another thread, or before one that was made earlier, the thread keeps a stack that is gone, and the next signal, as
+    of a child process that ends, kills the process.
+    """
+    with _LOCK:
+        if "core" not in _CORES:
+            import openvino
+
+            _CORES["core"] = openvino.Core()
+        return _CORES["core"]
+
+
+def _compile(model: Any, shape: tuple[int, ...], precision: Precision) -> Any:
+    core = _find_core()
     if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise ConversionError("the processor has no bfloat16")
     how = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}

@@ -124,3 +124,41 @@ def test_a_telemetry_that_is_there_is_neither_used_nor_lost(tmp_path: Path) -> N
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+SIGNALLED = """
+import gc, os, signal, threading, time
+import torch
+from medunet.inference.backends import OpenVinoBackend
+from medunet.testing.backends import BackendSuite
+
+heard = []
+signal.signal(signal.SIGUSR1, lambda *_: heard.append(1))
+
+def use():
+    with OpenVinoBackend().open(BackendSuite().make_network(3), (2, 16, 24, 32), 3) as backend:
+        backend.run(torch.rand(1, 2, 16, 24, 32))
+
+held = [OpenVinoBackend().open(BackendSuite().make_network(3), (2, 16, 24, 32), 3) for _ in range(2)]
+first, second = held
+held.clear()
+del first
+gc.collect()
+other = threading.Thread(target=use)
+other.start()
+other.join()
+dropping = threading.Thread(target=lambda things: (things.clear(), gc.collect()), args=([second],))
+del second
+dropping.start()
+dropping.join()
+gc.collect()
+os.kill(os.getpid(), signal.SIGUSR1)
+time.sleep(0.1)
+assert heard
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no signals of this kind")
+def test_signals_find_their_stack_whoever_gave_a_backend_up() -> None:
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
