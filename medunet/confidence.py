@@ -106,8 +106,10 @@ def join_confidence(
     """
     whole = list(scan)
     parts = []
-    for name, (reasons, expected, agreement) in structures.items():
+    for name, (reasons, *scores) in structures.items():
         own = list(reasons)
+        # More digits would differ by the number of threads.
+        expected, agreement = (value if value is None else round(value, 4) for value in scores)
         known = [value for value in (expected, agreement) if value is not None]
         parts.append(
             StructureConfidence(

@@ -190,7 +190,8 @@ def _start(
     from medunet.report.picture import FORMAT
     from medunet.writing import add_beside, choose_formats
 
-    folder = Path(output) if output is not None else None
+    place = Path.absolute if "ray" in further else Path  # workers run in folders of their own
+    folder = place(Path(output)) if output is not None else None
     if folder is not None:
         check_writable(folder)
     inside = None if how["box"] is None else parse_box(how["box"])
@@ -198,13 +199,13 @@ def _start(
         load_ray()  # known before the bundle is read
     decisions: Any = {name: value for name, value in further.items() if name in Decisions.__annotations__}
     computing = Computing(further.get("preset", "exact"), further.get("backend"), further.get("mirror", False))
-    place = Path(bundle).absolute() if "ray" in further else Path(bundle)
-    setup = Setup(place, how["trust"], decisions, computing)
+    setup = Setup(place(Path(bundle)), how["trust"], decisions, computing)
     maker = setup.make()
     task = maker.recipe.task
     formats = add_beside(choose_formats(how["formats"], task.unit, [FORMAT]))
     given = [
-        {name: Path(path) for name, path in item.items()} if isinstance(item, Mapping) else Path(item) for item in scans
+        {name: place(Path(path)) for name, path in item.items()} if isinstance(item, Mapping) else place(Path(item))
+        for item in scans
     ]
     ram = int(further["ram_gib"] * 2**30) if "ram_gib" in further else None
     scratch = Path(further["scratch"]) if "scratch" in further else None

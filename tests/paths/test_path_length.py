@@ -29,7 +29,8 @@ AROUND = (
     *("__init__.py", "api/arguments.py", "api/scans.py", "files.py", "machine.py", "progress.py"),
     *("records.py", "runs.py"),
     *("inference/inputs.py", "inference/jobs.py", "inference/outputs.py", "inference/record.py"),
-    *("inference/computing.py", "inference/maker.py", "inference/measured.py"),
+    *("inference/computing.py", "inference/maker.py", "inference/measured.py", "inference/results.py"),
+    *("inference/ledger.py", "inference/pipeline.py"),
     *("writing/formats.py", "writing/interface.py"),
 )
 AROUND_LINES = 1_120
