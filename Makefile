@@ -6,6 +6,8 @@ VENV ?= .venv
 TORCH_INDEX ?=
 # Of training in the demo; a busy machine needs more.
 MINUTES ?= 6
+# Tests at once.
+WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JUDGES := .venv-judges
@@ -30,7 +32,7 @@ BORROW = { $(BIN)/python -c '$(PURELIB)'; echo "$(CURDIR)"; } > $$($(1)/bin/pyth
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
-	@echo "variables: PYTHON (a Python 3.11), VENV (folder), TORCH_INDEX (package index for torch)"
+	@echo "variables: PYTHON (a Python 3.11), VENV (folder), TORCH_INDEX (package index for torch), WORKERS (tests at once)"
 
 setup: $(READY) ## make the virtual environment, with torch's build from TORCH_INDEX if that is given
 
@@ -90,8 +92,9 @@ check: $(READY) ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check $(OTHERS) ## all tests but the slow ones
-	$(BIN)/pytest -m "not slow"
+# Half of most tests runs on one core. Threads that wait for work leave theirs to the other process.
+test: check $(OTHERS) ## all tests but the slow ones, WORKERS=2 at once
+	OMP_WAIT_POLICY=passive $(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
 
 test-slow: $(READY) ## the slow proofs
 	$(BIN)/pytest -m slow

@@ -50,7 +50,7 @@ def kill_in_write(bundle: Path) -> bool:
     pattern = f".part-{run.pid}-checkpoint-*.pt"
     deadline = time.monotonic() + SECONDS
     while run.poll() is None and not any(folder.glob(pattern)) and time.monotonic() < deadline:
-        pass
+        time.sleep(0.001)
     return _kill(run) and any(folder.glob(pattern))
 
 
