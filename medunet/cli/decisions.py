@@ -31,7 +31,7 @@ def make_decisions(
     ] = "exact",
     backend: Annotated[
         Literal["torch", "openvino"] | None,
-        typer.Option(help="What runs the network.", show_default="torch; openvino for fast, if there"),
+        typer.Option(help="What runs the network.", show_default="openvino on a CPU, if it is there"),
     ] = None,
     mirror: Annotated[
         bool, typer.Option("--mirror", help="The mean over all mirror images: 8 times the work, 4 for slices.")

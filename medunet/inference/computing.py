@@ -19,7 +19,7 @@ from medunet.inference.backends import (
     TorchBackend,
     has_openvino,
 )
-from medunet.networks import choose_device, choose_precision
+from medunet.networks import MeanNetwork, choose_device, choose_precision
 from medunet.records import Record
 
 Preset = Literal["exact", "fast"]
@@ -36,8 +36,7 @@ class Computing:
         preset: "exact" computes in float32, so that labels are the same on every machine but for rounding. "fast"
             computes in bfloat16 where the device has it, with patches that overlap less, and of a CT only the box
             around the body.
-        backend: that is taken whatever else there is; None takes torch, but for "fast" on a CPU OpenVINO where it is
-            installed.
+        backend: that is taken whatever else there is; None takes OpenVINO on a CPU, where it is installed, else torch.
         mirror: the logits are the mean over all flips that training made of patches.
     """
 
@@ -103,14 +102,19 @@ def list_backends(computing: Computing) -> list[Backend]:
     """Backends that may be taken, none of them open; the first comes first."""
     device = choose_device()
     fast = computing.preset == "fast"
-    if computing.backend != "openvino":
-        plain = TorchBackend(device, choose_precision(device) if fast else torch.float32)
-        # What a prediction holds at most is counted for torch; of OpenVINO it is an estimate that nobody checked yet.
-        if not fast or computing.backend == "torch" or device.type != "cpu" or not has_openvino():
-            return [plain]
     half = fast and choose_precision(torch.device("cpu")) == torch.bfloat16
     best = OpenVinoBackend("bfloat16" if half else "float32")
-    return [best] if computing.backend == "openvino" else [best, plain]
+    if computing.backend == "openvino":
+        return [best]
+    plain = TorchBackend(device, choose_precision(device) if fast else torch.float32)
+    if computing.backend == "torch" or device.type != "cpu" or not has_openvino():
+        return [plain]
+    return [best, plain]
+
+
+def is_known(recipe: Recipe) -> bool:
+    """Whether the network is one that every backend takes, so that the backend is known before it is loaded."""
+    return recipe.origin == "medunet" and recipe.network.get("_target_") == "DynUNet"
 
 
 def check_computing(recipe: Recipe, computing: Computing) -> None:
@@ -140,21 +144,21 @@ def open_backend(network: nn.Module, recipe: Recipe, computing: Computing) -> Ba
     patch = (recipe.task.count_inputs(), *window.patch)
     first, *others = list_backends(computing)
     try:
-        return _join(first, recipe, computing).open(network, patch, window.dims)
+        return _join(first, network, recipe, computing).open(network, patch, window.dims)
     except (ConversionError, ExtraError) as error:
-        # Of medunet's own networks jobs say by what they are computed before they are loaded.
-        if not others or recipe.origin == "medunet":
+        if not others or is_known(recipe):
             raise _refuse(first, error) from error
         remark("backend-unfit", recipe.name, f"{error}, so that torch computes")
-        return _join(others[0], recipe, computing).open(network, patch, window.dims)
+        return _join(others[0], network, recipe, computing).open(network, patch, window.dims)
 
 
-def _join(backend: Backend, recipe: Recipe, computing: Computing) -> Backend:
+def _join(backend: Backend, network: nn.Module, recipe: Recipe, computing: Computing) -> Backend:
     """A backend of the same kind for each fold, mirrored where that is wanted; none is open yet."""
-    axes = range(recipe.window.dims)
+    axes, several = range(recipe.window.dims), isinstance(network, MeanNetwork)
 
     def make() -> Backend:
-        new = copy(backend)
+        # Folds compute one after the other, so the memory of one is enough for all.
+        new = backend.renew(keep=not several) if isinstance(backend, OpenVinoBackend) else copy(backend)
         return MirroredBackend(new, axes) if computing.mirror else new
 
     return MeanBackend(make, len(recipe.decision.values))

@@ -12,6 +12,7 @@ from medunet.inference.computing import (
     check_computing,
     describe_computed,
     hasten_recipe,
+    is_known,
     list_backends,
 )
 from medunet.inference.measured import tell_cost
@@ -59,7 +60,7 @@ def make_maker(
     check_computing(recipe, computing)
     recipe = hasten_recipe(adjust(recipe) if adjust else recipe, computing)
     load = cache(lambda: load_predictor(recipe, files, computing))
-    if isinstance(bundle, ForeignBundle):
+    if isinstance(bundle, ForeignBundle) or not is_known(recipe):
         # Nothing else tells whether its parts belong together, and which backend takes its network.
         computed = load().computed
     else:
