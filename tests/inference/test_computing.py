@@ -46,20 +46,20 @@ def name_backends(wanted: Computing) -> list[tuple[str, str]]:
 FAST = Computing("fast")
 
 
-def test_openvino_is_taken_for_fast_on_a_cpu_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openvino_is_taken_on_a_cpu_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(computing, "choose_precision", lambda _: torch.float32)
     monkeypatch.setattr(computing, "choose_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(computing, "has_openvino", lambda: True)
     assert name_backends(FAST) == [("openvino", "float32"), ("torch", "float32")]
-    assert name_backends(EXACT) == [("torch", "float32")]
+    assert name_backends(EXACT) == [("openvino", "float32"), ("torch", "float32")]
     assert name_backends(PLAIN) == [("torch", "float32")]
     assert name_backends(Computing(backend="openvino")) == [("openvino", "float32")]
     monkeypatch.setattr(computing, "has_openvino", lambda: False)
-    assert name_backends(FAST) == [("torch", "float32")]
+    assert name_backends(FAST) == name_backends(EXACT) == [("torch", "float32")]
     assert name_backends(Computing(backend="openvino")) == [("openvino", "float32")]
     monkeypatch.setattr(computing, "has_openvino", lambda: True)
     monkeypatch.setattr(computing, "choose_device", lambda: torch.device("cuda"))
-    assert name_backends(FAST) == [("torch", "float32")]
+    assert name_backends(FAST) == name_backends(EXACT) == [("torch", "float32")]
 
 
 @pytest.mark.parametrize(("has", "precision"), [(torch.bfloat16, "bfloat16"), (torch.float32, "float32")])
@@ -71,7 +71,7 @@ def test_fast_takes_half_precision_where_the_device_has_it(
     fast = Computing("fast")
     assert name_backends(fast) == [("openvino", precision), ("torch", precision)]
     assert name_backends(replace(fast, backend="torch")) == [("torch", precision)]
-    assert name_backends(EXACT) == [("torch", "float32")]
+    assert name_backends(EXACT) == [("openvino", "float32"), ("torch", "float32")]
 
 
 def test_fast_covers_less_of_a_ct_by_fewer_patches(recipe: Recipe) -> None:

@@ -26,7 +26,7 @@ HALF_BOUND = 0.05
 """Of logits in bfloat16, as torch's."""
 MAPS = 4
 """Feature maps as large as those of the first convolution that exist together: measured 3.8 to 4.2 of U-Nets."""
-COPIES = 3
+COPIES = 2
 """Of logits that exist together."""
 TELEMETRY = "openvino_telemetry"
 """A package that comes with OpenVINO. At its import it writes a number for the user into the home folder and sends it
@@ -101,9 +101,10 @@ class OpenVinoBackend(Backend):
             raise RuntimeError("the backend of OpenVINO isn't open")
         inputs = patches[..., 0] if self._dims == 2 else patches
         with nullcontext() if self._keep else self._turn:
-            logits = torch.cat([self._infer(part) for part in inputs.split(TOGETHER)])
+            parts = [self._infer(part) for part in inputs.split(TOGETHER)]
             if not self._keep:
                 self._compiled.release_memory()
+        logits = parts[0] if len(parts) == 1 else torch.cat(parts)
         return logits[..., None] if self._dims == 2 else logits
 
     def renew(self, *, keep: bool) -> "OpenVinoBackend":
@@ -135,7 +136,7 @@ class OpenVinoBackend(Backend):
     def _foresee_peak(self, patch: Shape, batch: int) -> int:
         """Bytes of the largest features that exist together, and of what comes in and out.
 
-        They are of the first convolution's width; logits are held by the request, by us, and by who gets them.
+        They are of the first convolution's width; logits are held by the request and by who gets them.
         """
         if self._compiled is None:
             raise RuntimeError("the backend of OpenVINO isn't open")

@@ -162,3 +162,44 @@ assert heard
 def test_signals_find_their_stack_whoever_gave_a_backend_up() -> None:
     done = subprocess.run([sys.executable, "-c", SIGNALLED], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+TAKEN = """
+import sys, threading
+import torch
+from monai.networks.nets import DynUNet
+from medunet.inference.backends import OpenVinoBackend
+from medunet.machine import measure_memory
+
+features, outputs, keep = [16, 32, 64], int(sys.argv[1]), sys.argv[2] == "keep"
+torch.manual_seed(0)
+network = DynUNet(3, 1, outputs, [3] * 3, [1, 2, 2], [2, 2], filters=features, norm_name="instance").eval()
+patches = torch.rand(2, 1, 80, 80, 80)
+with OpenVinoBackend(keep=keep).open(network, (1, 80, 80, 80), 3) as backend:
+    stated = backend.traits.peak_bytes((80, 80, 80), 2)
+    before = measure_memory()
+    peak, ended = [before], threading.Event()
+
+    def watch():
+        while not ended.wait(0.01):
+            peak[0] = max(peak[0], measure_memory())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    backend.run(patches)
+    ended.set()
+    watcher.join()
+    print(stated, peak[0] - before, measure_memory() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is held")
+@pytest.mark.parametrize(("outputs", "keep"), [(3, "keep"), (60, "keep"), (3, "drop")])
+def test_a_run_takes_what_is_stated(outputs: int, keep: str) -> None:
+    """Features stay in memory, but where several networks run one after the other."""
+    command = [sys.executable, "-c", TAKEN, str(outputs), keep]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    stated, taken, kept = map(int, done.stdout.split())
+    assert 0.85 * stated <= taken <= 1.15 * stated
+    if outputs == 3:
+        assert (kept > taken / 2) == (keep == "keep")
