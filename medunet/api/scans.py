@@ -34,6 +34,7 @@ class Further(Decisions, total=False):
     `mirror`: the mean over all mirror images of patches. `ram_gib`: GiB that all processes of a prediction may hold,
     Python and weights included; what is free if not given. The peak is stated before it starts, and what can't be kept
     is refused. `scratch`: folder of scratch files, which have no names and are gone however a prediction ends.
+    `seg_empty_frames`: whether a DICOM SEG has frames without a voxel, "keep" or "omit".
     """
 
     ray: str
@@ -42,6 +43,7 @@ class Further(Decisions, total=False):
     mirror: bool
     ram_gib: Annotated[float, Above(0)]
     scratch: PathLike
+    seg_empty_frames: Literal["keep", "omit"]
 
 
 SAID = 3
@@ -112,9 +114,10 @@ def predict(  # noqa: PLR0913 - its options have names
         output: folder for the masks and a run record of each; without it nothing is written, and masks stay in memory.
         options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
-        formats: `nifti`, `seg` (DICOM SEG), `rtstruct` (DICOM contours; `rtstruct-inner` with holes as contours of
-            their own) and `png` of pictures hold the mask; `probabilities` and `picture` come beside it. `nifti` or
-            `png` where none of the first is named. What is measured is always written.
+        formats: `nifti`, `seg` (DICOM SEG; `seg-labelmap` as a compressed label map), `rtstruct` (DICOM contours;
+            `rtstruct-inner` with holes as contours of their own) and `png` of pictures hold the mask; `sr` (DICOM
+            report of what is measured), `probabilities` and `picture` come beside it. `nifti` or `png` where none of
+            the first is named. What is measured is always written.
         empty_seg: write a SEG or RTSTRUCT where nothing was found, too.
         overwrite: replace files that something else has made.
         trust: let MONAI evaluate what network and chain of the bundle hold beyond data, since you know who wrote it.
@@ -124,7 +127,8 @@ def predict(  # noqa: PLR0913 - its options have names
             of a CT the box around the body); `backend`, "torch" or "openvino"; `mirror`, the mean over all mirror
             images of each patch, 8 times the work for volumes and 4 for slices; `ram_gib`, GiB that all processes may
             hold, where a scan that takes more streams through files in the folder `scratch` (that of the outputs), with
-            the same mask; `ray`, the address of a Ray cluster. See `Decisions` and `Further`.
+            the same mask; `ray`, the address of a Ray cluster; `seg_empty_frames`, "omit" for a DICOM SEG without
+            frames that have no voxel. See `Decisions` and `Further`.
 
     Returns:
         What came of each scan, in their order. Scans whose names repeat are told apart by their folders.
@@ -188,7 +192,7 @@ def _start(
     from medunet.inference import Computing, Means, Wanted, list_inputs, parse_box, run_jobs
     from medunet.inference.cluster import Setup, load_ray, run_on_cluster
     from medunet.report.picture import FORMAT
-    from medunet.writing import add_beside, choose_formats
+    from medunet.writing import add_beside, choose_formats, omit_empty_frames
 
     place = Path.absolute if "ray" in further else Path  # workers run in folders of their own
     folder = place(Path(output)) if output is not None else None
@@ -203,6 +207,8 @@ def _start(
     maker = setup.make()
     task = maker.recipe.task
     formats = add_beside(choose_formats(how["formats"], task.unit, [FORMAT]))
+    if further.get("seg_empty_frames") == "omit":
+        formats = tuple(map(omit_empty_frames, formats))
     given = [
         {name: place(Path(path)) for name, path in item.items()} if isinstance(item, Mapping) else place(Path(item))
         for item in scans

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from medunet.cli.arguments import parse_gib, parse_names
+from medunet.cli.arguments import parse_names
 from medunet.cli.inputs import share_options
 
 
@@ -16,9 +16,9 @@ def make_outputs(
         str | None,
         typer.Option(
             "--format",
-            help="Of nifti, seg (DICOM SEG), rtstruct (DICOM contours, rtstruct-inner with holes "
-            "as contours of their own), probabilities, with a comma between; measures "
-            "and measures-csv are always written.",
+            help="Of nifti, seg (DICOM SEG, seg-labelmap as a compressed label map), rtstruct (DICOM contours, "
+            "rtstruct-inner with holes as contours of their own), sr (DICOM report of what is measured), "
+            "probabilities, with a comma between; measures and measures-csv are always written.",
             show_default="nifti, or png of pictures",
         ),
     ] = None,
@@ -28,24 +28,20 @@ def make_outputs(
     empty_seg: Annotated[
         bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG or RTSTRUCT where nothing was found, too.")
     ] = True,
+    seg_empty_frames: Annotated[
+        Literal["keep", "omit"] | None,
+        typer.Option(help="Whether a SEG has frames without a voxel.", show_default="keep"),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that something else has made.")] = False,
-    ram: Annotated[
-        str | None, typer.Option(help="Memory for a prediction, like 4G.", show_default="what is free")
-    ] = None,
-    scratch: Annotated[
-        Path | None, typer.Option(help="Folder for what doesn't fit the memory.", show_default="that of the masks")
-    ] = None,
 ) -> dict[str, Any]:
-    """Arguments of `medunet.predict_each` that say what is written, and of what it is made.
+    """Arguments of `medunet.predict_each` that say what is written.
 
     Raises:
-        InputError: `--format` names nothing, or `--ram` is no amount.
+        InputError: `--format` names nothing.
     """
     names = [*(parse_names(formats, "--format") or []), *(["picture"] if picture else [])]
     given = {"output": output, "formats": names, "empty_seg": empty_seg, "overwrite": overwrite}
-    if ram is not None:
-        given["ram_gib"] = parse_gib(ram)
-    return given if scratch is None else {**given, "scratch": scratch}
+    return given if seg_empty_frames is None else {**given, "seg_empty_frames": seg_empty_frames}
 
 
 def take_outputs(command: Callable[..., None]) -> Callable[..., None]:

@@ -67,7 +67,9 @@ def predict(
         ):
             results.append(item)
             if isinstance(item, Prediction):
-                _print_done(item, empty_seg=outputs["empty_seg"], seg="seg" in outputs["formats"])
+                _print_done(
+                    item, empty_seg=outputs["empty_seg"], seg=any(name.startswith("seg") for name in outputs["formats"])
+                )
             else:
                 print(f"medunet: {item.error}", file=sys.stderr)
     refused = [item for item in results if not isinstance(item, Prediction)]

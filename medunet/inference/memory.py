@@ -372,7 +372,7 @@ def _count_network(load: Load, backend: Backend, batch: int, held: int) -> int:
 
 
 def _count_formats(load: Load) -> int:
-    return SEG * load.voxels * ("seg" in load.formats)
+    return SEG * load.voxels * any(name.startswith("seg") for name in load.formats)
 
 
 def _count_scratch(load: Load, way: Provision) -> int:

@@ -123,7 +123,7 @@ def write_outputs(
     """Write the mask of a scan in each format, and its run record.
 
     Each file is read back and compared; they get their names together when all are right. A file of an earlier
-    prediction with the same identity stays.
+    prediction with the same identity stays, unless it refers to one that is written now.
 
     Args:
         outputs: where, and in which formats.
@@ -142,12 +142,14 @@ def write_outputs(
     kept: Mapping[str, FileRecord] = {}
     if earlier is not None and not identity.compare(earlier):
         kept = {name: item for name, item in earlier.outputs.items() if _holds(outputs.folder / item.file, item.sha256)}
+    result.files.update({name: outputs.folder / item.file for name, item in kept.items()})
     with ExitStack() as stack:
-        written = {}
-        for row in outputs.list_wanted(find_status(result.mask)):
-            if row.name not in kept:
+        written: dict[str, FileRecord] = {}
+        # Those that refer to others come last, since these name themselves.
+        for row in sorted(outputs.list_wanted(find_status(result.mask)), key=lambda row: bool(row.refers)):
+            if row.name not in kept or not written.keys().isdisjoint(row.refers):
                 path = outputs.files[row.name]
-                part = stack.enter_context(whole_file(path))
+                part = result.files[row.name] = stack.enter_context(whole_file(path))
                 row.write(result, part)
                 written[row.name] = FileRecord(file=path.name, sha256=hash_file(part))
         record = make_record(outputs.name, recipe, identity, result.mask, {**kept, **written}, started)

@@ -6,7 +6,7 @@ from medunet.writing.measures import list_rows, write_measures, write_table
 from medunet.writing.nifti import write_image, write_nifti
 from medunet.writing.png import write_colour, write_grey, write_picture
 from medunet.writing.probabilities import write_probabilities
-from medunet.writing.seg import check_source, write_segmentation
+from medunet.writing.seg import check_source, omit_empty_frames, write_segmentation
 
 __all__ = [
     "Algorithm",
@@ -20,6 +20,7 @@ __all__ = [
     "find_usual",
     "list_channels",
     "list_rows",
+    "omit_empty_frames",
     "write_colour",
     "write_grey",
     "write_image",

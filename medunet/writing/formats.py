@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.records import suggest
-from medunet.writing import measures, nifti, png, probabilities, rtstruct, seg
+from medunet.writing import measures, nifti, png, probabilities, rtstruct, seg, sr
 from medunet.writing.interface import Format
 
 FORMATS = {
@@ -14,8 +14,10 @@ FORMATS = {
         nifti.FORMAT,
         png.FORMAT,
         seg.FORMAT,
+        seg.LABEL_MAP,
         rtstruct.FORMAT,
         rtstruct.INNER,
+        sr.FORMAT,
         measures.FORMAT,
         measures.TABLE,
         probabilities.FORMAT,

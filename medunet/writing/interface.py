@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,11 @@ class Algorithm:
     name: str
     version: str
     weights_sha256: str
+
+    @property
+    def device_uid(self) -> str:
+        """UID of what computed: the same for the same weights, and another one for each training."""
+        return f"2.25.{uuid5(NAMESPACE_OID, self.weights_sha256).int}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +71,7 @@ class Result:
         name: of the scan.
         read: channels as they were read, by name, where that was before.
         room: for what is too large for the memory; None where all is in memory.
+        files: what is there of it already, by format; those just written have temporary names still.
     """
 
     mask: Mask
@@ -75,6 +82,7 @@ class Result:
     name: str = ""
     read: Mapping[str, Volume] = field(default_factory=dict)
     room: Scratch | None = None
+    files: dict[str, Path] = field(default_factory=dict)
 
     @cached_property
     def volumes(self) -> dict[str, Volume | MedunetError]:
@@ -130,6 +138,8 @@ class Format:
         read: reads a mask on the grid that it was written for; None where it holds no mask.
         optional: whether it may be left out where nothing was found.
         likely: whether it holds the network's probabilities, which are gone when the mask is made.
+        refers: formats whose files it refers to where they are there; these are written before it, and it anew after
+            them.
     """
 
     name: str
@@ -140,3 +150,4 @@ class Format:
     read: Read | None
     optional: bool = False
     likely: bool = False
+    refers: tuple[str, ...] = ()

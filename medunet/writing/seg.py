@@ -3,14 +3,16 @@
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydicom.dataset import FileDataset
 from pydicom.sr.coding import Code
-from pydicom.uid import generate_uid
+from pydicom.uid import RLELossless, generate_uid
 
 from medunet.errors import SeriesError
 from medunet.extras import load_extra
@@ -18,7 +20,17 @@ from medunet.labels import CodedTerm, Label, LabelTable, Mask
 from medunet.reading import Image, read_segmentation
 from medunet.terms import GENERIC, find_terms
 from medunet.writing.interface import Algorithm, Format, Result
-from medunet.writing.sources import LONG_STRING, Kind, check_same, decode_texts, find_slices, share_frame, warn_of_texts
+from medunet.writing.sources import (
+    LONG_STRING,
+    Kind,
+    check_same,
+    decode_texts,
+    fill_unknown,
+    find_files,
+    name_equipment,
+    share_frame,
+    warn_of_texts,
+)
 
 LOGGER = logging.getLogger(__name__)
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
@@ -26,54 +38,88 @@ ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 SERIES_NUMBER = 900
 """High, so that viewers list the segmentation after the images."""
 SEG = Kind("DICOM SEG", "seg")
-EMPTY_WHERE_UNKNOWN = (
-    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
-    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
-)
-"""Tags that DICOM demands but lets be empty, and that some series lack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a SEG holds a mask.
+
+    Attributes:
+        kind: for messages.
+        type: of the segmentation, DICOM PS3.3 C.8.20.2: "BINARY" has a frame for each slice and label, one bit a
+            pixel, "LABELMAP" one for each slice, with the number of its label in each pixel.
+        packed: whether pixels are compressed, by RLE.
+        omit: frames without a voxel are left out, unless all are.
+    """
+
+    kind: Kind
+    type: Literal["BINARY", "LABELMAP"]
+    packed: bool = False
+    omit: bool = False
+
+
+BINARY = Encoding(SEG, "BINARY")
+LABELMAP = Encoding(Kind("DICOM SEG", "seg-labelmap"), "LABELMAP", packed=True)
 
 
 def write_segmentation(
-    mask: Mask, path: Path, slices: Sequence[FileDataset], algorithm: Algorithm, read_back: Callable[[Path, Mask], Mask]
+    mask: Mask,
+    path: Path,
+    slices: Sequence[FileDataset],
+    algorithm: Algorithm,
+    read_back: Callable[[Path, Mask], Mask],
+    encoding: Encoding = BINARY,
+    order: Sequence[int] | None = None,
 ) -> None:
-    """Write a mask as a BINARY DICOM Segmentation with a frame for each slice and label.
+    """Write a mask as a DICOM Segmentation.
 
-    Frames without a voxel are kept, one bit a pixel: some viewers misplace the rest where they are left out. Each
-    frame takes position, orientation and spacing of its slice from that slice's own header.
+    Frames without a voxel are kept unless the encoding says otherwise: some viewers misplace the rest where they are
+    left out. Each frame takes position, orientation and spacing of its slice from that slice's own header.
 
     Args:
         mask: what to write.
         path: the temporary name of `records.whole_file`, so that a wrong file never gets its own.
-        slices: headers of the source series without pixels, in the order of the mask's slices; they are completed.
+        slices: headers of the source series without pixels, in the order of the mask's slices, or that of one enhanced
+            multi-frame image; they are completed.
         algorithm: what made the mask.
         read_back: reads the written file, given the mask for its grid and table.
+        encoding: how the file holds it.
+        order: which slice of the mask each frame of a multi-frame image is; None of slices.
 
     Raises:
         ExtraError: highdicom isn't installed.
         SeriesError: the headers of the series make no segmentation.
         ResourceError: the disk is full, or what was read back differs.
     """
-    dataset = _make_segmentation(mask.voxels, mask.table.labels, slices, algorithm)
+    voxels = mask.voxels if order is None else mask.voxels[:, :, order]
+    dataset = _make_segmentation(voxels, mask.table.labels, slices, algorithm, encoding)
+    if encoding.packed:
+        # By pydicom alone, since GDCM's encoder crashes on some sizes.
+        dataset.compress(RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)
     dataset.save_as(path, enforce_file_format=True)
     check_same(read_back(path, mask), mask, path)
 
 
-def check_source(first: FileDataset, labels: Sequence[Label], algorithm: Algorithm) -> None:
+def check_source(
+    first: FileDataset, labels: Sequence[Label], algorithm: Algorithm, encoding: Encoding = BINARY
+) -> None:
     """Check on one slice that a series and labels can become a segmentation, before anything is predicted.
 
     Labels without a coded term of their own or of their name are warned of: they are called tissue.
 
     Args:
-        first: header of the slice without pixels; it is completed.
+        first: header of the slice, or of the multi-frame image, without pixels; it is completed.
         labels: of the mask.
         algorithm: what will make it.
+        encoding: how the file will hold it.
 
     Raises:
         ExtraError: highdicom isn't installed.
         SeriesError: the headers of the series make no segmentation.
     """
-    warn_of_texts(first, SEG)
-    _make_segmentation(np.zeros((first.Columns, first.Rows, 1), dtype=np.uint8), labels, [first], algorithm)
+    warn_of_texts(first, encoding.kind)
+    nothing = np.zeros((first.Columns, first.Rows, int(first.get("NumberOfFrames", 1))), dtype=np.uint8)
+    _make_segmentation(nothing, labels, [first], algorithm, encoding)
     for label in labels:
         if find_terms(label)[1] == GENERIC:
             LOGGER.warning(
@@ -84,13 +130,13 @@ def check_source(first: FileDataset, labels: Sequence[Label], algorithm: Algorit
 
 
 def _make_segmentation(
-    voxels: Any, labels: Sequence[Label], slices: Sequence[FileDataset], algorithm: Algorithm
+    voxels: Any, labels: Sequence[Label], slices: Sequence[FileDataset], algorithm: Algorithm, encoding: Encoding
 ) -> Any:
     """A highdicom Segmentation of voxels (I, J, K), K being the order of the slices."""
-    highdicom = load_extra("highdicom", "DICOM SEG")
+    highdicom = load_extra("highdicom", encoding.kind.name)
     _complete(slices)
     comment = share_frame(slices)
-    decode_texts(slices[0], SEG)
+    decode_texts(slices[0], encoding.kind)
     identification = highdicom.AlgorithmIdentificationSequence(
         name=algorithm.name[:LONG_STRING],
         family=ARTIFICIAL_INTELLIGENCE,
@@ -105,7 +151,7 @@ def _make_segmentation(
             segmentation = highdicom.seg.Segmentation(
                 source_images=list(slices),
                 pixel_array=np.ascontiguousarray(voxels.transpose(2, 1, 0)),
-                segmentation_type="BINARY",
+                segmentation_type=encoding.type,
                 segment_descriptions=[_describe(label, identification, highdicom) for label in labels],
                 series_instance_uid=generate_uid(prefix=None),
                 series_number=SERIES_NUMBER,
@@ -119,15 +165,12 @@ def _make_segmentation(
                 content_label="SEGMENTATION",
                 content_description=f"{names} by {algorithm.name} {algorithm.version}"[:LONG_STRING],
                 series_description=f"{algorithm.name}: {names}"[:LONG_STRING],
-                omit_empty_frames=False,
+                omit_empty_frames=encoding.omit and bool(voxels.any()),
+                contributing_equipment=[name_equipment(algorithm, highdicom)],
             )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise SeriesError(
-            slices[0].filename,
-            f"its header makes no DICOM SEG ({error})",
-            "restore the header, or leave seg out of --format",
-            code="format-unfit",
-        ) from error
+        found, remedy = f"its header makes no DICOM SEG ({error})", f"restore the header, or {encoding.kind.leave}"
+        raise SeriesError(slices[0].filename, found, remedy, code="format-unfit") from error
     _copy_facts(slices, segmentation)
     if comment:
         segmentation.ImageComments = comment
@@ -137,6 +180,10 @@ def _make_segmentation(
 def _complete(slices: Sequence[Any]) -> None:
     """Fill in headers, in memory, what highdicom takes for granted of them and our reader has measured or excused."""
     first = slices[0]
+    for dataset in slices:
+        fill_unknown(dataset)
+    if "PerFrameFunctionalGroupsSequence" in first:
+        return  # its geometry is that of its frames
     cosines = np.array(first.ImageOrientationPatient, dtype=np.float64).reshape(2, 3)
     between = np.subtract(slices[-1].ImagePositionPatient, first.ImagePositionPatient, dtype=np.float64)
     step = abs(float(between @ np.cross(*cosines))) / max(len(slices) - 1, 1)
@@ -147,9 +194,6 @@ def _complete(slices: Sequence[Any]) -> None:
             dataset.SpacingBetweenSlices = step
         if not dataset.get("SliceThickness"):
             dataset.SliceThickness = step or 1.0
-        for name in EMPTY_WHERE_UNKNOWN:
-            if name not in dataset:
-                setattr(dataset, name, "")
 
 
 def _copy_facts(slices: Sequence[Any], segmentation: Any) -> None:
@@ -174,6 +218,8 @@ def _describe(label: Label, identification: Any, highdicom: Any) -> Any:
         algorithm_type="AUTOMATIC",
         algorithm_identification=identification,
         display_color=highdicom.color.CIELabColor.from_rgb(*label.colour),
+        tracking_id=label.name,
+        tracking_uid=generate_uid(prefix=None),
     )
 
 
@@ -181,20 +227,47 @@ def _code(term: CodedTerm) -> Code:
     return Code(term.value, term.scheme, term.meaning)
 
 
-def _check(origin: Image, table: LabelTable, algorithm: Algorithm) -> None:
-    check_source(find_slices(origin, SEG)[0].describe(), table.labels, algorithm)
+def _check(origin: Image, table: LabelTable, algorithm: Algorithm, *, encoding: Encoding) -> None:
+    _, slices = find_files(origin, encoding.kind)
+    check_source(slices[0], table.labels, algorithm, encoding)
 
 
-def _write(result: Result, path: Path) -> None:
+def _write(result: Result, path: Path, *, encoding: Encoding) -> None:
+    headers, slices = find_files(result.origin, encoding.kind)
+    frames = [header.frame for header in headers if header.frame is not None]
     write_segmentation(
         result.mask.join_objects(),
         path,
-        [header.describe() for header in find_slices(result.origin, SEG)],
+        slices,
         result.algorithm,
         lambda part, mask: read_segmentation(part, mask.grid, mask.table),
+        encoding,
+        np.argsort(frames).tolist() or None,
     )
 
 
+def omit_empty_frames(row: Format) -> Format:
+    """A format whose SEG has no frames without a voxel; other formats stay as they are."""
+    if row.name != FORMAT.name:
+        return row
+    return replace(row, write=partial(_write, encoding=replace(BINARY, omit=True)))
+
+
 FORMAT = Format(
-    name="seg", ending=".seg.dcm", unit="mm", check=_check, write=_write, read=read_segmentation, optional=True
+    name="seg",
+    ending=".seg.dcm",
+    unit="mm",
+    check=partial(_check, encoding=BINARY),
+    write=partial(_write, encoding=BINARY),
+    read=read_segmentation,
+    optional=True,
 )
+LABEL_MAP = replace(
+    FORMAT,
+    name="seg-labelmap",
+    ending=".seg-labelmap.dcm",
+    check=partial(_check, encoding=LABELMAP),
+    write=partial(_write, encoding=LABELMAP),
+)
+"""The same as a label map: small, and new in DICOM, so that many programs don't know it yet. It is compressed by RLE,
+since dcmqi takes the smaller JPEG-LS for lossy."""

@@ -3,22 +3,33 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataset import FileDataset
+from pydicom.sr.coding import Code
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
 from medunet.errors import ResourceError, SeriesError
 from medunet.labels import Mask
 from medunet.reading import Header, Image, sort_series
 from medunet.reading.dicom.characters import ESCAPE, decode_text
+from medunet.writing.interface import Algorithm
 
 LOGGER = logging.getLogger(__name__)
+PROCESSING = Code("109102", "DCM", "Processing Equipment")
+"""Purpose of equipment, DICOM PS3.16 CID 7005."""
 LONG_STRING = 64
 """Characters of a DICOM LO."""
+EMPTY_WHERE_UNKNOWN = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
+)
+"""Tags that DICOM demands but lets be empty, and that some series lack."""
 MULTIPLE = {"LO", "PN", "SH", "UC"}
 """Kinds of text that may hold several values."""
 
@@ -47,14 +58,41 @@ def find_slices(origin: Image, kind: Kind) -> list[Header]:
     Raises:
         SeriesError: the image is no series of single slices.
     """
+    headers = _sort_headers(origin, kind)
+    if headers[0].frame is not None:
+        found = f"it is a multi-frame image, and a {kind.name} is written for single slices only"
+        raise SeriesError(headers[0].path, found, kind.leave, code="format-unfit")
+    return headers
+
+
+def find_files(origin: Image, kind: Kind) -> tuple[list[Header], list[FileDataset]]:
+    """Headers of the files of a series of single slices, or of one enhanced multi-frame image.
+
+    Returns:
+        What is known of each slice or frame, in the order in which they are read into the mask's grid; and the header
+        of each file without pixels, one for each slice, or a single one of all frames.
+
+    Raises:
+        SeriesError: the image is neither, or not all frames of its file are part of it.
+    """
+    headers = _sort_headers(origin, kind)
+    frames = [header.frame for header in headers if header.frame is not None]
+    if not frames:
+        return headers, [header.describe() for header in headers]
+    dataset = headers[0].describe()
+    whole = len(frames) == int(dataset.NumberOfFrames) == len(headers) and len({item.path for item in headers}) == 1
+    if not whole or "PerFrameFunctionalGroupsSequence" not in dataset:
+        found = f"a {kind.name} is written for single slices, or for all frames of one enhanced multi-frame image"
+        raise SeriesError(headers[0].path, f"it is neither, and {found}", kind.leave, code="format-unfit")
+    return headers, [dataset]
+
+
+def _sort_headers(origin: Image, kind: Kind) -> list[Header]:
     if origin.series is None or Path(origin.path).is_file():
         found = f"it is a file, and a {kind.name} refers to a DICOM series"
         remedy = f"give the folder of the series, or {kind.leave}"
         raise SeriesError(origin.path, found, remedy, code="format-unfit")
     headers, _, _ = sort_series(origin.series, origin.options.phase)
-    if headers[0].frame is not None:
-        found = f"it is a multi-frame image, and a {kind.name} is written for single slices only"
-        raise SeriesError(headers[0].path, found, kind.leave, code="format-unfit")
     return headers
 
 
@@ -69,6 +107,32 @@ def share_frame(slices: Sequence[Any]) -> str:
     for dataset in slices:
         dataset.FrameOfReferenceUID = frame
     return "Each slice of the source has a FrameOfReferenceUID of its own; this is that of the first one."
+
+
+def fill_unknown(dataset: FileDataset) -> None:
+    """Give a header, in memory, the tags that highdicom takes for granted, empty where it lacks them."""
+    for name in EMPTY_WHERE_UNKNOWN:
+        if name not in dataset:
+            setattr(dataset, name, "")
+
+
+def name_equipment(algorithm: Algorithm, highdicom: ModuleType) -> Any:
+    """An item of the Contributing Equipment Sequence (PS3.3 C.12.1.1.5) that says what made a result.
+
+    Args:
+        algorithm: that made it.
+        highdicom: the package.
+    """
+    item = highdicom.ContributingEquipment(
+        "medunet",
+        PROCESSING,
+        manufacturer_model_name=algorithm.name[:LONG_STRING],
+        software_versions=[algorithm.version[:LONG_STRING], "medunet " + metadata.version("medunet")],
+        device_serial_number=algorithm.weights_sha256[:LONG_STRING],
+        contribution_description=f"{algorithm.name} {algorithm.version}",
+    )
+    item.DeviceUID = algorithm.device_uid
+    return item
 
 
 def warn_of_texts(first: FileDataset, kind: Kind) -> None:

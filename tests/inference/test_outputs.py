@@ -6,6 +6,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from highdicom.sr import srread
+from pydicom import dcmread
+from pydicom.sr.codedict import codes
 
 import medunet
 from medunet.bundle import open_bundle
@@ -102,6 +105,31 @@ def test_a_format_that_is_missing_is_added_and_the_others_stay(
     assert {name: item.file for name, item in record.outputs.items()} == {
         name: path.name for name, path in kept.files.items()
     }
+
+
+def test_a_report_refers_to_the_segmentation_that_is_there(trained: Path, patients: list[Path], tmp_path: Path) -> None:
+    """Made together, added afterwards, or with a new one in place of one that was removed."""
+
+    def list_referenced(report: Path) -> set[str]:
+        return {
+            item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+            for group in srread(report).content.get_volumetric_roi_measurement_groups()
+            for item in group[0].ContentSequence
+            if item.name == codes.DCM.ReferencedSegment
+        }
+
+    (made,) = medunet.predict(trained, patients[0], output=tmp_path, formats=("sr", "seg"))
+    uid = dcmread(made.files["seg"]).SOPInstanceUID
+    assert list_referenced(made.files["sr"]) == {uid}
+    made.files["sr"].unlink()
+    (more,) = medunet.predict(trained, patients[0], output=tmp_path, formats=("seg", "sr"))
+    assert dcmread(more.files["seg"]).SOPInstanceUID == uid
+    assert list_referenced(more.files["sr"]) == {uid}
+    made.files["seg"].unlink()
+    (new,) = medunet.predict(trained, patients[0], output=tmp_path, formats=("seg", "sr"))
+    assert list_referenced(new.files["sr"]) == {dcmread(new.files["seg"]).SOPInstanceUID} != {uid}
+    (kept,) = medunet.predict(trained, patients[0], output=tmp_path, formats=("seg", "sr"))
+    assert kept.kept
 
 
 def test_nothing_found_is_an_empty_segmentation_or_none(trained: Path, patients: list[Path], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 from dicoms import make_grid, write_series
+from pydicom.uid import UID
 
 from medunet.labels import LabelTable, Mask
 from medunet.reading import find_image, read_mask, read_segmentation, read_volume
@@ -22,6 +23,13 @@ def test_a_format_checks_writes_and_reads_back_by_its_row(tmp_path: Path) -> Non
         path = tmp_path / f"a{row.ending}"
         row.write(result, path)
         assert np.array_equal(read(path, volume.grid, table).voxels, voxels)
+
+
+def test_a_device_is_named_by_its_weights() -> None:
+    first, again, other = Algorithm("a", "1", "0" * 64), Algorithm("b", "2", "0" * 64), Algorithm("a", "1", "1" * 64)
+    assert first.device_uid == again.device_uid != other.device_uid
+    assert UID(first.device_uid).is_valid
+    assert first.device_uid.startswith("2.25.")
 
 
 def test_what_every_scan_can_be_needs_no_check(tmp_path: Path) -> None:

@@ -12,8 +12,18 @@ from medunet.errors import ResourceError, SeriesError
 from medunet.files import whole_file
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
-from medunet.reading import Place, find_series, read_segmentation, read_volume, sort_series
-from medunet.writing import Algorithm, check_source, write_segmentation
+from medunet.reading import Place, find_image, find_series, read_segmentation, read_volume, sort_series
+from medunet.testing.faults import FAULTS
+from medunet.writing import (
+    Algorithm,
+    Format,
+    Result,
+    check_source,
+    omit_empty_frames,
+    seg,
+    write_segmentation,
+)
+from medunet.writing.formats import FORMATS
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 ALGORITHM = Algorithm("ball finder", "1.2.3", "f" * 64)
@@ -118,6 +128,8 @@ def test_segments_are_coded_and_name_the_bundle(written: Dataset) -> None:
     assert (algorithm.AlgorithmName, algorithm.AlgorithmVersion) == ("ball finder", "1.2.3")
     assert algorithm.AlgorithmParameters == "weights_sha256=" + "f" * 64
     assert tumor.SegmentAlgorithmType == "AUTOMATIC"
+    assert (liver.TrackingID, tumor.TrackingID) == ("liver", "GTV_1")
+    assert liver.TrackingUID != tumor.TrackingUID
 
 
 def test_geometry_is_that_of_the_positions(tmp_path: Path) -> None:
@@ -276,3 +288,71 @@ def test_a_scan_without_a_frame_of_reference_in_common_gets_that_of_its_first_sl
     frame = read_volume(tmp_path / "series").source.frame_of_reference_uid
     again = read_segmentation(tmp_path / "m.dcm", grid, mask.table, place=Place(frame))
     assert np.array_equal(again.voxels, mask.voxels)
+
+
+ENCODINGS = pytest.mark.parametrize("row", [omit_empty_frames(seg.FORMAT), seg.LABEL_MAP], ids=["omit", "labelmap"])
+
+
+@ENCODINGS
+@needs_judges
+@pytest.mark.parametrize("orientation", ["axial", "oblique"])
+def test_other_encodings_hold_the_same_mask(tmp_path: Path, orientation: str, row: Format) -> None:
+    write_series(tmp_path / "series", make_grid(orientation, (21, 17, 9)))
+    image, grid = find_image(tmp_path / "series"), read_volume(tmp_path / "series").grid
+    mask = Mask("classes", draw_balls(grid, TABLE.names).voxels, grid, TABLE)
+    row.check(image, TABLE, ALGORITHM)
+    row.write(Result(mask, image, ALGORITHM), tmp_path / "m.dcm")
+    assert find_errors(tmp_path / "m.dcm") == set()
+    assert np.array_equal(read_by_dcmqi(tmp_path / "m.dcm", grid, tmp_path / "out"), mask.voxels)
+    slices = [int((mask.voxels == label.value).any(axis=(0, 1)).sum()) for label in TABLE.labels]
+    frames = dcmread(tmp_path / "m.dcm").NumberOfFrames
+    assert frames == (grid.shape[2] if row is seg.LABEL_MAP else sum(slices)) < 2 * grid.shape[2]
+
+
+@ENCODINGS
+@needs_judges
+def test_other_encodings_hold_an_empty_mask(tmp_path: Path, row: Format) -> None:
+    write_series(tmp_path / "series", make_grid("axial"))
+    image, grid = find_image(tmp_path / "series"), read_volume(tmp_path / "series").grid
+    result = Result(Mask("classes", np.zeros(grid.shape, np.uint8), grid, TABLE), image, ALGORITHM)
+    row.write(result, tmp_path / "m.dcm")
+    assert find_errors(tmp_path / "m.dcm") == set()
+
+
+def test_only_a_segmentation_of_frames_for_labels_leaves_some_out() -> None:
+    for row in FORMATS.values():
+        assert (omit_empty_frames(row) is row) == (row is not seg.FORMAT)
+
+
+def test_a_label_map_that_can_not_be_is_refused_by_its_name(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    change(tmp_path, lambda dataset, _: delattr(dataset, "FrameOfReferenceUID"))
+    with pytest.raises(SeriesError, match="leave seg-labelmap out of --format"):
+        seg.LABEL_MAP.check(find_image(tmp_path), TABLE, ALGORITHM)
+
+
+@needs_judges
+@pytest.mark.parametrize("row", [seg.FORMAT, seg.LABEL_MAP], ids=["seg", "labelmap"])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("orientation", ["axial", "oblique"])
+def test_an_enhanced_image_has_its_frames_referred_to(
+    tmp_path: Path, orientation: str, turned: bool, row: Format
+) -> None:
+    next(fault for fault in FAULTS if fault.code == "76").make(orientation).write(tmp_path / "series")
+    (source,) = (tmp_path / "series").iterdir()
+    if turned:
+        dataset = dcmread(source)
+        dataset.PixelData = dataset.pixel_array[::-1].tobytes()
+        dataset.PerFrameFunctionalGroupsSequence = list(dataset.PerFrameFunctionalGroupsSequence)[::-1]
+        dataset.save_as(source)
+    image, grid = find_image(tmp_path / "series"), read_volume(tmp_path / "series").grid
+    mask = Mask("classes", draw_balls(grid, TABLE.names).voxels, grid, TABLE)
+    row.check(image, TABLE, ALGORITHM)
+    row.write(Result(mask, image, ALGORITHM), tmp_path / "m.dcm")
+    assert find_errors(tmp_path / "m.dcm") - find_errors(source) == set()
+    assert np.array_equal(read_by_dcmqi(tmp_path / "m.dcm", grid, tmp_path / "out"), mask.voxels)
+    written, frames = dcmread(tmp_path / "m.dcm"), dcmread(source).PerFrameFunctionalGroupsSequence
+    for item in written.PerFrameFunctionalGroupsSequence:
+        (named,) = item.DerivationImageSequence[0].SourceImageSequence
+        position = frames[named.ReferencedFrameNumber - 1].PlanePositionSequence[0].ImagePositionPatient
+        assert item.PlanePositionSequence[0].ImagePositionPatient == position

@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from pathlib import Path
 
+import highdicom
 import numpy as np
 import pytest
 from dicoms import change, draw_balls, make_grid, write_series
@@ -9,9 +11,19 @@ from medunet.errors import ResourceError, SeriesError
 from medunet.labels import Mask
 from medunet.reading import find_image
 from medunet.testing.faults import FAULTS
+from medunet.writing import Algorithm
 from medunet.writing.rtstruct import KIND
 from medunet.writing.seg import SEG
-from medunet.writing.sources import Kind, check_same, decode_texts, find_slices, share_frame
+from medunet.writing.sources import (
+    Kind,
+    check_same,
+    decode_texts,
+    fill_unknown,
+    find_files,
+    find_slices,
+    name_equipment,
+    share_frame,
+)
 
 KINDS = pytest.mark.parametrize("kind", [SEG, KIND])
 
@@ -31,6 +43,47 @@ def test_a_multiframe_image_is_refused(tmp_path: Path, kind: Kind) -> None:
     fault.make("axial").write(tmp_path)
     with pytest.raises(SeriesError, match=f"a {kind.name} is written for single slices only; leave {kind.format} out"):
         find_slices(find_image(tmp_path), kind)
+
+
+def write_frames(folder: Path, edit: Callable[[Dataset], None]) -> Path:
+    """A series as one enhanced image, after `edit`."""
+    next(fault for fault in FAULTS if fault.code == "76").make("oblique").write(folder)
+    (path,) = folder.iterdir()
+    dataset = dcmread(path)
+    edit(dataset)
+    dataset.save_as(path)
+    return folder
+
+
+def turn_frames(dataset: Dataset) -> None:
+    """The frames from the last to the first, with their pixels."""
+    size = dataset.Rows * dataset.Columns * 2
+    pixels = dataset.PixelData
+    places = range(dataset.NumberOfFrames - 1, -1, -1)
+    dataset.PixelData = b"".join(pixels[size * k : size * (k + 1)] for k in places)
+    dataset.PerFrameFunctionalGroupsSequence = [dataset.PerFrameFunctionalGroupsSequence[k] for k in places]
+
+
+def test_frames_of_one_image_are_told_by_their_place(tmp_path: Path) -> None:
+    write_series(tmp_path / "single", make_grid())
+    headers, datasets = find_files(find_image(tmp_path / "single"), SEG)
+    assert [header.path for header in headers] == [dataset.filename for dataset in datasets]
+    for name, edit, step in (("a", lambda _: None, 1), ("b", turn_frames, -1)):
+        headers, (dataset,) = find_files(find_image(write_frames(tmp_path / name, edit)), SEG)
+        assert [header.frame for header in headers] == list(range(dataset.NumberOfFrames))[::step]
+
+
+def test_frames_of_two_images_are_refused(tmp_path: Path) -> None:
+    (path,) = write_frames(tmp_path, lambda _: None).iterdir()
+    dataset = dcmread(path)
+    places = [item.PlanePositionSequence[0] for item in dataset.PerFrameFunctionalGroupsSequence]
+    step = np.subtract(places[1].ImagePositionPatient, places[0].ImagePositionPatient)
+    for place in places:
+        place.ImagePositionPatient = list(np.round(np.add(place.ImagePositionPatient, step * len(places)), 6))
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    dataset.save_as(tmp_path / "second.dcm")
+    with pytest.raises(SeriesError, match="single slices, or for all frames of one enhanced multi-frame image; leave"):
+        find_files(find_image(tmp_path), SEG)
 
 
 def test_frames_of_their_own_become_one(tmp_path: Path) -> None:
@@ -66,3 +119,21 @@ def test_what_was_read_back_is_compared(tmp_path: Path) -> None:
     other = Mask("classes", np.zeros_like(mask.voxels), mask.grid, mask.table)
     with pytest.raises(ResourceError, match="differs from what was written"):
         check_same(other, mask, tmp_path)
+
+
+def test_what_a_header_lacks_is_empty(tmp_path: Path) -> None:
+    write_series(tmp_path, make_grid())
+    dataset = dcmread(next(tmp_path.iterdir()))
+    name = dataset.PatientName
+    del dataset.AccessionNumber
+    fill_unknown(dataset)
+    assert (dataset.AccessionNumber, dataset.PatientName) == ("", name)
+
+
+def test_equipment_is_told_by_its_weights() -> None:
+    first = name_equipment(Algorithm("bundle" * 20, "1.0", "a" * 64), highdicom)
+    again = name_equipment(Algorithm("bundle", "1.1", "a" * 64), highdicom)
+    other = name_equipment(Algorithm("bundle", "1.1", "b" * 64), highdicom)
+    assert first.DeviceUID == again.DeviceUID != other.DeviceUID
+    assert (first.Manufacturer, first.ManufacturerModelName) == ("medunet", ("bundle" * 20)[:64])
+    assert again.SoftwareVersions[0] == "1.1"
