@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from medunet.api import (
         Evaluation,
         check,
+        convert,
         evaluate,
         export_cohort,
         init,
@@ -83,6 +84,7 @@ __all__ = [
     "Volume",
     "__version__",
     "check",
+    "convert",
     "evaluate",
     "export_cohort",
     "init",
@@ -94,8 +96,8 @@ __all__ = [
     "train_folds",
 ]
 _PLACES = {
-    "medunet.api": "Evaluation check evaluate export_cohort init plan predict predict_each read_volume train "
-    "train_folds",
+    "medunet.api": "Evaluation check convert evaluate export_cohort init plan predict predict_each "
+    "read_volume train train_folds",
     "medunet.cohort": "Case Cohort LabelChoices",
     "medunet.cross_validation": "TrainedFolds",
     "medunet.errors": "BundleError ExtraError GeometryError InputError LabelError MedunetError MissingInputError "

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 import medunet
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
-COMMANDS = ("", "check", "cohort export", "init", "plan", "train", "predict", "evaluate")
+COMMANDS = ("", "check", "cohort export", "init", "plan", "train", "predict", "evaluate", "convert")
 WIDTH = "80"
 """Columns of the text of `--help`."""
 HEAD = "<!-- written by workflows/reference_pages.py -->\n"

@@ -35,7 +35,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 LONGEST = 60
 """Characters of an argument that a sentence repeats."""
-TYPES = {"LabelChoices": "medunet.cohort", "Memory": "medunet.planning", "ReadOptions": "medunet.reading"}
+TYPES = {
+    "LabelChoices": "medunet.cohort",
+    "LabelTable": "medunet.labels",
+    "Memory": "medunet.planning",
+    "ReadOptions": "medunet.reading",
+}
 """Modules of types that annotations name as text, since loading them takes time that `--help` shouldn't take."""
 WORDS: dict[Any, str] = {
     **{int: "a whole number", float: "a number", str: "text", bool: "True or False", NoneType: "None"},

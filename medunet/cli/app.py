@@ -11,6 +11,7 @@ import typer
 
 from medunet.cli.check import check
 from medunet.cli.cohort import app as cohort
+from medunet.cli.convert import convert
 from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
 from medunet.cli.plan import plan
@@ -19,7 +20,7 @@ from medunet.cli.screen import choose_voice, is_first_rank, is_verbose
 from medunet.cli.train import train
 from medunet.errors import InputError, MedunetError
 
-PATHS = ("-o", "--output", "--bundle", "--from", "--predictions", "--truth")
+PATHS = ("-o", "--output", "--bundle", "--from", "--source", "--predictions", "--truth")
 """Options whose value is a path."""
 app = typer.Typer(
     name="medunet",
@@ -35,6 +36,7 @@ app.command(name="plan")(plan)
 app.command(name="train")(train)
 app.command(name="predict")(predict)
 app.command(name="evaluate")(evaluate)
+app.command(name="convert")(convert)
 
 
 def _print_version(asked: bool) -> None:

@@ -1,7 +1,8 @@
 """Masks and images on disk: one format a file, read back and compared before the file gets its name."""
 
+from medunet.algorithms import Algorithm
 from medunet.writing.formats import add_beside, choose_formats, find_usual
-from medunet.writing.interface import Algorithm, Format, Probabilities, Result, check_nothing, list_channels
+from medunet.writing.interface import Format, Probabilities, Result, check_nothing, list_channels
 from medunet.writing.measures import list_rows, write_measures, write_table
 from medunet.writing.nifti import write_image, write_nifti
 from medunet.writing.png import write_colour, write_grey, write_picture

@@ -8,37 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 import numpy.typing as npt
 
+from medunet.algorithms import Algorithm
 from medunet.errors import MedunetError
 from medunet.geometry import Grid, Unit
 from medunet.labels import LabelTable, Mask
 from medunet.measures import Channel, Measures, measure_mask
 from medunet.reading import Image, Volume, read_image
 from medunet.scratch import Scratch
-
-
-@dataclass(frozen=True, slots=True)
-class Algorithm:
-    """What made a mask.
-
-    Attributes:
-        name: of the bundle.
-        version: of the bundle.
-        weights_sha256: of its weights.
-    """
-
-    name: str
-    version: str
-    weights_sha256: str
-
-    @property
-    def device_uid(self) -> str:
-        """UID of what computed: the same for the same weights, and another one for each training."""
-        return f"2.25.{uuid5(NAMESPACE_OID, self.weights_sha256).int}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

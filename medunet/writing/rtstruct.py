@@ -14,12 +14,14 @@ from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
+from medunet.algorithms import Algorithm
 from medunet.errors import SeriesError
 from medunet.labels import CodedTerm, Label, LabelTable, Mask
 from medunet.outlines import Corners, trace_parts
 from medunet.reading import Header, Image, read_mask
+from medunet.reading.labels.contours import OUTLINED
 from medunet.terms import ANATOMICAL, find_terms
-from medunet.writing.interface import Algorithm, Format, Result
+from medunet.writing.interface import Format, Result
 from medunet.writing.sources import LONG_STRING, Kind, check_same, decode_texts, find_slices, share_frame, warn_of_texts
 
 KIND = Kind("DICOM RTSTRUCT", "rtstruct")
@@ -142,18 +144,19 @@ def _make_structure_set(labels: Sequence[Label], slices: Sequence[FileDataset], 
 
 def _describe_series(dataset: FileDataset, labels: Sequence[Label], algorithm: Algorithm) -> None:
     now, version = datetime.now().astimezone(), metadata.version("medunet")
-    names = ", ".join(label.name for label in labels)
+    described, content = algorithm.describe([label.name for label in labels])
     dataset.InstanceCreationDate = dataset.SeriesDate = dataset.StructureSetDate = now.strftime("%Y%m%d")
     dataset.InstanceCreationTime = dataset.SeriesTime = dataset.StructureSetTime = now.strftime("%H%M%S")
     dataset.Modality, dataset.SeriesInstanceUID = "RTSTRUCT", generate_uid(prefix=None)
     dataset.SeriesNumber, dataset.InstanceNumber = SERIES_NUMBER, 1
-    dataset.SeriesDescription = f"{algorithm.name}: {names}"[:LONG_STRING]
+    dataset.SeriesDescription = described[:LONG_STRING]
     dataset.OperatorsName = ""
     dataset.Manufacturer = dataset.ManufacturerModelName = "medunet"
     dataset.SoftwareVersions = version
-    dataset.DeviceSerialNumber = algorithm.weights_sha256[:LONG_STRING]
-    dataset.StructureSetLabel = algorithm.name[:SHORT_STRING]
-    dataset.StructureSetName = f"{names} by {algorithm.name} {algorithm.version}"[:LONG_STRING]
+    if algorithm.weights_sha256:
+        dataset.DeviceSerialNumber = algorithm.weights_sha256[:LONG_STRING]
+    dataset.StructureSetLabel = algorithm.name[:SHORT_STRING] or "medunet"
+    dataset.StructureSetName = content[:LONG_STRING]
 
 
 def _refer_to(slices: Sequence[FileDataset]) -> Dataset:
@@ -172,9 +175,16 @@ def _describe_roi(label: Label, first: FileDataset, algorithm: Algorithm) -> Dat
     item = Dataset()
     item.ROINumber, item.ROIName = label.value, label.name
     item.ReferencedFrameOfReferenceUID = first.FrameOfReferenceUID
-    item.ROIGenerationAlgorithm = "AUTOMATIC"
-    item.ROIGenerationDescription = f"{algorithm.name} {algorithm.version}"[:LONG_STRING]
+    made = algorithm.find(label.name)
+    name = f"{made.name} {made.version}".strip()
+    item.ROIGenerationAlgorithm = made.kind
+    # Readers must know that slices without a contour are meant, also where people marked the voxels.
+    item.ROIGenerationDescription = (name if made.kind == "AUTOMATIC" and name else _say_outlined(name))[:LONG_STRING]
     return item
+
+
+def _say_outlined(name: str) -> str:
+    return f"{OUTLINED}: {name}" if name else OUTLINED
 
 
 def _describe_observation(label: Label) -> Dataset:

@@ -14,12 +14,13 @@ from pydicom.dataset import FileDataset
 from pydicom.sr.coding import Code
 from pydicom.uid import RLELossless, generate_uid
 
+from medunet.algorithms import UNNAMED, Algorithm
 from medunet.errors import SeriesError
 from medunet.extras import load_extra
 from medunet.labels import CodedTerm, Label, LabelTable, Mask
 from medunet.reading import Image, read_segmentation
 from medunet.terms import GENERIC, find_terms
-from medunet.writing.interface import Algorithm, Format, Result
+from medunet.writing.interface import Format, Result
 from medunet.writing.sources import (
     LONG_STRING,
     Kind,
@@ -33,8 +34,8 @@ from medunet.writing.sources import (
 )
 
 LOGGER = logging.getLogger(__name__)
-ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
-"""Family of the algorithm, DICOM PS3.16 CID 7162."""
+ARTIFICIAL_INTELLIGENCE = CodedTerm(scheme="DCM", value="123110", meaning="Artificial Intelligence")
+"""Family of a bundle, DICOM PS3.16 CID 7162."""
 SERIES_NUMBER = 900
 """High, so that viewers list the segmentation after the images."""
 SEG = Kind("DICOM SEG", "seg")
@@ -124,7 +125,7 @@ def check_source(
         if find_terms(label)[1] == GENERIC:
             LOGGER.warning(
                 "label %s: no coded term is known for it, so the SEG calls it %s (SNOMED CT %s); name one in "
-                "labels of configs/plan.json, or of cohort.json before medunet init",
+                "labels of configs/plan.json, or of cohort.json before medunet init or for convert --labels",
                 *(label.name, GENERIC.meaning, GENERIC.value),
             )
 
@@ -137,14 +138,7 @@ def _make_segmentation(
     _complete(slices)
     comment = share_frame(slices)
     decode_texts(slices[0], encoding.kind)
-    identification = highdicom.AlgorithmIdentificationSequence(
-        name=algorithm.name[:LONG_STRING],
-        family=ARTIFICIAL_INTELLIGENCE,
-        version=algorithm.version[:LONG_STRING],
-        source="medunet " + metadata.version("medunet"),
-        parameters={"weights_sha256": algorithm.weights_sha256},
-    )
-    names = ", ".join(label.name for label in labels)
+    series, content = algorithm.describe([label.name for label in labels])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # highdicom's warnings quote the patient's name
@@ -152,7 +146,7 @@ def _make_segmentation(
                 source_images=list(slices),
                 pixel_array=np.ascontiguousarray(voxels.transpose(2, 1, 0)),
                 segmentation_type=encoding.type,
-                segment_descriptions=[_describe(label, identification, highdicom) for label in labels],
+                segment_descriptions=[_describe(label, algorithm.find(label.name), highdicom) for label in labels],
                 series_instance_uid=generate_uid(prefix=None),
                 series_number=SERIES_NUMBER,
                 sop_instance_uid=generate_uid(prefix=None),
@@ -160,17 +154,18 @@ def _make_segmentation(
                 manufacturer="medunet",
                 manufacturer_model_name="medunet",
                 software_versions=metadata.version("medunet"),
-                device_serial_number=algorithm.weights_sha256[:LONG_STRING],
+                device_serial_number=algorithm.weights_sha256[:LONG_STRING] or UNNAMED,
                 specific_character_set="ISO_IR 192",
                 content_label="SEGMENTATION",
-                content_description=f"{names} by {algorithm.name} {algorithm.version}"[:LONG_STRING],
-                series_description=f"{algorithm.name}: {names}"[:LONG_STRING],
+                content_description=content[:LONG_STRING],
+                series_description=series[:LONG_STRING],
                 omit_empty_frames=encoding.omit and bool(voxels.any()),
-                contributing_equipment=[name_equipment(algorithm, highdicom)],
+                contributing_equipment=name_equipment(algorithm, highdicom),
             )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         found, remedy = f"its header makes no DICOM SEG ({error})", f"restore the header, or {encoding.kind.leave}"
         raise SeriesError(slices[0].filename, found, remedy, code="format-unfit") from error
+    _leave_unknown_out(segmentation, labels, algorithm)
     _copy_facts(slices, segmentation)
     if comment:
         segmentation.ImageComments = comment
@@ -208,19 +203,38 @@ def _copy_facts(slices: Sequence[Any], segmentation: Any) -> None:
             return
 
 
-def _describe(label: Label, identification: Any, highdicom: Any) -> Any:
+def _describe(label: Label, made: Algorithm, highdicom: Any) -> Any:
     category, kind = find_terms(label)
     return highdicom.seg.SegmentDescription(
         segment_number=label.value,
         segment_label=label.name,
         segmented_property_category=_code(category),
         segmented_property_type=_code(kind),
-        algorithm_type="AUTOMATIC",
-        algorithm_identification=identification,
+        algorithm_type=made.kind or "SEMIAUTOMATIC",
+        algorithm_identification=None if made.kind == "MANUAL" else _identify(made, highdicom),
         display_color=highdicom.color.CIELabColor.from_rgb(*label.colour),
         tracking_id=label.name,
         tracking_uid=generate_uid(prefix=None),
     )
+
+
+def _identify(made: Algorithm, highdicom: Any) -> Any:
+    ours = bool(made.weights_sha256)
+    return highdicom.AlgorithmIdentificationSequence(
+        name=made.name[:LONG_STRING] or UNNAMED,
+        family=_code(made.family or ARTIFICIAL_INTELLIGENCE),
+        version=made.version[:LONG_STRING] or UNNAMED,
+        source="medunet " + metadata.version("medunet") if ours else None,
+        parameters={"weights_sha256": made.weights_sha256} if ours else None,
+    )
+
+
+def _leave_unknown_out(segmentation: Any, labels: Sequence[Label], algorithm: Algorithm) -> None:
+    """Take out what highdicom demands of algorithms beside their names, where that would be made up."""
+    for item, label in zip(segmentation.SegmentSequence, labels, strict=True):
+        made = algorithm.find(label.name)
+        if made.family is None and not made.weights_sha256:
+            item.pop("SegmentationAlgorithmIdentificationSequence", None)
 
 
 def _code(term: CodedTerm) -> Code:

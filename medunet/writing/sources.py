@@ -14,11 +14,11 @@ from pydicom.dataset import FileDataset
 from pydicom.sr.coding import Code
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
+from medunet.algorithms import Algorithm
 from medunet.errors import ResourceError, SeriesError
 from medunet.labels import Mask
 from medunet.reading import Header, Image, sort_series
 from medunet.reading.dicom.characters import ESCAPE, decode_text
-from medunet.writing.interface import Algorithm
 
 LOGGER = logging.getLogger(__name__)
 PROCESSING = Code("109102", "DCM", "Processing Equipment")
@@ -49,7 +49,7 @@ class Kind:
     @property
     def leave(self) -> str:
         """How a user goes on without it."""
-        return f"leave {self.format} out of --format"
+        return f"choose another format than {self.format}"
 
 
 def find_slices(origin: Image, kind: Kind) -> list[Header]:
@@ -117,12 +117,14 @@ def fill_unknown(dataset: FileDataset) -> None:
 
 
 def name_equipment(algorithm: Algorithm, highdicom: ModuleType) -> Any:
-    """An item of the Contributing Equipment Sequence (PS3.3 C.12.1.1.5) that says what made a result.
+    """The Contributing Equipment Sequence (PS3.3 C.12.1.1.5), which says what bundle made a result; None of others.
 
     Args:
         algorithm: that made it.
         highdicom: the package.
     """
+    if not algorithm.device_uid:
+        return None
     item = highdicom.ContributingEquipment(
         "medunet",
         PROCESSING,
@@ -132,7 +134,7 @@ def name_equipment(algorithm: Algorithm, highdicom: ModuleType) -> Any:
         contribution_description=f"{algorithm.name} {algorithm.version}",
     )
     item.DeviceUID = algorithm.device_uid
-    return item
+    return [item]
 
 
 def warn_of_texts(first: FileDataset, kind: Kind) -> None:

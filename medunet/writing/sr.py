@@ -11,13 +11,14 @@ from pydicom import Dataset, FileDataset, dcmread
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
+from medunet.algorithms import Algorithm
 from medunet.errors import MedunetError, ResourceError, SeriesError
 from medunet.extras import load_extra
 from medunet.labels import Label, LabelTable
 from medunet.measures import Measures, StructureMeasures
 from medunet.reading import Image
 from medunet.writing.groups import PRIVATE, Groups, Slices
-from medunet.writing.interface import Algorithm, Format, Result
+from medunet.writing.interface import Format, Result
 from medunet.writing.sources import (
     LONG_STRING,
     Kind,
@@ -125,7 +126,7 @@ def _make_document(
                 specific_character_set="ISO_IR 192",
                 series_description=f"{algorithm.name}: {names}"[:LONG_STRING],
                 coding_schemes=[highdicom.coding_schemes.CodingSchemeIdentificationItem(PRIVATE, name="medunet")],
-                contributing_equipment=[name_equipment(algorithm, highdicom)],
+                contributing_equipment=name_equipment(algorithm, highdicom),
             )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         found, remedy = f"its header makes no {REPORT.name} ({error})", f"restore the header, or {REPORT.leave}"

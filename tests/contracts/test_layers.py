@@ -9,7 +9,19 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "medunet"
 GROUND = (
-    *("archives", "codes", "confidence", "errors", "extents", "extras", "files", "findings", "geometry", "labels"),
+    *(
+        "algorithms",
+        "archives",
+        "codes",
+        "confidence",
+        "errors",
+        "extents",
+        "extras",
+        "files",
+        "findings",
+        "geometry",
+        "labels",
+    ),
     *("large_parts", "machine", "measures", "objects", "outlines", "parts", "postprocessing", "progress", "records"),
     *("runs", "scratch", "spread", "task", "terms"),
 )
@@ -18,6 +30,7 @@ LAYERS = {
     "children": 1,
     "reading": 2,
     "writing": 3,
+    "conversion": 4,
     "saving": 4,
     "cohort": 4,
     "measuring": 5,
@@ -44,7 +57,7 @@ DOWN = {("labels", "saving"), ("reading", "saving")}
 FORMATS = {"pydicom", "nibabel", "SimpleITK"}
 # What the architecture lets a layer load beside numpy and the standard library.
 FORBIDDEN = {
-    **dict.fromkeys(("reading", "writing", "saving", "evaluation", "report", "children"), LEARNING),
+    **dict.fromkeys(("reading", "writing", "conversion", "saving", "evaluation", "report", "children"), LEARNING),
     **dict.fromkeys((*GROUND, "cohort", "measuring", "planning"), LEARNING | FORMATS),
 }
 # What inference needs of a bundle is its recipe, which is made of foreign bundles too: those have no plan.

@@ -20,6 +20,8 @@ PARALLEL = 0.5
 ONE_PLANE = 0.25
 """Contours of one slice lie no farther apart than this, in slices; else they were drawn on thinner slices."""
 
+OUTLINED = "outlined by medunet"
+"""How what is told of the making of a structure begins where medunet outlined voxels that something else marked."""
 RIM = 0.51
 """Voxels beyond the outer centres to which contours reach on the image: their edge, and what files round."""
 
@@ -63,8 +65,11 @@ def is_whole(dataset: Any) -> bool:
 
     Those of people or of other programs may stand for the slices between them as well.
     """
-    rois = dataset.get("StructureSetROISequence") or []
-    made = all(roi.get("ROIGenerationAlgorithm") == "AUTOMATIC" for roi in rois)
+    made = all(
+        roi.get("ROIGenerationAlgorithm") == "AUTOMATIC"
+        or str(roi.get("ROIGenerationDescription") or "").startswith(OUTLINED)
+        for roi in dataset.get("StructureSetROISequence") or []
+    )
     return made and dataset.get("Manufacturer") == dataset.get("ManufacturerModelName") == "medunet"
 
 
