@@ -116,6 +116,7 @@ def convert_mask(mask: Path, output: Path, wishes: Wishes, *, overwrite: bool = 
         overwrite: replace a file that exists.
     """
     row = FORMATS[wishes.target]
+    _check_wishes(wishes)
     check_input(mask)
     if not mask.is_file() or mask.name.lower().endswith(".png"):
         found = "it is a picture without a place" if mask.is_file() else "it is a folder"
@@ -136,6 +137,24 @@ def convert_mask(mask: Path, output: Path, wishes: Wishes, *, overwrite: bool = 
     volumes = ", ".join(f"{name} {volume:.4g} mL" for name, volume in read.volumes_ml().items())
     LOGGER.info("%s: %s on %s", path, volumes, read.grid.describe())
     return path
+
+
+def _check_wishes(wishes: Wishes) -> None:
+    """Check names, and that nothing is said which would count for nothing.
+
+    Raises:
+        InputError: something is.
+    """
+    if isinstance(wishes.labels, tuple):
+        check_record({"labels": list(wishes.labels)}, _Labels, "labels", "option-wrong")
+    if wishes.names is not None and not wishes.names:
+        raise InputError("labels", "there is none", "name one, or leave them out", code="option-wrong")
+    if wishes.source is None and wishes.options != DEFAULTS:
+        found = "a series or phase is chosen, but no source is named"
+        raise InputError("medunet convert", found, "name the image of the mask with --source", code="option-wrong")
+    if wishes.made_by is not None and wishes.target == "nifti":
+        found = "a NIfTI file has no place for what made its mask"
+        raise InputError(f"--made-by {wishes.made_by}", found, "leave it out", code="option-wrong")
 
 
 def _name_output(mask: Path, output: Path, row: Format, target: Target) -> Path:
@@ -195,7 +214,10 @@ def _measure(origin: Image, labelling: Labelling) -> Grid:
     if labelling.modality and origin.series is None and not is_image_file(Path(origin.path)):
         return find_frames_grid(Path(origin.path))
     size = measure_image(origin)
-    return size.grid if size else read_image(origin).grid
+    grid = size.grid if size else read_image(origin).grid
+    if grid.unit != "mm":
+        raise InputError(origin.path, "it is a picture without a place", "give the scan of the mask", code="label-grid")
+    return grid
 
 
 def _read(mask: Path, origin: Image, labelling: Labelling) -> Mask:

@@ -346,6 +346,27 @@ def of_a_series_that_is_not_there(folder: Path, mask: Mask) -> tuple[Path, Targe
     return mask.save(folder / "x.nii.gz"), "seg", {"options": ReadOptions(series="1.2.3")}
 
 
+def beside_a_picture(folder: Path, mask: Mask) -> tuple[Path, Target, dict[str, object]]:
+    Image.fromarray(np.zeros((17, 21), np.uint8)).save(folder / "x.png")
+    return mask.save(folder / "x.nii.gz"), "nifti", {"source": folder / "x.png"}
+
+
+def naming_two_alike(folder: Path, mask: Mask) -> tuple[Path, Target, dict[str, object]]:
+    return mask.save(folder / "x.nii.gz"), "seg", {"labels": ("liver", "liver")}
+
+
+def naming_none(folder: Path, mask: Mask) -> tuple[Path, Target, dict[str, object]]:
+    return mask.save(folder / "x.nii.gz"), "seg", {"labels": ()}
+
+
+def choosing_without_a_source(folder: Path, mask: Mask) -> tuple[Path, Target, dict[str, object]]:
+    return mask.save(folder / "x.nii.gz"), "nifti", {"source": None, "options": ReadOptions(series="1.2.3")}
+
+
+def saying_what_has_no_place(folder: Path, mask: Mask) -> tuple[Path, Target, dict[str, object]]:
+    return mask.save(folder / "x.nii.gz"), "nifti", {"made_by": "manual"}
+
+
 @pytest.mark.parametrize(
     ("case", "kind", "sentence"),
     [
@@ -369,6 +390,11 @@ def of_a_series_that_is_not_there(folder: Path, mask: Mask) -> tuple[Path, Targe
         (of_nothing, InputError, "there is no such file or folder"),
         (of_damage, InputError, "can't be read"),
         (with_another_ending, InputError, "a file of the format seg ends otherwise; let it end with .seg.dcm"),
+        (beside_a_picture, InputError, "x.png: it is a picture without a place; give the scan of the mask"),
+        (naming_two_alike, InputError, "two labels have one name"),
+        (naming_none, InputError, "labels: there is none; name one, or leave them out"),
+        (choosing_without_a_source, InputError, "a series or phase is chosen, but no source is named"),
+        (saying_what_has_no_place, InputError, "--made-by manual: a NIfTI file has no place for what made its mask"),
         (of_a_series_that_is_not_there, SeriesError, "it holds no series 1.2.3"),
     ],
     ids=lambda item: getattr(item, "__name__", "") if callable(item) else "",
@@ -419,7 +445,7 @@ def test_contours_of_others_are_the_voxels_whose_centres_they_enclose(tmp_path: 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real scans aren't beside the checkout")
 def test_real_contours_become_a_seg_and_come_back(tmp_path: Path) -> None:
     subprocess.run(["tar", "-xf", SHARED / "sts" / "STS_005.tar.xz", "-C", tmp_path], check=True)
-    (contours,) = [path for path in (tmp_path / "STS_005").rglob("*") if path.is_file() and "RTSTRUCT" in str(path)]
+    contours = tmp_path / "STS_005" / "CT" / "contours.dcm"
     seg = convert(contours, tmp_path / "out", "seg", tmp_path / "STS_005")
     first = convert(contours, tmp_path / "1.nii.gz", "nifti", tmp_path / "STS_005")
     second = convert(seg, tmp_path / "2.nii.gz", "nifti", tmp_path / "STS_005")

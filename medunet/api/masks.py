@@ -50,7 +50,7 @@ def convert(  # noqa: PLR0913 - its options have names
         GeometryError: the mask lies on another grid than its source.
         LabelError: it holds voxels of no label or of several or what the format has no place for, or refers to
             another series or frame of reference.
-        SeriesError: the source is no series of single slices, to which a DICOM result could refer.
+        SeriesError: the source is no DICOM series that such a result could refer to.
         InputError: there is no mask, or no source.
         ResourceError: the file can't be written, or what was read back differs.
     """

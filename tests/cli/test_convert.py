@@ -53,7 +53,7 @@ def test_labels_are_names_or_a_file(nifti: Path, tmp_path: Path, monkeypatch: py
     [
         ((), "medunet convert: no format is given; add --to nifti, seg or rtstruct."),
         (("--to", "segs"), "--to segs: there is no such choice; did you mean 'seg'"),
-        (("--to", "nifti", "--made-by", "me"), "--made-by me: there is no such choice"),
+        (("--to", "seg", "--made-by", "me"), "--made-by me: there is no such choice"),
         (("--to", "seg"), "a DICOM seg comes from the series that it belongs to"),
         (("--to", "seg", "--source", ""), "a path is empty"),
         (("--to", "seg", "--source", "nowhere"), "nowhere: there is no such file or folder"),

@@ -13,6 +13,8 @@ from medunet.reading.dicom.headers import Header, read_header
 from medunet.reading.dicom.objects import SEG, read_object
 
 REMEDY = "name its image with --source"
+MOST_PLANES = 1 << 13
+"""A file that spans more is damaged."""
 
 
 def find_frames_grid(path: Path) -> Grid:
@@ -46,23 +48,25 @@ def _find_step(frame: Any) -> float:
 
 
 def _stack(headers: list[Header], step: float, path: Path) -> Grid:
-    first = headers[0]
-    sizes = np.array(first.spacing[::-1])
-    affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1] = first.orientation * sizes[:, None]
-    affine[:3, 2] = np.cross(*first.orientation) * step
     if not step > 0:
         raise LabelError(path, "it doesn't say how far apart its planes lie", REMEDY, code="label-grid")
-    heights = np.array([header.position for header in headers]) @ affine[:3, 2] / step**2
-    affine[:3, 3] = headers[int(heights.argmin())].position
-    planes = round(float(np.ptp(heights))) + 1
-    grid = Grid((*first.shape, planes), flip_lps_ras(affine))
+    first = headers[0]
+    normal = np.cross(*first.orientation)
+    along = np.array([header.position for header in headers]) @ normal
+    count = round(float(np.ptp(along)) / step)
+    # Positions are told more precisely than the distance, which is rounded at will.
+    between = float(np.ptp(along)) / count if count else step
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1] = first.orientation * np.array(first.spacing[::-1])[:, None]
+    affine[:3, 2] = normal * between
+    affine[:3, 3] = headers[int(along.argmin())].position
+    grid = Grid((*first.shape, count + 1), flip_lps_ras(affine))
     limit = find_limits(*grid.spacing).recorded
-    for header, height in zip(headers, np.rint(heights - heights.min()), strict=True):
+    for header, k in zip(headers, np.rint((along - along.min()) / between), strict=True):
         own = header.orientation * np.array(header.spacing[::-1])[:, None]
         for corner in product(*((0, size - 1) for size in first.shape)):
-            at = affine[:3] @ (*corner, height, 1)
-            if header.shape != first.shape or np.linalg.norm(corner @ own + header.position - at) > limit:
+            away = np.linalg.norm(corner @ own + header.position - affine[:3] @ (*corner, k, 1))
+            if header.shape != first.shape or away > limit or count >= MOST_PLANES:
                 found = f"its frames are no parallel planes at multiples of {step:g} mm"
                 raise LabelError(path, found, REMEDY, code="label-grid")
     return grid

@@ -76,11 +76,12 @@ def turn_a_frame(dataset: Dataset) -> None:
     ("edit", "sentence"),
     [
         (lambda dataset: set_step(dataset, 2.0), "no parallel planes at multiples of 2 mm"),
+        (lambda dataset: set_step(dataset, 0.001), "no parallel planes at multiples of 0.001 mm"),
         (lambda dataset: set_step(dataset, None), "doesn't say how far apart its planes lie"),
         (turn_a_frame, "no parallel planes at multiples of 3 mm"),
         (lambda dataset: setattr(dataset, "PerFrameFunctionalGroupsSequence", []), "it describes no frames"),
     ],
-    ids=["step", "silent", "turned", "none"],
+    ids=["step", "tiny", "silent", "turned", "none"],
 )
 def test_what_spans_no_grid_is_refused(tmp_path: Path, edit: Callable[[Dataset], None], sentence: str) -> None:
     path = write(tmp_path)
