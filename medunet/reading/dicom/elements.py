@@ -121,10 +121,17 @@ def read_begin(path: Path | str) -> FileDataset | None:
     """
     try:
         with open(path, "rb") as stream:
-            return _parse(stream.read(BEGIN_BYTES), os.path.getsize(path), str(path), damaged=True)
+            dataset = _parse(stream.read(BEGIN_BYTES), os.path.getsize(path), str(path), damaged=True)
     # There is nothing more to be said of it.
     except Exception:
         return None
+    for tag in list(dataset.keys()):
+        # pydicom makes values when they are asked for, and raises many kinds of errors where it can't.
+        try:
+            dataset[tag]
+        except Exception:
+            del dataset[tag]
+    return dataset
 
 
 def _parse(data: bytes, size: int, path: str, *, damaged: bool = False) -> FileDataset:

@@ -101,6 +101,10 @@ class Slice:
         self.dataset.ImageOrientationPatient = write_numbers(directions.ravel())
         self.directions = np.array([float(v) for v in self.dataset.ImageOrientationPatient]).reshape(2, 3)
 
+    def is_grey(self) -> bool:
+        """Whether it has numbers for pixels: what another fault has added may be a picture, or have none."""
+        return "PixelData" in self.dataset and self.dataset.get("SamplesPerPixel") == 1
+
     def stored(self) -> npt.NDArray[np.int64]:
         """The (rows, columns) numbers in its pixel data, which must be uncompressed, of 16 bits allocated.
 
@@ -114,13 +118,15 @@ class Slice:
         return signed
 
     def store(self, numbers: npt.NDArray[np.integer[Any]], bits: int = 16, signed: bool = False) -> None:
-        """Replace the numbers in its pixel data; the truth stays as it is.
+        """Replace the numbers in its pixel data, where it has any; the truth stays as it is.
 
         Args:
             numbers: (rows, columns).
             bits: that are declared as stored, of 16 allocated.
             signed: declares two's complement.
         """
+        if not self.is_grey():
+            return
         self.dataset.PixelData = np.ascontiguousarray(numbers.astype("<i2" if signed else "<u2")).tobytes()
         self.dataset.BitsStored, self.dataset.HighBit = bits, bits - 1
         self.dataset.PixelRepresentation = int(signed)

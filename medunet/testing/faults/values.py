@@ -83,6 +83,8 @@ def lie_about_few(scan: Scan) -> None:
 def overlay_high_bits(scan: Scan) -> None:
     """Put an overlay into the bits above the 12 that are the value; the truth stays."""
     for item in scan.slices:
+        if not item.is_grey():
+            continue
         item.store(item.stored() | 0x5000, bits=12)
         item.dataset.add_new(0x60000010, "US", item.values.shape[0])
         item.dataset.add_new(0x60000011, "US", item.values.shape[1])

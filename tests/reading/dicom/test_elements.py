@@ -12,7 +12,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from medunet.errors import LabelError, SeriesError
 from medunet.reading import read_contours, read_volume
 from medunet.reading.dicom import elements
-from medunet.reading.dicom.elements import MOST_INFLATED, PIXELS, read_dataset
+from medunet.reading.dicom.elements import MOST_INFLATED, PIXELS, read_begin, read_dataset
+from medunet.testing.faults.scans import make_scan, write_dataset
 
 SEQUENCE, ITEM, SEQUENCE_END = b"\x29\0\x10\x10SQ\0\0", b"\xfe\xff\0\xe0", b"\xfe\xff\xdd\xe0\0\0\0\0"
 UNDEFINED = b"\xff" * 4
@@ -124,3 +125,18 @@ def test_contours_go_through_the_same_limits(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"\x07\x30\x10\x10\xf0\xff\xff\xff")
     with pytest.raises(LabelError, match="beyond the end of the file"):
         read_contours(path)
+
+
+def test_of_a_damaged_file_only_elements_with_values_are_taken(tmp_path: Path) -> None:
+    """A kind of value that doesn't exist is found out when the value is asked for."""
+    item = make_scan().slices[0].dataset
+    write_dataset(item, tmp_path / "a.dcm")
+    content = (tmp_path / "a.dcm").read_bytes()
+    uid = str(item.SeriesInstanceUID).encode()
+    at = content.index(b"\x20\x00\x0e\x00UI")
+    (tmp_path / "a.dcm").write_bytes(content[: at + 4] + b"UH" + content[at + 6 :])
+    dataset = read_begin(tmp_path / "a.dcm")
+    assert uid in content
+    assert dataset is not None
+    assert "SeriesInstanceUID" not in dataset
+    assert dataset.Modality == item.Modality
