@@ -231,8 +231,9 @@ def _identify(made: Algorithm, highdicom: Any) -> Any:
 
 def _leave_unknown_out(segmentation: Any, labels: Sequence[Label], algorithm: Algorithm) -> None:
     """Take out what highdicom demands of algorithms beside their names, where that would be made up."""
-    for item, label in zip(segmentation.SegmentSequence, labels, strict=True):
-        made = algorithm.find(label.name)
+    names = {label.value: label.name for label in labels}
+    for item in segmentation.SegmentSequence:  # a label map has the background as well
+        made = algorithm.find(names.get(int(item.SegmentNumber), ""))
         if made.family is None and not made.weights_sha256:
             item.pop("SegmentationAlgorithmIdentificationSequence", None)
 

@@ -13,7 +13,7 @@ from plans import pin_schedule
 
 from medunet.records import read_json
 
-EPOCHS, STEPS = 12, 2
+EPOCHS, STEPS = 6, 2
 SECONDS = 300
 
 

@@ -327,7 +327,7 @@ def test_only_a_segmentation_of_frames_for_labels_leaves_some_out() -> None:
 def test_a_label_map_that_can_not_be_is_refused_by_its_name(tmp_path: Path) -> None:
     write_series(tmp_path, make_grid())
     change(tmp_path, lambda dataset, _: delattr(dataset, "FrameOfReferenceUID"))
-    with pytest.raises(SeriesError, match="leave seg-labelmap out of --format"):
+    with pytest.raises(SeriesError, match="choose another format than seg-labelmap"):
         seg.LABEL_MAP.check(find_image(tmp_path), TABLE, ALGORITHM)
 
 

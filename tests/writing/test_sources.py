@@ -7,11 +7,11 @@ import pytest
 from dicoms import change, draw_balls, make_grid, write_series
 from pydicom import Dataset, dcmread
 
+from medunet.algorithms import UNKNOWN, Algorithm
 from medunet.errors import ResourceError, SeriesError
 from medunet.labels import Mask
 from medunet.reading import find_image
 from medunet.testing.faults import FAULTS
-from medunet.writing import Algorithm
 from medunet.writing.rtstruct import KIND
 from medunet.writing.seg import SEG
 from medunet.writing.sources import (
@@ -82,7 +82,9 @@ def test_frames_of_two_images_are_refused(tmp_path: Path) -> None:
         place.ImagePositionPatient = list(np.round(np.add(place.ImagePositionPatient, step * len(places)), 6))
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
     dataset.save_as(tmp_path / "second.dcm")
-    with pytest.raises(SeriesError, match="single slices, or for all frames of one enhanced multi-frame image; leave"):
+    with pytest.raises(
+        SeriesError, match="single slices, or for all frames of one enhanced multi-frame image; choose another"
+    ):
         find_files(find_image(tmp_path), SEG)
 
 
@@ -131,9 +133,10 @@ def test_what_a_header_lacks_is_empty(tmp_path: Path) -> None:
 
 
 def test_equipment_is_told_by_its_weights() -> None:
-    first = name_equipment(Algorithm("bundle" * 20, "1.0", "a" * 64), highdicom)
-    again = name_equipment(Algorithm("bundle", "1.1", "a" * 64), highdicom)
-    other = name_equipment(Algorithm("bundle", "1.1", "b" * 64), highdicom)
+    (first,) = name_equipment(Algorithm("bundle" * 20, "1.0", "a" * 64), highdicom)
+    (again,) = name_equipment(Algorithm("bundle", "1.1", "a" * 64), highdicom)
+    (other,) = name_equipment(Algorithm("bundle", "1.1", "b" * 64), highdicom)
+    assert name_equipment(UNKNOWN, highdicom) is None
     assert first.DeviceUID == again.DeviceUID != other.DeviceUID
     assert (first.Manufacturer, first.ManufacturerModelName) == ("medunet", ("bundle" * 20)[:64])
     assert again.SoftwareVersions[0] == "1.1"
