@@ -98,12 +98,17 @@ def hasten_recipe(recipe: Recipe, computing: Computing) -> Recipe:
     return replace(recipe, window=window, body=task.modalities[task.channels[0]] == "CT" and not whole)
 
 
-def list_backends(computing: Computing) -> list[Backend]:
-    """Backends that may be taken, none of them open; the first comes first."""
+def list_backends(computing: Computing, *, several: bool = False) -> list[Backend]:
+    """Backends that may be taken, none of them open; the first comes first.
+
+    Args:
+        computing: what is wanted.
+        several: networks compute one after the other, so that the memory of one is enough for all.
+    """
     device = choose_device()
     fast = computing.preset == "fast"
     half = fast and choose_precision(torch.device("cpu")) == torch.bfloat16
-    best = OpenVinoBackend("bfloat16" if half else "float32")
+    best = OpenVinoBackend("bfloat16" if half else "float32", keep=not several)
     if computing.backend == "openvino":
         return [best]
     plain = TorchBackend(device, choose_precision(device) if fast else torch.float32)
@@ -142,23 +147,22 @@ def open_backend(network: nn.Module, recipe: Recipe, computing: Computing) -> Ba
     """
     window = recipe.window
     patch = (recipe.task.count_inputs(), *window.patch)
-    first, *others = list_backends(computing)
+    first, *others = list_backends(computing, several=isinstance(network, MeanNetwork))
     try:
-        return _join(first, network, recipe, computing).open(network, patch, window.dims)
+        return _join(first, recipe, computing).open(network, patch, window.dims)
     except (ConversionError, ExtraError) as error:
         if not others or is_known(recipe):
             raise _refuse(first, error) from error
         remark("backend-unfit", recipe.name, f"{error}, so that torch computes")
-        return _join(others[0], network, recipe, computing).open(network, patch, window.dims)
+        return _join(others[0], recipe, computing).open(network, patch, window.dims)
 
 
-def _join(backend: Backend, network: nn.Module, recipe: Recipe, computing: Computing) -> Backend:
+def _join(backend: Backend, recipe: Recipe, computing: Computing) -> Backend:
     """A backend of the same kind for each fold, mirrored where that is wanted; none is open yet."""
-    axes, several = range(recipe.window.dims), isinstance(network, MeanNetwork)
+    axes = range(recipe.window.dims)
 
     def make() -> Backend:
-        # Folds compute one after the other, so the memory of one is enough for all.
-        new = backend.renew(keep=not several) if isinstance(backend, OpenVinoBackend) else copy(backend)
+        new = copy(backend)
         return MirroredBackend(new, axes) if computing.mirror else new
 
     return MeanBackend(make, len(recipe.decision.values))

@@ -83,14 +83,14 @@ def run_jobs(inputs: Sequence[Input], wanted: Wanted, maker: Maker) -> Iterator[
         memory = f", {foreseen:.2f} GiB of memory at most for a scan like those of training" if foreseen else ""
         LOGGER.info("%d scan%s to predict%s", len(inputs), "" if len(inputs) == 1 else "s", memory)
     if len(inputs) == 1:
-        yield _finish(_follow(_begin(inputs[0], wanted, maker, Ledger()), _compute), maker)
+        yield _finish(_follow(_begin(inputs[0], wanted, maker, Ledger()), _compute))
         return
     stopped = threading.Event()
     ledger = Ledger(stopped)
     stages: Stages[Input, Prediction | Refusal] = Stages(
         read=lambda item: _begin(item, wanted, maker, ledger),
         compute=lambda work: _follow(work, _compute),
-        write=lambda work: _finish(work, maker),
+        write=_finish,
         stopped=stopped,
     )
     yield from run_stages(inputs, stages)
@@ -178,7 +178,7 @@ def _follow(work: _Work | Refusal, do: Callable[[_Work], None]) -> _Work | Refus
     return work if isinstance(work, Refusal) else work.follow(lambda: do(work))
 
 
-def _finish(work: _Work | Refusal, maker: Maker) -> Prediction | Refusal:
+def _finish(work: _Work | Refusal) -> Prediction | Refusal:
     """The last part of a job, unless it was refused."""
     made: list[Prediction] = []
     work = _follow(work, lambda work: made.append(_write(work)))

@@ -60,9 +60,10 @@ class Ledger:
         started, key = time.monotonic(), object()
         with self._changed:
             while (way := self._choose(choose)) is None:
-                self._changed.wait(POLL_S)
-                if self._stopped.is_set():
-                    raise Stopped
+                # What is held is measured again only where a job has ended.
+                while not self._changed.wait(POLL_S):
+                    if self._stopped.is_set():
+                        raise Stopped
             others = sum(one or 0 for one in self._taken.values())
             self._taken[key] = way.peak - self._base - others if way.peak else None
             self.waited = time.monotonic() - started

@@ -28,7 +28,7 @@ from medunet.writing.sources import (
     decode_texts,
     fill_unknown,
     find_files,
-    name_equipment,
+    identify_object,
     share_frame,
     warn_of_texts,
 )
@@ -147,20 +147,12 @@ def _make_segmentation(
                 pixel_array=np.ascontiguousarray(voxels.transpose(2, 1, 0)),
                 segmentation_type=encoding.type,
                 segment_descriptions=[_describe(label, algorithm.find(label.name), highdicom) for label in labels],
-                series_instance_uid=generate_uid(prefix=None),
                 series_number=SERIES_NUMBER,
-                sop_instance_uid=generate_uid(prefix=None),
-                instance_number=1,
-                manufacturer="medunet",
-                manufacturer_model_name="medunet",
-                software_versions=metadata.version("medunet"),
-                device_serial_number=algorithm.weights_sha256[:LONG_STRING] or UNNAMED,
-                specific_character_set="ISO_IR 192",
                 content_label="SEGMENTATION",
                 content_description=content[:LONG_STRING],
                 series_description=series[:LONG_STRING],
                 omit_empty_frames=encoding.omit and bool(voxels.any()),
-                contributing_equipment=name_equipment(algorithm, highdicom),
+                **identify_object(algorithm, highdicom),
             )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         found, remedy = f"its header makes no DICOM SEG ({error})", f"restore the header, or {encoding.kind.leave}"

@@ -12,9 +12,10 @@ import numpy as np
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataset import FileDataset
 from pydicom.sr.coding import Code
+from pydicom.uid import generate_uid
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
-from medunet.algorithms import Algorithm
+from medunet.algorithms import UNNAMED, Algorithm
 from medunet.errors import ResourceError, SeriesError
 from medunet.labels import Mask
 from medunet.reading import Header, Image, sort_series
@@ -135,6 +136,26 @@ def name_equipment(algorithm: Algorithm, highdicom: ModuleType) -> Any:
     )
     item.DeviceUID = algorithm.device_uid
     return [item]
+
+
+def identify_object(algorithm: Algorithm, highdicom: ModuleType) -> dict[str, Any]:
+    """What every object of highdicom's is told of itself: new UIDs, its encoding of texts, and what made it.
+
+    Args:
+        algorithm: that made the result.
+        highdicom: the package.
+    """
+    return {
+        "series_instance_uid": generate_uid(prefix=None),
+        "sop_instance_uid": generate_uid(prefix=None),
+        "instance_number": 1,
+        "manufacturer": "medunet",
+        "manufacturer_model_name": "medunet",
+        "software_versions": metadata.version("medunet"),
+        "device_serial_number": algorithm.weights_sha256[:LONG_STRING] or UNNAMED,
+        "specific_character_set": "ISO_IR 192",
+        "contributing_equipment": name_equipment(algorithm, highdicom),
+    }
 
 
 def warn_of_texts(first: FileDataset, kind: Kind) -> None:

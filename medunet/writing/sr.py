@@ -2,14 +2,12 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pydicom import Dataset, FileDataset, dcmread
 from pydicom.sr.codedict import codes
-from pydicom.uid import generate_uid
 
 from medunet.algorithms import Algorithm
 from medunet.errors import MedunetError, ResourceError, SeriesError
@@ -25,7 +23,7 @@ from medunet.writing.sources import (
     decode_texts,
     fill_unknown,
     find_files,
-    name_equipment,
+    identify_object,
     share_frame,
     warn_of_texts,
 )
@@ -100,7 +98,7 @@ def _make_document(
     share_frame(own)
     decode_texts(own[0], REPORT)
     fill_unknown(own[0])
-    names = ", ".join(structure.name for structure in measures.structures)
+    series, _ = algorithm.describe([structure.name for structure in measures.structures])
     evidence = [*own, *([] if segmentation is None else [segmentation])]
     evidence += [dataset for slices in list(channels.values())[1:] for dataset in slices.datasets]
     try:
@@ -114,19 +112,11 @@ def _make_document(
             return highdicom.sr.Comprehensive3DSR(
                 evidence=evidence,
                 content=report[0],
-                series_instance_uid=generate_uid(prefix=None),
                 series_number=SERIES_NUMBER,
-                sop_instance_uid=generate_uid(prefix=None),
-                instance_number=1,
-                manufacturer="medunet",
-                manufacturer_model_name="medunet",
-                software_versions=metadata.version("medunet"),
-                device_serial_number=algorithm.weights_sha256[:LONG_STRING],
                 is_complete=True,
-                specific_character_set="ISO_IR 192",
-                series_description=f"{algorithm.name}: {names}"[:LONG_STRING],
+                series_description=series[:LONG_STRING],
                 coding_schemes=[highdicom.coding_schemes.CodingSchemeIdentificationItem(PRIVATE, name="medunet")],
-                contributing_equipment=name_equipment(algorithm, highdicom),
+                **identify_object(algorithm, highdicom),
             )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         found, remedy = f"its header makes no {REPORT.name} ({error})", f"restore the header, or {REPORT.leave}"

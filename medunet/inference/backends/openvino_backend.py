@@ -107,10 +107,6 @@ class OpenVinoBackend(Backend):
         logits = parts[0] if len(parts) == 1 else torch.cat(parts)
         return logits[..., None] if self._dims == 2 else logits
 
-    def renew(self, *, keep: bool) -> "OpenVinoBackend":
-        """A backend of the same precision that isn't open; argument as of the class."""
-        return OpenVinoBackend(self._precision, keep=keep)
-
     def close(self) -> None:
         """See `Backend.close`."""
         self._compiled = None
