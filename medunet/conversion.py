@@ -31,6 +31,7 @@ from medunet.reading import (
 from medunet.reading.labels.planes import find_frames_grid
 from medunet.reading.labels.tables import Labelling, read_labelling, read_nifti_table
 from medunet.reading.options import DEFAULTS
+from medunet.reading.volume import IMAGES
 from medunet.records import Record, check_record, read_json
 from medunet.writing import Format, Result
 from medunet.writing.formats import FORMATS
@@ -45,19 +46,10 @@ ENDINGS: dict[Target, tuple[str, ...]] = {
     "rtstruct-inner": (".dcm",),
 }
 """How names of files may end, by their format."""
-KNOWN = (
-    ".seg.dcm",
-    ".rtstruct.dcm",
-    ".rtstruct-inner.dcm",
-    ".dcm",
-    ".nii.gz",
-    ".nii",
-    ".nrrd",
-    ".nhdr",
-    ".mha",
-    ".mhd",
+KNOWN = sorted(
+    {*(FORMATS[target].ending for target in ENDINGS), ".dcm", *IMAGES} - {".png"}, key=lambda end: (-len(end), end)
 )
-"""Endings that the name of a mask loses."""
+"""Endings that the name of a mask loses, the longest first."""
 LOSSES = {("SEG", "label-fractions"), ("RTSTRUCT", "label-grid")}
 """Warnings of reading, by what is read, of which a label map can't hold all: fractions, contours beyond the image."""
 
@@ -162,7 +154,7 @@ def _name_output(mask: Path, output: Path, row: Format, target: Target) -> Path:
     name = output.name.lower()
     if name.endswith(ENDINGS[target]) and not output.is_dir():
         return output
-    if name.endswith(KNOWN) and not output.is_dir():
+    if name.endswith(tuple(KNOWN)) and not output.is_dir():
         raise InputError(output, f"a file of the format {target} ends otherwise", f"let it end with {row.ending}")
     ending = next((end for end in KNOWN if mask.name.lower().endswith(end)), "")
     return output / (mask.name[: len(mask.name) - len(ending)] + row.ending)

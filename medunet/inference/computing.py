@@ -99,12 +99,7 @@ def hasten_recipe(recipe: Recipe, computing: Computing) -> Recipe:
 
 
 def list_backends(computing: Computing, *, several: bool = False) -> list[Backend]:
-    """Backends that may be taken, none of them open; the first comes first.
-
-    Args:
-        computing: what is wanted.
-        several: networks compute one after the other, so that the memory of one is enough for all.
-    """
+    """Backends that may be taken, not open yet, the first first; of `several` networks one computes at a time."""
     device = choose_device()
     fast = computing.preset == "fast"
     half = fast and choose_precision(torch.device("cpu")) == torch.bfloat16
