@@ -80,7 +80,7 @@ def count_assembling(
         patch: voxels (I, J, K).
         channels: of the image.
         classes: logits of a voxel.
-        batch: patches at once.
+        batch: patches at once; 0 where the backend's own count has them and their logits.
         held: classes whose sums are in memory; all if not given.
     """
     padded = [max(pair) for pair in zip(shape, patch, strict=True)]

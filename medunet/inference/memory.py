@@ -367,7 +367,10 @@ def _foresee_streams(load: Load, backend: Backend, base: int, way: Provision) ->
 def _count_network(load: Load, backend: Backend, batch: int, held: int) -> int:
     """Bytes while patches are computed: in the network, and of the sums of their logits."""
     traits = backend.traits
-    inside = KERNELS + (traits.peak_bytes(load.patch, batch) if traits.device == "cpu" else 0)
+    inside = KERNELS
+    if traits.device == "cpu":
+        # Patches and their logits are among what the backend takes.
+        inside, batch = inside + traits.peak_bytes(load.patch, batch), 0
     return inside + count_assembling(load.network.shape, load.patch, load.chain.shape[0], load.classes, batch, held)
 
 

@@ -18,9 +18,6 @@ from medunet.geometry import Shape
 from medunet.inference.backends.interface import EXACT_BOUND, Backend, ConversionError, Precision, Traits
 from medunet.networks import MeanNetwork
 
-TOGETHER = 2
-"""Patches that the network is compiled for. With the hint LATENCY two at once take as long as two streams of THROUGHPUT
-(docs/decisions/0007-openvino.md), and less memory on machines of many cores."""
 HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 HALF_BOUND = 0.05
 """Of logits in bfloat16, as torch's."""
@@ -45,7 +42,9 @@ def has_openvino() -> bool:
 class OpenVinoBackend(Backend):
     """Runs a network by OpenVINO on the CPU.
 
-    The memory of its features is taken by the first `run` and stays until it is closed, or goes after each.
+    Patches are computed one by one, which is as fast as two at once or in two streams, in half of the memory
+    (docs/decisions/0007-openvino.md). The memory of its features is taken by the first `run` and stays until it is
+    closed, or goes after each.
 
     Args:
         precision: what it computes in; "bfloat16" only where the processor has it.
@@ -67,7 +66,7 @@ class OpenVinoBackend(Backend):
             device="cpu",
             precision=self._precision,
             bound=EXACT_BOUND if self._precision == "float32" else HALF_BOUND,
-            preferred_batch=TOGETHER,
+            preferred_batch=1,
             largest_batch=None,
             peak_bytes=self._foresee_peak,
         )
@@ -85,7 +84,7 @@ class OpenVinoBackend(Backend):
         size = patch[: dims + 1]
         with _silent(TELEMETRY):
             load_extra("openvino", "--backend openvino")
-            self._compiled = _compile(_convert(network, size), (TOGETHER, *size), self._precision)
+            self._compiled = _compile(_convert(network, size), (1, *size), self._precision)
         self._dims, self._width = dims, find_width(network)
         if not _is_plain(network):
             self._check(network, size)
@@ -101,7 +100,7 @@ class OpenVinoBackend(Backend):
             raise RuntimeError("the backend of OpenVINO isn't open")
         inputs = patches[..., 0] if self._dims == 2 else patches
         with nullcontext() if self._keep else self._turn:
-            parts = [self._infer(part) for part in inputs.split(TOGETHER)]
+            parts = [self._infer(patch) for patch in inputs.split(1)]
             if not self._keep:
                 self._compiled.release_memory()
         logits = parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -111,20 +110,19 @@ class OpenVinoBackend(Backend):
         """See `Backend.close`."""
         self._compiled = None
 
-    def _infer(self, patches: torch.Tensor) -> torch.Tensor:
-        """Logits of as many patches as it was compiled for, or fewer; a request of its own for each thread."""
-        whole = torch.cat([patches, patches[-1:].expand(TOGETHER - len(patches), *patches.shape[1:])])
+    def _infer(self, patch: torch.Tensor) -> torch.Tensor:
+        """Logits (1, …) of a patch (1, C, …); a request of its own for each thread."""
         request = self._compiled.create_infer_request()
-        (logits,) = request.infer([np.ascontiguousarray(whole.numpy())], share_inputs=True, share_outputs=True).values()
-        # A view would keep what the request holds, and the logits of patches that were only added.
-        return torch.from_numpy(logits[: len(patches)].copy())
+        (logits,) = request.infer([np.ascontiguousarray(patch.numpy())], share_inputs=True, share_outputs=True).values()
+        # A view would keep what the request holds.
+        return torch.from_numpy(logits.copy())
 
     def _check(self, network: nn.Module, size: tuple[int, ...]) -> None:
         """Compare with torch what was traced with other patches: a network that decides by what it sees can differ."""
-        patches = torch.rand((TOGETHER, *size), generator=torch.Generator().manual_seed(1)) * 4 - 2
+        patch = torch.rand((1, *size), generator=torch.Generator().manual_seed(1)) * 4 - 2
         with torch.inference_mode():
-            wanted = network(patches)
-        error = float((self._infer(patches) - wanted).abs().max() / wanted.abs().max().clamp(min=1.0))
+            wanted = network(patch)
+        error = float((self._infer(patch) - wanted).abs().max() / wanted.abs().max().clamp(min=1.0))
         if not error <= self.traits.bound:
             self.close()
             raise ConversionError(f"what OpenVINO made of the network gives other logits ({error:.2g} off)")
@@ -138,7 +136,9 @@ class OpenVinoBackend(Backend):
             raise RuntimeError("the backend of OpenVINO isn't open")
         size = 4 if self._precision == "float32" else 2
         inputs, outputs = (int(port.get_partial_shape()[1].get_length()) for port in self._ports())
-        return int(np.prod(patch)) * TOGETHER * (MAPS * size * self._width + 4 * (inputs + COPIES * outputs))
+        inside = MAPS * size * self._width + 4 * (inputs + COPIES * outputs)
+        # All patches of a call are put together afterwards.
+        return int(np.prod(patch)) * (inside + 4 * outputs * (batch if batch > 1 else 0))
 
     def _ports(self) -> tuple[Any, Any]:
         return self._compiled.input(0), self._compiled.output(0)
@@ -171,14 +171,14 @@ def _is_plain(network: nn.Module) -> bool:
 
 
 def _choose_example(network: nn.Module, size: tuple[int, ...]) -> torch.Tensor:
-    """Patches (B, C, …) to trace with: small ones where the size doesn't matter, which is faster."""
+    """A patch (1, C, …) to trace with: a small one where the size doesn't matter, which is faster."""
     sides = size[1:]
     if _is_plain(network):
         plain = next(part for part in network.modules() if isinstance(part, DynUNet))
         strides = [(step,) * len(sides) if isinstance(step, int) else tuple(step) for step in plain.strides]
         # Twice what the network divides by: a norm needs more than one voxel.
         sides = tuple(2 * int(np.prod(along)) for along in zip(*strides, strict=True))
-    return torch.randn((TOGETHER, size[0], *sides), generator=torch.Generator().manual_seed(0))
+    return torch.randn((1, size[0], *sides), generator=torch.Generator().manual_seed(0))
 
 
 def _convert(network: nn.Module, size: tuple[int, ...]) -> Any:
