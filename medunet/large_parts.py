@@ -1,4 +1,4 @@
-"""Connected parts of more voxels than can be numbered in memory: slab by slab, with their numbers in a scratch file."""
+"""Large arrays piece by piece: copied in another order, compared, and their connected parts numbered slab by slab."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from medunet.parts import CONNECTED, Crop, Voxels
 from medunet.scratch import Room
 
 Numbers = npt.NDArray[np.int64]
+TILE = 1 << 15
+"""Voxels of a box that is brought to another order of axes in the processor's cache: three times as fast as a whole."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +98,17 @@ def cut_boxes(shape: Sequence[int], most: int) -> Iterator[Crop]:
 
     i, j, k = (slice(0, size) for size in shape)
     yield from cut((i, j, k))
+
+
+def copy_boxes(source: npt.NDArray[np.generic], target: npt.NDArray[np.generic]) -> None:
+    """Copy an array (I, J, K) into another one, whatever the order of their axes in memory and their types."""
+    for box in cut_boxes(source.shape, TILE):
+        target[box] = source[box]
+
+
+def are_equal(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> bool:
+    """Whether two arrays (I, J, K) hold the same, whatever the order of their axes in memory."""
+    return one.shape == other.shape and all(np.array_equal(one[box], other[box]) for box in cut_boxes(one.shape, TILE))
 
 
 def number_large_parts(inside: Voxels, room: Room, most: int) -> LargeParts:

@@ -14,6 +14,10 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import grid_sample
 
+from medunet.geometry import Affine, Shape
+from medunet.preparation.lines import Lines
+from medunet.preparation.places import PlanePlaces
+
 BLOCK = 32
 """Voxels of the plane along the side of a block."""
 POOL = 8
@@ -24,47 +28,98 @@ REACH = 1e-3
 """Voxels by which positions may be off, far more than their rounding."""
 Scores = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
 
 
 class BlockLabels:
-    """Labels of planes that follow each other through scores which arrive plane by plane."""
+    """Labels of planes that follow each other through scores which arrive plane by plane.
 
-    def __init__(self) -> None:
+    Args:
+        to_source: (4, 4) voxel index of the grid to that of the scores.
+        source: shape (I, J, K) of the scores.
+        grid: shape of the grid.
+        axis: of the grid, across its planes.
+    """
+
+    def __init__(self, to_source: Affine, source: Shape, grid: Shape, axis: int) -> None:
         # Least and largest scores of classes in squares of `POOL` voxels, by number of the plane.
         self._extremes: dict[int, tuple[Scores, Scores]] = {}
+        self._lines = Lines.find(to_source, source, grid, axis)
 
-    def label(self, planes: Mapping[int, torch.Tensor], slab: range, positions: torch.Tensor) -> npt.NDArray[np.uint8]:
+    def label(self, planes: Mapping[int, torch.Tensor], slab: range, places: PlanePlaces) -> npt.NDArray[np.uint8]:
         """The class of the largest score at each voxel of a plane; of equal ones the first.
 
         Args:
             planes: scores (classes, J, K) float32 by their number.
             slab: numbers of those between which the plane lies.
-            positions: (A, B, 3) in the slab, as `grid_sample` wants them.
+            places: of the plane.
 
         Returns:
             (A, B) uint8.
         """
         known = self._extremes
-        self._extremes = {n: known[n] if n in known else _pool(planes[n].numpy()) for n in slab}
+        self._extremes = {n: known[n] if n in known else _pool(planes[n]) for n in slab}
         least = np.minimum.reduce([self._extremes[n][0] for n in slab])
         most = np.maximum.reduce([self._extremes[n][1] for n in slab])
-        places = positions.numpy()
-        down, across = (_cut(size) for size in places.shape[:2])
-        corners = places[down[:, [0, -1]]][:, :, across[:, [0, -1]]]
+        down, across = (_cut(size) for size in places.shape)
+        ends = (torch.from_numpy(cut[:, [0, -1]].reshape(-1)) for cut in (down, across))
+        corners = places.place(next(ends)[:, None], next(ends), slab).numpy().reshape(len(down), 2, len(across), 2, 3)
         possible = _find_possible(least, most, corners, planes[slab.start].shape[1:])
-        labels = np.empty((len(down), len(across), BLOCK, BLOCK), dtype=np.uint8)
-        labels[:] = possible.argmax(axis=0)[:, :, None, None]
-        rows, columns = np.nonzero(possible.sum(axis=0) > 1)
-        if len(rows):
-            grid = places[down[rows][:, :, None], across[columns][:, None, :]]
-            labels[rows, columns] = _compare(planes, slab, grid, possible[:, rows, columns])
-        whole = labels.transpose(0, 2, 1, 3).reshape(down.size, across.size)
-        return whole[: places.shape[0], : places.shape[1]]
+        sole = possible.argmax(axis=0).astype(np.uint8)
+        unclear: Flags = possible.sum(axis=0) > 1
+        if not unclear.any():
+            return _spread(sole, places.shape)
+        if self._lines is None:
+            found = _compare_blocks(planes, slab, places, possible, unclear)
+        else:
+            slack = SLACK * max(-float(least.min()), float(most.max()))
+            found = _compare_lines(self._lines, planes, slab, places, possible & unclear, slack)
+        return np.where(_spread(unclear, places.shape), found, _spread(sole, places.shape))
 
 
-def _compare(
-    planes: Mapping[int, torch.Tensor], slab: range, grid: Scores, possible: npt.NDArray[np.bool_]
+def _compare_blocks(
+    planes: Mapping[int, torch.Tensor], slab: range, places: PlanePlaces, possible: Flags, unclear: Flags
 ) -> npt.NDArray[np.uint8]:
+    """Labels (A, B) in the blocks that aren't clear."""
+    down, across = (_cut(size) for size in places.shape)
+    rows, columns = np.nonzero(unclear)
+    grid = places.place(torch.from_numpy(down[rows][:, :, None]), torch.from_numpy(across[columns][:, None]), slab)
+    labels = np.zeros((len(down), len(across), BLOCK, BLOCK), dtype=np.uint8)
+    labels[rows, columns] = _compare(planes, slab, grid, possible[:, rows, columns])
+    whole = labels.transpose(0, 2, 1, 3).reshape(down.size, across.size)
+    return whole[: places.shape[0], : places.shape[1]]
+
+
+def _compare_lines(
+    lines: Lines, planes: Mapping[int, torch.Tensor], slab: range, places: PlanePlaces, possible: Flags, slack: float
+) -> npt.NDArray[np.uint8]:
+    """Labels (A, B) in the blocks that aren't clear, by scores that are interpolated axis by axis.
+
+    These are rounded in other places than those of `grid_sample`. So where another score is as large but for `slack`,
+    they are compared once more, as everywhere else.
+    """
+    best, second = (torch.full(places.shape, -torch.inf) for _ in range(2))
+    labels = torch.zeros(places.shape, dtype=torch.uint8)
+    pair = lines.find_planes(places, slab)
+    for value in np.flatnonzero(possible.any(axis=(1, 2))):
+        box = tuple(_span(possible[value].any(axis=1 - n), size) for n, size in enumerate(places.shape))
+        scores, before = lines.interpolate(planes, int(value), pair, box), best[box]
+        second[box] = torch.maximum(second[box], torch.minimum(scores, before))
+        labels[box].masked_fill_(scores > before, int(value))
+        best[box] = torch.maximum(scores, before)
+    wanted = np.asarray(possible.any(axis=0))
+    # What is no number is larger than nothing.
+    close = ~(best - second > slack).numpy() & _spread(wanted, places.shape)
+    found: npt.NDArray[np.uint8] = labels.numpy()
+    if close.any():
+        rows, columns = np.nonzero(close)
+        grid = places.place(torch.from_numpy(rows), torch.from_numpy(columns), slab)
+        maybe = possible[:, rows // BLOCK, columns // BLOCK]
+        found[rows, columns] = _compare(planes, slab, grid[:, None, None], maybe)[:, 0, 0]
+    return found
+
+
+def _compare(planes: Mapping[int, torch.Tensor], slab: range, grid: torch.Tensor, possible: Flags) -> Any:
     """Interpolate each class in the blocks where it may be the largest, and take the largest.
 
     Args:
@@ -74,14 +129,14 @@ def _compare(
         possible: (classes, blocks).
 
     Returns:
-        (blocks, A, B).
+        (blocks, A, B) uint8.
     """
     labels, best = np.empty(grid.shape[:3], dtype=np.uint8), np.empty(grid.shape[:3], dtype=np.float32)
     fresh = np.ones(len(grid), dtype=np.bool_)
     for value in np.flatnonzero(possible.any(axis=1)):
         here = np.flatnonzero(possible[value])
         scores = torch.stack([planes[n][value] for n in slab])[None, None]
-        blocks = torch.from_numpy(grid[here])[None]
+        blocks = grid[torch.from_numpy(here)][None]
         sampled = grid_sample(scores, blocks, padding_mode="border", align_corners=True)[0, 0].numpy()
         first, before = fresh[here][:, None, None], best[here]
         labels[here] = np.where(first | (sampled > before), np.uint8(value), labels[here])
@@ -90,22 +145,29 @@ def _compare(
     return labels
 
 
-def _pool(plane: Scores) -> tuple[Scores, Scores]:
+def _span(blocks: Flags, size: int) -> slice:
+    """Voxels from the first to the last block that is wanted."""
+    wanted = np.flatnonzero(blocks)
+    return slice(int(wanted[0]) * BLOCK, min((int(wanted[-1]) + 1) * BLOCK, size))
+
+
+def _spread(blocks: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """What is said of blocks for each of their voxels."""
+    return blocks.repeat(BLOCK, axis=0)[: shape[0]].repeat(BLOCK, axis=1)[:, : shape[1]]
+
+
+def _pool(plane: torch.Tensor) -> tuple[Scores, Scores]:
     """Least and largest of a plane of scores (classes, J, K) in squares."""
-    least, most = (_pool_axis(_pool_axis(plane, 1, take), 2, take) for take in (np.minimum, np.maximum))
-    return least, most
-
-
-def _pool_axis(scores: Scores, axis: int, take: np.ufunc) -> Scores:
-    """Extremes along an axis of each `POOL` voxels, and of those that are left at its end."""
-    whole = scores.shape[axis] // POOL
-    main, rest = np.split(scores, [whole * POOL], axis=axis)
-    shape = (*scores.shape[:axis], whole, POOL, *scores.shape[axis + 1 :])
-    # Over whole axes, which is many times faster than numpy's reduceat.
-    parts = [take.reduce(main.reshape(shape), axis=axis + 1)] if whole else []
-    if rest.shape[axis]:
-        parts.append(take.reduce(rest, axis=axis, keepdims=True))
-    return np.concatenate(parts, axis=axis)
+    # Rows first, whose elements follow each other in memory: many times faster than `max_pool2d`.
+    rows = plane.split(plane.shape[1] // POOL * POOL or plane.shape[1], dim=1)
+    found = []
+    for take in (torch.amin, torch.amax):
+        parts = [take(part.unflatten(1, (-1, min(POOL, part.shape[1]))), dim=2) for part in rows]
+        pooled = torch.cat(parts, dim=1)
+        columns = pooled.split(pooled.shape[2] // POOL * POOL or pooled.shape[2], dim=2)
+        parts = [take(part.unflatten(2, (-1, min(POOL, part.shape[2]))), dim=3) for part in columns]
+        found.append(torch.cat(parts, dim=2).numpy())
+    return found[0], found[1]
 
 
 def _cut(size: int) -> Indices:
@@ -114,7 +176,7 @@ def _cut(size: int) -> Indices:
     return np.minimum(np.arange(count * BLOCK), size - 1).reshape(count, BLOCK)
 
 
-def _find_possible(least: Scores, most: Scores, corners: Scores, shape: Any) -> npt.NDArray[np.bool_]:
+def _find_possible(least: Scores, most: Scores, corners: Scores, shape: Any) -> Flags:
     """Which classes may be the largest in which blocks, (classes, blocks down, blocks across).
 
     Args:
@@ -130,7 +192,7 @@ def _find_possible(least: Scores, most: Scores, corners: Scores, shape: Any) -> 
     floor, top = least[squares].min(axis=(-2, -1)), most[squares].max(axis=(-2, -1))
     slack = SLACK * np.maximum(np.abs(floor), np.abs(top)).max(axis=0)
     # What is no number is below nothing, so that it stays.
-    possible: npt.NDArray[np.bool_] = ~(top < floor.max(axis=0) - slack)
+    possible: Flags = ~(top < floor.max(axis=0) - slack)
     return possible
 
 

@@ -10,6 +10,7 @@ from monai.data import ImageReader
 from monai.utils import MetaKeys, SpaceKeys
 
 from medunet.errors import SeriesError
+from medunet.large_parts import copy_boxes
 from medunet.reading import Image, ReadOptions, Volume, read_image, read_volume
 
 
@@ -76,4 +77,8 @@ class VolumeReader(ImageReader):
             "units": img.source.units,
             "notes": "; ".join(map(str, img.source.notes)),
         }
-        return img.voxels.astype(np.float32).reshape(img.voxels.shape[: axes + 1]), meta
+        # Of files the first axis comes fastest, of MONAI's tensors the last one.
+        voxels = np.empty(img.voxels.shape, dtype=np.float32)
+        for stored, component in zip(img.voxels, voxels, strict=True):
+            copy_boxes(stored, component)
+        return voxels.reshape(voxels.shape[: axes + 1]), meta

@@ -10,6 +10,7 @@ from torch.nn.functional import grid_sample
 
 from medunet.geometry import Affine, Grid, Shape
 from medunet.preparation.candidates import BlockLabels
+from medunet.preparation.places import PlanePlaces, move_to_slab, place_box
 from medunet.scratch import IN_MEMORY, Room
 
 PLANE_BUDGET = 4_000_000
@@ -207,52 +208,29 @@ def _follow_planes(
     order = range(grid.shape[axis]) if to_source[0, axis] > 0 else reversed(range(grid.shape[axis]))
     held: dict[int, torch.Tensor] = {}
     # Nobody else wants the scores: then most classes needn't be interpolated.
-    blocks = BlockLabels() if decide is take_largest and keep is None else None
+    blocks = BlockLabels(to_source, source.shape, grid.shape, axis) if decide is take_largest and keep is None else None
     for index in order:
         ranges = tuple(range(index, index + 1) if n == axis else range(size) for n, size in enumerate(grid.shape))
-        positions = _source_positions(ranges, to_source, source.shape)
-        first, stop = _move_to_slab(positions, source.shape[0])
-        while max(held, default=-1) < stop - 1:
+        places = PlanePlaces(axis, index, to_source, grid.shape, source.shape)
+        slab = places.find_slab()
+        while max(held, default=-1) < slab.stop - 1:
             number, plane = next(arriving)
             held[number] = plane.float()
-        held = {number: plane for number, plane in held.items() if number >= first}
+        held = {number: plane for number, plane in held.items() if number >= slab.start}
         i, j, k = (slice(part.start, part.stop) for part in ranges)
         if blocks is not None:
-            labelled = blocks.label(held, range(first, stop), positions.squeeze(axis))
-            labels[i, j, k] = np.expand_dims(labelled, axis)
+            labels[i, j, k] = np.expand_dims(blocks.label(held, slab, places), axis)
         else:
-            slab = torch.stack([held[number] for number in range(first, stop)], dim=1)
-            sampled = grid_sample(slab[None], positions[None], padding_mode="border", align_corners=True)
+            positions = place_box(ranges, to_source, source.shape)
+            move_to_slab(positions, source.shape[0], slab)
+            whole = torch.stack([held[number] for number in slab], dim=1)
+            sampled = grid_sample(whole[None], positions[None], padding_mode="border", align_corners=True)
             _settle(labels, (i, j, k), sampled[0], decide, keep)
         room.settle()
     # Whoever makes the planes says how far that is, to the last.
     for _ in arriving:
         pass
     return labels
-
-
-def _move_to_slab(positions: torch.Tensor, size: int) -> tuple[int, int]:
-    """Make positions in a volume those in a slab of two or three of its planes, so that the same values come out.
-
-    `grid_sample` makes an index of a position in float32. The same steps are taken here, so that the index is its own
-    to the last bit. Indices are multiples of 2⁻²⁵, those from 0.5 on of 2⁻²⁴; so the whole number of the first plane
-    is subtracted, and the index in a slab of 2 (or 3, then it is at least 0.5) planes made a position between -1 and
-    1, without rounding; and back in `grid_sample`.
-
-    Args:
-        positions: (I, J, K, 3) as of `_source_positions`; the last column is changed.
-        size: planes of the volume.
-
-    Returns:
-        The first plane of the slab, and the one behind its last.
-    """
-    if size == 1:
-        return 0, 1
-    index = ((positions[..., 2] + 1) / 2 * (size - 1)).clamp(0, size - 1)
-    first = min(int(index.min()), size - 2)
-    stop = min(max(int(index.max()), first) + 2, size)
-    positions[..., 2] = (index - first) * (2.0 / (stop - 1 - first)) - 1.0
-    return first, stop
 
 
 def resample_image(voxels: npt.NDArray[np.generic], affine: Affine, grid: Grid) -> npt.NDArray[np.float32]:
@@ -308,18 +286,6 @@ def _sample_planes(
     for start in range(0, grid.shape[2], step):
         stop = min(start + step, grid.shape[2])
         ranges = (range(grid.shape[0]), range(grid.shape[1]), range(start, stop))
-        positions = _source_positions(ranges, to_source, values.shape[1:])
+        positions = place_box(ranges, to_source, values.shape[1:])
         sampled = grid_sample(values[None], positions[None], mode=mode, padding_mode="border", align_corners=True)
         yield slice(start, stop), sampled[0]
-
-
-def _source_positions(ranges: tuple[range, ...], to_source: Affine, source: Sequence[int]) -> torch.Tensor:
-    """Positions (I, J, K, 3) of a box as `grid_sample` wants them: last axis first, -1 and 1 at the outer centres."""
-    axes = [torch.arange(part.start, part.stop).double() for part in ranges]
-    out = torch.empty((*map(len, ranges), 3))
-    for axis in range(3):
-        row = to_source[axis]
-        terms = [(axes[n] * row[n]).reshape([-1 if m == n else 1 for m in range(3)]) for n in range(3)]
-        index = terms[0] + terms[1] + terms[2] + row[3]
-        out[..., 2 - axis] = index * (2.0 / max(source[axis] - 1, 1)) - 1.0
-    return out

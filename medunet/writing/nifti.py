@@ -17,9 +17,9 @@ import numpy.typing as npt
 from medunet.errors import ResourceError
 from medunet.geometry import Grid, measure_displacement
 from medunet.labels import Mask
-from medunet.large_parts import cut_boxes
+from medunet.large_parts import are_equal, copy_boxes, cut_boxes
 from medunet.reading import find_image, read_image, read_mask
-from medunet.scratch import Scratch
+from medunet.scratch import IN_MEMORY, Room
 from medunet.writing.interface import Format, Result, check_nothing
 
 LOGGER = logging.getLogger(__name__)
@@ -53,32 +53,28 @@ def write_image(
         raise ResourceError(path, *DIFFERENT, code="output-differs")
 
 
-def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask]) -> None:
+def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask], room: Room = IN_MEMORY) -> None:
     """Write a mask as compressed NIfTI-1, uint8, uint16 or uint32, with its label table as a header extension.
 
     Args:
         mask: what to write.
         path: ends with `.nii.gz`; the temporary name of `records.whole_file`, so that a wrong file never gets its own.
         read_back: reads the written file, given the mask for its grid and table.
+        room: where a copy lies in the order of the file.
 
     Raises:
         ResourceError: the disk is full, or what was read back differs.
     """
-    image = _make_image(mask.pack_voxels(), mask.grid)
+    image = _make_image(_lay_slices(mask.pack_voxels(), room), mask.grid)
     table = mask.table.model_dump_json(exclude_none=True)
     image.header.extensions.append(nib.nifti1.Nifti1Extension(COMMENT, table.encode()))
     nib.save(image, path)
     again = read_back(path, mask)
     if (
-        not _are_equal(again.voxels, mask.voxels)
+        not are_equal(again.voxels, mask.voxels)
         or measure_displacement(again.grid, mask.grid) > mask.grid.limits.recorded
     ):
         raise ResourceError(path, *DIFFERENT, code="output-differs")
-
-
-def _are_equal(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> bool:
-    """Whether two arrays (I, J, K) hold the same, compared piece by piece."""
-    return one.shape == other.shape and all(np.array_equal(one[b], other[b]) for b in cut_boxes(one.shape, PIECE))
 
 
 def _make_image(voxels: npt.NDArray[np.generic], grid: Grid) -> Any:
@@ -100,23 +96,19 @@ def _write(result: Result, path: Path) -> None:
         write_nifti(result.mask, path, lambda part, mask: read_mask(part, mask.grid, mask.table))
         return
 
-    mask = result.mask
-    if room.holds(mask.voxels):
-        mask = replace(mask, voxels=_lay_slices(mask.voxels, room))
-
     def read_back(part: Path, mask: Mask) -> Mask:
         volume = read_image(find_image(part), room)
         # Values of labels are known where all are those of the mask.
         return replace(mask, voxels=volume.voxels[0], grid=volume.grid)
 
-    write_nifti(mask, path, read_back)
+    write_nifti(result.mask, path, read_back, room if room.holds(result.mask.voxels) else IN_MEMORY)
 
 
-def _lay_slices(voxels: Any, room: Scratch) -> Any:
+def _lay_slices(voxels: Any, room: Room) -> Any:
     """The same voxels (I, J, K) in the order of a NIfTI file, in which they are written."""
     laid = room.make(voxels.shape[::-1], voxels.dtype).T
     for box in cut_boxes(voxels.shape, PIECE):
-        laid[box] = voxels[box]
+        copy_boxes(voxels[box], laid[box])
         room.settle()
     return laid
 

@@ -5,6 +5,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ NIFTI_2 = (540).to_bytes(4, "little")
 """Size of its header, with which a NIfTI-2 file begins, in either byte order."""
 PIECE = 1 << 22
 """Voxels that are read at once where they don't stay in memory."""
+KEPT = 1 << 30
+"""Bytes of an unpacked file that are kept at most, so that it is unpacked once: enough for a CT of 2,000 slices."""
 COMPONENTS = 16
 """A file of more volumes is taken for a time series."""
 _RESTORE = "restore the file"
@@ -54,9 +57,9 @@ def read_nifti(path: Path, prefer: Form | None = None, room: Room | None = None)
         GeometryError: qform and sform disagree, both are absent, or no affine follows from them.
         InputError: it is damaged, holds a time series, colours, or values that are not finite.
     """
-    length = _measure_length(path)
+    length, unpacked = _unpack(path, KEPT if room is None else 0)
     with _refuse_damage(path):
-        image, header, shape = _open_volume(path)
+        image, header, shape = _open_volume(path, unpacked)
         _check_size(image, length, path)
         if np.isinf(header["scl_slope"]):
             found = f"its scl_slope is {header['scl_slope']}"
@@ -91,9 +94,9 @@ def _refuse_damage(path: Path) -> Iterator[None]:
         raise InputError(path, f"it can't be read as NIfTI ({error})", _RESTORE, code="file-damaged") from None
 
 
-def _open_volume(path: Path) -> tuple[Any, Any, tuple[int, int, int, int]]:
+def _open_volume(path: Path, unpacked: bytes | None = None) -> tuple[Any, Any, tuple[int, int, int, int]]:
     """As `_open_nifti`, and the shape (I, J, K, C)."""
-    image, header = _open_nifti(path)
+    image, header = _open_nifti(path, unpacked)
     shape = (*_drop_single(image.shape), 1)
     if len(shape) not in (4, 5) or 0 in shape or shape[3] > COMPONENTS:
         found = f"it has the shape {image.shape}, not one volume"
@@ -129,32 +132,44 @@ def _drop_single(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _open_nifti(path: Path) -> tuple[Any, Any]:
+def _open_nifti(path: Path, unpacked: bytes | None) -> tuple[Any, Any]:
     """Open by the size of the header and nothing else: other formats would be read without a place.
+
+    Args:
+        path: of the file.
+        unpacked: its bytes, where it is compressed and they are known.
 
     Returns:
         The image, and its header as it is stored: the image's own one has been "repaired", 0 mm to 1 mm.
     """
-    with ImageOpener(path) as stream:
+    with ImageOpener(path) if unpacked is None else BytesIO(unpacked) as stream:
         size = stream.read(4)
         kind = nib.Nifti2Image if NIFTI_2 in (size, size[::-1]) else nib.Nifti1Image
         stream.seek(0)
-        return kind.from_filename(path), kind.header_class.from_fileobj(stream, check=False)
+        image = kind.from_filename(path) if unpacked is None else kind.from_bytes(unpacked)
+        return image, kind.header_class.from_fileobj(stream, check=False)
 
 
-def _measure_length(path: Path) -> int:
-    """Bytes that the file holds, unpacked; a gzip is read to its end, since nibabel doesn't check its sum."""
+def _unpack(path: Path, most: int) -> tuple[int, bytes | None]:
+    """Bytes that the file holds, unpacked, and these where it is compressed and they are no more than `most`.
+
+    A gzip is read to its end, since nibabel doesn't check its sum.
+    """
     with path.open("rb") as stream:
         if stream.read(2) != b"\x1f\x8b":
-            return path.stat().st_size
-    length = 0
+            return path.stat().st_size, None
+    length, kept = 0, list[bytes]()
     try:
         with gzip.open(path) as stream:
             while block := stream.read(1 << 22):
                 length += len(block)
+                if length > most:
+                    kept.clear()
+                else:
+                    kept.append(block)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(path, f"its compression is damaged ({error})", _RESTORE, code="file-damaged") from None
-    return length
+    return length, b"".join(kept) or None
 
 
 def _check_size(image: Any, length: int, path: Path) -> None:
