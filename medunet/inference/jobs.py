@@ -305,12 +305,12 @@ def finish_job(
             raise ValueError("nothing was predicted")
         path, options = job.scan.reference.path, job.scan.reference.options
         return take_files(job, job.earlier, 0.0, lambda: read_volume(path, options).grid)
-    channels = dict(zip(job.maker.recipe.task.channels, job.scan.images.values(), strict=True))
-    task, way = job.maker.recipe.task, way or Provision(0, 0)
-    read = {
-        name: way.volumes[key] for key, name in zip(task.image_keys(), task.channels, strict=True) if key in way.volumes
-    }
+    recipe, way = job.maker.recipe, way or Provision(0, 0)
+    channels = dict(zip(recipe.task.channels, job.scan.images.values(), strict=True))
+    keys = zip(recipe.task.image_keys(), channels, strict=True)
+    read = {name: way.volumes[key] for key, name in keys if key in way.volumes}
+    recipe = replace(recipe, peak_gib=way.peak / 2**30) if way.peak else recipe
     result = Result(mask, job.scan.reference, job.maker.algorithm, channels, probabilities, job.scan.id, read, way.room)
-    record = write_outputs(job.outputs, job.maker.recipe, job.identity, result, job.started)
+    record = write_outputs(job.outputs, recipe, job.identity, result, job.started)
     grid = mask.grid
     return take_files(job, record, time.monotonic() - job.started, lambda: grid)

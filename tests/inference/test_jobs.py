@@ -167,6 +167,8 @@ def test_results_are_the_same_whatever_is_under_way_beside(
     stated = [float(found) for found in re.findall(r": ([0-9.]+) GiB of memory at most, of", caplog.text)]
     assert len(stated) == len(patients)
     assert max(stated) > 1.05 * min(stated)
+    records = [read_record(tmp_path / "together" / f"{item.id}.json", PredictionRecord) for item in together]
+    assert sorted(record.predicted_memory_gib or 0 for record in records) == sorted(stated)
     caplog.clear()
     limit = (min(stated) + max(stated)) / 2
     one = medunet.predict(trained, *patients, output=tmp_path / "one", ram_gib=limit)
