@@ -14,6 +14,7 @@ from medunet.cli.cohort import app as cohort
 from medunet.cli.convert import convert
 from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
+from medunet.cli.package import package
 from medunet.cli.plan import plan
 from medunet.cli.predict import predict
 from medunet.cli.screen import choose_voice, is_first_rank, is_verbose
@@ -37,6 +38,7 @@ app.command(name="train")(train)
 app.command(name="predict")(predict)
 app.command(name="evaluate")(evaluate)
 app.command(name="convert")(convert)
+app.command(name="package")(package)
 
 
 def _print_version(asked: bool) -> None:

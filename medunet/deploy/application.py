@@ -12,20 +12,9 @@ from holoscan.logger import LogLevel, set_log_level
 from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Operator
 
-from medunet.bundle import Bundle, ForeignBundle, open_any_bundle
+from medunet.deploy.models import find_bundle
 from medunet.inference import Maker, Wanted, find_scan, finish_job, make_maker, plan_job, predict_scan
 from medunet.writing import choose_formats
-
-
-def find_bundle(folder: Path) -> Bundle | ForeignBundle:
-    """Open the bundle in a model folder: the folder itself, or its only subfolder, as a container has it.
-
-    Raises:
-        BundleError: there is none.
-    """
-    inner = list(folder.glob("*/configs/metadata.json"))
-    alone = len(inner) == 1 and not (folder / "configs").exists()
-    return open_any_bundle(inner[0].parents[1] if alone else folder)
 
 
 class FindOperator(Operator):

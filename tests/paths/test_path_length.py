@@ -16,8 +16,8 @@ PACKAGE = Path(medunet.__file__).parent
 # What tells that a scan is unlike those of training, or its channels unlike each other, what a file is and what is no
 # slice, which bits of a pixel count and what text its bytes are: six files and 350 lines since scans are refused less.
 # How a network is computed, how far to rely on it, and whether that fits the memory: 16 files and 1,050 lines. OpenVINO
-# is an optional package and is fed by hand: one file and 30 lines more. That a mask comes back six times faster, axis by
-# axis, with ties decided as ever, and that arrays change their order in the cache: two files and 130 lines.
+# is an optional package and is fed by hand: one file and 30 lines more. That a mask comes back six times faster, axis
+# by axis, with ties decided as ever, and that arrays change their order in the cache: two files and 130 lines.
 FILES = 61
 LINES = 3_825
 # Before a scan is looked for, the bundle is opened, whoever wrote it, its inference.json compared with what medunet
