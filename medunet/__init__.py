@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from medunet.api import (
         Evaluation,
+        audit_bundle,
         check,
+        check_bundle,
         convert,
         evaluate,
+        export_bundle,
         export_cohort,
         init,
         plan,
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
         read_volume,
         train,
         train_folds,
+        write_selftest,
     )
     from medunet.cohort import Case, Cohort, LabelChoices
     from medunet.cross_validation import TrainedFolds
@@ -83,9 +87,12 @@ __all__ = [
     "TrainedFolds",
     "Volume",
     "__version__",
+    "audit_bundle",
     "check",
+    "check_bundle",
     "convert",
     "evaluate",
+    "export_bundle",
     "export_cohort",
     "init",
     "plan",
@@ -94,10 +101,11 @@ __all__ = [
     "read_volume",
     "train",
     "train_folds",
+    "write_selftest",
 ]
 _PLACES = {
-    "medunet.api": "Evaluation check convert evaluate export_cohort init plan predict predict_each "
-    "read_volume train train_folds",
+    "medunet.api": "Evaluation audit_bundle check check_bundle convert evaluate export_bundle export_cohort init plan "
+    "predict predict_each read_volume train train_folds write_selftest",
     "medunet.cohort": "Case Cohort LabelChoices",
     "medunet.cross_validation": "TrainedFolds",
     "medunet.errors": "BundleError ExtraError GeometryError InputError LabelError MedunetError MissingInputError "

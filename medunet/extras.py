@@ -11,6 +11,9 @@ EXTRAS = {
     "yaml": ("zoo", "PyYAML>=6.0"),
     "ray": ("ray", "ray>=2.50"),
     "openvino": ("openvino", "openvino>=2026.0"),
+    "onnx": ("export", "onnx>=1.19"),
+    "onnxruntime": ("export", "onnxruntime>=1.23"),
+    "onnxscript": ("export", "onnxscript>=0.5"),
     "monai.deploy.core": ("deploy", "monai-deploy-app-sdk==4.0.0"),
 }
 """Module to its extra and the requirement there; a test holds them equal to pyproject.toml."""

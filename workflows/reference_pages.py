@@ -17,7 +17,20 @@ from pydantic import BaseModel
 import medunet
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
-COMMANDS = ("", "check", "cohort export", "init", "plan", "train", "predict", "evaluate", "convert")
+COMMANDS = (
+    "",
+    "check",
+    "cohort export",
+    "init",
+    "plan",
+    "train",
+    "predict",
+    "evaluate",
+    "convert",
+    "bundle audit",
+    "bundle check",
+    "bundle export",
+)
 WIDTH = "80"
 """Columns of the text of `--help`."""
 HEAD = "<!-- written by workflows/reference_pages.py -->\n"
@@ -81,6 +94,8 @@ def describe_files() -> str:
     from medunet.bundle import Metadata
     from medunet.cohort import Cohort
     from medunet.evaluation import CrossValidation
+    from medunet.handover import SelfTest
+    from medunet.handover.exports.consumer import Consumer
     from medunet.inference import PredictionRecord
     from medunet.measures import Measures
     from medunet.measuring import Fingerprint
@@ -96,6 +111,8 @@ def describe_files() -> str:
         "work/fold<K>/result.json": (FoldResult, "of a run: what it came to"),
         "OUT/<scan>.json": (PredictionRecord, "the run record beside a prediction"),
         "OUT/<scan>.measures.json": (Measures, "what is measured of a predicted mask"),
+        "docs/selftest/selftest.json": (SelfTest, "of a bundle: a made-up case and what is expected of it"),
+        "DIR/model.onnx.json": (Consumer, "beside each exported network: what a program must do around it"),
         "work/cross_validation/scores.json": (
             CrossValidation,
             "scores of all held-out patients; `scores` alone is what `medunet evaluate` writes as `scores.json`",

@@ -1,5 +1,6 @@
 """The public verbs, where the parts meet; heavy libraries are imported inside the functions."""
 
+from medunet.api.bundles import audit_bundle, check_bundle, export_bundle, write_selftest
 from medunet.api.cohorts import check, export_cohort, init, plan
 from medunet.api.masks import convert
 from medunet.api.scans import predict, predict_each, read_volume
@@ -8,9 +9,12 @@ from medunet.api.training import train, train_folds
 
 __all__ = [
     "Evaluation",
+    "audit_bundle",
     "check",
+    "check_bundle",
     "convert",
     "evaluate",
+    "export_bundle",
     "export_cohort",
     "init",
     "plan",
@@ -19,4 +23,5 @@ __all__ = [
     "read_volume",
     "train",
     "train_folds",
+    "write_selftest",
 ]

@@ -1,5 +1,6 @@
 """Verbs of training: one fold, or all."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ def train(
     patience: Count = 0,
     trust: bool = False,
 ) -> Path:
-    """Train a bundle, or go on with a run that was interrupted.
+    """Train a bundle, or go on with a run that was interrupted; a self-test of it is written where it finds something.
 
     Args:
         bundle: from `init`.
@@ -43,7 +44,7 @@ def train(
 
     warn_if_stale(Path(bundle))
     begin = Path(source) if source is not None else None
-    return train_bundle(
+    weights = train_bundle(
         Path(bundle),
         fold=fold,
         budget_minutes=budget_minutes,
@@ -52,6 +53,8 @@ def train(
         patience=patience,
         trust=trust,
     )
+    _prove(Path(bundle))
+    return weights
 
 
 @verb
@@ -85,6 +88,16 @@ def train_folds(
 
     warn_if_stale(Path(bundle))
     begin = Path(source) if source is not None else None
-    return train_all(
+    trained = train_all(
         Path(bundle), budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience, trust=trust
     )
+    _prove(Path(bundle))
+    return trained
+
+
+def _prove(bundle: Path) -> None:
+    """Write the self-test of what was trained; of several processes by the first."""
+    from medunet.handover import renew_selftest
+
+    if os.environ.get("RANK", "0") == "0":
+        renew_selftest(bundle)

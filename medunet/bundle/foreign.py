@@ -31,7 +31,7 @@ from medunet.bundle.foreign_task import (
 )
 from medunet.bundle.foreign_weights import find_foreign_weights
 from medunet.bundle.foreign_window import find_unit, read_window
-from medunet.bundle.literals import Literals, Mark, find_entry
+from medunet.bundle.literals import Literals, Mark, find_entry, read_config
 from medunet.bundle.metadata import Metadata, TrainingFacts
 from medunet.bundle.parts import Decision, Evaluated, Recipe, Step
 from medunet.bundle.recipe import make_recipe
@@ -39,7 +39,6 @@ from medunet.bundle.trust import TRUST
 from medunet.bundle.weights import find_weights, join_hashes
 from medunet.cohort import Cohort
 from medunet.errors import BundleError
-from medunet.extras import load_extra
 from medunet.files import hash_file
 from medunet.findings import warn
 from medunet.networks import find_arguments, find_network
@@ -136,21 +135,11 @@ def open_any_bundle(folder: Path, *, trust: bool = False) -> Bundle | ForeignBun
     path = find_config(folder)
     if path is None:
         return open_bundle(folder, trust=trust)
-    config = _read_yaml(path) if path.suffix != ".json" else read_json(path)
+    config = read_config(path)
     metadata = read_json(folder / "configs" / "metadata.json")
     if not isinstance(config, dict) or not isinstance(metadata, dict):
         raise BundleError(path if isinstance(metadata, dict) else folder, "it holds no keys", CORRECT)
     return ForeignBundle(folder, path, {**config, "bundle_root": str(folder.absolute())}, metadata, trust)
-
-
-def _read_yaml(path: Path) -> Any:
-    yaml = load_extra("yaml", path.name)
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        said = str(error).splitlines()[0]
-        found = f"it is no valid YAML ({said})"
-        raise BundleError(path, found, "restore it from a copy", code="file-damaged") from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from medunet.bundle.expressions import walk
+from medunet.errors import BundleError
+from medunet.extras import load_extra
+from medunet.records import read_json
 
 REFERENCE = re.compile(r"@\w+(?:(?:#|::)\w+)*")
 DTYPES = re.compile(r"(?:numpy|np|torch)\.((?:float|int|uint)\d+|bfloat16|bool)")
@@ -171,6 +174,26 @@ class Literals:
 
     def _give_up(self) -> Any:
         raise _OddFormError
+
+
+def read_config(path: Path) -> Any:
+    """What a configuration in JSON or YAML holds, as plain data.
+
+    Raises:
+        MissingInputError: there is no such file.
+        RecordError: it is no JSON, or names a key twice.
+        BundleError: it is no YAML that holds data alone.
+        ExtraError: it is YAML, and nothing that reads it is installed.
+    """
+    if path.suffix == ".json":
+        return read_json(path)
+    yaml = load_extra("yaml", path.name)
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        said = str(error).splitlines()[0]
+        found = f"it is no valid YAML ({said})"
+        raise BundleError(path, found, "restore it from a copy", code="file-damaged") from None
 
 
 def find_entry(config: Any, key: str, missing: Any = None) -> Any:

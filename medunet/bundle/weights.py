@@ -26,9 +26,22 @@ def name_fold(fold: int) -> str:
 
 
 def write_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
-    """Write weights as CPU tensors, whole or not at all; an older file is replaced."""
+    """Write weights as CPU tensors, whole or not at all; an older file is replaced.
+
+    Equal tensors are stored once, as those that a DynUNet of MONAI's names twice; the file still holds every key.
+    """
     with whole_file(path) as part:
-        save_tensors(part, {key: value.detach().cpu().contiguous() for key, value in state.items()})
+        save_tensors(part, _share_equal(state))
+
+
+def _share_equal(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    kept: dict[tuple[torch.dtype, torch.Size, bytes], torch.Tensor] = {}
+    shared = {}
+    for key, value in state.items():
+        tensor = value.detach().cpu().contiguous()
+        content = hashlib.sha256(tensor.reshape(-1).view(torch.uint8).numpy().data).digest()
+        shared[key] = kept.setdefault((tensor.dtype, tensor.shape, content), tensor)
+    return shared
 
 
 def save_tensors(path: Path, value: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from medunet.cli.bundle import app as bundle
 from medunet.cli.check import check
 from medunet.cli.cohort import app as cohort
 from medunet.cli.convert import convert
@@ -21,7 +22,7 @@ from medunet.cli.screen import choose_voice, is_first_rank, is_verbose
 from medunet.cli.train import train
 from medunet.errors import InputError, MedunetError
 
-PATHS = ("-o", "--output", "--bundle", "--from", "--source", "--predictions", "--truth")
+PATHS = ("-o", "--output", "--bundle", "--from", "--source", "--predictions", "--truth", "--json", "--sarif")
 """Options whose value is a path."""
 app = typer.Typer(
     name="medunet",
@@ -39,6 +40,7 @@ app.command(name="predict")(predict)
 app.command(name="evaluate")(evaluate)
 app.command(name="convert")(convert)
 app.command(name="package")(package)
+app.add_typer(bundle, name="bundle")
 
 
 def _print_version(asked: bool) -> None:

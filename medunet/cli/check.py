@@ -1,6 +1,7 @@
 """`medunet check`: everything that is wrong or odd, as a table or as JSON."""
 
 import json
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,15 +43,32 @@ def check(
     names = parse_names(channels, "--channels")
     with screen(), unpack_archives([path]) as (place,):
         findings = api.check(place, channels=names, labels=labels, bundle=bundle)
-    counts = {kind: sum(item.severity == kind for item in findings) for kind in ("error", "warning", "note")}
+    counts = count_findings(findings)
     if as_json:
-        found = [item.model_dump() | {"subject": _shorten(item.subject, place)} for item in findings]
+        found = [item.model_dump() | {"subject": shorten_subject(item.subject, place)} for item in findings]
         print(json.dumps({"path": str(path), "counts": counts, "findings": found}, indent=2, ensure_ascii=False))
     else:
-        _print_table(findings, place, len(findings) if everything else LISTED)
-        print(", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in counts.items()))
+        print_findings(findings, place, everything=everything)
     if counts["error"]:
         raise typer.Exit(2)
+
+
+def count_findings(findings: "Sequence[Finding]") -> dict[str, int]:
+    """How many there are of each severity."""
+    return {kind: sum(item.severity == kind for item in findings) for kind in ("error", "warning", "note")}
+
+
+def print_findings(findings: "list[Finding]", path: Path, *, everything: bool) -> None:
+    """Print findings by kind, and how many there are.
+
+    Args:
+        findings: of a check.
+        path: that was checked, from which subjects are told.
+        everything: list each.
+    """
+    _print_table(findings, path, len(findings) if everything else LISTED)
+    counts = count_findings(findings)
+    print(", ".join(f"{count} {kind}{'s' if count != 1 else ''}" for kind, count in counts.items()))
 
 
 def _print_table(findings: "list[Finding]", path: Path, listed: int) -> None:
@@ -68,14 +86,14 @@ def _print_table(findings: "list[Finding]", path: Path, listed: int) -> None:
         tabled = "\n" in remedy
         print(f"{severity:8} {code:24} {'' if tabled else remedy}".rstrip())
         for item in items[:listed]:
-            print(f"    {_shorten(item.subject, path)}: {item.found}")
+            print(f"    {shorten_subject(item.subject, path)}: {item.found}")
         if len(items) > listed:
             print(f"    … and {len(items) - listed} more, which --all lists")
         if tabled:
             print(f"    {remedy}")
 
 
-def _shorten(subject: str, path: Path) -> str:
+def shorten_subject(subject: str, path: Path) -> str:
     """A subject, relative to PATH where it lies below it."""
     inside = Path(subject)
     for root in (path, path.absolute()):

@@ -87,16 +87,16 @@ def convert(
         written = api.convert(
             mask,
             output,
-            to=_choose(to, get_args(Target), "--to"),
+            to=choose(to, get_args(Target), "--to"),
             labels=_read_labels(labels),
-            made_by=_choose(made_by, get_args(Maker), "--made-by") if made_by is not None else None,
+            made_by=choose(made_by, get_args(Maker), "--made-by") if made_by is not None else None,
             overwrite=overwrite,
             **place,
         )
     print(f"wrote {written}")
 
 
-def _choose(text: str, known: tuple[Word, ...], option: str) -> Word:
+def choose(text: str, known: tuple[Word, ...], option: str) -> Word:
     """One of the words that an option may have.
 
     Raises:

@@ -42,6 +42,7 @@ LAYERS = {
     "evaluation": 9,
     "training": 9,
     "planner": 10,
+    "handover": 10,
     "report": 10,
     "testing": 10,
     "cross_validation": 11,

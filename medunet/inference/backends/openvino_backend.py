@@ -82,9 +82,9 @@ class OpenVinoBackend(Backend):
             raise ConversionError("OpenVINO needs patches of one size, and this network takes whole scans")
         network = network.cpu().eval().requires_grad_(False)
         size = patch[: dims + 1]
-        with _silent(TELEMETRY):
+        with silent(TELEMETRY):
             load_extra("openvino", "--backend openvino")
-            self._compiled = _compile(_convert(network, size), (1, *size), self._precision)
+            self._compiled = _compile(convert_network(network, size), (1, *size), self._precision)
         self._dims, self._width = dims, find_width(network)
         if not _is_plain(network):
             self._check(network, size)
@@ -151,7 +151,7 @@ def find_width(network: nn.Module) -> int:
 
 
 @contextmanager
-def _silent(module: str) -> Iterator[None]:
+def silent(module: str) -> Iterator[None]:
     """Hide a module from those that import it if they can, as where it isn't installed."""
     before = sys.modules.get(module)
     sys.modules[module] = None  # type: ignore[assignment]
@@ -181,7 +181,7 @@ def _choose_example(network: nn.Module, size: tuple[int, ...]) -> torch.Tensor:
     return torch.randn((1, size[0], *sides), generator=torch.Generator().manual_seed(0))
 
 
-def _convert(network: nn.Module, size: tuple[int, ...]) -> Any:
+def convert_network(network: nn.Module, size: tuple[int, ...]) -> Any:
     """OpenVINO's model of a network.
 
     By the frontend itself: `openvino.convert_model` reports what it is used for where telemetry was loaded before.
@@ -211,7 +211,7 @@ def _convert(network: nn.Module, size: tuple[int, ...]) -> Any:
         raise ConversionError(f"OpenVINO can't convert the network ({_shorten(error)})") from error
 
 
-def _find_core() -> Any:
+def find_core() -> Any:
     """OpenVINO's core, one for all, which is never given up.
 
     Each core gives the thread that makes it a stack for signals, and takes that away when it goes. Where it goes in
@@ -227,7 +227,7 @@ def _find_core() -> Any:
 
 
 def _compile(model: Any, shape: tuple[int, ...], precision: Precision) -> Any:
-    core = _find_core()
+    core = find_core()
     if precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise ConversionError("the processor has no bfloat16")
     how = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}

@@ -1,0 +1,6 @@
+"""A bundle that is handed on or taken: checked with all that lies in it, proven on a case of its own, exported."""
+
+from medunet.handover.check import check_handover
+from medunet.handover.selftest import PLACE, SelfTest, renew_selftest, write_selftest
+
+__all__ = ["PLACE", "SelfTest", "check_handover", "renew_selftest", "write_selftest"]

@@ -1,0 +1,50 @@
+"""Verbs about bundles take and give what they say."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import medunet
+
+NUCLEI = Path(__file__).parents[2] / "bundles" / "nuclei_unet2d"
+
+
+def test_an_audit_is_given_and_written(tmp_path: Path) -> None:
+    found = medunet.audit_bundle(NUCLEI, report=tmp_path / "a.json", sarif=tmp_path / "a.sarif")
+    assert found.count()["error"] == 0
+    assert len(json.loads((tmp_path / "a.json").read_text())["entries"]) == len(found.entries)
+    assert json.loads((tmp_path / "a.sarif").read_text())["version"] == "2.1.0"
+
+
+def test_a_check_gives_findings(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(NUCLEI, tmp_path / "b"))
+    shutil.rmtree(folder / "docs" / "selftest")
+    (folder / "LICENSE").unlink()
+    assert [item.code for item in medunet.check_bundle(folder) if item.severity == "error"] == ["bundle-incomplete"]
+
+
+def test_a_selftest_is_written(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(NUCLEI, tmp_path / "b"))
+    assert medunet.write_selftest(folder, tries=1).voxels["object"] > 1000
+
+
+def test_an_export_is_written(tmp_path: Path) -> None:
+    (done,) = medunet.export_bundle(NUCLEI, tmp_path, ["torchscript"])
+    assert done.file == tmp_path / "model.ts"
+    assert done.difference < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"to": "onnx"}, "to is 'onnx', a str; give a list of"),
+        ({"to": ["tflite"]}, "to is ['tflite']"),
+        ({"to": ["onnx"], "scan": ""}, "scan is ''"),
+    ],
+)
+def test_wrong_arguments_are_refused_by_name(given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(medunet.InputError) as caught:
+        medunet.export_bundle(NUCLEI, "out", **given)  # type: ignore[arg-type]
+    assert sentence in str(caught.value)

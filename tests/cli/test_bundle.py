@@ -1,0 +1,65 @@
+"""`medunet bundle`: tables on the screen, files for machines, exit codes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from commands import run
+
+NUCLEI = Path(__file__).parents[2] / "bundles" / "nuclei_unet2d"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    folder = Path(shutil.copytree(NUCLEI, tmp_path / NUCLEI.name))
+    shutil.rmtree(folder / "docs" / "selftest")
+    return folder
+
+
+def test_an_audit_says_what_would_run(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "bundle", "audit", bundle) == 0
+    assert capsys.readouterr().out.startswith("0 errors, 0 warnings, ")
+    (bundle / "scripts").mkdir()
+    for number in range(7):
+        (bundle / "scripts" / f"a{number}.py").write_text("import os\nos.system('x')\n")
+    files = ("--json", tmp_path / "a.json", "--sarif", tmp_path / "a.sarif")
+    assert run(monkeypatch, "bundle", "audit", bundle, *files) == 2
+    said = capsys.readouterr().out
+    assert "error    script       it starts another program\n    scripts/a0.py:2 os.system: os.system\n" in said
+    assert "… and 2 more, which --all lists" in said
+    assert len(json.loads((tmp_path / "a.sarif").read_text())["runs"][0]["results"]) > 14
+    assert json.loads((tmp_path / "a.json").read_text())["bundle"] == "nuclei_unet2d"
+    assert run(monkeypatch, "bundle", "audit", bundle, "--all") == 2
+    assert "DynUNet" in capsys.readouterr().out
+    assert run(monkeypatch, "bundle", "audit", tmp_path / "none") == 2
+    assert (
+        capsys.readouterr().err
+        == f"medunet: {tmp_path / 'none'}: there is no such folder; name the folder of a bundle.\n"
+    )
+
+
+def test_a_check_says_what_is_wrong(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "bundle", "check", bundle, "--json", tmp_path / "c.json") == 0
+    assert "warning  bundle-selftest" in capsys.readouterr().out
+    found = json.loads((tmp_path / "c.json").read_text())
+    assert found["counts"]["error"] == 0
+    (bundle / "LICENSE").unlink()
+    assert run(monkeypatch, "bundle", "check", bundle) == 2
+    assert "    LICENSE: there is no licence" in capsys.readouterr().out
+
+
+def test_an_export_says_what_it_wrote(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "bundle", "export", bundle, "-o", tmp_path / "x", "--to", "torchscript") == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"wrote {tmp_path}/x/model.ts and model.ts.json: logits differ from PyTorch's by at most")
+    assert run(monkeypatch, "bundle", "export", bundle, "-o", tmp_path / "x", "--to", "onxx") == 2
+    assert "did you mean 'onnx'" in capsys.readouterr().err
+    assert run(monkeypatch, "bundle", "export", bundle) == 2
+    assert "no format is given" in capsys.readouterr().err
