@@ -34,13 +34,15 @@ class Range:
 
     Attributes:
         low: of what lies outside a body.
-        middle: of the body.
+        middle: of an image.
         high: the highest.
+        inside: lowest and highest of what is looked for, as far as the chain tells: of CT it scales just these.
     """
 
     low: float
     middle: float
     high: float
+    inside: tuple[float, float]
 
 
 def draw_case(recipe: Recipe, attempt: int) -> dict[str, Volume]:
@@ -71,14 +73,17 @@ def draw_case(recipe: Recipe, attempt: int) -> dict[str, Volume]:
 
 def find_range(recipe: Recipe, key: str, channel: str) -> Range:
     """Values of a channel: those of training, else those that its chain scales, else usual ones."""
-    if known := recipe.values.get(channel):
-        return Range(known.low[0], sum(known.middle) / 2, known.high[1])
+    scaled: tuple[float, float] | None = None
     for step in recipe.preprocessing:
         if isinstance(step, Mapping) and name_target(step) == "ScaleIntensityRanged" and key in _list_keys(step):
-            low, high = float(step["a_min"]), float(step["a_max"])
-            return Range(low, low + (high - low) / 3, high)
-    low, high = USUAL[recipe.task.unit]
-    return Range(low, low + (high - low) / 3, high)
+            scaled = float(step["a_min"]), float(step["a_max"])
+    known = recipe.values.get(channel)
+    if known:
+        low, middle, high = known.low[0], sum(known.middle) / 2, known.high[1]
+    else:
+        low, high = scaled or USUAL[recipe.task.unit]
+        middle = low + (high - low) / 3
+    return Range(low, middle, max(high, scaled[1]) if scaled else high, scaled or ((low + high) / 2, high))
 
 
 def find_spacing(recipe: Recipe) -> tuple[float, ...]:
@@ -132,10 +137,11 @@ def _fill(
 ) -> npt.NDArray[np.float64]:
     """Values (I, J, K) of one component: each ellipsoid has one, edges are smooth, and there is a little noise."""
     voxels = np.full(grid.shape, values.low)
-    bright = random.uniform(0.5, 1.0)
+    low, high = values.inside
+    body, bright = random.uniform(values.middle, (low + high) / 2), random.uniform(0.3, 1.0)
     for number, shape in enumerate(shapes):
-        value = bright + random.uniform(-0.2, 0.2)
-        voxels[shape] = values.middle if number == 0 else values.low + (values.high - values.low) * min(value, 1.0)
+        share = min(bright + random.uniform(-0.2, 0.2), 1.0)
+        voxels[shape] = body if number == 0 else low + (high - low) * share
     smooth: npt.NDArray[np.float64] = ndimage.gaussian_filter(voxels, [0.7 if n > 1 else 0 for n in grid.shape])
     return smooth + random.normal(0, 0.01 * (values.high - values.low), grid.shape)
 

@@ -25,6 +25,7 @@ STARTS = ("run", "evaluator", "trainer", "train", "network_def")
 """Keys one of which a configuration has that runs by itself."""
 CONFIG_NAMES = ("metadata", "plan", "fingerprint", "logging")
 """Files beside them that hold no configuration."""
+MOST_HOPS = 20
 ELSEWHERE = object()
 """What a path leads to that goes on in an object which only MONAI's parser makes."""
 
@@ -38,12 +39,14 @@ class Config:
         content: of it, with what it overrides.
         own: its own content.
         base: which file it overrides; None where it runs by itself.
+        before: content of that file.
     """
 
     path: Path
     content: dict[str, Any]
     own: dict[str, Any]
     base: Path | None
+    before: dict[str, Any]
 
 
 def check_references(folder: Path) -> Iterator[Finding]:
@@ -83,7 +86,7 @@ def _stands_alone(path: Path, content: Mapping[str, Any]) -> bool:
 def _join(path: Path, content: dict[str, Any], whole: Mapping[Path, dict[str, Any]]) -> Config:
     """A configuration with that which it overrides: the one that it is called like, or that has most of its keys."""
     if path in whole or not whole:
-        return Config(path, content, content, None)
+        return Config(path, content, content, None, {})
 
     def fits(other: Path) -> tuple[bool, int]:
         keys = [_split(key) for key in content]
@@ -93,7 +96,7 @@ def _join(path: Path, content: dict[str, Any], whole: Mapping[Path, dict[str, An
     joined = copy.deepcopy(whole[base])
     for key, value in content.items():
         _override(joined, _split(key), value)
-    return Config(path, joined, content, base)
+    return Config(path, joined, content, base, whole[base])
 
 
 def _override(config: dict[str, Any], parts: list[str], value: Any) -> None:
@@ -109,15 +112,24 @@ def _split(key: str) -> list[str]:
     return key.removeprefix("+").replace("#", "::").split("::")
 
 
-def follow(config: Any, parts: list[str]) -> Any:
-    """What a path of keys leads to, through references; None where to nothing, `ELSEWHERE` where only MONAI knows."""
-    value, hops = config, 0
+def follow(config: Any, parts: list[str], hops: int = MOST_HOPS) -> Any:
+    """What a path of keys leads to, through references.
+
+    Args:
+        config: a whole configuration.
+        parts: of the path.
+        hops: references that are followed at most, since some lead in a circle.
+
+    Returns:
+        None where it leads to nothing, `ELSEWHERE` where only MONAI's parser knows.
+    """
+    value = config
     for number, part in enumerate(parts):
         while isinstance(value, str) and REFERENCE.fullmatch(value):
-            hops += 1
-            if hops > len(parts) + 20:
-                return None  # a circle
-            value = follow(config, _split(value[1:]))
+            hops -= 1
+            if hops < 0:
+                return None
+            value = follow(config, _split(value[1:]), hops)
         if value is ELSEWHERE or (number and isinstance(value, str) and value.startswith(("$", "%"))):
             return ELSEWHERE
         if isinstance(value, list) and part.isdigit() and int(part) < len(value):
@@ -147,27 +159,19 @@ def _check_overrides(config: Config) -> Iterator[Finding]:
     """Keys of an override that change nothing of what they override."""
     if config.base is None:
         return
-    texts = {part for name in _list_references(config) for part in [_split(name[1:])[0]]}
+    named = {_split(name[1:])[0] for name in _list_references(config)}
     for key in config.own:
         parts = _split(key)
-        known = len(parts) == 1 and (parts[0] in texts or parts[0] in RUN_KEYS)
-        # The last part may be new: an argument that the base leaves to its usual value.
-        place = parts if len(parts) == 1 else parts[:-1]
-        if not known and follow(config.content if len(parts) > 1 else {**_read_base(config)}, place) is None:
+        if len(parts) == 1:
+            there = key.removeprefix("+") in {*config.before, *named, *RUN_KEYS}
+        else:
+            # The last part may be new: an argument that the base leaves to its usual value.
+            there = follow(config.content, parts[:-1]) is not None
+        if not there:
             found = f"it overrides '{key}', which {config.base.name} doesn't have"
-            near = difflib.get_close_matches(key, [*_read_base(config), *RUN_KEYS], n=1)
-            yield make_finding(
-                "bundle-reference", config.path, found, f"did you mean '{near[0]}'?" if near else "leave it out"
-            )
-
-
-def _read_base(config: Config) -> dict[str, Any]:
-    return {key: value for key, value in config.content.items() if key not in config.own or key in _base_keys(config)}
-
-
-def _base_keys(config: Config) -> set[str]:
-    content = read_config(config.base) if config.base else {}
-    return set(content)
+            near = difflib.get_close_matches(key, [*config.before, *RUN_KEYS], n=1)
+            remedy = f"did you mean '{near[0]}'?" if near else "leave it out"
+            yield make_finding("bundle-reference", config.path, found, remedy)
 
 
 def _list_references(config: Config) -> set[str]:

@@ -35,6 +35,7 @@ def test_channels_lie_on_grids_of_their_own_and_within_their_values() -> None:
     for key in ("ct", "pet"):
         values = find_range(recipe, key, key)
         assert values.low < values.middle < values.high
+        assert values.low <= values.inside[0] < values.inside[1] <= values.high
         margin = 0.1 * (values.high - values.low)
         assert case[key].voxels.min() > values.low - margin
         assert case[key].voxels.max() < values.high + margin
@@ -44,5 +45,5 @@ def test_pictures_are_of_bytes_with_all_components() -> None:
     recipe = open_recipe("nuclei_unet2d")
     picture = draw_case(recipe, 0)["image"]
     assert (picture.voxels.dtype, len(picture.voxels), picture.grid.unit) == (np.uint8, 3, "px")
-    assert find_range(recipe, "image", "image") == Range(0.0, 85.0, 255.0)
+    assert find_range(recipe, "image", "image") == Range(0.0, 85.0, 255.0, (127.5, 255.0))
     assert find_spacing(recipe) == (1.0, 1.0, 1.0)

@@ -69,6 +69,7 @@ def test_paths_are_followed_through_references() -> None:
     assert follow(config, ["a", "1"]) is None
     assert follow(config, ["x", "q"]) is None
     assert follow(config, ["z", "anything"]) is not None
+    assert follow({"a": "@a#b"}, ["a", "b", "c"]) is None
 
 
 def test_macros_and_expressions_with_several_references(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin")
 PICKLE = re.compile(rb"\x80[\x02-\x05]")
 OPERATORS = re.compile(r"\bops\.(\w+)\.(\w+)")
 FILE_OPERATORS = re.compile(r"\btorch\.(save|from_file|load)\(")
+TENSOR = re.compile(r"(^|/)data/\d+$")
+"""Names of members that hold the numbers of a tensor and nothing else."""
 LARGEST_PICKLE = 2**30
 """Bytes of a member that are looked into; a file of weights keeps its tensors apart."""
 
@@ -56,10 +58,15 @@ def _audit_zip(path: Path, name: str) -> Iterator[AuditEntry]:
                 )
                 yield AuditEntry(kind="torchscript", severity="warning", file=name, text=said, reason=reason)
             for item in members:
-                if item.file_size > LARGEST_PICKLE:
-                    continue
-                with archive.open(item) as stream:
-                    yield from _audit_member(stream, name, item.filename, in_code=item.filename in code)
+                inside = item.filename
+                if item.file_size <= LARGEST_PICKLE:
+                    with archive.open(item) as stream:
+                        yield from _audit_member(stream, name, inside, in_code=inside in code)
+                elif not TENSOR.search(inside):
+                    said = f"it holds {item.file_size} bytes, too many to look into"
+                    yield AuditEntry(
+                        kind="unreadable", severity="error", file=name, place=inside, text=inside, reason=said
+                    )
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
         said = f"its archive can't be read ({type(error).__name__})"
         yield AuditEntry(kind="unreadable", severity="error", file=name, text="an archive", reason=said)

@@ -4,9 +4,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from evil import Evil
 
+from medunet.bundle.audit import archives
 from medunet.bundle.audit.archives import audit_binary
 
 
@@ -49,6 +51,12 @@ def test_arrays_of_objects_hold_a_pickle(tmp_path: Path) -> None:
     assert ("pickle", "error") in severities(tmp_path / "a.npy")
     np.savez(tmp_path / "a.npz", x=np.array([Evil("true")], dtype=object))
     assert ("pickle", "error") in severities(tmp_path / "a.npz")
+
+
+def test_a_pickle_too_large_to_look_into_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save({"a": torch.zeros(5000)}, tmp_path / "model.pt")
+    monkeypatch.setattr(archives, "LARGEST_PICKLE", 100)
+    assert severities(tmp_path / "model.pt") == [("unreadable", "error")]
 
 
 def test_libraries_and_broken_archives(tmp_path: Path) -> None:
