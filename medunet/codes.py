@@ -61,6 +61,7 @@ Code = Literal[
     # cohorts
     "channel-missing",
     "channel-ambiguous",
+    "series-unmatched",
     "name-twice",
     "folds-wrong",
     "list-wrong",
@@ -227,6 +228,7 @@ COHORTS: dict[Code, Entry] = {
         "a patient without a channel (the patient is checked by those that all have)", option="--channels"
     ),
     "channel-ambiguous": Entry("a patient with two series for one channel"),
+    "series-unmatched": Entry("a scan of whose series none follows the rules of a bundle", option="--series-rule"),
     "name-twice": Entry("two cases, channels or files of one name"),
     "folds-wrong": Entry("folds that hold out unknown patients, nobody or everybody"),
     "list-wrong": Entry("the list of cases: a key, a column or a cell that can't be"),

@@ -20,6 +20,8 @@ def check(
     channels: Sequence[str] | None = None,
     labels: "LabelChoices | None" = None,
     bundle: PathLike | None = None,
+    series_rules: Sequence[str] = (),
+    each_series: bool = False,
 ) -> list["Finding"]:
     """Say everything that is wrong or odd about a scan, a folder of scans, a cohort or a bundle.
 
@@ -30,13 +32,16 @@ def check(
         labels: what is said of its labels beside its files: whether they number objects, regions, which has voxels that
             several structures share, what values mean.
         bundle: compare scans with those of its training, as `predict` does.
+        series_rules: which series is a channel of the bundle, as of `predict`.
+        each_series: as of `predict`.
 
     Returns:
         Errors, for which it is refused, warnings and notes, in this order.
 
     Raises:
         MissingInputError: there is no such path.
-        InputError: `channels` or `labels` beside a bundle, which has its own; `channels` of a single file.
+        InputError: `channels` or `labels` beside a bundle, which has its own; `channels` of a single file; a rule
+            without a bundle, or one that can't be fulfilled.
         BundleError: it is no bundle.
     """
     from medunet.cohort import AS_FOUND, check_path
@@ -44,6 +49,9 @@ def check(
     from medunet.files import check_input
     from medunet.findings import sort_findings
 
+    if bundle is None and (series_rules or each_series):
+        found = "there is no bundle whose channels series could be"
+        raise InputError("medunet.check", found, "add --bundle BUNDLE", code="option-wrong")
     if bundle is None and (Path(path) / "configs").is_dir():
         from medunet.bundle import check_bundle
 
@@ -53,11 +61,13 @@ def check(
     if channels or labels:
         found = "a bundle is given, whose channels and labels are settled"
         raise InputError("medunet.check", found, "leave channels and labels out")
-    from medunet.bundle import open_any_bundle, take_recipe
+    from medunet.bundle import find_rules, open_any_bundle, take_recipe
     from medunet.inference import check_fit
 
     check_input(Path(path))
-    return sort_findings(check_fit(Path(path), take_recipe(open_any_bundle(Path(bundle)))[0]))
+    recipe = take_recipe(open_any_bundle(Path(bundle)))[0]
+    rules = find_rules(Path(bundle), recipe.task, series_rules)
+    return sort_findings(check_fit(Path(path), recipe, rules, each=each_series))
 
 
 @verb

@@ -34,7 +34,9 @@ class Further(Decisions, total=False):
     `mirror`: the mean over all mirror images of patches. `ram_gib`: GiB that all processes of a prediction may hold,
     Python and weights included; what is free if not given. The peak is stated before it starts, and what can't be kept
     is refused. `scratch`: folder of scratch files, which have no names and are gone however a prediction ends.
-    `seg_empty_frames`: whether a DICOM SEG has frames without a voxel, "keep" or "omit".
+    `seg_empty_frames`: whether a DICOM SEG has frames without a voxel, "keep" or "omit". `series_rules`: which series
+    is a channel, like "ct: thickness<=3, description!~lung, prefer=thinnest", beside or in place of the bundle's
+    `configs/series.json`. `each_series`: every series that follows the rule of the only channel is a scan of its own.
     """
 
     ray: str
@@ -44,6 +46,8 @@ class Further(Decisions, total=False):
     ram_gib: Annotated[float, Above(0)]
     scratch: PathLike
     seg_empty_frames: Literal["keep", "omit"]
+    series_rules: Sequence[str]
+    each_series: bool
 
 
 SAID = 3
@@ -128,7 +132,8 @@ def predict(  # noqa: PLR0913 - its options have names
             images of each patch, 8 times the work for volumes and 4 for slices; `ram_gib`, GiB that all processes may
             hold, where a scan that takes more streams through files in the folder `scratch` (that of the outputs), with
             the same mask; `ray`, the address of a Ray cluster; `seg_empty_frames`, "omit" for a DICOM SEG without
-            frames that have no voxel. See `Decisions` and `Further`.
+            frames that have no voxel; `series_rules`, which series is a channel; `each_series`, every series that
+            matches. See `Decisions` and `Further`.
 
     Returns:
         What came of each scan, in their order. Scans whose names repeat are told apart by their folders.
@@ -188,6 +193,7 @@ def _start(
     further: Further,
     **how: Any,
 ) -> "Iterator[Prediction | Refusal]":
+    from medunet.bundle import find_rules
     from medunet.files import check_writable
     from medunet.inference import Computing, Means, Wanted, list_inputs, parse_box, run_jobs
     from medunet.inference.cluster import Setup, load_ray, run_on_cluster
@@ -219,7 +225,8 @@ def _start(
         check_writable(scratch)
     means = Means(ram, scratch or folder, tuple(row.name for row in formats))
     wanted = Wanted(formats, folder, inside, how["empty_seg"], how["overwrite"], means)
-    inputs = list_inputs(given, task, options or {})
+    rules = find_rules(setup.bundle, task, further.get("series_rules", ()))
+    inputs = list_inputs(given, task, options or {}, rules, each=further.get("each_series", False))
     if "ray" in further:
         return run_on_cluster(inputs, wanted, setup, further["ray"], maker.recipe.peak_gib)
     return run_jobs(inputs, wanted, maker)

@@ -9,6 +9,7 @@ from medunet.bundle.metadata import Metadata, TrainingFacts, TrainingImages, hid
 from medunet.bundle.parts import Decision, Evaluated, Recipe, Window
 from medunet.bundle.recipe import choose_decision, make_recipe
 from medunet.bundle.seen import Seen, TrustFacts, read_seen, summarize_seen
+from medunet.bundle.series import find_rules
 from medunet.bundle.source import Source, fit_source, match_outputs, read_source
 from medunet.bundle.weights import (
     find_weights,
@@ -40,6 +41,7 @@ __all__ = [
     "check_bundle",
     "choose_decision",
     "find_config",
+    "find_rules",
     "find_stale",
     "find_weights",
     "fit_source",

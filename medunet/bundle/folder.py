@@ -10,6 +10,7 @@ from typing import Any
 from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, OF_NETWORKS, Makers
 from medunet.bundle.expressions import find_expressions, refuse_nan
 from medunet.bundle.metadata import Metadata, TrainingFacts, make_metadata
+from medunet.bundle.series import write_rules
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
 from medunet.files import whole_file, whole_folder
@@ -138,6 +139,7 @@ def write_bundle(
         _write_plan(part, plan, name, further)
         write_record(part / "configs" / "fingerprint.json", _without_names(fingerprint))
         write_cohort(part / "work" / "cohort.json", cohort)
+        write_rules(part / "configs", plan.task)
         (part / "LICENSE").write_text(LICENSE, encoding="utf-8")
         if fill is not None:
             fill(part)

@@ -12,6 +12,7 @@ from medunet import api
 from medunet.cli.arguments import ChannelsOption, parse_names
 from medunet.cli.labels import take_labels
 from medunet.cli.screen import screen
+from medunet.cli.series import take_choosing
 
 if TYPE_CHECKING:
     from medunet.findings import Finding
@@ -20,6 +21,7 @@ LISTED = 5
 """Findings of one kind that are shown; --all or --json shows the others."""
 
 
+@take_choosing
 @take_labels
 def check(
     path: Annotated[
@@ -33,6 +35,7 @@ def check(
     everything: Annotated[bool, typer.Option("--all", help="List each finding.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     labels: Any = None,
+    choosing: Any = None,
 ) -> None:
     """Say what is wrong or odd about scans.
 
@@ -42,7 +45,7 @@ def check(
 
     names = parse_names(channels, "--channels")
     with screen(), unpack_archives([path]) as (place,):
-        findings = api.check(place, channels=names, labels=labels, bundle=bundle)
+        findings = api.check(place, channels=names, labels=labels, bundle=bundle, **choosing)
     counts = count_findings(findings)
     if as_json:
         found = [item.model_dump() | {"subject": shorten_subject(item.subject, place)} for item in findings]

@@ -33,6 +33,9 @@ def make_decisions(
         Literal["torch", "openvino"] | None,
         typer.Option(help="What runs the network.", show_default="openvino on a CPU, if it is there"),
     ] = None,
+    box: Annotated[
+        str | None, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
+    ] = None,
     mirror: Annotated[
         bool, typer.Option("--mirror", help="The mean over all mirror images: 8 times the work, 4 for slices.")
     ] = False,
@@ -51,7 +54,7 @@ def make_decisions(
     names = parse_names(keep_largest, "--keep-largest")
     if names is not None:
         made["keep_largest"] = names
-    given = {"smallest": smallest, "backend": backend, "preset": preset if preset != "exact" else None}
+    given = {"smallest": smallest, "backend": backend, "preset": preset if preset != "exact" else None, "box": box}
     made |= {name: value for name, value in given.items() if value is not None}
     if mirror:
         made["mirror"] = True

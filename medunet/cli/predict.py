@@ -14,6 +14,7 @@ from medunet.cli.inputs import Inputs, take_inputs
 from medunet.cli.outputs import take_outputs
 from medunet.cli.running import take_running
 from medunet.cli.screen import screen
+from medunet.cli.series import take_choosing
 from medunet.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ SCANS = (
 @take_outputs
 @take_running
 @take_decisions
+@take_choosing
 @take_inputs
 def predict(
     bundle: BundleArgument,
@@ -39,12 +41,10 @@ def predict(
     outputs: dict[str, Any],
     decisions: dict[str, Any],
     running: dict[str, Any],
+    choosing: dict[str, Any],
     scans: Annotated[
         list[Path] | None,
         typer.Argument(metavar="SCAN...|COHORT", help=SCANS),
-    ] = None,
-    box: Annotated[
-        str | None, typer.Option(metavar="X0:X1,Y0:Y1,Z0:Z1", help="Only this box, in RAS mm.", show_default="all")
     ] = None,
 ) -> None:
     """Segment scans, and write their masks.
@@ -63,7 +63,11 @@ def predict(
     results: list[Prediction | Refusal] = []
     with screen(), unpack_archives(scans or []) as paths:
         for item in api.predict_each(
-            bundle, *paths, *inputs.images, options=inputs.options, box=box, **{**running, **outputs, **decisions}
+            bundle,
+            *paths,
+            *inputs.images,
+            options=inputs.options,
+            **{**running, **outputs, **decisions, **choosing},
         ):
             results.append(item)
             if isinstance(item, Prediction):

@@ -7,22 +7,25 @@ from medunet.bundle import Recipe
 from medunet.findings import Finding
 from medunet.inference.inputs import list_inputs
 from medunet.inference.likeness import find_unlike
-from medunet.inference.scans import Scan
+from medunet.inference.scans import NO_RULES, Scan
 from medunet.reading import Image, attempt, check_found, describe_read
+from medunet.reading.rules import Rules
 
 
-def check_fit(path: Path, recipe: Recipe) -> list[Finding]:
+def check_fit(path: Path, recipe: Recipe, rules: Rules = NO_RULES, *, each: bool = False) -> list[Finding]:
     """Find and read scans as `predict` would, one at a time, and compare them with those of training.
 
     Args:
         path: as `list_inputs` takes it.
         recipe: of the bundle.
+        rules: which series is a channel, by its name.
+        each: as of `list_inputs`.
 
     Returns:
         What `predict` would refuse, its warnings, and what was read of each channel.
     """
     findings: list[Finding] = []
-    for item in list_inputs([path], recipe.task):
+    for item in list_inputs([path], recipe.task, rules=rules, each=each):
         scan, found = attempt(item.find)
         findings += found if scan is None else [*found, *_check_scan(scan, item.id, recipe)]
     return findings

@@ -18,6 +18,7 @@ from medunet.files import check_input
 from medunet.inference.record import find_record
 from medunet.inference.scans import (
     NO_OPTIONS,
+    NO_RULES,
     Options,
     Scan,
     check_names,
@@ -29,8 +30,10 @@ from medunet.inference.scans import (
     spread_options,
     strip,
 )
+from medunet.inference.series import Match, check_each, list_each, list_visits
 from medunet.preparation import find_images
 from medunet.reading import find_series, is_image_file
+from medunet.reading.rules import Rules
 from medunet.task import Task
 
 Given = Path | Mapping[str, Path]
@@ -63,7 +66,9 @@ class Input:
 Part = Given | Input
 
 
-def list_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTIONS) -> list[Input]:
+def list_inputs(
+    given: Sequence[Given], task: Task, options: Options = NO_OPTIONS, rules: Rules = NO_RULES, *, each: bool = False
+) -> list[Input]:
     """List the scans that a user named, none of them read yet.
 
     Args:
@@ -73,6 +78,8 @@ def list_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTION
             `CASE_ct.nii.gz` and `CASE_pet.nii.gz`, or `CASE_0000.nii.gz` and `CASE_0001.nii.gz` as nnU-Net has them.
         task: of the bundle.
         options: how to read a channel, by its name, or all by "".
+        rules: which series is a channel, by its name.
+        each: of a folder of DICOM every series that follows the rule of the only channel is a scan of its own.
 
     Returns:
         The scans, in order, no two with the same id: where names repeat they get the name of the folder that holds
@@ -80,18 +87,22 @@ def list_inputs(given: Sequence[Given], task: Task, options: Options = NO_OPTION
         its name there; one that isn't whole is refused when it is found.
 
     Raises:
-        InputError: an option or a path is of no channel, or the channels of a cohort aren't those of the task.
+        InputError: an option or a path is of no channel, the channels of a cohort aren't those of the task, or each
+            series is to be a scan of a bundle that takes several.
         MedunetError: a list of cases can't be read.
     """
     spread_options(options, task)
     for item in given:
         check_names(() if isinstance(item, Path) else item, task)
     parts = [part for item in given for part in _open_cohort(item, task, options) or _open_folder(item, task)]
-    if len(parts) == 1 and isinstance(parts[0], Path):
-        parts = _open_tree(parts[0], task, options)
+    if each:
+        check_each(task)
+        parts = [part for item in parts for part in _open_each(item, task, options, rules)]
+    elif len(parts) == 1 and isinstance(parts[0], Path):
+        parts = _open_tree(parts[0], task, options, rules)
     whole = _join_channels(parts, task)
     once = {item.source if isinstance(item, Input) else describe_given(item): (name, item) for name, item in whole}
-    return name_apart([made for source, item in once.items() for made in _list(source, *item, task, options)])
+    return name_apart([made for source, item in once.items() for made in _list(source, *item, task, options, rules)])
 
 
 def describe_given(item: Given) -> str:
@@ -105,7 +116,23 @@ def _open_cohort(item: Given, task: Task, options: Options) -> list[Part]:
     return [] if found is None else [_take_case(case, item, task, options) for case in found]
 
 
-def _open_tree(path: Path, task: Task, options: Options) -> list[Part]:
+def _open_each(item: Part, task: Task, options: Options, rules: Rules) -> list[Part]:
+    """Each series of a folder of DICOM that is a scan; anything else itself."""
+    if not isinstance(item, Path) or not item.is_dir():
+        return [item]
+    try:
+        contents = find_series(item)
+    except MedunetError as error:
+        return [_make(str(item), item, partial(_refuse, error))]
+    return [_take_match(match) for match in list_each(item, contents, task, options, rules)] or [item]
+
+
+def _take_match(match: Match) -> Input:
+    made = _make(match.source, match.folder, match.find)
+    return replace(made, id=match.id) if match.id else made
+
+
+def _open_tree(path: Path, task: Task, options: Options, rules: Rules) -> list[Part]:
     """The cases of a tree of DICOM studies; of a folder of one scan that scan, whose headers are read now.
 
     Of one among many inputs nobody looks into the folder before its turn comes, so that a thousand take the memory of
@@ -119,10 +146,12 @@ def _open_tree(path: Path, task: Task, options: Options) -> list[Part]:
         return [_make(str(path), path, partial(_refuse, error))]
     patients = {item.patient_id for item in contents.series}
     chosen = any(item.series for item in options.values())
+    if rules and not chosen:
+        return [_take_match(match) for match in list_visits(path, contents, task, options, rules)] or [path]
     cases = list_patients(contents, task) if len(patients) > 1 or not chosen else []
     if len(patients) > 1 or len(cases) > 1:
         return [_take_case(case, path, task, options) for case in cases]
-    return [_make(str(path), path, partial(choose_scan, path, contents, task, options))]
+    return [_make(str(path), path, partial(choose_scan, path, contents, task, options, rules))]
 
 
 def _take_case(case: Case | Unfit, cohort: Given, task: Task, options: Options) -> "Input":
@@ -192,12 +221,12 @@ def _name_single(item: Part) -> str:
     return match[1] if match else ""
 
 
-def _list(source: str, name: str, item: Part, task: Task, options: Options) -> list[Input]:
+def _list(source: str, name: str, item: Part, task: Task, options: Options, rules: Rules) -> list[Input]:
     if isinstance(item, Input):
         return [item]
     if not isinstance(item, Path):
         first = item.get(task.channels[0]) or next(iter(item.values()), Path())
-        made = _make(source, first, partial(name_scan, item, task, options))
+        made = _make(source, first, partial(name_scan, item, task, options, rules))
         return [replace(made, id=name) if name else made]
     if task.unit == "px" and item.is_dir():
         try:
@@ -205,7 +234,7 @@ def _list(source: str, name: str, item: Part, task: Task, options: Options) -> l
         except MedunetError as error:
             return [_make(source, item, partial(_refuse, error))]
         return [_make(str(path), path, partial(find_scan, path, task, options)) for path in pictures]
-    made = _make(source, item, partial(_find, item, task, options))
+    made = _make(source, item, partial(_find, item, task, options, rules))
     return [replace(made, id=name) if name else made]
 
 
@@ -218,9 +247,9 @@ def _make(source: str, path: Path, find: Callable[[], Scan]) -> Input:
     return replace(item, id=_by_hash(replace(item, id=short)))
 
 
-def _find(path: Path, task: Task, options: Options) -> Scan:
+def _find(path: Path, task: Task, options: Options, rules: Rules) -> Scan:
     check_input(path)
-    return find_scan(path, task, options)
+    return find_scan(path, task, options, rules)
 
 
 def _refuse(error: MedunetError) -> Scan:

@@ -17,11 +17,13 @@ from medunet.reading import (
     is_image_file,
     tabulate_series,
 )
+from medunet.reading.rules import NO_RULE, Rules, explain_series, prefer_series, tell_reasons
 from medunet.records import suggest
 from medunet.task import Task
 
 Options = Mapping[str, ReadOptions]
 NO_OPTIONS: Options = {}
+NO_RULES: Rules = {}
 NAME_EACH = "name each channel with --image NAME=PATH, or call the files CASE_<channel> or CASE_0000, CASE_0001, …"
 
 
@@ -56,18 +58,20 @@ def list_pictures(folder: Path) -> list[Path]:
     return files
 
 
-def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
-    """Match a file, a series' folder or a patient's folder to the channels of a task, by modality.
+def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS, rules: Rules = NO_RULES) -> Scan:
+    """Match a file, a series' folder or a patient's folder to the channels of a task, by modality and rules.
 
     Args:
         path: what to match.
         task: of the bundle.
         options: how to read a channel, by its name, or all by "".
+        rules: which series is a channel, by its name; a series that `options` name needs to follow none.
 
     Raises:
         InputError: an option names no channel, a file is to be several channels, or it is of another modality.
         MissingInputError: nothing is there, or no image.
-        SeriesError: no series, or more than one, has the modality of a channel, or they are of different patients.
+        SeriesError: no series, or more than one, has the modality of a channel and follows its rule, or they are of
+            different patients.
     """
     check_input(path)
     if path.is_file():
@@ -76,10 +80,12 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS) -> Scan:
             raise InputError(path, said, NAME_EACH, code="channel-missing")
         how = spread_options(options, task)
         return check_scan(Scan(strip(path.name), {key: find_image(path, own) for key, own in how.items()}), task)
-    return choose_scan(path, find_series(path, keep=True), task, options)
+    return choose_scan(path, find_series(path, keep=True), task, options, rules)
 
 
-def choose_scan(path: Path, contents: Contents, task: Task, options: Options = NO_OPTIONS) -> Scan:
+def choose_scan(
+    path: Path, contents: Contents, task: Task, options: Options = NO_OPTIONS, rules: Rules = NO_RULES
+) -> Scan:
     """As `find_scan`, of a folder that was found already.
 
     Args:
@@ -87,6 +93,7 @@ def choose_scan(path: Path, contents: Contents, task: Task, options: Options = N
         contents: what it holds, with whole headers.
         task: of the bundle.
         options: as of `find_scan`.
+        rules: as of `find_scan`.
 
     Raises:
         MedunetError: as `find_scan`.
@@ -96,7 +103,7 @@ def choose_scan(path: Path, contents: Contents, task: Task, options: Options = N
     if not found:
         raise contents.damaged[0] if contents.damaged else _miss_series(path, task)
     chosen = {
-        key: _choose(path, found, channel, task.modalities[channel], how[key].series)
+        key: _choose(path, found, channel, task, how[key].series, rules)
         for key, channel in zip(task.image_keys(), task.channels, strict=True)
     }
     if len({item.patient_id for item in chosen.values()}) > 1:
@@ -122,21 +129,50 @@ def spread_options(options: Options, task: Task) -> dict[str, ReadOptions]:
     return {key: options.get(name, common) for key, name in zip(task.image_keys(), task.channels, strict=True)}
 
 
-def _choose(path: Path, found: tuple[Series, ...], channel: str, modality: str, uid: str | None) -> Series:
-    fitting = [series for series in found if series.modality == modality and uid in (None, series.uid)]
+def _choose(path: Path, found: tuple[Series, ...], channel: str, task: Task, uid: str | None, rules: Rules) -> Series:
+    """The series of a channel; its rule counts where none is named by its UID."""
+    modality, rule = task.modalities[channel], NO_RULE if uid else rules.get(channel, NO_RULE)
+    fitting = [item for item in found if uid in (None, item.uid) and not explain_series(item, rule, modality)]
     if not fitting:
-        which = f"it has no {modality} series{f' with the UID {uid}' if uid else ''}, which channel {channel} needs"
-        remedy = f"give that scan; there are:{tabulate_series(found)}"
-        raise SeriesError(path, which, remedy, code="channel-missing")
+        raise miss_channel(path, found, channel, task, uid, rules)
     if (patients := len({series.patient_id for series in fitting})) > 1:
         said = f"its {modality} series are of {patients} patients"
         remedy = f"give the folder of each, like {path / '*'}, or name one series with --series {channel}=UID"
         raise SeriesError(path, said, remedy, code="patients-mixed")
+    fitting = prefer_series(fitting, rule)
     if len(fitting) > 1:
         said = f"{len(fitting)} series are {modality}"
-        remedy = f"name one: --series {channel}=UID or --image {channel}=FOLDER:{tabulate_series(fitting)}"
+        said += f" and fit the rule of channel {channel}" if channel in rules else ""
+        remedy = f"name one: --series {channel}=UID or --image {channel}=FOLDER:"
+        remedy += tabulate_series(found, tell_reasons(found, rule, modality, fitting))
         raise SeriesError(path, said, remedy, code="channel-ambiguous")
     return fitting[0]
+
+
+def miss_channel(
+    path: Path, found: tuple[Series, ...], channel: str, task: Task, uid: str | None, rules: Rules
+) -> SeriesError:
+    """Why no series is a channel, each listed with its reason.
+
+    Args:
+        path: of the folder.
+        found: its series.
+        channel: that lacks one.
+        task: whose channel it is.
+        uid: by which it was to be, None by rules.
+        rules: by channel.
+    """
+    modality, rule = task.modalities[channel], NO_RULE if uid else rules.get(channel, NO_RULE)
+    reasons = tell_reasons(found, rule, modality)
+    if not uid and any(item.modality == modality for item in found):
+        which = f"none of its {modality} series follows the rule of channel {channel}"
+        remedy = (
+            f"name one with --series {channel}=UID, or give another --series-rule:{tabulate_series(found, reasons)}"
+        )
+        return SeriesError(path, which, remedy, code="series-unmatched")
+    which = f"it has no {modality} series{f' with the UID {uid}' if uid else ''}, which channel {channel} needs"
+    table = tabulate_series(found, None if uid else reasons)
+    return SeriesError(path, which, f"give that scan; there are:{table}", code="channel-missing")
 
 
 def _miss_series(path: Path, task: Task) -> MissingInputError:
@@ -153,8 +189,8 @@ def _miss_series(path: Path, task: Task) -> MissingInputError:
     return MissingInputError(path, "it holds no DICOM image", "give a file, or the folder of a series or a patient")
 
 
-def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTIONS) -> Scan:
-    """A scan from one path for each channel; `options` as of `find_scan`.
+def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTIONS, rules: Rules = NO_RULES) -> Scan:
+    """A scan from one path for each channel; `options` as of `find_scan`, `rules` choose where a folder holds several.
 
     Raises:
         InputError: a name is no channel of the task, a channel is missing or of another modality, or channels are of
@@ -170,9 +206,20 @@ def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTI
             raise InputError(f"--image {name}", found, f"add --image {name}=PATH", code="channel-missing")
     how = spread_options(options, task)
     images_found = {
-        key: find_image(images[name], how[key]) for key, name in zip(task.image_keys(), task.channels, strict=True)
+        key: _find_image(images[name], name, task, how[key], rules)
+        for key, name in zip(task.image_keys(), task.channels, strict=True)
     }
     return check_scan(Scan(strip(images[task.channels[0]].name), images_found), task)
+
+
+def _find_image(path: Path, channel: str, task: Task, how: ReadOptions, rules: Rules) -> Image:
+    """The image of a channel; of a folder of several series that which the channel's rule takes."""
+    if channel in rules and how.series is None and path.is_dir():
+        found = find_series(path, keep=True).series
+        if len(found) > 1:
+            chosen = _choose(path, found, channel, task, None, rules)
+            return Image(chosen.folder, how.model_copy(update={"series": chosen.uid}), chosen)
+    return find_image(path, how)
 
 
 def check_names(images: Iterable[str], task: Task) -> None:

@@ -1,7 +1,7 @@
 """Find the DICOM series of a folder by their headers, and what else lies there."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -88,8 +88,13 @@ class Series:
         return replace(self, folder=folder, files=tuple(paths), headers=tuple(headers))
 
 
-def tabulate_series(found: Iterable[Series]) -> str:
-    """A table of series, a line for each below the names of its columns: what they are called by people, and UIDs."""
+def tabulate_series(found: Iterable[Series], reasons: Mapping[str, str] | None = None) -> str:
+    """A table of series, a line for each below the names of its columns: what they are called by people, and UIDs.
+
+    Args:
+        found: the series.
+        reasons: what stands behind each by its UID, such as why it isn't taken.
+    """
     found = list(found)
     lines = [["description", "number", "modality", "slices", "SeriesInstanceUID", "folder"]]
     for item in found:
@@ -97,6 +102,10 @@ def tabulate_series(found: Iterable[Series]) -> str:
         lines.append([*(cell or "-" for cell in cells), item.folder])
     if len({item.folder for item in found}) == 1:
         lines = [line[:-1] for line in lines]
+    if reasons:
+        lines = [
+            [*line, reason] for line, reason in zip(lines, ["why", *(reasons[item.uid] for item in found)], strict=True)
+        ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join(
         "\n  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -1,0 +1,130 @@
+"""What the headers of a series say of how it was made: what a rule may ask for."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from medunet.errors import MedunetError
+from medunet.reading.dicom.claims import THICKNESS
+from medunet.reading.dicom.headers import Header
+from medunet.reading.dicom.series import Series
+
+PLANES = ("sagittal", "coronal", "axial")
+"""By the axis of the patient that the normal of the slices is nearest to: x, y, z."""
+UPRIGHT = np.cos(np.radians(30))
+"""A plane whose normal is farther than 30 degrees from all axes is oblique; a gantry leans by up to 30."""
+SAME_MM = 1e-3
+"""Slices nearer than this are at one place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a series is like; None or () where its headers don't say.
+
+    Attributes:
+        modality: CT, PT, MR, ….
+        description: SeriesDescription.
+        plane: axial, sagittal, coronal or oblique, by the orientation of its slices.
+        thickness: largest SliceThickness, mm.
+        spacing: median distance between neighbouring slices by their positions, mm.
+        pixel: the larger edge of a pixel, mm.
+        slices: how many.
+        kernel: ConvolutionKernel.
+        contrast: "yes" where a ContrastBolusAgent is named, else "no".
+        image_type: values of ImageType.
+        number: SeriesNumber.
+    """
+
+    modality: str
+    description: str | None
+    plane: str | None
+    thickness: float | None
+    spacing: float | None
+    pixel: float | None
+    slices: int
+    kernel: str | None
+    contrast: str
+    image_type: tuple[str, ...]
+    number: int | None
+
+
+def find_traits(series: Series) -> Traits:
+    """Read what a series is like; the same in whatever order its files were found.
+
+    Args:
+        series: as found; a header that wasn't kept whole is parsed again.
+    """
+    headers = series.headers
+    # Of one slice, since slices may differ: which one must not depend on names of files.
+    first = min(headers, key=lambda header: header.instance_uid) if headers else None
+    dataset = _open(first) if first else {}
+    thick = [header.claims[THICKNESS] for header in headers if THICKNESS in header.claims]
+    with suppress(TypeError, ValueError):
+        thick = thick or [float(_find(dataset, THICKNESS))]
+    number = None
+    with suppress(ValueError):
+        number = int(series.number)
+    return Traits(
+        modality=series.modality,
+        description=str(_find(dataset, "SeriesDescription") or series.description) or None,
+        plane=_name_plane(first) if first else None,
+        thickness=max(thick) if thick else None,
+        spacing=_measure_spacing(headers, first) if first else None,
+        pixel=float(max(first.spacing)) if first else None,
+        slices=len(headers) or len(series.files),
+        kernel="\\".join(_list_texts(_find(dataset, "ConvolutionKernel"))) or None,
+        contrast="yes" if _list_texts(_find(dataset, "ContrastBolusAgent")) else "no",
+        image_type=tuple(_list_texts(_find(dataset, "ImageType"))),
+        number=number,
+    )
+
+
+def _open(header: Header) -> Any:
+    """The whole header; a file that can't be read again is refused later, with its own sentence."""
+    try:
+        return header.open()
+    except (MedunetError, OSError):
+        return {}
+
+
+def _find(dataset: Any, name: str) -> Any:
+    """A value of a header, or of what all frames of a multi-frame file share."""
+    if (value := dataset.get(name)) not in (None, ""):
+        return value
+    return next((value for group in _list_groups(dataset) if (value := group.get(name)) not in (None, "")), None)
+
+
+def _list_groups(dataset: Any) -> Iterator[Any]:
+    for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "ContrastBolusAgentSequence"):
+        for item in list(dataset.get(name) or ())[:1]:
+            for element in item:
+                if element.VR == "SQ":
+                    yield from element.value
+
+
+def _list_texts(value: Any) -> list[str]:
+    if value is None:
+        return []
+    values = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else value
+    return [text for item in values if (text := str(item).strip())]
+
+
+def _find_normal(header: Header) -> Any:
+    return np.cross(header.orientation[0], header.orientation[1])
+
+
+def _name_plane(header: Header) -> str:
+    """The plane of a slice, by its normal; LPS and RAS differ in signs alone."""
+    along = np.abs(_find_normal(header))
+    nearest = int(np.argmax(along))
+    return PLANES[nearest] if along[nearest] >= UPRIGHT else "oblique"
+
+
+def _measure_spacing(headers: tuple[Header, ...], first: Header) -> float | None:
+    normal = _find_normal(first)
+    steps = np.diff(np.sort([float(normal @ header.position) for header in headers]))
+    steps = steps[steps > SAME_MM]
+    return float(np.median(steps)) if len(steps) else None
