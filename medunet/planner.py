@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -35,10 +35,14 @@ from medunet.networks import (
     build_network,
     complete_network,
     count_features,
+    count_network,
     describe_speed,
     find_vram,
     make_network,
     measure_step,
+    state_loss,
+    state_network,
+    swap_network,
 )
 from medunet.planning import (
     Given,
@@ -54,13 +58,15 @@ from medunet.planning import (
     state_task,
 )
 from medunet.planning.peaks import PROGRAM_GIB, count_weights
-from medunet.preparation import make_preprocessing
+from medunet.preparation import build_augmentation, make_preprocessing
 from medunet.reading import ImageSize
 from medunet.records import Record, read_record
 from medunet.training import CONFIGS, check_untrained, find_training, fit_start, write_start
 
 LOGGER = logging.getLogger(__name__)
 MINUTES = 45.0
+OWN = {"_target_": "own"}
+"""What asks for the U-Net that medunet plans."""
 MOST_RAM = 8.0
 """GiB that a plan takes without being told: more has gained nothing on a CPU's minutes."""
 
@@ -71,6 +77,8 @@ class Wishes(Record):
     dims: Literal[2, 3] | None = None
     budget_minutes: float | None = None
     memory: Memory | None = None
+    network: dict[str, Any] | None = None
+    """`_target_` of a network of MONAI's and arguments; `_target_` own is the U-Net that medunet plans."""
 
 
 def make_bundle(
@@ -83,6 +91,9 @@ def make_bundle(
 ) -> Plan:
     """Find cases, measure them, plan, and write a bundle; see `medunet.init`."""
     check_free(folder)
+    if start is not None and wishes.network is not None:
+        found = "the network is that of another bundle (--from)"
+        raise InputError(f"--network {_name_wish(wishes)}", found, "leave one of both away", code="option-wrong")
     source = None if start is None else read_source(start)
     cohort = _find(path, channels, labels)
     if source is not None:
@@ -209,7 +220,10 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes, given: Given
     memory = (wishes.memory or Memory()).fill(find_memory())
     minutes = wishes.budget_minutes or MINUTES
     if given is None:
-        planned = make_plan(cohort, fingerprint, measure_step, dims=wishes.dims, memory=memory, budget_minutes=minutes)
+        swap = None if wishes.network in (None, OWN) else partial(swap_network, wishes.network)
+        planned = make_plan(
+            cohort, fingerprint, measure_step, dims=wishes.dims, memory=memory, budget_minutes=minutes, swap=swap
+        )
     else:
         planned = plan_further(cohort, fingerprint, given, measure_step, memory=memory, budget_minutes=minutes)
     planned = planned.change(foreseen={"peak_gib": _foresee_peaks(planned, fingerprint)})
@@ -221,12 +235,27 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes, given: Given
 
 def _foresee(bundle: Bundle, edited: Plan) -> Plan:
     """A plan with the memory and the time that it takes as it was edited."""
+    edited = _complete_edits(edited)
     seconds = measure_step(edited)
     peaks = _foresee_peaks(edited, _read_fingerprint(bundle))
     planned = edited.with_step(seconds).change(foreseen={"peak_gib": peaks, "speed": describe_speed(seconds)})
     _warn_of_memory(planned)
     _warn_of_steps(planned)
     return planned
+
+
+def _complete_edits(edited: Plan) -> Plan:
+    """A plan with what its network leaves open written out, and counted for its patch."""
+    if isinstance(edited.training.loss, dict):
+        edited = edited.change(training={"loss": state_loss(edited.training.loss, edited)})
+    build_augmentation(edited)
+    given = edited.network.given
+    if given is None:
+        return edited
+    definition = state_network(given.definition, edited)
+    weights, made = count_network(definition, edited.window.patch)
+    counted = GivenNetwork(definition=definition, weights=weights, patch_bytes=made)
+    return edited.change(network={"given": counted})
 
 
 def _foresee_peaks(planned: Plan, fingerprint: Fingerprint) -> dict[str, float]:
@@ -277,13 +306,30 @@ def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:
         dims=wishes.dims or former.network.dims,
         budget_minutes=wishes.budget_minutes or former.training.budget_minutes,
         memory=(wishes.memory or Memory()).fill(former.foreseen.memory or Memory()),
+        network=wishes.network or _keep_network(former),
     )
+    if wishes.network is not None and former.source:
+        found = f"the network is that of {former.source}, whose weights the bundle goes on from"
+        raise InputError(f"--network {_name_wish(wishes)}", found, "make another bundle", code="option-wrong")
     kept: dict[str, str] = {key: former.reasons[key] for key in ("patients", "source") if key in former.reasons}
     given = keep_given(former) if former.source else None
     if given is not None and wishes.dims not in (None, former.network.dims):
         found = f"the network of {former.source} has {former.network.dims} axes"
         raise InputError(f"--dims {wishes.dims}", found, "leave the option away", code="dimensions-differ")
-    return _plan(cohort, fingerprint, filled, given).change(reasons=kept)
+    planned = _plan(cohort, fingerprint, filled, given)
+    by_hand: dict[str, Any] = {"augmentation": former.training.augmentation}
+    if isinstance(former.training.loss, dict):
+        by_hand["loss"], kept["loss"] = former.training.loss, former.reasons.get("loss", "by hand")
+    return planned.change(training=by_hand, reasons=kept)
+
+
+def _keep_network(former: Plan) -> dict[str, Any] | None:
+    """The network that a plan was asked for."""
+    return dict(former.network.given.definition) if former.network.given and not former.source else None
+
+
+def _name_wish(wishes: Wishes) -> str:
+    return str((wishes.network or OWN).get("_target_"))
 
 
 def _read_fingerprint(bundle: Bundle) -> Fingerprint:

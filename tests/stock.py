@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from monai.bundle import run
+from PIL import Image
 
 from medunet.networks import precision
 
@@ -50,3 +53,21 @@ def run_monai(*arguments: object, cwd: Path, code: int = 0, pictures: bool = Fal
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
     assert done.returncode == code, done.stderr[-2000:]
     return done.stdout + done.stderr
+
+
+def run_stock(bundle: Path, images: Path, output: Path) -> np.ndarray:
+    """The mask of `monai.bundle run`, of the only image of a folder."""
+    run(
+        config_file=str(bundle / "configs" / "inference.json"),
+        meta_file=str(bundle / "configs" / "metadata.json"),
+        bundle_root=str(bundle),
+        dataset_dir=str(images),
+        output_dir=str(output),
+        logging_file=False,
+    )
+    (written,) = [path for path in output.rglob("*mask*") if path.is_file()]
+    return (
+        np.asarray(Image.open(written).convert("L")).T
+        if written.suffix == ".png"
+        else np.asarray(nib.load(written).dataobj)
+    )

@@ -1,6 +1,6 @@
 """Verbs about cohorts and what is planned of them: check, export, init, plan."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -130,6 +130,7 @@ def init(  # noqa: PLR0913 - its options have names
     channels: Sequence[str] | None = None,
     labels: "LabelChoices | None" = None,
     source: PathLike | None = None,
+    network: Mapping[str, Any] | None = None,
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
@@ -148,6 +149,8 @@ def init(  # noqa: PLR0913 - its options have names
         source: another bundle, of medunet or in the conventions of MONAI's zoo, whose network, preprocessing and window
             the bundle gets; its training begins with the weights of that as far as they fit, outputs by the names of
             their labels.
+        network: another network of MONAI's than medunet's U-Net: `{"_target_": "SegResNet"}` with arguments; inputs,
+            outputs and axes follow from the cohort.
 
     Raises:
         OutputExistsError: the bundle exists.
@@ -156,13 +159,17 @@ def init(  # noqa: PLR0913 - its options have names
     from medunet.cohort import AS_FOUND
     from medunet.planner import Wishes, make_bundle
 
-    wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
+    wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory, network=_take(network))
     start = Path(source) if source is not None else None
     return make_bundle(Path(cohort), Path(bundle), wishes, channels, labels or AS_FOUND, start)
 
 
+def _take(network: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if network is None else dict(network)
+
+
 @verb
-def plan(
+def plan(  # noqa: PLR0913 - its options have names
     path: PathLike,
     *,
     dims: Literal[2, 3] | None = None,
@@ -171,6 +178,7 @@ def plan(
     channels: Sequence[str] | None = None,
     labels: "LabelChoices | None" = None,
     write: bool = False,
+    network: Mapping[str, Any] | None = None,
 ) -> "Plan":
     """Read the plan of a bundle, say what it would be otherwise, or measure a cohort and plan without a bundle.
 
@@ -182,6 +190,7 @@ def plan(
         channels: as of `init`, for a cohort.
         labels: as of `init`, for a cohort.
         write: give the bundle this plan, or without other arguments its edited plan.json, in all configurations.
+        network: as of `init`; a bundle's own where not given, `{"_target_": "own"}` for the U-Net that medunet plans.
 
     Raises:
         BundleError: `write`, and the training of the bundle has begun.
@@ -190,5 +199,5 @@ def plan(
     from medunet.cohort import AS_FOUND
     from medunet.planner import Wishes, plan_path
 
-    wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory)
+    wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory, network=_take(network))
     return plan_path(Path(path), wishes, channels, labels or AS_FOUND, write)

@@ -156,3 +156,9 @@ def find_expressions(config: Any) -> Iterator[tuple[str, str]]:
     for parts, value in walk(config):
         if isinstance(value, str) and value.startswith(("$", "@", "%")):
             yield ".".join(parts), value
+
+
+def runs_more(part: Mapping[str, Any]) -> bool:
+    """Whether MONAI's parser would do more with a `_target_` dictionary than call what it names with data."""
+    inner = any(name.startswith("_") for parts, _ in walk(part) for name in parts[1:])
+    return inner or any(True for _ in find_expressions(part))

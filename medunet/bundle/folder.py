@@ -1,21 +1,21 @@
 """The bundle's folder: write it from a plan, open and check it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, OF_NETWORKS, Makers
-from medunet.bundle.expressions import find_expressions, refuse_nan
+from medunet.bundle.expressions import refuse_nan, runs_more
 from medunet.bundle.metadata import Metadata, TrainingFacts, make_metadata
 from medunet.bundle.series import write_rules
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
 from medunet.files import whole_file, whole_folder
 from medunet.measuring import Fingerprint
-from medunet.networks import find_network
+from medunet.networks import check_stated, find_loss, find_network
 from medunet.planning import Plan, read_plan
 from medunet.preparation import find_transform
 from medunet.records import read_json, read_record, suggest, write_json, write_record
@@ -221,8 +221,7 @@ def open_bundle(folder: Path, *, trust: bool = False) -> Bundle:
         first = "make one with medunet init; a bundle goes first, as in medunet predict BUNDLE SCAN"
         raise BundleError(folder, found, remedy or first)
     plan = read_plan(folder / "configs" / "plan.json")
-    if plan.network.given is not None or plan.grid.steps is not None:
-        _check_given(plan, folder / "configs" / "plan.json")
+    _check_given(plan, folder / "configs" / "plan.json")
     path = folder / "configs" / "inference.json"
     inference = read_json(path)
     known = ENSEMBLE_KEYS if "networks" in inference else INFERENCE_KEYS
@@ -237,12 +236,22 @@ def open_bundle(folder: Path, *, trust: bool = False) -> Bundle:
 
 
 def _check_given(plan: Plan, path: Path) -> None:
-    """Refuse a plan whose network or steps, which configurations are made of, are no data or not of MONAI."""
-    network = plan.network.given.definition if plan.network.given else {"_target_": "DynUNet"}
-    if find_network(network) is None or any(True for _ in find_expressions(network)):
-        found = f"'network.given.definition' is {network.get('_target_')!r}, none of MONAI's, or holds an expression"
-        raise BundleError(path, found, "restore the file from a copy", code="bundle-untrusted")
-    for number, step in enumerate(plan.grid.steps or ()):
-        if find_transform(step) is None:
-            found = f"'grid.steps.{number}' is {step.get('_target_')!r}, no plain transform of MONAI's"
-            raise BundleError(path, found, "restore the file from a copy", code="bundle-untrusted")
+    """Refuse a plan that names parts, which configurations are made of, that are no data or not of MONAI."""
+    network = plan.network.given.definition if plan.network.given else None
+    if network is not None:
+        if find_network(network) is None or runs_more(network):
+            raise _refuse_part(path, "network.given.definition", network, "network")
+        check_stated(network, plan)
+    loss = plan.training.loss
+    if isinstance(loss, dict) and (find_loss(loss) is None or runs_more(loss)):
+        raise _refuse_part(path, "training.loss", loss, "loss")
+    steps = {"grid.steps": plan.grid.steps or (), "training.augmentation": plan.training.augmentation}
+    for key, parts in steps.items():
+        for number, step in enumerate(parts):
+            if find_transform(step) is None or runs_more(step):
+                raise _refuse_part(path, f"{key}.{number}", step, "transform")
+
+
+def _refuse_part(path: Path, key: str, part: Mapping[str, Any], kind: str) -> BundleError:
+    found = f"'{key}' is {part.get('_target_')!r}, no {kind} of MONAI's that medunet knows, or holds an expression"
+    return BundleError(path, found, "correct it, or restore the file from a copy", code="bundle-untrusted")

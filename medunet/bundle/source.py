@@ -109,7 +109,7 @@ def _read_foreign(bundle: ForeignBundle) -> Source:
     plan = NetworkPlan(
         dims=window.dims,
         heads=_count_heads(recipe.network),
-        given=GivenNetwork(definition=complete_network(recipe.network, outputs), weights=1, patch_bytes=1),
+        given=GivenNetwork(definition=complete_network(recipe.network, outputs)),
     )
     grid = GridPlan(spacing_mm=_find_spacing(steps), normalization={}, steps=tuple(steps))
     return Source(

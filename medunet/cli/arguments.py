@@ -1,7 +1,7 @@
 """Arguments that commands share, and reading them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,14 @@ CohortArgument = Annotated[
     ),
 ]
 ChannelsOption = Annotated[str | None, typer.Option(help="Only these channels, like ct,pet.", show_default="all")]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|JSON",
+        help="Network of MONAI's, like SegResNet, or its _target_ and arguments as JSON or in a file of JSON.",
+        show_default="own, a U-Net",
+    ),
+]
 TrustOption = Annotated[
     bool, typer.Option("--trust", help="Run what the bundle holds beyond what medunet writes: you know who wrote it.")
 ]
@@ -51,6 +59,23 @@ def parse_names(text: str | None, option: str) -> list[str] | None:
     if not all(names):
         raise InputError(f"{option} {text!r}", "a name is empty", "write names with a comma between, or leave it out")
     return names
+
+
+def parse_network(text: str) -> dict[str, Any]:
+    """A network from its name, from JSON, or from a file that ends in .json: `_target_` and arguments.
+
+    Raises:
+        InputError: it is no JSON, or has no `_target_`.
+    """
+    if not text.endswith(".json") and "{" not in text:
+        return {"_target_": text}
+    from medunet.records import parse_json, read_json  # brings pydantic, which --help doesn't need
+
+    found = read_json(Path(text)) if text.endswith(".json") else parse_json(text.encode(), "--network")
+    if not isinstance(found, dict) or not isinstance(found.get("_target_"), str):
+        example = '{"_target_": "SegResNet", "init_filters": 16}'
+        raise InputError(f"--network {text}", "it names no _target_", f"write it like {example}", code="option-wrong")
+    return found
 
 
 BYTES = {"M": 2.0**20, "MI": 2.0**20, "MIB": 2.0**20, "MB": 1e6, "G": 2.0**30, "GI": 2.0**30, "GIB": 2.0**30}

@@ -65,9 +65,10 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
         "network": _describe_network(network),
         **({"source": planned.source} if planned.source else {}),
         **_describe_objects(task),
-        "loss": training.loss,
+        "loss": _describe_part(training.loss) if isinstance(training.loss, dict) else training.loss,
         "optimizer": training.optimizer,
         "learning_rate": f"{training.learning_rate:g}",
+        **({"augmentation": ", ".join(map(_describe_part, training.augmentation))} if training.augmentation else {}),
         "overlap": f"{planned.window.overlap:g}",
         "foreground_share": f"{training.foreground_share:g}",
         "budget_minutes": f"{training.budget_minutes:g}",
@@ -80,6 +81,12 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
     for name, value in rows.items():
         reason = planned.reasons.get(name) if explain and name not in ("patients", "axes") else None
         print(f"{name:17} {value}" + (f"\n{'':17}   because: {reason}" if reason else ""))
+
+
+def _describe_part(part: "dict[str, Any]") -> str:
+    """Name a part of MONAI's: `DiceFocalLoss(gamma=3.0)`."""
+    arguments = ", ".join(f"{key}={value!r}" for key, value in part.items() if key != "_target_")
+    return f"{part.get('_target_')}({arguments})"
 
 
 def _describe_network(network: "NetworkPlan") -> str:

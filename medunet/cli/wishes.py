@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medunet.cli.arguments import ChannelsOption, parse_gib, parse_minutes, parse_names
+from medunet.cli.arguments import ChannelsOption, NetworkOption, parse_gib, parse_minutes, parse_names, parse_network
 from medunet.cli.inputs import share_options
 
 
@@ -23,16 +23,18 @@ def make_wishes(
         str | None, typer.Option(help="Memory of the GPU, like 16G.", show_default="what it has free")
     ] = None,
     channels: ChannelsOption = None,
+    network: NetworkOption = None,
 ) -> dict[str, Any]:
     """Arguments of `medunet.plan` and `medunet.init`; none for an option that isn't given.
 
     Raises:
-        InputError: a time or an amount of memory is none.
+        InputError: a time, an amount of memory or a network is none.
     """
     given: dict[str, Any] = {
         "dims": dims,
         "budget_minutes": None if budget is None else parse_minutes(budget),
         "channels": parse_names(channels, "--channels"),
+        "network": None if network is None else parse_network(network),
     }
     if ram is not None or vram is not None:
         from medunet.planning import Memory  # brings pydantic, which --help doesn't need

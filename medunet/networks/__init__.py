@@ -11,9 +11,10 @@ from medunet.networks.foreign import (
     list_packages,
 )
 from medunet.networks.layout import is_channels_last, lay_out
-from medunet.networks.loss import LabelLoss, make_loss
+from medunet.networks.loss import LabelLoss, RegionLoss, find_loss, make_loss, state_loss
 from medunet.networks.optimizer import Muon, make_optimizer
 from medunet.networks.precision import AutocastInferer, choose_device, choose_precision, find_vram, measure_peak_vram
+from medunet.networks.swap import check_stated, count_network, find_multiple, state_network, swap_network
 from medunet.networks.unet import DeepSupervision, build_network, make_network
 
 __all__ = [
@@ -22,14 +23,19 @@ __all__ = [
     "LabelLoss",
     "MeanNetwork",
     "Muon",
+    "RegionLoss",
     "build_foreign_network",
     "build_network",
+    "check_stated",
     "choose_device",
     "choose_precision",
     "complete_network",
     "count_features",
+    "count_network",
     "describe_speed",
     "find_arguments",
+    "find_loss",
+    "find_multiple",
     "find_network",
     "find_vram",
     "foresee_forward",
@@ -41,4 +47,7 @@ __all__ = [
     "make_optimizer",
     "measure_peak_vram",
     "measure_step",
+    "state_loss",
+    "state_network",
+    "swap_network",
 ]

@@ -1,5 +1,6 @@
-"""What a network costs on this machine: seconds of one training step."""
+"""What a network costs on this machine: seconds of one training step, and features that it makes of a patch."""
 
+import logging
 import time
 from collections.abc import Mapping
 from statistics import median
@@ -9,10 +10,11 @@ import torch
 from monai.bundle import ConfigComponent
 from monai.losses import DeepSupervisionLoss
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from medunet.errors import BundleError, name_fault
 from medunet.networks.layout import is_channels_last, lay_out
-from medunet.networks.loss import make_loss
+from medunet.networks.loss import build_loss
 from medunet.networks.optimizer import make_optimizer
 from medunet.networks.precision import AutocastInferer, choose_device, choose_precision
 from medunet.networks.unet import DeepSupervision, build_network, make_network
@@ -34,7 +36,7 @@ def measure_step(plan: Plan, foresee_seconds: float | None = None) -> float:
     device = choose_device()
     network = lay_out(DeepSupervision(build_network(make_network(plan)), plan.network.heads).to(device)).train()
     training = plan.training
-    loss = DeepSupervisionLoss(ConfigComponent(config=make_loss(plan)).instantiate())
+    loss = DeepSupervisionLoss(build_loss(plan))
     optimizer = ConfigComponent(config=make_optimizer(training.optimizer, network.parameters(), 1e-6)).instantiate()
     patch, batch = plan.window.patch, training.batch
     size = patch[: plan.network.dims] if patch[2] == 1 else patch
@@ -51,7 +53,7 @@ def measure_step(plan: Plan, foresee_seconds: float | None = None) -> float:
     ):
         begin = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        loss(inferer(image, network), label).backward()
+        _compute_loss(plan, loss, inferer(image, network), label).backward()
         optimizer.step()
         if device.type == "cuda":
             torch.cuda.synchronize()
@@ -59,8 +61,21 @@ def measure_step(plan: Plan, foresee_seconds: float | None = None) -> float:
     return min(times[1:]) if foresee_seconds is None else median(times[1:])
 
 
+def _compute_loss(plan: Plan, loss: nn.Module, logits: Any, label: torch.Tensor) -> torch.Tensor:
+    try:
+        found: torch.Tensor = loss(logits, label)
+    except Exception as error:
+        if not isinstance(plan.training.loss, dict):
+            raise
+        said = f"{plan.training.loss['_target_']} fails on a batch ({name_fault(error)})"
+        raise BundleError("training.loss", said, "correct its arguments, or take another loss") from error
+    return found
+
+
 def count_features(config: Mapping[str, Any], patch: tuple[int, int, int]) -> tuple[int, int]:
-    """Numbers that a network learns, and bytes of all features that one patch makes, float32, by running it once.
+    """Numbers that a network learns, and bytes of all features that one patch makes, float32.
+
+    It runs once, on a tensor that has a shape alone.
 
     Args:
         config: its `_target_` dictionary.
@@ -78,14 +93,18 @@ def count_features(config: Mapping[str, Any], patch: tuple[int, int, int]) -> tu
     hooks = [part.register_forward_hook(count) for part in network.modules() if not list(part.children())]
     size = patch[:2] if config.get("spatial_dims") == 2 else patch
     said = ""
+    noise = logging.getLogger("torch._subclasses.fake_tensor")
+    heard, noise.disabled = noise.disabled, True  # it tells of every failure, whoever handles it
     try:
-        with torch.no_grad():
-            logits = network(torch.zeros(1, config["in_channels"], *size))
+        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+            logits = network(torch.empty(1, config["in_channels"], *size))
     except Exception as error:
         said = name_fault(error)
     else:
         made = tuple(logits.shape[2:])
         said = "" if made == size else f"it makes {' × '.join(map(str, made))} of them"
+    finally:
+        noise.disabled = heard
     if said:
         found = f"{config['_target_']} fails on patches of {' × '.join(map(str, size))} ({said})"
         raise BundleError("network_def", found, "correct the patch of the bundle's inferer")

@@ -12,7 +12,7 @@ from medunet.errors import BundleError, name_fault
 from medunet.extras import load_extra
 
 KNOWN = (
-    *("AttentionUnet", "BasicUNet", "DynUNet", "FlexibleUNet", "HighResNet", "SegResNet", "SegResNetDS"),
+    *("AttentionUnet", "BasicUNet", "DynUNet", "FlexibleUNet", "HighResNet", "MedNeXt", "SegResNet", "SegResNetDS"),
     *("SwinUNETR", "UNETR", "UNet", "VNet"),
 )
 """Networks that give one tensor of logits for one image and that take nothing but data."""

@@ -1,24 +1,38 @@
 """The loss: MONAI's where it does, ours where voxels are ignored, regions overlap or labels are small."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
+import monai.losses
 import torch
+from monai.bundle import ConfigParser
 from monai.losses import MaskedLoss, TverskyLoss
 from torch import nn
 from torch.nn import functional
 
+from medunet.errors import BundleError, name_fault
 from medunet.planning import Plan
+from medunet.records import suggest
 
 FOCUS = 2.0
 """Exponent of the focal loss (Lin 2017)."""
 TVERSKY = (0.3, 0.7)
 """Weights of what is too much and of what is missed (Salehi 2017)."""
+OF_CLASSES = {"to_onehot_y": True, "softmax": True}
+"""What a loss of MONAI's needs for labels that exclude each other, of which each voxel has one value."""
+OF_REGIONS = {"to_onehot_y": False, "softmax": False, "sigmoid": True}
+"""What it needs for regions, which overlap."""
+SUBJECT = "training.loss"
 
 
 def make_loss(plan: Plan) -> dict[str, Any]:
     """`_target_` dictionary of the loss of one level of the network."""
     table, kind = plan.task.labels, plan.training.loss
+    regions = [list(region.values) for region in table.regions]
+    if isinstance(kind, dict):
+        return {"_target_": "medunet.networks.RegionLoss", "loss": kind, "regions": regions} if regions else kind
     if table.is_plain and kind == "dice_ce":
         return {
             "_target_": "DiceCELoss",
@@ -27,13 +41,91 @@ def make_loss(plan: Plan) -> dict[str, Any]:
             "softmax": True,
             "batch": True,
         }
-    regions = [list(region.values) for region in table.regions]
     loss: dict[str, Any] = {"_target_": "medunet.networks.LabelLoss", "regions": regions, "ignore": table.ignore}
     if kind == "dice_focal":
         loss["focus"] = FOCUS
     elif kind == "tversky_ce":
         loss["weights"] = list(TVERSKY)
     return loss
+
+
+def build_loss(plan: Plan) -> nn.Module:
+    """Build the loss of a plan, of one level of the network.
+
+    Raises:
+        BundleError: it is another one than `state_loss` gives.
+    """
+    if isinstance(plan.training.loss, dict):
+        state_loss(plan.training.loss, plan)
+    loss: nn.Module = ConfigParser({"loss": make_loss(plan)}).get_parsed_content("loss")
+    return loss
+
+
+def find_loss(config: Mapping[str, Any]) -> type[nn.Module] | None:
+    """The class of MONAI's losses that a `_target_` dictionary names, None where it names none."""
+    kind = getattr(monai.losses, str(config.get("_target_")), None)
+    return kind if isinstance(kind, type) and issubclass(kind, nn.Module) else None
+
+
+def state_loss(config: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+    """The dictionary of a loss of MONAI's with what the labels of a plan need written out.
+
+    Args:
+        config: `_target_` and arguments; what the labels decide may be left away.
+        plan: whose labels count.
+
+    Raises:
+        BundleError: MONAI has no such loss or argument, or it doesn't suit the labels.
+    """
+    name = str(config.get("_target_"))
+    kind = find_loss(config)
+    if kind is None:
+        known = [name for name in vars(monai.losses) if find_loss({"_target_": name})]
+        raise BundleError(SUBJECT, f"{name!r} is no loss of MONAI's", suggest(name, known))
+    arguments = {key: value for key, value in config.items() if key != "_target_"}
+    signature = inspect.signature(kind).parameters
+    for key in arguments.keys() - signature.keys():
+        raise BundleError(
+            SUBJECT, f"{name} of MONAI {version('monai')} has no argument '{key}'", suggest(key, list(signature))
+        )
+    table = plan.task.labels
+    if table.ignore is not None:
+        found = f"{name} counts every voxel, but the value {table.ignore} of labels shall not count"
+        raise BundleError(SUBJECT, found, "take dice_ce, dice_focal or tversky_ce")
+    wanted = {key: value for key, value in (OF_REGIONS if table.regions else OF_CLASSES).items() if key in signature}
+    for key, value in wanted.items():
+        if arguments.get(key, value) is not value:
+            whose = "labels overlap" if table.regions else "labels exclude each other"
+            found = f"{key} of {name} is {arguments[key]!r}, which doesn't suit the cohort, whose {whose}"
+            raise BundleError(SUBJECT, found, f"write {value}, or leave {key} away")
+    try:
+        kind(**arguments, **{key: value for key, value in wanted.items() if key not in arguments})
+    except Exception as error:
+        raise BundleError(SUBJECT, f"{name} can't be built ({name_fault(error)})", "correct its arguments") from error
+    return {"_target_": name, **arguments, **wanted}
+
+
+class RegionLoss(nn.Module):
+    """A loss of MONAI's over regions, which may overlap.
+
+    Args:
+        loss: of logits (B, R, …), a channel a region, and truth values (B, R, …) as float.
+        regions: label values of each region.
+
+    Arguments of a call:
+        logits: (B, R, …).
+        label: (B, 1, …) label values as float.
+    """
+
+    def __init__(self, loss: nn.Module, regions: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self._loss = loss
+        self._regions = [list(values) for values in regions]
+
+    def forward(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        loss: torch.Tensor = self._loss(logits, split_regions(label, self._regions).to(logits.dtype))
+        return loss
 
 
 class LabelLoss(nn.Module):

@@ -17,6 +17,7 @@ from medunet.planning.plan import (
     read_plan,
 )
 from medunet.planning.rules import choose_topology, plan_patch, plan_spacing
+from medunet.planning.swapped import Swapped
 
 __all__ = [
     "Foreseen",
@@ -28,6 +29,7 @@ __all__ = [
     "Normalization",
     "Plan",
     "Speed",
+    "Swapped",
     "TrainingPlan",
     "WindowPlan",
     "choose_topology",

@@ -1,13 +1,13 @@
 """How a plan is chosen: by Isensee's rules, and by what this machine does in the minutes given."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
 
 from medunet.cohort import Cohort, describe_split
-from medunet.errors import InputError
+from medunet.errors import BundleError, InputError
 from medunet.measuring.fingerprint import Fingerprint
 from medunet.measuring.measures import ChannelStatistics
 from medunet.planning.memory import Memory
@@ -15,6 +15,7 @@ from medunet.planning.peaks import predict_peaks
 from medunet.planning.plan import (
     TRAINING_SHARE,
     Foreseen,
+    GivenNetwork,
     GridPlan,
     NetworkPlan,
     Normalization,
@@ -30,6 +31,7 @@ from medunet.planning.rules import (
     SLICED,
     Axes,
     Spacing,
+    Triple,
     choose_axes,
     choose_dims,
     choose_topology,
@@ -39,6 +41,7 @@ from medunet.planning.rules import (
     plan_spacing,
     smallest_diameter,
 )
+from medunet.planning.swapped import WHY_LEARNING, Swapped, learn_otherwise
 from medunet.progress import report
 from medunet.task import Separation, Task
 from medunet.terms import code_labels
@@ -102,6 +105,7 @@ def make_plan(
     dims: Literal[2, 3] | None = None,
     memory: Memory = EIGHT_GIB,
     budget_minutes: float = 45.0,
+    swap: Callable[[Plan], Swapped] | None = None,
 ) -> Plan:
     """Plan by Isensee's rules, with the widest network that still gets enough steps in the time.
 
@@ -112,12 +116,14 @@ def make_plan(
         dims: 3, or 2 for slices; None takes 2 where every image is one slice.
         memory: what training may take.
         budget_minutes: time for training.
+        swap: another network, for the channels, labels and axes of a plan that has none yet.
 
     Returns:
         The plan; its `reasons` name every choice.
 
     Raises:
         InputError: there are slices and volumes, or slices and 3 `dims`.
+        BundleError: the other network doesn't fit.
     """
     axes = _check_dims(dims, fingerprint)
     grid, why_grid = _plan_grid(axes, fingerprint)
@@ -140,7 +146,9 @@ def make_plan(
             **({"patients": said} if (said := describe_split(cohort)) else {}),
         },
     )
-    return choose_loss(_choose_network(base, fingerprint, measure_step), fingerprint)
+    swapped = None if swap is None else swap(base)
+    candidates = _list_candidates(base, fingerprint) if swapped is None else _list_swapped(base, fingerprint, swapped)
+    return choose_loss(_choose_network(candidates, measure_step), fingerprint)
 
 
 def state_task(cohort: Cohort, fingerprint: Fingerprint) -> Task:
@@ -226,14 +234,13 @@ def _plan_normalizations(cohort: Cohort, fingerprint: Fingerprint) -> dict[str, 
     }
 
 
-def _choose_network(base: Plan, fingerprint: Fingerprint, measure_step: Callable[[Plan], float]) -> Plan:
-    candidates = _list_candidates(base, fingerprint)
+def _choose_network(candidates: list[Plan], measure_step: Callable[[Plan], float]) -> Plan:
     cheapest = candidates[-1]
     what = "timing networks"
     report(what, 0, len(candidates))
     fastest = measure_step(cheapest)
     rate = fastest / estimate_work(cheapest)
-    minutes = base.training.budget_minutes
+    minutes = cheapest.training.budget_minutes
     longest = minutes * 60 * TRAINING_SHARE / count_enough_steps(minutes)
     for number, plan in enumerate(candidates[:-1], start=1):
         report(what, number, len(candidates))
@@ -293,8 +300,13 @@ def choose_loss(plan: Plan, fingerprint: Fingerprint) -> Plan:
 
 
 def estimate_work(plan: Plan) -> float:
-    """Multiplications of one training step up to a constant: voxels × features² × kernel, over the levels."""
+    """Multiplications of one training step up to a constant: voxels × features² × kernel, over the levels.
+
+    Of another network its features, which grow with the patch as its work does.
+    """
     shape = plan.network
+    if shape.given is not None:
+        return float(shape.given.patch_bytes * plan.training.batch)
     voxels, work = float(np.prod(plan.window.patch)) * plan.training.batch, 0.0
     for features, stride, kernel in zip(shape.filters, shape.strides, shape.kernels, strict=True):
         voxels /= np.prod(stride)
@@ -304,7 +316,7 @@ def estimate_work(plan: Plan) -> float:
 
 def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int) -> Plan:
     spacing = _see_enough(base, fingerprint, voxels)
-    dims, own_mm = base.network.dims, base.grid.spacing_mm
+    dims = base.network.dims
     shape = fingerprint.median_shape_at(spacing, ORDERS[base.grid.axes])
     wanted = plan_patch(shape, spacing, voxels, dims)
     topology = choose_topology(wanted, spacing)
@@ -315,14 +327,46 @@ def _with_network(base: Plan, fingerprint: Fingerprint, width: int, voxels: int)
         "kernels": topology.kernels,
         "heads": max(0, min(3, levels - 2)),
     }
+    return _with_window(base, fingerprint, spacing, topology.patch, network)
+
+
+def _with_window(
+    base: Plan, fingerprint: Fingerprint, spacing: Spacing, patch: Triple, network: Mapping[str, Any]
+) -> Plan:
     reasons = {}
+    own_mm = base.grid.spacing_mm
     if spacing != own_mm:
         own = " × ".join(f"{size:g}" for size in own_mm)
         why = f"coarser than the cases' {own} mm, so that a patch sees half of the median case (Isensee 2021, low "
         reasons["spacing_mm"] = why + "resolution), and a small label keeps 8 voxels across"
-    grid, window = {"spacing_mm": spacing}, {"patch": topology.patch}
-    plan = base.change(grid=grid, window=window, network=network, reasons=reasons)
+    plan = base.change(grid={"spacing_mm": spacing}, window={"patch": patch}, network=network, reasons=reasons)
     return plan.change(foreseen={"peak_gib": predict_peaks(plan, fingerprint)})
+
+
+def _list_swapped(base: Plan, fingerprint: Fingerprint, swapped: Swapped) -> list[Plan]:
+    """Plans of another network that fit the memory, of the largest patch first; of none that fits the smallest."""
+    base = base.change(training=learn_otherwise(), reasons=dict.fromkeys(("optimizer", "learning_rate"), WHY_LEARNING))
+    dims, memory = base.network.dims, base.foreseen.memory or EIGHT_GIB
+    found: dict[Triple, Plan] = {}
+    fault: BundleError | None = None
+    for edge in SLICE_EDGES if dims == 2 else PATCH_EDGES:
+        spacing = _see_enough(base, fingerprint, edge**dims)
+        shape = fingerprint.median_shape_at(spacing, ORDERS[base.grid.axes])
+        patch = swapped.round_patch(plan_patch(shape, spacing, edge**dims, dims), dims)
+        if patch in found:
+            continue
+        try:
+            weights, made = swapped.count(patch)
+        except BundleError as error:
+            fault = error
+            continue
+        given = GivenNetwork(definition=dict(swapped.definition), weights=weights, patch_bytes=made)
+        network = {"filters": (), "strides": (), "kernels": (), "heads": 0, "given": given}
+        found[patch] = _with_window(base, fingerprint, spacing, patch, network)
+    if not found:
+        raise fault or BundleError("network", "it takes no patch", "take another network")
+    plans = list(found.values())
+    return [plan for plan in plans if memory.holds(plan.foreseen.peak_gib)] or plans[-1:]
 
 
 def _see_enough(base: Plan, fingerprint: Fingerprint, voxels: int) -> Spacing:
@@ -342,10 +386,12 @@ def _with_reasons(plan: Plan, seconds: float) -> Plan:
     wanted = count_enough_steps(minutes)
     widest = f"widest that gets at least {wanted} steps"
     chosen = widest if steps >= wanted else f"narrowest, since none gets {wanted} steps"
+    made = "; poolings and kernels by spacing (Isensee 2021)"
+    if plan.network.given is not None:
+        chosen, made = "asked for (--network)", ""
     reasons = {
         "patch": f"largest within {memory.describe()} and the minutes, aspect of the median case, "
         "divisible by the poolings (Isensee 2021)",
-        "network": f"{chosen}: {seconds:.2f} s a step measured here, so about "
-        f"{steps} steps in {minutes:g} min; poolings and kernels by spacing (Isensee 2021)",
+        "network": f"{chosen}: {seconds:.2f} s a step measured here, so about {steps} steps in {minutes:g} min{made}",
     }
     return timed.change(reasons=reasons)

@@ -11,16 +11,12 @@ from medunet.planning.memory import Memory
 from medunet.planning.peaks import predict_peaks
 from medunet.planning.plan import Foreseen, GivenNetwork, GridPlan, NetworkPlan, Plan, TrainingPlan, WindowPlan
 from medunet.planning.rules import Triple, plan_spacing
+from medunet.planning.swapped import WHY_LEARNING, learn_otherwise
 
-LEARNING_RATE = 1e-3
-"""Of AdamW, for a network of any kind; with weights that have learnt already it begins with 0.3 of that."""
-LONGEST_GRADIENT = 12.0
-"""Isensee's, since a network of another kind may have no norm that keeps its gradients short."""
 WHOLE_MULTIPLE = 32
 """What the poolings of a network that takes whole scans are taken to divide."""
 LONGEST_WHOLE = {2: 512, 3: 128}
 """Voxels of an edge of the patches in which a network that takes whole scans is trained, at most."""
-WHY_LEARNING = "AdamW, since medunet's own choice was measured on U-Nets whose every convolution has a norm"
 TAKEN = ("spacing_mm", "normalization", "patch", "overlap", "network")
 """Numbers of a plan that another bundle decides."""
 
@@ -89,7 +85,7 @@ def plan_further(
     """
     _check_inputs(cohort, fingerprint, given)
     dims, mine = given.network.dims, given.network.given is None
-    learning = {"learning_rate": 8e-3} if mine else _learn_otherwise()
+    learning = {"learning_rate": 8e-3} if mine else learn_otherwise()
     found = {"extent_mm": fingerprint.largest_extent() if fingerprint.unit == "mm" else None}
     reasons = {**REASONS, **dict.fromkeys(TAKEN, f"as {given.source} has it, from which this bundle goes on (--from)")}
     reasons |= {} if mine else dict.fromkeys(("optimizer", "learning_rate"), WHY_LEARNING)
@@ -106,10 +102,6 @@ def plan_further(
     )
     plan = choose_loss(_fit_batch(plan, fingerprint), fingerprint)
     return plan.with_step(measure_step(plan))
-
-
-def _learn_otherwise() -> dict[str, object]:
-    return {"optimizer": "adamw", "learning_rate": LEARNING_RATE, "longest_gradient": LONGEST_GRADIENT}
 
 
 def _fit_batch(plan: Plan, fingerprint: Fingerprint) -> Plan:

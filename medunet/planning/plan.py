@@ -14,6 +14,8 @@ from medunet.postprocessing import PartsPlan, plan_cleaning
 from medunet.records import Record, check_record, read_json, suggest
 from medunet.task import Task
 
+LossName = Literal["dice_ce", "dice_focal", "tversky_ce"]
+
 
 class Normalization(Record):
     """How the intensities of one channel become numbers near 0 and 1."""
@@ -50,14 +52,19 @@ class GridPlan(Record):
 
 
 class GivenNetwork(Record):
-    """A network of MONAI's that was taken from another bundle."""
+    """Another network of MONAI's than medunet's U-Net: one that was asked for, or that of another bundle."""
 
     definition: dict[str, Any]
     """Its `_target_` and arguments, as MONAI's configurations have them."""
-    weights: int = Field(ge=1)
-    """Numbers that it learns."""
-    patch_bytes: int = Field(ge=1)
-    """Bytes of the features of one patch in a forward pass, counted."""
+    weights: int = Field(default=0, ge=0)
+    """Numbers that it learns; 0 until `medunet plan --write` counted them."""
+    patch_bytes: int = Field(default=0, ge=0)
+    """Bytes of the features of one patch in a forward pass; 0 until they were counted."""
+
+    @property
+    def kind(self) -> str:
+        """Its class, like `SegResNet`."""
+        return str(self.definition.get("_target_")).rpartition(".")[2]
 
 
 class NetworkPlan(Record):
@@ -82,12 +89,13 @@ class NetworkPlan(Record):
     def _is_one_of_both(self) -> Self:
         if (self.given is None) != bool(self.filters):
             raise ValueError("it has either filters, strides and kernels, or given")
+        if self.given is not None and self.heads and self.given.kind != "DynUNet":
+            raise ValueError(f"a {self.given.kind} has no place for heads of deep supervision, write 0")
         return self
 
     def describe(self) -> str:
         """Name it: `3D U-Net`, or by its class `3D SegResNet`."""
-        target = str(self.given.definition.get("_target_")) if self.given else "U-Net"
-        return f"{self.dims}D {target.rpartition('.')[2]}"
+        return f"{self.dims}D {self.given.kind if self.given else 'U-Net'}"
 
 
 class Speed(Record):
@@ -127,9 +135,9 @@ class TrainingPlan(Record):
     """Patches of a step."""
     foreground_share: float = Field(default=0.5, ge=0.0, le=1.0)
     """Share of a batch, rounded up, whose patches hold a voxel of a label."""
-    loss: Literal["dice_ce", "dice_focal", "tversky_ce"] = "dice_ce"
+    loss: LossName | dict[str, Any] = "dice_ce"
     """dice_ce: Dice and cross-entropy. dice_focal: voxels that are right already count less. tversky_ce: what is missed
-    costs more than what is too much."""
+    costs more than what is too much. Or the `_target_` of one of MONAI's losses and its arguments."""
     optimizer: Literal["muon", "adamw", "sgd"] = "muon"
     """muon: kernels by orthogonalized momentum, the rest by AdamW. sgd: Nesterov's momentum."""
     learning_rate: float = Field(gt=0.0)
@@ -138,6 +146,8 @@ class TrainingPlan(Record):
     """Euclidean length to which the gradient of all weights is shortened; None leaves it."""
     budget_minutes: float = Field(gt=0.0)
     """Training time that the network was chosen for."""
+    augmentation: tuple[dict[str, Any], ...] = ()
+    """MONAI's transforms of `image` and `label` of a patch, as `_target_` and arguments, after those of medunet."""
     seed: int = 0
     """Number from which everything random in training follows."""
 

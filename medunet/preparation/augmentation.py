@@ -4,9 +4,13 @@ import math
 from itertools import accumulate
 from typing import Any
 
+import torch
 from monai.bundle import ConfigComponent
+from monai.transforms import MapTransform
 
+from medunet.errors import BundleError, name_fault
 from medunet.planning import Plan
+from medunet.preparation.chain import find_transform
 from medunet.preparation.warp import Warp
 from medunet.task import Task
 
@@ -83,10 +87,45 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
     if len(starts) > 1:
         drop = "medunet.preparation.RandDropChanneld"
         steps.append({"_target_": drop, **image, "channels": starts, "prob": LEFT_OUT})
-    return steps
+    return [*steps, *plan.training.augmentation]
 
 
 def build_augmentation(plan: Plan) -> tuple[Warp, list[Any]]:
-    """Both parts, as a `PatchDataset` takes them."""
-    warp, *steps = (ConfigComponent(config=part).instantiate() for part in [make_warp(plan), *make_augmentation(plan)])
-    return warp, steps
+    """Both parts, as a `PatchDataset` takes them.
+
+    Raises:
+        BundleError: a step of the plan's own `augmentation` is no data or not of MONAI, or changes the size of patches
+            or the values of labels.
+    """
+    count = len(plan.training.augmentation)
+    made = make_augmentation(plan)
+    parts = [make_warp(plan), *made[: len(made) - count]]
+    warp, *steps = (ConfigComponent(config=part).instantiate() for part in parts)
+    return warp, [*steps, *(_build_step(plan, number) for number in range(count))]
+
+
+def _build_step(plan: Plan, number: int) -> Any:
+    """A step that somebody added, after it was tried on a patch."""
+    part = plan.training.augmentation[number]
+    subject, name = f"training.augmentation.{number}", part.get("_target_")
+    kind = find_transform(part)
+    if kind is None or not issubclass(kind, MapTransform):
+        found = f"{name!r} is no dictionary transform of MONAI's, or holds more than data"
+        raise BundleError(subject, found, "name one like RandGaussianSmoothd", code="bundle-untrusted")
+    shape = plan.window.patch[: plan.network.dims]
+    inputs = torch.rand(plan.task.count_inputs(), *shape, generator=torch.Generator().manual_seed(0))
+    patch = {"image": inputs, "label": (inputs[:1] > 0.5).float()}
+    try:
+        step = ConfigComponent(config=part).instantiate()
+        tried = step(dict(patch))
+    except Exception as error:
+        raise BundleError(
+            subject, f"{name} fails on a patch ({name_fault(error.__cause__ or error)})", "correct it"
+        ) from error
+    for key, before in patch.items():
+        if tuple(tried[key].shape) != tuple(before.shape):
+            found = f"{name} makes {tuple(tried[key].shape)} of an {key} of {tuple(before.shape)}"
+            raise BundleError(subject, found, "take a transform that keeps the size")
+    if not torch.isin(torch.as_tensor(tried["label"]), patch["label"].unique()).all():
+        raise BundleError(subject, f"{name} makes values between those of labels", "give label the mode nearest")
+    return step

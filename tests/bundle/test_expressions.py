@@ -18,6 +18,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from plans import make_test_plan, make_tiny_bundle
 
 from medunet.bundle import make_evaluate_config, make_inference_config, open_bundle, publish_weights
+from medunet.bundle.expressions import runs_more
 from medunet.networks import build_network
 from medunet.records import read_json
 
@@ -299,3 +300,10 @@ def test_logits_that_are_no_numbers_are_no_mask(first: Path, tmp_path: Path) -> 
     with pytest.raises(SystemExit, match="the logits of the network are not finite"):
         run(damaged, "inference", dataset_dir=tmp_path / "in", output_dir=tmp_path / "out")
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_what_is_more_than_data_to_call_with() -> None:
+    part: dict[str, Any] = {"_target_": "UNet", "act": ["PRELU", {"init": 0.2}]}
+    assert not runs_more(part)
+    for more in ("$print()", "@network", [{"_target_": "os.system"}], {"a": {"_requires_": 1}}):
+        assert runs_more({**part, "norm": more})

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from medunet.cli.arguments import parse_fold, parse_gib, parse_minutes
+from medunet.cli.arguments import parse_fold, parse_gib, parse_minutes, parse_network
 from medunet.errors import InputError
 
 
@@ -30,3 +32,18 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
         parse_minutes(text)
     with pytest.raises(InputError, match="--ram"):
         parse_gib(text)
+
+
+def test_a_network_is_a_name_or_json(tmp_path: Path) -> None:
+    wanted = {"_target_": "SegResNet", "init_filters": 16}
+    text = '{"_target_": "SegResNet", "init_filters": 16}'
+    (tmp_path / "network.json").write_text(text)
+    assert parse_network("SegResNet") == {"_target_": "SegResNet"}
+    assert parse_network(text) == parse_network(str(tmp_path / "network.json")) == wanted
+    for wrong, said in (
+        ('{"a": 1}', "names no _target_"),
+        ("{", "no valid JSON"),
+        ("no.json", "there is no such file"),
+    ):
+        with pytest.raises(InputError, match=said):
+            parse_network(wrong)

@@ -5,9 +5,11 @@ from monai.losses import DeepSupervisionLoss, DiceCELoss, DiceLoss, FocalLoss, T
 from plans import make_test_plan
 from torch.nn import functional
 
+from medunet.errors import BundleError
 from medunet.labels import LabelTable, Region
-from medunet.networks import LabelLoss, make_loss
-from medunet.networks.loss import split_regions
+from medunet.networks import LabelLoss, RegionLoss, find_loss, make_loss, state_loss
+from medunet.networks.loss import build_loss, split_regions
+from medunet.planning import Plan
 
 REGIONS = [[1, 2, 3], [2, 3], [3]]
 
@@ -110,3 +112,69 @@ def test_missing_costs_more_than_too_much_where_labels_are_small() -> None:
     missed, too_much = (float(LabelLoss(weights=(0.3, 0.7))(logits, label)) for logits in levels)
     even = [float(LabelLoss()(logits, label)) for logits in levels]
     assert missed - too_much > even[0] - even[1] > 0
+
+
+def give_loss(table: LabelTable, **loss: object) -> Plan:
+    plan = make_test_plan()
+    return plan.change(task={"labels": table}, training={"loss": {"_target_": "DiceLoss", **loss}})
+
+
+NESTED = (Region(name="whole", value=1, values=(1, 2)), Region(name="core", value=2, values=(2,)))
+OVERLAPPING = LabelTable.from_names(["a", "b"]).model_copy(update={"regions": NESTED})
+"""Two regions, one in the other."""
+
+
+def test_another_loss_of_monai_gets_what_the_labels_need() -> None:
+    plan = give_loss(LabelTable.from_names(["a"]), batch=True)
+    loss = state_loss(plan.training.loss, plan)  # type: ignore[arg-type]
+    assert loss == {"_target_": "DiceLoss", "batch": True, "to_onehot_y": True, "softmax": True}
+    logits, label = draw(2, 2)
+    plan = plan.change(training={"loss": loss})
+    assert torch.equal(
+        build_loss(plan)(logits, label), DiceLoss(batch=True, to_onehot_y=True, softmax=True)(logits, label)
+    )
+
+
+def test_another_loss_over_regions_sees_each_of_them() -> None:
+    plan = give_loss(OVERLAPPING)
+    loss = state_loss(plan.training.loss, plan)  # type: ignore[arg-type]
+    assert loss == {"_target_": "DiceLoss", "to_onehot_y": False, "softmax": False, "sigmoid": True}
+    plan = plan.change(training={"loss": loss})
+    assert make_loss(plan)["regions"] == [[1, 2], [2]]
+    logits, label = draw(2, 3)
+    wanted = DiceLoss(sigmoid=True)(logits, split_regions(label, [[1, 2], [2]]).float())
+    assert torch.equal(build_loss(plan)(logits, label), wanted)
+    assert torch.equal(RegionLoss(DiceLoss(sigmoid=True), [[1, 2], [2]])(logits, label), wanted)
+
+
+@pytest.mark.parametrize(
+    ("table", "loss", "said"),
+    [
+        (OVERLAPPING, {"softmax": True}, "softmax of DiceLoss is True, .* whose labels overlap"),
+        (
+            LabelTable.from_names(["a"]),
+            {"to_onehot_y": False},
+            "to_onehot_y of DiceLoss is False, .* exclude each other",
+        ),
+        (
+            LabelTable.from_names(["a"]).model_copy(update={"ignore": 9}),
+            {},
+            "DiceLoss counts every voxel, but the value 9",
+        ),
+        (
+            LabelTable.from_names(["a"]),
+            {"_target_": "DiceLos"},
+            "'DiceLos' is no loss of MONAI's; did you mean 'DiceLoss'",
+        ),
+        (LabelTable.from_names(["a"]), {"bach": True}, "has no argument 'bach'; did you mean 'batch'"),
+        (LabelTable.from_names(["a"]), {"reduction": 3, "other_act": 3}, "DiceLoss can't be built"),
+    ],
+)
+def test_a_loss_that_does_not_suit_the_labels(table: LabelTable, loss: dict[str, object], said: str) -> None:
+    with pytest.raises(BundleError, match=said):
+        build_loss(give_loss(table, **loss))
+
+
+def test_losses_are_those_of_monai() -> None:
+    assert find_loss({"_target_": "DiceLoss"}) is DiceLoss
+    assert [find_loss({"_target_": name}) for name in ("os.system", "deprecated_arg", "dice")] == [None] * 3

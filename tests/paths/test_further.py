@@ -6,15 +6,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pytest
 import torch
 from cohorts import write_cohort, write_pictures
-from monai.bundle import run
-from PIL import Image
 from plans import pin_schedule
-from stock import in_float32
+from stock import in_float32, run_stock
 from zoo import UNET, oriented, patches, write_random_weights, write_zoo_bundle
 from zoo_styles import FIRST, JOIN, LOAD, SCALE_ALL, SEGRESNET, SIGMOID, STYLES, SWIN
 
@@ -61,24 +58,6 @@ def make_zoo(folder: Path, **parts: Any) -> Path:
 def train(bundle: Path, **how: Any) -> None:
     pin_schedule(bundle, epochs=2, steps_per_epoch=2, fold=how.get("fold", 0))
     medunet.train(bundle, **how)
-
-
-def run_stock(bundle: Path, images: Path, output: Path) -> np.ndarray:
-    """The mask of `monai.bundle run`, of the only image of a folder."""
-    run(
-        config_file=str(bundle / "configs" / "inference.json"),
-        meta_file=str(bundle / "configs" / "metadata.json"),
-        bundle_root=str(bundle),
-        dataset_dir=str(images),
-        output_dir=str(output),
-        logging_file=False,
-    )
-    (written,) = [path for path in output.rglob("*mask*") if path.is_file()]
-    return (
-        np.asarray(Image.open(written).convert("L")).T
-        if written.suffix == ".png"
-        else np.asarray(nib.load(written).dataobj)
-    )
 
 
 # One of them is tried each time; all are a proof of minutes.

@@ -3,7 +3,8 @@ import torch
 from monai.bundle import ConfigComponent
 from plans import make_test_plan
 
-from medunet.preparation import make_augmentation, make_warp
+from medunet.errors import BundleError
+from medunet.preparation import build_augmentation, make_augmentation, make_warp
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -57,3 +58,29 @@ def test_several_channels_are_left_out_and_misaligned_by_their_components() -> N
     assert make_warp(several)["probabilities"][3] > 0
     assert make_warp(single)["probabilities"][3] == 0
     assert make_augmentation(single)[-1]["_target_"] != drop["_target_"]
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_steps_that_somebody_added_come_last(dims: int) -> None:
+    more = {"_target_": "RandGaussianSharpend", "keys": ["image"], "prob": 0.3}
+    plan = make_test_plan(dims=dims)
+    added = plan.change(training={"augmentation": (more,)})
+    assert make_augmentation(added) == [*make_augmentation(plan), more]
+    _, steps = build_augmentation(added)
+    assert [type(step).__name__ for step in steps[-1:]] == ["RandGaussianSharpend"]
+    assert len(steps) == len(build_augmentation(plan)[1]) + 1
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ({"_target_": "RandFlip", "prob": 0.5}, "'RandFlip' is no dictionary transform of MONAI's"),
+        ({"_target_": "Lambdad", "keys": "image", "func": "$print"}, "holds more than data"),
+        ({"_target_": "RandFlipd", "keys": ["image"], "probability": 1}, "RandFlipd fails on a patch .*probability"),
+        ({"_target_": "CenterSpatialCropd", "keys": ["image"], "roi_size": 8}, r"makes \(1, 8, 8, 8\) of an image"),
+        ({"_target_": "ScaleIntensityd", "keys": ["label"], "minv": 0.5}, "makes values between those of labels"),
+    ],
+)
+def test_a_step_that_does_not_fit(step: dict[str, object], said: str) -> None:
+    with pytest.raises(BundleError, match=said):
+        build_augmentation(make_test_plan().change(training={"augmentation": (step,)}))
