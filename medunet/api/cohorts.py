@@ -29,10 +29,9 @@ def check(
         path: as of `read_volume` or `init`, or with a bundle as of `predict`; or a bundle itself: what of it
             counts, what is ignored, what needs `trust`.
         channels: limits a cohort to these; of a single patient it is said which are missing.
-        labels: what is said of its labels beside its files: whether they number objects, regions, which has voxels that
-            several structures share, what values mean.
+        labels: what is said of its labels beside its files.
         bundle: compare scans with those of its training, as `predict` does.
-        series_rules: which series is a channel of the bundle, as of `predict`.
+        series_rules: as of `predict`.
         each_series: as of `predict`.
 
     Returns:
@@ -40,34 +39,37 @@ def check(
 
     Raises:
         MissingInputError: there is no such path.
-        InputError: `channels` or `labels` beside a bundle, which has its own; `channels` of a single file; a rule
-            without a bundle, or one that can't be fulfilled.
+        InputError: an argument beside what has none, or a rule that can't be fulfilled.
         BundleError: it is no bundle.
     """
     from medunet.cohort import AS_FOUND, check_path
     from medunet.errors import InputError
-    from medunet.files import check_input
-    from medunet.findings import sort_findings
 
-    if bundle is None and (series_rules or each_series):
+    if bundle is not None:
+        if channels or labels:
+            found = "a bundle is given, whose channels and labels are settled"
+            raise InputError("medunet.check", found, "leave channels and labels out")
+        return _check_beside(Path(path), Path(bundle), series_rules, each=each_series)
+    if series_rules or each_series:
         found = "there is no bundle whose channels series could be"
         raise InputError("medunet.check", found, "add --bundle BUNDLE", code="option-wrong")
-    if bundle is None and (Path(path) / "configs").is_dir():
+    if (Path(path) / "configs").is_dir():
         from medunet.bundle import check_bundle
 
         return check_bundle(Path(path))
-    if bundle is None:
-        return check_path(Path(path), tuple(channels) if channels else None, labels or AS_FOUND)
-    if channels or labels:
-        found = "a bundle is given, whose channels and labels are settled"
-        raise InputError("medunet.check", found, "leave channels and labels out")
+    return check_path(Path(path), tuple(channels) if channels else None, labels or AS_FOUND)
+
+
+def _check_beside(path: Path, bundle: Path, series_rules: Sequence[str], *, each: bool) -> list["Finding"]:
+    """What is to be said of scans beside those of a bundle's training."""
     from medunet.bundle import find_rules, open_any_bundle, take_recipe
+    from medunet.files import check_input
+    from medunet.findings import sort_findings
     from medunet.inference import check_fit
 
-    check_input(Path(path))
-    recipe = take_recipe(open_any_bundle(Path(bundle)))[0]
-    rules = find_rules(Path(bundle), recipe.task, series_rules)
-    return sort_findings(check_fit(Path(path), recipe, rules, each=each_series))
+    check_input(path)
+    recipe = take_recipe(open_any_bundle(bundle))[0]
+    return sort_findings(check_fit(path, recipe, find_rules(bundle, recipe.task, series_rules), each=each))
 
 
 @verb

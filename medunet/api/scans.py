@@ -132,8 +132,7 @@ def predict(  # noqa: PLR0913 - its options have names
             images of each patch, 8 times the work for volumes and 4 for slices; `ram_gib`, GiB that all processes may
             hold, where a scan that takes more streams through files in the folder `scratch` (that of the outputs), with
             the same mask; `ray`, the address of a Ray cluster; `seg_empty_frames`, "omit" for a DICOM SEG without
-            frames that have no voxel; `series_rules`, which series is a channel; `each_series`, every series that
-            matches. See `Decisions` and `Further`.
+            frames that have no voxel; `series_rules`, which series is a channel; `each_series`, all. See `Further`.
 
     Returns:
         What came of each scan, in their order. Scans whose names repeat are told apart by their folders.

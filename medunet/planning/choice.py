@@ -125,9 +125,8 @@ def make_plan(
         InputError: there are slices and volumes, or slices and 3 `dims`.
         BundleError: the other network doesn't fit.
     """
-    axes = _check_dims(dims, fingerprint)
+    axes, task = _check_dims(dims, fingerprint), state_task(cohort, fingerprint)
     grid, why_grid = _plan_grid(axes, fingerprint)
-    task = state_task(cohort, fingerprint)
     base = Plan(
         task=task,
         grid=GridPlan(
@@ -146,8 +145,7 @@ def make_plan(
             **({"patients": said} if (said := describe_split(cohort)) else {}),
         },
     )
-    swapped = None if swap is None else swap(base)
-    candidates = _list_candidates(base, fingerprint) if swapped is None else _list_swapped(base, fingerprint, swapped)
+    candidates = _list_swapped(base, fingerprint, swap(base)) if swap else _list_candidates(base, fingerprint)
     return choose_loss(_choose_network(candidates, measure_step), fingerprint)
 
 
