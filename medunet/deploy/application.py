@@ -12,16 +12,18 @@ from holoscan.logger import LogLevel, set_log_level
 from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Operator
 
+from medunet.bundle import find_rules
 from medunet.deploy.models import find_bundle
 from medunet.inference import Maker, Wanted, find_scan, finish_job, make_maker, plan_job, predict_scan
+from medunet.reading.rules import Rules
 from medunet.writing import choose_formats
 
 
 class FindOperator(Operator):
     """Matches the series of a folder to the bundle's channels, and checks that a SEG can be made."""
 
-    def __init__(self, *args: Any, maker: Maker, source: Path, target: Path, **kwargs: Any) -> None:
-        self._maker, self._source, self._target = maker, source, target
+    def __init__(self, *args: Any, maker: Maker, rules: Rules, source: Path, target: Path, **kwargs: Any) -> None:
+        self._maker, self._rules, self._source, self._target = maker, rules, source, target
         super().__init__(*args, **kwargs)
 
     def setup(self, spec: Any) -> None:
@@ -32,7 +34,8 @@ class FindOperator(Operator):
         """Emit the job: the scan, and what will be written of it."""
         task = self._maker.recipe.task
         wanted = Wanted(choose_formats(("seg",), task.unit), self._target)
-        outputs.emit(plan_job(str(self._source), find_scan(self._source, task), wanted, self._maker), "job")
+        scan = find_scan(self._source, task, rules=self._rules)
+        outputs.emit(plan_job(str(self._source), scan, wanted, self._maker), "job")
 
 
 class PredictOperator(Operator):
@@ -80,7 +83,8 @@ class SegmentationApplication(Application):
         maker = make_maker(bundle)
         maker.load()  # a bundle whose weights don't fit is refused before a scan is looked for
         folders = {"source": Path(context.input_path), "target": Path(context.output_path)}
-        find = FindOperator(self, CountCondition(self, 1), maker=maker, name="find", **folders)
+        rules = find_rules(bundle.folder, maker.recipe.task)
+        find = FindOperator(self, CountCondition(self, 1), maker=maker, rules=rules, name="find", **folders)
         predict = PredictOperator(self, name="predict")
         write = WriteOperator(self, name="write")
         self.add_flow(find, predict, {("job", "job")})

@@ -20,7 +20,9 @@ from medunet.records import suggest
 USUAL_FORMATS = "seg,sr"
 FORMATS = "MEDUNET_FORMATS"
 """Variable with names of formats, with commas between."""
-SETTINGS = ("formats",)
+RULES = "MEDUNET_SERIES_RULES"
+"""Variable with rules for series, with semicolons between."""
+SETTINGS = ("formats", "series_rules")
 """What a rule of mercure may set for the module."""
 HELP = """Segments the DICOM series of a folder.
 
@@ -31,8 +33,9 @@ HELP = """Segments the DICOM series of a folder.
   help              this text
 
 HOLOSCAN_INPUT_PATH, HOLOSCAN_OUTPUT_PATH: folders of the scan and of the results (MERCURE_IN_DIR and MERCURE_OUT_DIR
-count before them). MEDUNET_FORMATS: formats of the results, "seg,sr" if not given. Exit codes: 0 segmented or nothing
-found, 2 refused, 3 no series matched, 1 a fault of the program; result.json beside the results says more."""
+count before them). MEDUNET_FORMATS: formats of the results, "seg,sr" if not given. MEDUNET_SERIES_RULES: which series
+is a channel, with semicolons between, in place of the bundle's rules. Exit codes: 0 segmented or nothing found,
+2 refused, 3 no series matched, 1 a fault of the program; result.json beside the results says more."""
 EXPORTED = {
     "app": ("HOLOSCAN_APPLICATION",),
     "config": ("HOLOSCAN_APP_MANIFEST_PATH", "HOLOSCAN_PKG_MANIFEST_PATH", "HOLOSCAN_CONFIG_PATH"),
@@ -51,6 +54,7 @@ class Work:
         target: folder of the results.
         models: folder of the bundle.
         formats: of the results.
+        rules: which series is a channel.
         notify: the result carries what mercure tells its users.
     """
 
@@ -58,6 +62,7 @@ class Work:
     target: Path
     models: Path
     formats: tuple[str, ...]
+    rules: tuple[str, ...]
     notify: bool
 
 
@@ -91,7 +96,7 @@ def _run() -> int:
     try:
         work = find_work(os.environ)
         with speaking():
-            outcome = segment(work.source, work.target, work.models, work.formats)
+            outcome = segment(work.source, work.target, work.models, work.formats, work.rules)
     except MedunetError as error:
         outcome = Outcome(status="refused", code=error.code, message=str(error))
     target = Path(_find_folder(os.environ, "OUT")) if work is None else work.target
@@ -113,9 +118,16 @@ def find_work(environment: Mapping[str, str]) -> Work:
     source, target = (Path(_find_folder(environment, side)) for side in ("IN", "OUT"))
     notify = "MERCURE_IN_DIR" in environment
     settings = _read_settings(source / "task.json") if notify else {}
-    formats = str(settings.get("formats", environment.get(FORMATS) or USUAL_FORMATS))
-    names = tuple(name.strip() for name in formats.split(",") if name.strip())
-    return Work(source, target, Path(environment.get("HOLOSCAN_MODEL_PATH", "/opt/holoscan/models/")), names, notify)
+    formats = _split(settings.get("formats", environment.get(FORMATS) or USUAL_FORMATS), ",")
+    rules = _split(settings.get("series_rules", environment.get(RULES, "")), ";")
+    models = Path(environment.get("HOLOSCAN_MODEL_PATH", "/opt/holoscan/models/"))
+    return Work(source, target, models, formats, rules, notify)
+
+
+def _split(text: Any, sign: str) -> tuple[str, ...]:
+    """The parts of a text, or of a list."""
+    parts = text if isinstance(text, list) else str(text).split(sign)
+    return tuple(str(part).strip() for part in parts if str(part).strip())
 
 
 def _find_folder(environment: Mapping[str, str], side: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from medunet.bundle import find_rules
 from medunet.deploy.models import find_bundle
 from medunet.errors import MedunetError
 from medunet.inference import Prediction, Wanted, find_scan, make_maker, predict_found
@@ -15,7 +16,7 @@ from medunet.writing import choose_formats
 
 RESULT = "result.json"
 """Name of the record among the results."""
-UNMATCHED = ("channel-missing", "channel-ambiguous", "patients-mixed")
+UNMATCHED = ("series-unmatched", "channel-missing", "channel-ambiguous", "patients-mixed")
 """Codes of scans in which no series is clearly a channel of the bundle."""
 EXIT_CODES = {"segmented": 0, "nothing found": 0, "refused": 2, "nothing matched": 3}
 """Of a process that ends with a status."""
@@ -51,7 +52,9 @@ class Outcome(Record):
         return EXIT_CODES[self.status]
 
 
-def segment(source: Path, target: Path, models: Path, formats: Sequence[str]) -> Outcome:
+def segment(
+    source: Path, target: Path, models: Path, formats: Sequence[str], series_rules: Sequence[str] = ()
+) -> Outcome:
     """Segment the scan of a folder into files of some formats: all of them, or none.
 
     Args:
@@ -59,6 +62,7 @@ def segment(source: Path, target: Path, models: Path, formats: Sequence[str]) ->
         target: folder of the results, made if it isn't there.
         models: the bundle, or a folder whose only subfolder is one.
         formats: names of `medunet predict --format`.
+        series_rules: as of `medunet predict --series-rule`, in place of those of the bundle.
 
     Raises:
         BundleError: there is no bundle, or its weights don't fit.
@@ -70,7 +74,8 @@ def segment(source: Path, target: Path, models: Path, formats: Sequence[str]) ->
     about: dict[str, Any] = {"bundle": recipe.name, "bundle_version": recipe.version or ""}
     try:
         wanted = Wanted(choose_formats(tuple(formats), recipe.task.unit), target)
-        made = predict_found(str(source), find_scan(source, recipe.task), wanted, maker)
+        scan = find_scan(source, recipe.task, rules=find_rules(bundle.folder, recipe.task, series_rules))
+        made = predict_found(str(source), scan, wanted, maker)
     except MedunetError as error:
         status: Status = "nothing matched" if error.code in UNMATCHED else "refused"
         return Outcome(status=status, code=error.code, message=str(error), **about)

@@ -27,6 +27,11 @@ def test_settings_of_a_rule_are_taken_or_named(tmp_path: Path) -> None:
     task = tmp_path / "task.json"
     task.write_text(json.dumps({"id": "1", "process": {"module_name": "m", "settings": {"formats": "seg"}}}))
     assert find_work(environment).formats == ("seg",)
+    rules = ["ct: thickness<=3", "prefer=thinnest"]
+    for given in (rules, "; ".join(rules)):
+        task.write_text(json.dumps({"process": {"settings": {"series_rules": given}}}))
+        assert find_work(environment).rules == tuple(rules)
+    assert find_work({"MEDUNET_SERIES_RULES": "plane=axial"}).rules == ("plane=axial",)
     task.write_text(json.dumps({"process": {"settings": {"format": "seg"}}}))
     with pytest.raises(InputError, match="did you mean 'formats'"):
         find_work(environment)

@@ -43,6 +43,10 @@ def test_a_refusal_has_its_code(trained: Path, patients: list[Path], tmp_path: P
     assert (found.status, found.exit_code) == ("refused", 2)
     assert found.code is not None
     assert path.name in found.message
+    found = segment(patients[0], tmp_path / "out", trained, ("seg",), ("thickness<0.1",))
+    assert (found.status, found.exit_code) == ("nothing matched", 3)
+    assert "thickness" in found.message
+    assert segment(patients[0], tmp_path / "out", trained, ("seg",), ("thick<1",)).status == "refused"
     assert segment(patients[0], tmp_path / "out", trained, ("sag",)).code == "option-wrong"
     with pytest.raises(BundleError):
         segment(patients[0], tmp_path / "out", tmp_path, ("seg",))
