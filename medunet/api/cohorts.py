@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from medunet.api.arguments import Minutes, verb
 from medunet.files import PathLike
@@ -121,8 +121,21 @@ def _resample(*image: Any) -> Any:
     return resample_image(*image)
 
 
+class Beginning(TypedDict, total=False):
+    """With what a bundle begins where that isn't medunet's own U-Net.
+
+    `source`: another bundle, of medunet or in the conventions of MONAI's zoo, whose network, preprocessing and window
+    the bundle gets; its training begins with the weights of that as far as they fit, outputs by the names of their
+    labels. `network`: another network of MONAI's: `{"_target_": "SegResNet"}` with arguments; inputs, outputs and axes
+    follow from the cohort.
+    """
+
+    source: PathLike | None
+    network: Mapping[str, Any] | None
+
+
 @verb
-def init(  # noqa: PLR0913 - its options have names
+def init(
     cohort: PathLike,
     bundle: PathLike,
     *,
@@ -131,8 +144,7 @@ def init(  # noqa: PLR0913 - its options have names
     memory: "Memory | None" = None,
     channels: Sequence[str] | None = None,
     labels: "LabelChoices | None" = None,
-    source: PathLike | None = None,
-    network: Mapping[str, Any] | None = None,
+    **beginning: Unpack[Beginning],
 ) -> "Plan":
     """Find cases, measure them, plan, and write a bundle.
 
@@ -148,11 +160,8 @@ def init(  # noqa: PLR0913 - its options have names
         channels: limits the cohort to these, in this order.
         labels: what is said of its labels beside its files: whether they number objects, regions, which has voxels that
             several structures share, what values mean.
-        source: another bundle, of medunet or in the conventions of MONAI's zoo, whose network, preprocessing and window
-            the bundle gets; its training begins with the weights of that as far as they fit, outputs by the names of
-            their labels.
-        network: another network of MONAI's than medunet's U-Net: `{"_target_": "SegResNet"}` with arguments; inputs,
-            outputs and axes follow from the cohort.
+        beginning: `source`, another bundle whose network, preprocessing, window and weights are taken as far as they
+            fit, or `network`, another network of MONAI's; see `Beginning`.
 
     Raises:
         OutputExistsError: the bundle exists.
@@ -161,6 +170,7 @@ def init(  # noqa: PLR0913 - its options have names
     from medunet.cohort import AS_FOUND
     from medunet.planner import Wishes, make_bundle
 
+    network, source = beginning.get("network"), beginning.get("source")
     wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory, network=_take(network))
     start = Path(source) if source is not None else None
     return make_bundle(Path(cohort), Path(bundle), wishes, channels, labels or AS_FOUND, start)

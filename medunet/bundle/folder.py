@@ -221,7 +221,8 @@ def open_bundle(folder: Path, *, trust: bool = False) -> Bundle:
         first = "make one with medunet init; a bundle goes first, as in medunet predict BUNDLE SCAN"
         raise BundleError(folder, found, remedy or first)
     plan = read_plan(folder / "configs" / "plan.json")
-    _check_given(plan, folder / "configs" / "plan.json")
+    if plan.network.given or plan.grid.steps or plan.training.augmentation or isinstance(plan.training.loss, dict):
+        _check_given(plan, folder / "configs" / "plan.json")
     path = folder / "configs" / "inference.json"
     inference = read_json(path)
     known = ENSEMBLE_KEYS if "networks" in inference else INFERENCE_KEYS

@@ -10,7 +10,7 @@ from medunet.training import CONFIGS
 
 def test_a_bundle_has_the_parts_of_monais_layout_and_no_patient(untrained: Path) -> None:
     bundle = open_bundle(untrained)
-    names = ("evaluate", "fingerprint", "inference", "metadata", "multi_gpu_train", "plan", "train")
+    names = ("evaluate", "fingerprint", "inference", "metadata", "multi_gpu_train", "plan", "series", "train")
     assert sorted(path.name for path in (untrained / "configs").iterdir()) == [f"{name}.json" for name in names]
     for place in ("LICENSE", "docs/README.md"):
         assert (untrained / place).is_file()
