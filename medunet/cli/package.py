@@ -47,7 +47,10 @@ def package(
     target: Annotated[Literal["map", "mercure"], typer.Option(help="Image that --run takes.")] = "map",
     wishes: Any = None,
 ) -> None:
-    """Write a bundle as a container's build folder: MONAI Application Package, module of mercure, XNAT's command."""
+    """Write a bundle as a container's build folder.
+
+    Its Dockerfile has two images: a MONAI Application Package, and a module of mercure; both have XNAT's command.
+    """
     from medunet.deploy.folder import Wishes, write_package
 
     if run:

@@ -45,7 +45,7 @@ def test_a_verbose_command_says_where_an_error_arose(
     assert capsys.readouterr().err == "medunet: --quiet --verbose: they contradict each other; choose one.\n"
 
 
-@pytest.mark.parametrize("group", [(), ("cohort",)])
+@pytest.mark.parametrize("group", [(), ("cohort",), ("bundle",)])
 def test_the_list_of_commands_cuts_no_sentence(
     group: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,6 +76,6 @@ def test_each_run_starts_from_them_unless_the_network_was_changed(tmp_path: Path
         take_start(open_bundle(folder), find_run(bundle, 0))
     plan["network"]["given"]["definition"] = {"_target_": "os.system", "command": "true"}
     write_json(path, plan)
-    with pytest.raises(BundleError, match=r"none of MONAI's") as caught:
+    with pytest.raises(BundleError, match=r"no network of MONAI's") as caught:
         open_bundle(folder)
     assert caught.value.code == "bundle-untrusted"
