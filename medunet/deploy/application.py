@@ -4,7 +4,6 @@ The SDK's own loader isn't used: it swaps row and column spacing, cuts PET whose
 and takes series with missing slices. What runs here is the path of `medunet predict`, one operator a step.
 """
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Operator
 
 from medunet.bundle import find_rules
-from medunet.deploy.models import find_bundle
-from medunet.inference import Maker, Wanted, find_scan, finish_job, make_maker, plan_job, predict_scan
+from medunet.deploy.models import load_bundle
+from medunet.deploy.quiet import silence_libraries
+from medunet.inference import Maker, Wanted, find_scan, finish_job, plan_job, predict_scan
 from medunet.reading.rules import Rules
 from medunet.writing import choose_formats
 
@@ -77,11 +77,8 @@ class SegmentationApplication(Application):
         """
         set_log_level(LogLevel.OFF)
         context = Application.init_app_context(self.argv)
-        for noisy in ("highdicom", "monai"):
-            logging.getLogger(noisy).setLevel(logging.ERROR)
-        bundle = find_bundle(Path(context.model_path))
-        maker = make_maker(bundle)
-        maker.load()  # a bundle whose weights don't fit is refused before a scan is looked for
+        silence_libraries()  # once more: the SDK configures logging
+        bundle, maker = load_bundle(Path(context.model_path))
         folders = {"source": Path(context.input_path), "target": Path(context.output_path)}
         rules = find_rules(bundle.folder, maker.recipe.task)
         find = FindOperator(self, CountCondition(self, 1), maker=maker, rules=rules, name="find", **folders)

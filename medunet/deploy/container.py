@@ -1,18 +1,17 @@
 """What runs in a container: the jobs of `medunet predict` on its folders, and what the container says of itself."""
 
 import json
-import logging
 import os
 import shutil
 import sys
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from medunet.deploy.outcome import Outcome, segment, write_outcome
+from medunet.deploy.quiet import silence_libraries
 from medunet.errors import InputError, MedunetError
 from medunet.progress import speaking
 from medunet.records import suggest
@@ -88,9 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run() -> int:
     """Segment, and leave `result.json` whatever comes of it."""
-    warnings.filterwarnings("ignore")
-    for noisy in ("highdicom", "monai"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    silence_libraries()
     work: Work | None = None
     started = time.monotonic()
     try:

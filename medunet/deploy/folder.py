@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medunet.bundle import Bundle, ForeignBundle, open_any_bundle, take_recipe
-from medunet.deploy.image import BASE, TOOLS, write_dockerfile
+from medunet.deploy.image import BASE, PROGRAM, write_dockerfile
 from medunet.deploy.manifests import About, ModelsForm, describe_application, describe_package, make_semantic
 from medunet.deploy.pins import pin_packages
 from medunet.files import check_free, whole_folder
@@ -16,15 +16,6 @@ LEFT_OUT = shutil.ignore_patterns("work", "__pycache__", "*.pyc", ".*")
 """Of a bundle and of medunet: paths and patients of training, and what Python makes itself."""
 USUAL_GIB = 4.0
 """Of memory at least: what a CT takes; larger ones stream within what is there."""
-MAIN = '''\
-"""The application, as the manifest's command runs it."""
-
-import sys
-
-from medunet.deploy.container import main
-
-sys.exit(main())
-'''
 
 
 class Wishes(NamedTuple):
@@ -65,13 +56,13 @@ def write_package(bundle: Path, output: Path, wishes: Wishes = AS_SPECIFIED) -> 
         package = Path(__file__).parents[1]
         shutil.copytree(package, folder / "app" / "medunet", ignore=LEFT_OUT)
         _copy_metadata(folder / "app")
-        (folder / "app" / "__main__.py").write_text(MAIN, "utf-8")
+        for place in (folder / "app" / "__main__.py", folder / "tools"):
+            place.write_text(PROGRAM, "utf-8")
         shutil.copytree(opened.folder, folder / "models" / about.name, ignore=LEFT_OUT)
         _copy_docs(opened.folder, folder / "docs")
         write_json(folder / "map" / "app.json", describe_application(about))
         write_json(folder / "map" / "pkg.json", describe_package(about, wishes.models))
         (folder / "app.yaml").write_text(f"bundle: {about.name}\nversion: {about.version}\n", "utf-8")
-        (folder / "tools").write_text(TOOLS, "utf-8")
         (folder / "requirements.txt").write_text("\n".join(requirements) + "\n", "utf-8")
         (folder / ".dockerignore").write_text(".run\n", "utf-8")
         licence = _find_licence(opened.folder)

@@ -46,9 +46,9 @@ FROM common AS map
 {manifest}"""
 MONAI_MANIFEST = "COPY map /etc/monai\n"
 """mercure takes an image with this folder for a MONAI Application Package, and wants to run it as root."""
-TOOLS = '''\
+PROGRAM = '''\
 #!/usr/bin/env python3
-"""What the container does: run, show, env, extract, help."""
+"""What the container does, as its entry point and as the application of its manifest: run, show, env, extract, help."""
 
 import sys
 

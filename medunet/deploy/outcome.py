@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from medunet.bundle import find_rules
-from medunet.deploy.models import find_bundle
+from medunet.deploy.models import load_bundle
 from medunet.errors import MedunetError
-from medunet.inference import Prediction, Wanted, find_scan, make_maker, predict_found
+from medunet.inference import Prediction, Wanted, find_scan, predict_found
 from medunet.records import Record, write_json
 from medunet.writing import choose_formats
 
@@ -67,9 +67,7 @@ def segment(
     Raises:
         BundleError: there is no bundle, or its weights don't fit.
     """
-    bundle = find_bundle(models)
-    maker = make_maker(bundle)
-    maker.load()  # a bundle whose weights don't fit is refused before a scan is looked for
+    bundle, maker = load_bundle(models)
     recipe = maker.recipe
     about: dict[str, Any] = {"bundle": recipe.name, "bundle_version": recipe.version or ""}
     try:

@@ -1,8 +1,8 @@
 """Run the application natively, and end in one line where its input can't be used."""
 
 import sys
-import warnings
 
+from medunet.deploy.quiet import silence_libraries
 from medunet.errors import MedunetError
 from medunet.extras import load_extra
 
@@ -13,7 +13,7 @@ def run_application() -> int:
     Returns:
         Exit code: 0, or 2 after one line that says what is wrong with input, bundle or installation.
     """
-    warnings.filterwarnings("ignore")
+    silence_libraries()
     try:
         load_extra("monai.deploy.core", "MONAI Deploy")
         from medunet.deploy.application import SegmentationApplication
