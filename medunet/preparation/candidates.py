@@ -2,8 +2,9 @@
 
 Scores are interpolated linearly, so within a block of the plane none is larger than the largest, or less than the
 least, of the voxels around it. A class whose largest score there lies below the least score of another one is nowhere
-the largest. It is left out, and nothing is interpolated where one class remains; labels are those of all classes, bit
-for bit. That a class is the largest at no voxel isn't enough to leave it out: between voxels it may be.
+the largest. It is left out, as is one whose only score there an earlier class has, too, and nothing is interpolated
+where one class remains; labels are those of all classes, bit for bit. That a class is the largest at no voxel isn't
+enough to leave it out: between voxels it may be.
 """
 
 from collections.abc import Mapping
@@ -193,7 +194,17 @@ def _find_possible(least: Scores, most: Scores, corners: Scores, shape: Any) -> 
     slack = SLACK * np.maximum(np.abs(floor), np.abs(top)).max(axis=0)
     # What is no number is below nothing, so that it stays.
     possible: Flags = ~(top < floor.max(axis=0) - slack)
-    return possible
+    return possible & ~_find_repeated(floor, top)
+
+
+def _find_repeated(floor: Scores, top: Scores) -> Flags:
+    """Which classes have one score all over a block that an earlier one has, too, as all have outside of a box.
+
+    They are interpolated to the same numbers, of which the first counts.
+    """
+    even = np.where(floor == top, top, -np.inf)
+    largest: Flags = (even == even.max(axis=0)) & (floor == top)
+    return largest & (np.arange(len(top))[:, None, None] != largest.argmax(axis=0))
 
 
 def _find_squares(low: Scores, high: Scores, size: int) -> Indices:

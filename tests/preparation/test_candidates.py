@@ -31,6 +31,10 @@ def make_scores(kind: str, classes: int, shape: tuple[int, ...], seed: int) -> t
         # One class is far above the others, another one at each place.
         place = torch.randint(classes, shape, generator=generator) // 2 * 2 % classes
         return 30 * torch.nn.functional.one_hot(place, classes).permute(3, 0, 1, 2).float() + noise
+    if kind == "box":
+        # Outside of a box all classes are the same, as where the prediction is of a part of a scan.
+        far = [torch.rand(size, generator=generator) < 0.3 for size in shape]
+        noise[:, far[0][:, None, None] | far[1][:, None] | far[2]] = float(seed % 3)
     return noise
 
 
@@ -38,7 +42,7 @@ def make_scores(kind: str, classes: int, shape: tuple[int, ...], seed: int) -> t
 @given(
     st.data(),
     st.tuples(*[st.integers(1, 12)] * 3),
-    st.sampled_from(("noise", "ties", "near ties", "apart")),
+    st.sampled_from(("noise", "ties", "near ties", "apart", "box")),
     st.integers(1, 9),
     st.integers(0, 999),
     st.sampled_from(((2, 1), (4, 3), (32, 8))),
@@ -94,5 +98,8 @@ def test_what_is_known_is_not_interpolated(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(counted) < classes * found.size / 2
     counted.clear()
     scores[1:] = -8.0
+    assert not resample_planes(scores.unbind(1), source, grid, take_largest).any()
+    assert counted == []
+    scores.zero_()
     assert not resample_planes(scores.unbind(1), source, grid, take_largest).any()
     assert counted == []
