@@ -1,6 +1,7 @@
 """Seconds of one chest CT by stage: medunet and MONAI's stock run of the same bundle, in turn, in one process.
 
     python workflows/peers/predict_speed.py [--slices 275] [--rounds 3] [--windows 6] [--out FILE]
+        [--nnunet .venv-nnunet/bin/python]
 
 The CT is made up: a body, organs, a table and noise, 512 × 512 × 275 voxels of 0.8 × 0.8 × 1.25 mm. The bundle is in
 the style of MONAI's zoo and has random weights: 32 to 320 features, 3 outputs, 1.5 mm, patches of 96³, overlap 0.25.
@@ -10,11 +11,13 @@ patch at a time. medunet runs as `--preset exact` and `fast`, each with the back
 Of the patches only the first `--windows` are computed, where that is given; the others get the logits of one of those,
 and the seconds of the network are extrapolated by the number that each would compute, which the table says. Other
 stages are whole. Ways back for 3 and 105 compact organs, and for noise in 25 classes, are timed with logits given.
-nnU-Net is timed on real patients, by compare_nnunet.py.
+nnU-Net's predictor does the same scan with its own U-Net of these features, where `--nnunet` names the Python of an
+environment that holds it (`make nnunet-env`): by `nnunet_stages.py`, in a process of its own, whose start isn't timed.
 """
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +49,7 @@ NETWORK: dict[str, Any] = {
     **{"strides": [1, 2, 2, 2, 2], "upsample_kernel_size": [2] * 4, "filters": [32, 64, 128, 256, 320]},
 }
 OVERLAP = 0.25
+STAGES_OF_PEER = Path(__file__).parent / "nnunet_stages.py"
 
 
 @dataclass
@@ -117,13 +121,18 @@ def main() -> int:
     parser.add_argument("--spacing", type=float, default=1.5, help="of the network's grid, in mm")
     parser.add_argument("--patch", type=int, default=96)
     parser.add_argument("--features", default="32,64,128,256,320")
+    parser.add_argument("--nnunet", type=Path, help="the Python of an environment that holds nnU-Net")
     parser.add_argument("--out", type=Path, help="write the tables there too")
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
         scan = write_chest(Path(folder) / "chest.nii.gz", arguments.size, arguments.slices)
         features = [int(part) for part in arguments.features.split(",")]
         bundle = write_bundle(Path(folder) / "chest_bundle", (arguments.patch, arguments.spacing), features)
-        rows = compare(bundle, scan, Path(folder), arguments.rounds, arguments.windows)
+        peers: dict[str, Callable[[], list[float]]] = {}
+        if arguments.nnunet:
+            job = {"scan": str(scan), "spacing": arguments.spacing, "patch": arguments.patch, "features": features}
+            peers["nnU-Net, not mirrored"] = partial(run_nnunet, arguments.nnunet, job, Path(folder), arguments.windows)
+        rows = compare(bundle, scan, Path(folder), (arguments.rounds, arguments.windows), peers)
     said = "" if arguments.windows is None else f"; network: extrapolated from {arguments.windows} windows"
     text = tabulate(rows, f"CPU: {find_flags()}, {torch.get_num_threads()} threads{said}")
     text += tabulate_ways_back(arguments.size, arguments.slices, arguments.spacing)
@@ -214,9 +223,12 @@ def describe_bundle(name: str, patch: int) -> dict[str, Any]:
     return {"version": "0.1.0", "name": name, "network_data_format": formats}
 
 
-def compare(bundle: Path, scan: Path, out: Path, rounds: int, windows: int | None) -> dict[str, list[list[float]]]:
-    """Seconds of each stage, by what was run, a list a round."""
-    ways = {"MONAI stock": partial(run_stock, bundle, scan, out, windows)}
+def compare(
+    bundle: Path, scan: Path, out: Path, often: tuple[int, int | None], peers: dict[str, Callable[[], list[float]]]
+) -> dict[str, list[list[float]]]:
+    """Seconds of each stage, by what was run, a list a round; `often` is the number of rounds and of windows."""
+    rounds, windows = often
+    ways: dict[str, Callable[[], list[float]]] = {"MONAI stock": partial(run_stock, bundle, scan, out, windows)}
     backends = ("openvino", "torch") if has_openvino() else ("torch",)
     for preset in ("exact", "fast"):
         for name in backends:
@@ -224,6 +236,7 @@ def compare(bundle: Path, scan: Path, out: Path, rounds: int, windows: int | Non
             maker = make_maker(open_any_bundle(bundle), None, computing)
             how = f"medunet {preset}, {name} {maker.computed.precision}"
             ways[how] = partial(run_medunet, maker.load(), scan, out, windows)
+    ways |= peers
     found: dict[str, list[list[float]]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, run in ways.items():
@@ -268,6 +281,16 @@ def run_stock(bundle: Path, path: Path, out: Path, windows: int | None) -> list[
     times.append(time.perf_counter())
     reading, both, writing = np.diff(times).tolist()
     return [reading, watch.extrapolated, both - watch.seconds, writing]
+
+
+def run_nnunet(python: Path, job: dict[str, Any], out: Path, windows: int | None) -> list[float]:
+    """Seconds of each stage of nnU-Net's predictor."""
+    asked, answered = out / "job.json", out / "answer.json"
+    more = {"out": str(out / "peer.nii.gz"), "classes": NETWORK["out_channels"], "windows": windows, "overlap": OVERLAP}
+    asked.write_text(json.dumps(job | more))
+    subprocess.run([python, STAGES_OF_PEER, asked, answered], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - ours
+    found: list[float] = json.loads(answered.read_text())
+    return found
 
 
 def tabulate(found: dict[str, list[list[float]]], said: str) -> str:
