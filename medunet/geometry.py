@@ -8,7 +8,7 @@ columns from the left, j rows from the top, K is 1, and the affine is the identi
 of the picture and its y down; MONAI's PILReader has the same order.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 from typing import Any, Literal, NamedTuple
 
@@ -131,6 +131,12 @@ class Grid:
         inverse = np.linalg.inv(self.affine)
         indices: Points = np.asarray(points, dtype=np.float64) @ inverse[:3, :3].T + inverse[:3, 3]
         return indices
+
+    def take_planes(self, planes: slice) -> "Grid":
+        """The grid of some planes along the first axis, from `planes.start` to before `planes.stop`."""
+        affine = np.array(self.affine)
+        affine[:3, 3] += planes.start * affine[:3, 0]
+        return replace(self, shape=(planes.stop - planes.start, *self.shape[1:]), affine=affine)
 
     def nearest_axes(self) -> tuple[int, int, int]:
         """For each world axis (x, y, z) the voxel axis (0, 1 or 2) that runs most nearly along it."""

@@ -13,27 +13,39 @@ from medunet.parts import CONNECTED, Crop, Voxels
 from medunet.scratch import Room
 
 Numbers = npt.NDArray[np.int64]
+Whole = npt.NDArray[np.int32]
 TILE = 1 << 15
 """Voxels of a box that is brought to another order of axes in the processor's cache: three times as fast as a whole."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LargeParts:
-    """Parts, numbered from 1 on in the order of their first voxels.
+    """Parts, numbered from 1 on in the order of their first voxels: millions, of which nothing need be in memory.
 
     Attributes:
         numbers: (I, J, K) int32, of pieces of parts; 0 outside.
-        whole: number of the part of each piece, 0 first.
-        sizes: voxels of each part, (N,).
+        whole: (pieces + 1,) int32, number of the part of each piece, 0 first.
+        sizes: voxels of each part, (N,) int64.
         room: in which they lie.
         most: voxels that are looked at together.
     """
 
-    numbers: npt.NDArray[np.int32]
-    whole: Numbers
+    numbers: Whole
+    whole: Whole
     sizes: Numbers
     room: Room
     most: int
+
+    def list_largest(self, most: int) -> list[int]:
+        """Numbers of the largest parts, so many at most, the largest first and of equal ones the first first."""
+        kept, sizes = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        for block in cut_slabs(self.sizes.shape, self.most):
+            sizes = np.concatenate([sizes, self.sizes[block]])
+            order = np.argsort(-sizes, kind="stable")[:most]
+            kept = np.concatenate([kept, np.arange(block.start, block.stop) + 1])[order]
+            sizes = sizes[order]
+            self.room.settle()
+        return [int(number) for number in kept]
 
     def find_boxes(self, parts: Sequence[int]) -> list[Crop]:
         """The smallest box of each of some parts."""
@@ -48,21 +60,26 @@ class LargeParts:
             self.room.settle()
         return [(box[0], box[1], box[2]) for box in boxes if box is not None]
 
-    def _shorten(self, parts: Sequence[int]) -> npt.NDArray[np.int32]:
+    def _shorten(self, parts: Sequence[int]) -> Whole:
         """From numbers of pieces to 1, 2, … for some parts, and 0 for all others."""
-        short = np.zeros(len(self.sizes) + 1, dtype=np.int32)
-        short[np.array(parts, dtype=np.int64)] = np.arange(1, len(parts) + 1)
-        return short[self.whole]
+        wanted = np.array(parts, dtype=np.int64)
+        order = np.argsort(wanted)
+        short = self.room.make(self.whole.shape, np.int32)
+        for block in cut_slabs(short.shape, self.most):
+            mine = self.whole[block]
+            places = np.minimum(np.searchsorted(wanted[order], mine), len(parts) - 1)
+            short[block] = np.where(wanted[order][places] == mine, order[places] + 1, 0)
+            self.room.settle()
+        return short
 
     def take(self, part: int, box: Crop) -> Voxels:
         """Which voxels of a box belong to a part; in the room where they are many."""
-        mine = self.whole == part
         shape = tuple(side.stop - side.start for side in box)
         if int(np.prod(shape)) <= self.most:
-            return np.asarray(mine[self.numbers[box]])
+            return np.asarray(self.whole[self.numbers[box]] == part)
         inside: Voxels = self.room.make(shape, np.bool_)
         for slab in cut_slabs(shape, self.most):
-            inside[slab] = mine[self.numbers[box][slab]]
+            inside[slab] = self.whole[self.numbers[box][slab]] == part
             self.room.settle()
         return inside
 
@@ -116,43 +133,84 @@ def number_large_parts(inside: Voxels, room: Room, most: int) -> LargeParts:
 
     Args:
         inside: (I, J, K), True inside.
-        room: for the numbers.
+        room: for the numbers, and all that is known of each part.
         most: voxels that are looked at together.
     """
     numbers = room.make(inside.shape, np.int32)
-    sizes, pairs = [np.zeros(1, dtype=np.int64)], [np.zeros((0, 2), dtype=np.int64)]
-    count, before = 0, None
+    counts = [0]
     for slab in cut_slabs(inside.shape, most):
         found, more = ndimage.label(inside[slab], CONNECTED)
-        sizes.append(np.bincount(found.ravel(), minlength=more + 1)[1:])
-        found[found > 0] += count
-        if before is not None:
-            pairs.append(_list_neighbours(before, found[0]))
-        numbers[slab], before, count = found, found[-1].copy(), count + more
+        found[found > 0] += counts[-1]
+        numbers[slab] = found
+        counts.append(counts[-1] + more)
         room.settle()
-    whole = _join_pieces(np.concatenate(pairs), count)
-    joined = np.zeros(int(whole.max(initial=0)) + 1, dtype=np.int64)
-    np.add.at(joined, whole, np.concatenate(sizes))
-    return LargeParts(numbers, whole, joined[1:], room, most)
+    first = _join_pieces(numbers, counts[-1], room, most)
+    whole, parts = _number_parts(first, room, most)
+    sizes = room.make((parts,), np.int64)
+    for slab, start, stop in zip(cut_slabs(inside.shape, most), counts, counts[1:], strict=False):
+        of_pieces = np.bincount(np.maximum(numbers[slab].ravel() - start, 0), minlength=stop - start + 1)[1:]
+        np.add.at(sizes, whole[start + 1 : stop + 1] - 1, of_pieces)
+        room.settle()
+    return LargeParts(numbers, whole, sizes, room, most)
 
 
-def _list_neighbours(one: npt.NDArray[np.int32], other: npt.NDArray[np.int32]) -> Numbers:
+def _join_pieces(numbers: Whole, count: int, room: Room, most: int) -> Whole:
+    """For each piece the first of its part, (count + 1,), 0 first.
+
+    Slab by slab pieces that touch are joined, each to a piece before it; of those far from where two slabs touch
+    nothing is in memory.
+    """
+    first = room.make((count + 1,), np.int32)
+    for block in cut_slabs(first.shape, most):
+        first[block] = np.arange(block.start, block.stop)
+    for slab in cut_slabs(numbers.shape, most)[1:]:
+        pairs = _list_neighbours(numbers[slab.start - 1], numbers[slab.start])
+        for column in (0, 1):
+            pairs[:, column] = _follow(first, pairs[:, column])
+        # By the places of these few, in ascending order, so that the first is the least.
+        known, places = np.unique(pairs, return_inverse=True)
+        one, other = places.reshape(pairs.shape).T
+        graph = coo_array((np.ones(len(pairs), dtype=np.int8), (one, other)), shape=(len(known), len(known)))
+        _, groups = connected_components(graph, directed=False)
+        _, firsts = np.unique(groups, return_index=True)
+        first[known] = known[firsts[groups]]
+        room.settle()
+    return first
+
+
+def _follow(first: Whole, pieces: Numbers) -> Numbers:
+    """The piece that each was joined to in the end."""
+    while True:
+        further = first[pieces].astype(np.int64)
+        if np.array_equal(further, pieces):
+            return pieces
+        pieces = further
+
+
+def _number_parts(first: Whole, room: Room, most: int) -> tuple[Whole, int]:
+    """The number of the part of each piece, by the order of their first pieces; and how many parts there are."""
+    whole, count = room.make(first.shape, np.int32), 0
+    for block in cut_slabs(first.shape, most):
+        pieces = np.arange(block.start, block.stop)
+        ends = _follow(first, pieces)
+        # 0 is no piece, and numbered 0.
+        numbers = count + np.cumsum((ends == pieces) & (pieces > 0))
+        whole[block] = np.where(ends == pieces, numbers * (pieces > 0), 0)
+        whole[block] = whole[ends]
+        count = int(numbers[-1])
+        room.settle()
+    return whole, count
+
+
+def _list_neighbours(one: Whole, other: Whole) -> Numbers:
     """Pairs (N, 2) of numbers of two planes (J, K) whose voxels touch."""
-    padded = np.pad(one, 1)
+    padded = np.pad(one, 1).astype(np.int64)
     found = []
     for j in range(3):
         for k in range(3):
             beside = padded[j : j + other.shape[0], k : k + other.shape[1]]
             both = (beside > 0) & (other > 0)
-            found.append(np.unique(np.stack([beside[both], other[both]], axis=1), axis=0))
-    return np.unique(np.concatenate(found), axis=0).astype(np.int64)
-
-
-def _join_pieces(pairs: Numbers, count: int) -> Numbers:
-    """The number of the part of each piece, by the first piece of each; 0 first."""
-    graph = coo_array((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count + 1, count + 1))
-    _, labels = connected_components(graph, directed=False)
-    _, firsts, places = np.unique(labels, return_index=True, return_inverse=True)
-    ranks = np.empty(len(firsts), dtype=np.int64)
-    ranks[np.argsort(firsts, kind="stable")] = np.arange(len(firsts))
-    return np.asarray(ranks[places])
+            # One number for each pair: rows are sorted a hundred times slower.
+            found.append(np.unique(beside[both] << 32 | other[both]))
+    pairs = np.unique(np.concatenate(found))
+    return np.stack([pairs >> 32, pairs & 0xFFFFFFFF], axis=1)

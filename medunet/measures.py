@@ -229,7 +229,7 @@ def _measure_large(
 ) -> StructureMeasures:
     """As `_measure_structure`, of what lies within a large box, piece by piece."""
     parts = number_large_parts(inside, room, LARGE)
-    largest = [int(n) + 1 for n in np.argsort(-parts.sizes, kind="stable")[:MOST_LESIONS]]
+    largest = parts.list_largest(MOST_LESIONS)
     lesions = []
     for number, (part, place) in enumerate(zip(largest, parts.find_boxes(largest), strict=True), start=1):
         own = parts.take(part, place)

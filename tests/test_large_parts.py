@@ -19,6 +19,7 @@ def test_parts_are_those_of_the_whole(inside: np.ndarray, most: int) -> None:
     assert len(parts.sizes) == count
     assert np.array_equal(parts.whole[parts.numbers], numbers)
     assert np.array_equal(parts.sizes, np.bincount(numbers.ravel(), minlength=count + 1)[1:])
+    assert parts.list_largest(3) == [int(n) + 1 for n in np.argsort(-parts.sizes, kind="stable")[:3]]
     some = list(range(count, 0, -2))
     boxes = parts.find_boxes(some) if some else []
     assert boxes == [ndimage.find_objects(numbers)[n - 1] for n in some]
@@ -29,7 +30,8 @@ def test_parts_are_those_of_the_whole(inside: np.ndarray, most: int) -> None:
 def test_what_is_large_lies_in_the_room(tmp_path: Path) -> None:
     with Scratch(tmp_path) as room:
         parts = number_large_parts(np.ones((6, 5, 4), np.bool_), room, 30)
-        assert room.holds(parts.numbers)
+        for array in (parts.numbers, parts.whole, parts.sizes):
+            assert room.holds(array)
         assert room.holds(parts.take(1, (slice(0, 6), slice(0, 5), slice(0, 4))))
 
 

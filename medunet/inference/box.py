@@ -1,6 +1,7 @@
 """Restrict a prediction to a box in the patient."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,13 @@ from scipy import ndimage
 from medunet.cohort.body import BODY_HU, BODY_STEP_MM
 from medunet.errors import InputError
 from medunet.geometry import Affine, Grid, spread_row
-from medunet.labels import Mask
+from medunet.large_parts import cut_slabs
+from medunet.parts import Voxels
 
 AXES = ("to the right (x)", "to the front (y)", "to the head (z)")
 """Directions of the axes of a box."""
+AT_ONCE = 1 << 22
+"""Voxels that are compared with a box at once."""
 BODY_PART = 0.2
 """Parts of at least this share of the largest one are of the body as well: two legs, but not the table."""
 BODY_MARGIN_MM = 8.0
@@ -77,13 +81,15 @@ class Box:
         expected = f"a part of {inside}, in mm to the right, front and head"
         return InputError(f"--box {self.describe()}", said, "choose one inside", expected, code="option-wrong")
 
-    def clear_outside(self, mask: Mask) -> Mask:
-        """Make all voxels background whose centre lies outside."""
-        inside = np.ones(mask.grid.shape, dtype=np.bool_)
-        for world in range(3):
-            place = spread_row(mask.grid.affine[world], mask.grid.shape, np.float32)
-            inside &= (place >= self.low[world]) & (place <= self.high[world])
-        return replace(mask, voxels=np.where(inside, mask.voxels, np.zeros((), mask.voxels.dtype)))
+    def find_outside(self, grid: Grid) -> Iterator[tuple[slice, Voxels]]:
+        """Which voxels of a grid have their centre outside, a few planes along its first axis at a time."""
+        for planes in cut_slabs(grid.shape, AT_ONCE):
+            part = grid.take_planes(planes)
+            outside = np.zeros(part.shape, dtype=np.bool_)
+            for world in range(3):
+                place = spread_row(part.affine[world], part.shape, np.float32)
+                outside |= (place < self.low[world]) | (place > self.high[world])
+            yield planes, outside
 
 
 def parse_box(text: str) -> Box:

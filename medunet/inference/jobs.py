@@ -15,8 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from medunet.errors import MedunetError, ResourceError, name_fault
 from medunet.inference.box import Box
 from medunet.inference.inputs import Input
@@ -261,7 +259,8 @@ def _predict_likely(job: Job, scan: Prepared, way: Provision) -> Prediction:
     with ProbabilityMaps(job.outputs.folder, recipe.name_outputs(), recipe.decision) as maps:
         mask = predict_prepared(job.maker.load(), scan, maps, way)
         if scan.box is not None:
-            maps.clear(scan.box.clear_outside(replace(mask, voxels=np.ones_like(mask.voxels))).voxels == 0)
+            for part, outside in scan.box.find_outside(mask.grid):
+                maps.clear(outside, part)
         with way.settling():
             return finish_job(job, mask, maps.finish(), way)
 

@@ -158,28 +158,25 @@ def measure_contacts(mask: Mask) -> dict[str, float]:
         volume to the power of two thirds (a cube that lies on a face has 1, one that is cut in half 1.6); of pictures
         the length on an edge by the square root of the pixels.
     """
-    found = {}
+    found, counts = {}, mask.count_values()
     for region in mask.table.structures:
-        inside = _find_inside(mask, region)
-        count = int(np.count_nonzero(inside))
-        found[region.name] = _measure_contact(inside, mask.grid) / _scale(count, mask.grid) if count else 0.0
+        count = sum(int(counts[value]) for value in region.values)
+        found[region.name] = _measure_contact(mask, region) / _scale(count, mask.grid) if count else 0.0
     return found
 
 
-def _find_inside(mask: Mask, region: Region) -> npt.NDArray[np.bool_]:
-    return mask.voxels > 0 if mask.kind == "instances" else is_any(mask.voxels, region.values)
-
-
-def _measure_contact(inside: npt.NDArray[np.bool_], grid: Grid) -> float:
-    """Largest area (length) on an outer face (edge), mm² or px."""
-    flat, largest = grid.unit == "px", 0.0
-    voxel = float(np.prod(grid.spacing))
+def _measure_contact(mask: Mask, region: Region) -> float:
+    """Largest area (length) of a structure on an outer face (edge), mm² or px; only faces are looked at."""
+    flat, largest = mask.grid.unit == "px", 0.0
+    voxel = float(np.prod(mask.grid.spacing))
     for axis in range(2 if flat else 3):
-        if inside.shape[axis] == 1:
+        if mask.voxels.shape[axis] == 1:
             continue
-        area = 1.0 if flat else voxel / grid.spacing[axis]
+        area = 1.0 if flat else voxel / mask.grid.spacing[axis]
         for end in (0, -1):
-            largest = max(largest, area * int(np.count_nonzero(inside.take(end, axis))))
+            face = np.asarray(mask.voxels.take(end, axis))
+            inside = face > 0 if mask.kind == "instances" else is_any(face, region.values)
+            largest = max(largest, area * int(np.count_nonzero(inside)))
     return largest
 
 

@@ -45,6 +45,8 @@ MEASURED = 16
 """Bytes for a voxel of a scan that is measured whole: as stored, labels, truth, numbers and counts of these."""
 CLEANED = 14
 """Bytes for a voxel of labels of which parts are numbered, in memory."""
+PART = 20
+"""Bytes of what is known of one part of a mask, where parts are numbered in scratch files."""
 SEG = 10
 """Bytes for a voxel of a mask that becomes a DICOM SEG."""
 SLACK = 1.03
@@ -382,6 +384,7 @@ def _count_scratch(load: Load, way: Provision) -> int:
     """Bytes on the disk."""
     _, j, k = load.network.shape
     sums = 4 * (load.classes - (load.classes if way.held is None else way.held)) * load.patch[0] * j * k
-    # The mask and its copy in the order of its file, as it is read back; and for each structure truth and numbers.
-    masks = load.voxels * (1 + (0 if way.labels_held else 2) + 5 * min(load.classes, 2))
+    # The mask and its copy in the order of its file, as it is read back; and for each structure truth, numbers and what
+    # is known of its parts, which one voxel in eight can be.
+    masks = load.voxels * (1 + (0 if way.labels_held else 2) + (5 + PART // 8) * min(load.classes, 2))
     return load.stored + load.chain.scratch_bytes + sums + masks

@@ -205,9 +205,11 @@ def predict_prepared(
     else:
         mask = restore_foreign(planes, network, scan.image, recipe, scan.id, keep, way.labels)
     mask = replace(mask, notes=scan.notes, warnings=scan.warnings)
-    mask = mask if scan.box is None else scan.box.clear_outside(mask)
-    mask = mask if recipe.cleaning == NOTHING else clean_mask(mask, recipe.cleaning)
-    return replace(mask, confidence=judge(mask, watch.finish(), recipe, scan.doubts))
+    with way.settling():
+        for part, outside in scan.box.find_outside(mask.grid) if scan.box else ():
+            mask.voxels[part][outside] = 0
+        mask = mask if recipe.cleaning == NOTHING else clean_mask(mask, recipe.cleaning)
+        return replace(mask, confidence=judge(mask, watch.finish(), recipe, scan.doubts))
 
 
 def _prepare(recipe: Recipe, images: Mapping[str, Image], way: Provision, look: Any) -> Any:

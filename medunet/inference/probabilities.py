@@ -112,10 +112,10 @@ class ProbabilityMaps:
             nothing &= self.maps[n] == 0
         self.clear(nothing)
 
-    def clear(self, outside: npt.NDArray[np.bool_]) -> None:
-        """Make voxels (I, J, K) certain background."""
+    def clear(self, outside: npt.NDArray[np.bool_], planes: slice = slice(None)) -> None:
+        """Make voxels (I, J, K) of some planes along the first axis certain background."""
         for n, one in enumerate(self.maps):
-            one[outside] = STEPS if self._exclusive and n == 0 else 0
+            one[planes][outside] = STEPS if self._exclusive and n == 0 else 0
 
     def finish(self) -> Probabilities:
         """What is there when all planes have come."""

@@ -23,10 +23,14 @@ from medunet.inference.cleaning import clean_labels
 from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.restore import choose_labels, number_objects
 from medunet.labels import Mask
+from medunet.large_parts import cut_slabs
+from medunet.parts import Voxels
 from medunet.preparation import find_source_grid, resample_numbers, resample_planes
 from medunet.scratch import IN_MEMORY, Room
 
 Planes = Iterable[torch.Tensor]
+AT_ONCE = 1 << 22
+"""Voxels of labels that are looked at together."""
 MOST = 255
 """The largest label value of 8 bits."""
 TRACES = 1e-6
@@ -78,14 +82,17 @@ def restore_foreign(
         outer = _find_outer(image, recipe.window.axis)
         restore = _restore_linearly if recipe.restoring == "linear" else _restore_labels
         voxels = restore(planes, network, outer, source, recipe.decision, keep, room)
-        if outer.cropped:
-            outside = ~_find_inside(outer.grid, source)
-            voxels[outside] = 0
+        for part, outside in _find_outside(outer.grid, source) if outer.cropped else ():
+            voxels[part][outside] = 0
             if keep is not None:
-                keep.clear(outside)
-    largest = len(recipe.task.labels.labels)
-    if voxels.max(initial=0) > largest:
-        found = f"it gives the label value {voxels.max()} of {subject}, but names {largest} labels at most"
+                keep.clear(outside, part)
+            room.settle()
+    largest, value = len(recipe.task.labels.labels), 0
+    for part in cut_slabs(voxels.shape, AT_ONCE):
+        value = max(value, int(voxels[part].max(initial=0)))
+        room.settle()
+    if value > largest:
+        found = f"it gives the label value {value} of {subject}, but names {largest} labels at most"
         raise BundleError(recipe.name, found, "correct its postprocessing or channel_def")
     mask = Mask(kind="classes", voxels=voxels, grid=source, table=recipe.task.labels)
     return number_objects(mask, recipe.task)
@@ -293,14 +300,16 @@ def _measure_shift(operation: dict[str, Any]) -> npt.NDArray[np.int_] | None:
     return shift
 
 
-def _find_inside(outer: Grid, source: Grid) -> npt.NDArray[np.bool_]:
-    """Voxels (I, J, K) of the source grid within another grid, up to half a voxel beyond its last."""
-    to_outer = np.linalg.inv(outer.affine) @ source.affine
-    inside = np.ones(source.shape, dtype=np.bool_)
-    for axis in range(3):
-        index = spread_row(to_outer[axis], source.shape, np.float32)
-        inside &= (index >= -NEAR) & (index <= outer.shape[axis] - 0.5)
-    return inside
+def _find_outside(outer: Grid, source: Grid) -> Iterator[tuple[slice, Voxels]]:
+    """Voxels of the source grid beyond another grid, by half a voxel after its last; some planes at a time."""
+    for planes in cut_slabs(source.shape, AT_ONCE):
+        part = source.take_planes(planes)
+        to_outer = np.linalg.inv(outer.affine) @ part.affine
+        outside = np.zeros(part.shape, dtype=np.bool_)
+        for axis in range(3):
+            index = spread_row(to_outer[axis], part.shape, np.float32)
+            outside |= (index < -NEAR) | (index > outer.shape[axis] - 0.5)
+        yield planes, outside
 
 
 def _embed(planes: Planes, inner: Grid, outer: _Outer) -> Iterator[torch.Tensor]:
