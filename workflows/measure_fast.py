@@ -4,7 +4,8 @@ python workflows/measure_fast.py BUNDLE --data FOLDER [--cases 8] [--write]
 
 FOLDER is the cohort that the bundle comes from, with its folds.json. Each case is predicted exactly and fast, one after
 the other, by the network that never saw it; of `--cases` so many of each fold. `--write` puts what was found into
-docs/fast.json of the bundle, from where `medunet predict --preset fast` takes it. The line for the card is printed.
+docs/fast.json of the bundle, beside what was measured in another precision; from there `medunet predict --preset fast`
+takes it. The line for the card is printed.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from medunet.bundle import Bundle, open_bundle
 from medunet.cohort import Case, Cohort, count_folds, find_cohort, open_case, read_folds, split_cases
 from medunet.evaluation.voxels import measure_dice
 from medunet.inference import Computing, open_predictor, predict_case
-from medunet.inference.measured import FILE, FastRecord, FastScore
+from medunet.inference.measured import FILE, FastRecord, FastScore, read_measured
 from medunet.labels import Mask
 from medunet.records import write_record
 
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
     record = measure(bundle, read_folds(arguments.data / "folds.json", found), arguments.cases)
     print(f"`--preset {record.computed.preset}`: {record.describe()}.")
     if arguments.write:
-        write_record(arguments.bundle / FILE, record)
+        write_record(arguments.bundle / FILE, read_measured(arguments.bundle).add(record))
 
 
 def main() -> int:

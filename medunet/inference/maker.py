@@ -66,5 +66,5 @@ def make_maker(
     else:
         computed = describe_computed(list_backends(computing)[0], computing)
     weights = {path.name: digest for path, digest in files.items()}
-    tell_cost(bundle.folder, recipe.name, weights, computing)
+    tell_cost(bundle.folder, recipe.name, weights, computed)
     return Maker(recipe, weights, load, computed)

@@ -1,12 +1,12 @@
 """What the preset `fast` costs a bundle, as somebody measured it on patients that its network never saw."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from medunet.errors import MedunetError
 from medunet.findings import remark
-from medunet.inference.computing import Computed, Computing
+from medunet.inference.computing import Computed
 from medunet.records import Record, read_record
 
 LOGGER = logging.getLogger(__name__)
@@ -56,22 +56,47 @@ class FastRecord(Record):
         )
 
 
-def tell_cost(folder: Path, subject: str, weights: Mapping[str, str], computing: Computing) -> None:
+class FastRecords(Record):
+    """What `fast` costs a bundle, a record for each precision in which somebody measured it."""
+
+    measured: tuple[FastRecord, ...] = ()
+    """By precision, in the order of its name."""
+
+    def find(self, weights: Iterable[str], precision: str) -> FastRecord | None:
+        """The record of these weights (SHA-256 of each file) in a precision, None where there is none."""
+        wanted = tuple(sorted(weights))
+        same = (one for one in self.measured if one.weights == wanted and one.computed.precision == precision)
+        return next(same, None)
+
+    def add(self, record: FastRecord) -> "FastRecords":
+        """With a record in place of the one in its precision, and without those of other weights."""
+        others = (one for one in self.measured if one.weights == record.weights)
+        kept = [one for one in others if one.computed.precision != record.computed.precision]
+        return FastRecords(measured=tuple(sorted([*kept, record], key=lambda one: one.computed.precision)))
+
+
+def read_measured(folder: Path) -> FastRecords:
+    """What is written in a bundle, nothing where nothing is or it can't be read."""
+    try:
+        return read_record(folder / FILE, FastRecords)
+    except MedunetError:
+        return FastRecords()
+
+
+def tell_cost(folder: Path, subject: str, weights: Mapping[str, str], computed: Computed) -> None:
     """Say what `fast` costs a bundle, or that nobody measured it; of `exact` nothing is said.
 
     Args:
         folder: of the bundle.
         subject: its name.
         weights: SHA-256 of its files of weights, by name.
-        computing: what is wanted.
+        computed: how it will be computed.
     """
-    if computing.preset == "exact":
+    if computed.preset == "exact":
         return
-    try:
-        known: FastRecord | None = read_record(folder / FILE, FastRecord)
-    except MedunetError:
-        known = None
-    if known is None or known.weights != tuple(sorted(weights.values())):
-        remark("preset-unmeasured", subject, "nobody measured what --preset fast costs it")
+    known = read_measured(folder).find(weights.values(), computed.precision)
+    if known is None:
+        found = f"nobody measured what --preset fast costs it in {computed.precision}"
+        remark("preset-unmeasured", subject, found)
     else:
         LOGGER.info("%s: %s", subject, known.describe())
