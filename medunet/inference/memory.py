@@ -384,7 +384,7 @@ def _count_scratch(load: Load, way: Provision) -> int:
     """Bytes on the disk."""
     _, j, k = load.network.shape
     sums = 4 * (load.classes - (load.classes if way.held is None else way.held)) * load.patch[0] * j * k
-    # The mask and its copy in the order of its file, as it is read back; and for each structure truth, numbers and what
-    # is known of its parts, which one voxel in eight can be.
-    masks = load.voxels * (1 + (0 if way.labels_held else 2) + (5 + PART // 8) * min(load.classes, 2))
+    # The mask, its copy in the order of its file, and as it is read back; for each structure its voxels, their numbers
+    # and what is known of its parts, which one voxel in eight can be.
+    masks = load.voxels * (2 + (not way.labels_held) + (5 + PART // 8) * min(load.classes, 2))
     return load.stored + load.chain.scratch_bytes + sums + masks
