@@ -55,6 +55,7 @@ Code = Literal[
     "label-unknown",
     "label-twice",
     "label-names-differ",
+    "structures",
     "label-contours",
     "label-fractions",
     "label-not-dicom",
@@ -215,6 +216,7 @@ FILES: dict[Code, Entry] = {
     "label-unknown": Entry("a structure or segment that isn't there or isn't described"),
     "label-twice": Entry("two of one name, or two files for one image"),
     "label-names-differ": Entry("structures are called differently from patient to patient"),
+    "structures": Entry("the structures that label files hold, with aliases for names that look alike", "note"),
     "label-contours": Entry(
         "contours that are broken or, as a warning, enclose nothing",
         remedy="draw closed contours, or do without them",

@@ -20,6 +20,7 @@ from medunet.cohort.cases import (
     find_place,
     read_label,
 )
+from medunet.cohort.census import list_label_files, tell_structures
 from medunet.cohort.choices import AS_FOUND, LabelChoices, choose_labels, raise_unknown_values
 from medunet.cohort.companions import check_patients, find_apart
 from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed, list_common_channels
@@ -107,7 +108,8 @@ def _check_list(path: Path, channels: tuple[str, ...] | None, labels: LabelChoic
     if cohort is None:
         return findings
     facts, found = _check_cases(cohort, path)
-    return findings + found + _check_whole(cohort, facts, path, complete=not errors)
+    findings += found + _check_whole(cohort, facts, path, complete=not errors)
+    return findings + tell_structures(list_label_files(cohort), cohort, facts, path)
 
 
 def _check_tree(path: Path, channels: tuple[str, ...] | None, labels: LabelChoices) -> list[Finding]:
@@ -144,7 +146,8 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None, labels: LabelChoic
     findings = findings if is_cohort else excuse_study(findings, found.series)
     if cohort is not None and is_cohort:
         findings += _check_whole(cohort, facts, path, complete=not errors and not missed)
-    return findings + _tell_refused(found, path)
+    findings += _tell_refused(found, path)
+    return findings + (tell_structures(found.labels, cohort, facts, path) if is_cohort else [])
 
 
 def _tell_refused(found: Contents, path: Path) -> list[Finding]:

@@ -23,8 +23,8 @@ from medunet.reading.dicom.series import (
     tabulate_series,
 )
 from medunet.reading.files.png import read_indices
-from medunet.reading.labels.contours import rasterize, read_contours
-from medunet.reading.labels.segmentations import read_segmentation
+from medunet.reading.labels.contours import measure_contours, rasterize, read_contours
+from medunet.reading.labels.segmentations import measure_segments, read_segmentation
 from medunet.reading.options import LabelOptions, ReadOptions
 from medunet.reading.volume import (
     Image,
@@ -68,8 +68,10 @@ __all__ = [
     "find_modality",
     "find_series",
     "is_image_file",
+    "measure_contours",
     "measure_grid",
     "measure_image",
+    "measure_segments",
     "rasterize",
     "read_contours",
     "read_image",

@@ -48,8 +48,9 @@ def test_json_is_one_document(
 ) -> None:
     assert run(monkeypatch, "check", cohort_folder, "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["counts"] == {"error": 0, "warning": 1, "note": 0}
-    (finding,) = told["findings"]
+    assert told["counts"] == {"error": 0, "warning": 1, "note": 1}
+    finding, table = told["findings"]
+    assert table["code"] == "structures"
     assert set(finding) == {"code", "severity", "subject", "found", "remedy", "option"}
     assert finding["code"] == "label-empty"
 

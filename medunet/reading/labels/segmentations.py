@@ -78,17 +78,11 @@ def place_segments(
 
 def _place_frames(dataset: Any, grid: Grid, values: Mapping[int, int], painting: Painting, path: str) -> None:
     """Paint all frames; `values` are those of the labels by SegmentNumber."""
-    numbers = set(_number_segments(dataset, path).values())
-    planes = zip(describe_frames(dataset), _read_planes(dataset, path), strict=True)
     farthest = 0.0
-    for number, (frame, plane) in enumerate(planes):
-        header = read_header(frame, path, number)
+    for header, shown in _show_frames(dataset, path):
         start, steps, distance = _place(header, grid)
         farthest = max(farthest, distance)
-        for segment, inside in _split(dataset, frame, plane, header.subject):
-            if segment not in numbers:
-                found = f"it shows the segment {segment}, which isn't described"
-                raise LabelError(header.subject, found, _AGAIN, code="label-unknown")
+        for segment, inside in shown:
             if segment in values:
                 j, i = np.nonzero(inside)
                 index = start + i[:, None] * steps[0] + j[:, None] * steps[1]
@@ -96,6 +90,46 @@ def _place_frames(dataset: Any, grid: Grid, values: Mapping[int, int], painting:
                 painting.paint(tuple(index.T), values[segment])
     if farthest > grid.limits.accepted:
         warn("label-grid", path, f"its pixels lie up to {farthest:.3g} mm away from the voxels of its image")
+
+
+def _show_frames(dataset: Any, path: str) -> Iterator[tuple[Header, list[tuple[int, npt.NDArray[np.generic]]]]]:
+    """The header of each frame, and the segments that it shows: SegmentNumber and pixels.
+
+    Raises:
+        LabelError: one of them isn't described.
+    """
+    numbers = set(_number_segments(dataset, path).values())
+    planes = zip(describe_frames(dataset), _read_planes(dataset, path), strict=True)
+    for number, (frame, plane) in enumerate(planes):
+        header = read_header(frame, path, number)
+        shown = list(_split(dataset, frame, plane, header.subject))
+        unknown = next((segment for segment, _ in shown if segment not in numbers), None)
+        if unknown is not None:
+            found = f"it shows the segment {unknown}, which isn't described"
+            raise LabelError(header.subject, found, _AGAIN, code="label-unknown")
+        yield header, shown
+
+
+def measure_segments(path: Path | str) -> dict[str, float]:
+    """The volume of each segment in mL, by its pixels and the distance of slices, without the image.
+
+    Args:
+        path: a DICOM Segmentation.
+
+    Raises:
+        LabelError: it is none, or can't be read.
+        SeriesError: a frame has no position, orientation or spacing, or can't be decoded.
+    """
+    with refuse_damage(path, LabelError):
+        dataset = read_object(path, SEG)
+        _check_encoding(dataset, path)
+        names = {number: name for name, number in _number_segments(dataset, path).items()}
+        volumes = dict.fromkeys(names.values(), 0.0)
+        for frame, (header, shown) in zip(describe_frames(dataset), _show_frames(dataset, str(path)), strict=True):
+            step = float(frame.get("SpacingBetweenSlices") or frame.get("SliceThickness") or 0)
+            for number, inside in shown:
+                volumes[names[number]] += np.count_nonzero(inside) * float(np.prod(header.spacing)) * step / 1000
+        return volumes
 
 
 def _check_encoding(dataset: Any, path: Path | str) -> None:

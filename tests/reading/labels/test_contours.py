@@ -16,6 +16,7 @@ from medunet.reading import (
     Place,
     Series,
     find_series,
+    measure_contours,
     rasterize,
     read_contours,
     read_label_file,
@@ -327,3 +328,16 @@ def test_real_contours_equal_their_masks(sts: Path) -> None:
 @pytest.mark.slow
 def test_all_real_contours_equal_their_masks(sts: Path) -> None:
     assert compare(sts, sorted(sts.glob("STS_*"))) == (82, 0)
+
+
+@pytest.mark.parametrize("orientation", ["axial", "sagittal", "oblique"])
+def test_volumes_are_those_of_the_filled_voxels(orientation: str, tmp_path: Path) -> None:
+    """Of a box with a hole that reaches through it, whose contours run along the edges of voxels."""
+    grid = make_grid(orientation)
+    mask = np.zeros(grid.shape, bool)
+    mask[2:10, 1:9, 1:5] = True
+    mask[4:7, 3:6, 1:5] = False
+    voxels = write_series(tmp_path / "ct", grid)
+    write_mask(tmp_path / "contours.dcm", mask, grid, voxels)
+    (volume,) = measure_contours(tmp_path / "contours.dcm").values()
+    assert volume == pytest.approx(mask.sum() * grid.voxel_volume / 1000, rel=0.02)

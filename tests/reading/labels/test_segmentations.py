@@ -17,6 +17,7 @@ from medunet.reading import (
     Place,
     find_series,
     measure_grid,
+    measure_segments,
     read_label_file,
     read_mask,
     read_segmentation,
@@ -273,3 +274,13 @@ def test_a_segmentation_of_other_software_is_read_as_dcmqi_does(pet_seg: Path, t
     read = read_segmentation(path, grid, table)
     assert np.unique(read.voxels).tolist() == [0, 1, 2]
     assert np.array_equal(read.voxels, read_by_dcmqi(path, grid, tmp_path / "out"))
+
+
+def test_volumes_of_segments_are_those_of_their_voxels(tmp_path: Path) -> None:
+    grid = make_grid("oblique")
+    write_series(tmp_path / "ct", grid)
+    mask = draw_balls(grid, ("one", "other"))
+    write_seg(tmp_path / "seg.dcm", mask, tmp_path / "ct")
+    found = measure_segments(tmp_path / "seg.dcm")
+    for label in mask.table.labels:
+        assert found[label.name] == pytest.approx((mask.voxels == label.value).sum() * mask.voxel_volume, rel=1e-3)
