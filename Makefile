@@ -15,6 +15,7 @@ DEPLOY := .venv-deploy
 READERS := .venv-readers
 NNUNET := .venv-nnunet
 MASKRCNN := .venv-maskrcnn
+METRICS := .venv-metrics
 # Programs and SDK of others exist for Linux; elsewhere the tests that need them are skipped.
 OTHERS := $(if $(filter Linux,$(shell uname -s)),$(JUDGES)/.ready $(DEPLOY)/.ready)
 PIP_TORCH = pip install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
@@ -28,7 +29,7 @@ EDITABLE = --config-settings editable_mode=compat -e
 PURELIB = import sysconfig; print(sysconfig.get_path("purelib"))
 BORROW = { $(BIN)/python -c '$(PURELIB)'; echo "$(CURDIR)"; } > $$($(1)/bin/python -c '$(PURELIB)')/medunet.pth
 
-.PHONY: help setup judges deploy-env readers nnunet-env maskrcnn-env demo test test-slow check format
+.PHONY: help setup judges deploy-env readers nnunet-env maskrcnn-env metrics-env demo test test-slow check format
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -82,6 +83,15 @@ $(MASKRCNN)/.ready: $(READY)
 	test -x $(MASKRCNN)/bin/python || $(PYTHON) -m venv $(MASKRCNN)
 	$(MASKRCNN)/bin/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.14.1 torchvision==0.29.1
 	$(call BORROW,$(MASKRCNN))
+	touch $@
+
+metrics-env: $(METRICS)/.ready ## an environment with surface-distance and panoptica, for workflows/peers/compare_metrics.py
+
+# panoptica wants another numpy and rich than ours, so that these alone are installed beside; MONAI is taken from ours.
+$(METRICS)/.ready: $(READY)
+	test -x $(METRICS)/bin/python || $(PYTHON) -m venv $(METRICS)
+	$(call BORROW,$(METRICS))
+	$(METRICS)/bin/pip install surface-distance==0.1 panoptica==2.1.7
 	touch $@
 
 demo: $(READY) ## the whole path on made-up CT patients: on 2 free cores under 10 minutes, MINUTES=6 of them training

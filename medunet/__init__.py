@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from medunet.api import (
+        Compared,
         Evaluation,
         audit_bundle,
         check,
         check_bundle,
+        compare,
         convert,
         evaluate,
+        evaluate_masks,
         export_bundle,
         export_cohort,
         init,
@@ -58,6 +61,7 @@ __all__ = [
     "BundleError",
     "Case",
     "Cohort",
+    "Compared",
     "Evaluation",
     "ExtraError",
     "Finding",
@@ -90,8 +94,10 @@ __all__ = [
     "audit_bundle",
     "check",
     "check_bundle",
+    "compare",
     "convert",
     "evaluate",
+    "evaluate_masks",
     "export_bundle",
     "export_cohort",
     "init",
@@ -104,8 +110,8 @@ __all__ = [
     "write_selftest",
 ]
 _PLACES = {
-    "medunet.api": "Evaluation audit_bundle check check_bundle convert evaluate export_bundle export_cohort init plan "
-    "predict predict_each read_volume train train_folds write_selftest",
+    "medunet.api": "Compared Evaluation audit_bundle check check_bundle compare convert evaluate evaluate_masks "
+    "export_bundle export_cohort init plan predict predict_each read_volume train train_folds write_selftest",
     "medunet.cohort": "Case Cohort LabelChoices",
     "medunet.cross_validation": "TrainedFolds",
     "medunet.errors": "BundleError ExtraError GeometryError InputError LabelError MedunetError MissingInputError "

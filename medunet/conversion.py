@@ -184,15 +184,24 @@ def _find_source(mask: Path, labelling: Labelling, wishes: Wishes) -> Image:
             remedy = "name the folder of its series with --source"
             raise InputError(mask, f"{what} comes from the series that it belongs to", remedy, code="option-wrong")
         return Image(str(mask))
-    image = _find_image(wishes.source, wishes.options, labelling.series_uids)
+    image = find_origin(wishes.source, wishes.options, labelling.series_uids)
     if image.series is not None and labelling.series_uids and image.series.uid not in labelling.series_uids:
         found = f"it refers to another series than the one of {wishes.source}"
         raise LabelError(mask, found, "give the series that it was made on", code="label-grid")
     return image
 
 
-def _find_image(source: Path, options: ReadOptions, named: Sequence[str]) -> Image:
-    """The source; of several series that the mask refers to."""
+def find_origin(source: Path, options: ReadOptions, named: Sequence[str]) -> Image:
+    """Find the image that a mask was made on; of several series the one that it refers to.
+
+    Args:
+        source: file, or folder of a series.
+        options: which series it is.
+        named: SeriesInstanceUIDs that the mask refers to.
+
+    Raises:
+        MedunetError: as of `medunet.reading.find_image`.
+    """
     if options.series is not None or not source.is_dir():
         return find_image(source, options)
     contents = find_series(source, keep=True)

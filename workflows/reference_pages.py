@@ -93,7 +93,7 @@ def describe_files() -> str:
     """The page of the JSON files that medunet writes, in Markdown: a table of keys for each."""
     from medunet.bundle import Metadata
     from medunet.cohort import Cohort
-    from medunet.evaluation import CrossValidation
+    from medunet.evaluation import Comparison, CrossValidation, Summary
     from medunet.handover import SelfTest
     from medunet.handover.exports.consumer import Consumer
     from medunet.inference import PredictionRecord
@@ -117,6 +117,8 @@ def describe_files() -> str:
             CrossValidation,
             "scores of all held-out patients; `scores` alone is what `medunet evaluate` writes as `scores.json`",
         ),
+        "summary.json": (Summary, "what `medunet evaluate` writes beside `scores.json`: what these come to"),
+        "comparison.json": (Comparison, "what `medunet compare` writes"),
     }
     within = "Keys of records within records are joined by dots; `*` stands for any name, `[]` for each."
     parts = [f"# Files\n{HEAD}\n{within}\n"]

@@ -2,18 +2,22 @@
 
 from medunet.api.bundles import audit_bundle, check_bundle, export_bundle, write_selftest
 from medunet.api.cohorts import check, export_cohort, init, plan
+from medunet.api.comparing import Compared, compare
 from medunet.api.masks import convert
 from medunet.api.scans import predict, predict_each, read_volume
-from medunet.api.scores import Evaluation, evaluate
+from medunet.api.scores import Evaluation, evaluate, evaluate_masks
 from medunet.api.training import train, train_folds
 
 __all__ = [
+    "Compared",
     "Evaluation",
     "audit_bundle",
     "check",
     "check_bundle",
+    "compare",
     "convert",
     "evaluate",
+    "evaluate_masks",
     "export_bundle",
     "export_cohort",
     "init",

@@ -38,6 +38,7 @@ LONGEST = 60
 TYPES = {
     "LabelChoices": "medunet.cohort",
     "LabelTable": "medunet.labels",
+    "Measure": "medunet.evaluation",
     "Memory": "medunet.planning",
     "ReadOptions": "medunet.reading",
 }
@@ -160,7 +161,7 @@ def _fits(value: Any, wanted: Any) -> bool:
         return isinstance(text, str) and text != "" and "\0" not in text
     if isinstance(value, float) and not math.isfinite(value):
         return False
-    return value is None or all(bound.holds(value) for bound in _find_bounds(wanted))
+    return not isinstance(value, int | float) or all(bound.holds(value) for bound in _find_bounds(wanted))
 
 
 @functools.cache
@@ -179,7 +180,9 @@ def _resolve(annotation: Any) -> Any:
 
     instance: Any = pydantic.InstanceOf  # a dict would pass for a record, too
     used = {name: place for name, place in TYPES.items() if name in annotation}
-    names = {name: instance[getattr(importlib.import_module(place), name)] for name, place in used.items()}
+    kinds = {name: getattr(importlib.import_module(place), name) for name, place in used.items()}
+    # Words that may be chosen are no type of their own.
+    names = {name: instance[kind] if isinstance(kind, type) else kind for name, kind in kinds.items()}
     return eval(annotation, {"Mapping": Mapping, "Sequence": Sequence}, names)  # noqa: S307 - our own signatures
 
 

@@ -1,31 +1,39 @@
-"""Verbs about scores: evaluate."""
+"""Verbs about scores: evaluate and evaluate_masks."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from medunet.api.arguments import verb
+from medunet.api.arguments import Above, verb
+from medunet.errors import InputError
 from medunet.files import PathLike
 
 if TYPE_CHECKING:
-    from medunet.evaluation import Scores
+    from medunet.evaluation import Naming, Pairs, Scores, Wanted
+    from medunet.labels import LabelTable
+
+Tolerance = Annotated[float, Above(0, equal=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores of a bundle beside the floors.
+    """Scores of a bundle beside the floors, or of masks.
 
     Attributes:
         scores: by method, case and label.
         table: their summary, as lines of text.
         report: the HTML page.
         picture: the overview.
+        spreadsheet: the scores as a CSV.
     """
 
     scores: "Scores"
     table: str
     report: Path
     picture: Path
+    spreadsheet: Path
 
 
 @verb
@@ -56,10 +64,10 @@ def evaluate(
     """
     from medunet.bundle import open_any_bundle
     from medunet.cross_validation import score_choices
-    from medunet.evaluation import choose_cases
+    from medunet.evaluation import Summary, choose_cases, summarize
     from medunet.files import check_free, check_input, whole_folder
     from medunet.records import write_record
-    from medunet.report import describe_scores, write_pages
+    from medunet.report import describe_scores, write_pages, write_spreadsheet
 
     opened = open_any_bundle(Path(bundle), trust=trust)
     opened.trained()  # or refused before anything is written
@@ -73,6 +81,101 @@ def evaluate(
     with whole_folder(target) as part:
         scores, pictures = score_choices(opened, choices, given)
         write_record(part / "scores.json", scores)
+        write_record(part / "summary.json", Summary(rows=tuple(summarize(scores))))
+        write_spreadsheet(part / "scores.csv", scores)
         write_pages(part, opened.metadata, scores, pictures)
-    table = describe_scores(scores, [choice.cases for choice in choices])
-    return Evaluation(scores, table, target / "report.html", target / "overview.png")
+    return _list_files(scores, describe_scores(scores, [choice.cases for choice in choices]), target)
+
+
+def _list_files(scores: "Scores", table: str, target: Path) -> Evaluation:
+    return Evaluation(scores, table, *(target / name for name in ("report.html", "overview.png", "scores.csv")))
+
+
+@verb
+def evaluate_masks(  # noqa: PLR0913 - its options have names
+    predictions: PathLike | None = None,
+    truth: PathLike | None = None,
+    *,
+    images: PathLike | None = None,
+    table: PathLike | None = None,
+    labels: "Mapping[int, str] | Sequence[str] | LabelTable | None" = None,
+    prediction_labels: "Mapping[int, str] | Sequence[str] | LabelTable | None" = None,
+    tolerance_mm: Tolerance | Mapping[str, float] = 2.0,
+    output: PathLike = "evaluation",
+) -> Evaluation:
+    """Score masks against masks, whoever made them; neither a bundle nor images are needed.
+
+    A case is what has one name in both folders. A prediction that isn't there counts as a mask without a voxel; it is
+    listed, as are predictions without a truth, and cases that can't be scored, of which the others are.
+
+    Args:
+        predictions: folder of masks: NIfTI, NRRD, MHA, PNG, DICOM SEG or RTSTRUCT, or a folder that holds one such
+            file, and perhaps the series that it was drawn on.
+        truth: folder of masks that count as right.
+        images: folder of what they were made on, by the same names: files, or folders of a series. Contours on both
+            sides need them, others are shown on them.
+        table: CSV with the columns `case`, `pred`, `truth` (and `image`), in place of folders; `patient`; any others
+            are kept with the scores.
+        labels: names of values of label maps, `{1: "tumor"}` or names of 1, 2, …; of contours and segments those that
+            count. What files say if not given. A table may also give regions, a value to ignore, or number objects.
+        prediction_labels: the same of predictions, where they are numbered otherwise.
+        tolerance_mm: of NSD; or of each label by its name, those not named have 2.
+        output: folder for scores and page.
+
+    Raises:
+        MissingInputError: a folder or a table isn't there, or there is no truth.
+        OutputExistsError: the output exists.
+        InputError: two masks of one folder have one name.
+        MedunetError: no case can be scored.
+    """
+    from medunet.evaluation import find_pairs
+    from medunet.files import check_free
+
+    given = [None if path is None else Path(path) for path in (predictions, truth, images, table)]
+    pairs = find_pairs(*given)
+    check_free(Path(output))
+    ours = _make_naming(labels)
+    theirs = ours if prediction_labels is None else _make_naming(prediction_labels)
+    return _score(pairs, _make_wanted(ours, theirs, tolerance_mm), Path(output))
+
+
+def _make_wanted(ours: "Naming", theirs: "Naming", tolerance_mm: float | Mapping[str, float]) -> "Wanted":
+    from medunet.evaluation import Wanted
+
+    if not isinstance(tolerance_mm, Mapping):
+        return Wanted(ours, theirs, tolerance_mm)
+    if not all(0 <= value < inf for value in tolerance_mm.values()):
+        found = f"tolerance_mm is {dict(tolerance_mm)}"
+        raise InputError("medunet.evaluate_masks", found, "give distances from 0 on", code="option-wrong")
+    return Wanted(ours, theirs, tolerances_mm=tolerance_mm)
+
+
+def _score(pairs: "Pairs", wanted: "Wanted", target: Path) -> Evaluation:
+    """Score masks and write what comes of it into a folder."""
+    from medunet.evaluation import Summary, score_pairs, summarize
+    from medunet.files import whole_folder
+    from medunet.records import write_record
+    from medunet.report import Gallery, describe_scores, write_overview, write_report, write_spreadsheet
+
+    title = "Evaluation of masks"
+    with whole_folder(target) as part:
+        gallery = Gallery(objects=wanted.truth.objects)
+        scores = score_pairs(pairs, wanted, gallery.add)
+        write_record(part / "scores.json", scores)
+        write_record(part / "summary.json", Summary(rows=tuple(summarize(scores))))
+        write_spreadsheet(part / "scores.csv", scores)
+        pictures = gallery.list_pictures()
+        write_report(part / "report.html", title, scores, pictures, {})
+        write_overview(part / "overview.png", title, scores, pictures)
+    return _list_files(scores, describe_scores(scores, []), target)
+
+
+def _make_naming(labels: "Mapping[int, str] | Sequence[str] | LabelTable | None") -> "Naming":
+    from medunet.evaluation import Naming
+    from medunet.labels import LabelTable
+
+    if isinstance(labels, LabelTable):
+        return Naming.from_table(labels)
+    if labels is None or isinstance(labels, Mapping):
+        return Naming(labels)
+    return Naming(dict(enumerate(labels, 1)))

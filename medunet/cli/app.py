@@ -12,6 +12,7 @@ import typer
 from medunet.cli.bundle import app as bundle
 from medunet.cli.check import check
 from medunet.cli.cohort import app as cohort
+from medunet.cli.compare import compare
 from medunet.cli.convert import convert
 from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
@@ -22,7 +23,10 @@ from medunet.cli.screen import choose_voice, is_first_rank, is_verbose
 from medunet.cli.train import train
 from medunet.errors import InputError, MedunetError
 
-PATHS = ("-o", "--output", "--bundle", "--from", "--source", "--predictions", "--truth", "--json", "--sarif")
+PATHS = (
+    *("-o", "--output", "--bundle", "--from", "--source", "--predictions", "--pred", "--truth", "--images", "--table"),
+    *("--json", "--sarif"),
+)
 """Options whose value is a path."""
 app = typer.Typer(
     name="medunet",
@@ -38,6 +42,7 @@ app.command(name="plan")(plan)
 app.command(name="train")(train)
 app.command(name="predict")(predict)
 app.command(name="evaluate")(evaluate)
+app.command(name="compare")(compare)
 app.command(name="convert")(convert)
 app.command(name="package")(package)
 app.add_typer(bundle, name="bundle")

@@ -1,29 +1,173 @@
-"""`medunet evaluate`: scores beside floors."""
+"""`medunet evaluate`: scores of a bundle beside floors, or of masks."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument, TrustOption
+from medunet.cli.arguments import TrustOption, parse_names
+from medunet.cli.inputs import share_options
 from medunet.cli.screen import screen
+from medunet.errors import InputError
+
+if TYPE_CHECKING:
+    from medunet.labels import LabelTable
 
 
+def make_masks(
+    truth: Annotated[
+        Path | None, typer.Option(help="Without BUNDLE: folder of masks that count as right, by the same names.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of what they were made on; contours need it.", show_default="none")
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="Columns case, pred, truth (image), in place of folders; patient, and subgroups."
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE=NAME,…|JSON",
+            help="Names of values, like 1=liver,2=tumor, or the structures that count; or a file as of convert.",
+            show_default="what masks say",
+        ),
+    ] = None,
+    pred_labels: Annotated[
+        str | None, typer.Option(metavar="VALUE=NAME,…|JSON", help="The same of predictions.", show_default="alike")
+    ] = None,
+    tolerance: Annotated[
+        str | None,
+        typer.Option(metavar="MM|LABEL=MM,…", help="Of NSD, for all or for each label.", show_default="2"),
+    ] = None,
+    objects: Annotated[bool, typer.Option("--objects", help="Masks number objects of one label.")] = False,
+) -> dict[str, Any]:
+    """Arguments of `medunet.evaluate_masks`; of those that aren't given none.
+
+    Raises:
+        InputError: one isn't written as its metavar says.
+    """
+    names = _parse_labels(labels, "--labels")
+    given = {
+        "truth": truth,
+        "images": images,
+        "table": table,
+        "labels": _number_objects(names) if objects else names,
+        "prediction_labels": _parse_labels(pred_labels, "--pred-labels"),
+        "tolerance_mm": _parse_tolerance(tolerance),
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _parse_labels(text: str | None, option: str) -> "dict[int, str] | list[str] | LabelTable | None":
+    if text is not None and text.lower().endswith(".json"):
+        from medunet.conversion import read_labels
+
+        said = read_labels(Path(text))
+        return list(said) if isinstance(said, tuple) else said
+    names = parse_names(text, option)
+    if names is None or not any("=" in name for name in names):
+        return names
+    pairs: dict[int, str] = {}
+    for item in names:
+        value, _, name = (part.strip() for part in item.partition("="))
+        if not (value.isascii() and value.isdecimal() and name) or int(value) in pairs or int(value) == 0:
+            found = "it is no list of VALUE=NAME, each value above 0 and once"
+            raise InputError(f"{option} {text}", found, "write it like 1=liver,2=tumor", code="option-wrong")
+        pairs[int(value)] = name
+    if len(set(pairs.values())) < len(pairs):
+        found = "two values have one name"
+        raise InputError(f"{option} {text}", found, "name a region of both in a file of labels", code="option-wrong")
+    return pairs
+
+
+def _number_objects(names: "dict[int, str] | list[str] | LabelTable | None") -> "LabelTable":
+    """The table of the one label whose objects masks number."""
+    from medunet.labels import LabelTable
+
+    if isinstance(names, LabelTable):
+        return names.model_copy(update={"objects": True})
+    known = ["object"] if names is None else list(names.values()) if isinstance(names, dict) else names
+    if len(known) != 1:
+        found = f"--labels names {len(known)}, and objects are all of one label"
+        raise InputError("--objects", found, "name one", code="option-wrong")
+    return LabelTable.from_names(known, objects=True)
+
+
+def _parse_tolerance(text: str | None) -> float | dict[str, float] | None:
+    if text is None:
+        return None
+    named: dict[str, float] = {}
+    for item in text.split(","):
+        name, sign, value = (part.strip() for part in item.rpartition("="))
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < 1e6 or (sign and not name) or name in named:
+            found = "it is no distance, or no list of LABEL=MM"
+            raise InputError(f"--tolerance {text}", found, "write it like 2 or liver=3,tumor=1", code="option-wrong")
+        named[name] = number
+    if "" not in named:
+        return named
+    if len(named) > 1:
+        found = "it holds a distance for all beside those of labels"
+        raise InputError(f"--tolerance {text}", found, "name a label for each", code="option-wrong")
+    return named[""]
+
+
+def _take_masks(command: Any) -> Any:
+    return share_options(command, make_masks, "masks")
+
+
+@_take_masks
 def evaluate(
-    bundle: BundleArgument,
+    bundle: Annotated[
+        Path | None, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.", show_default="none")
+    ] = None,
     cohort: Annotated[Path | None, typer.Option(help="Other patients to score.", show_default="held-out ones")] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="Masks from medunet predict.", show_default="made now")
+        Path | None,
+        typer.Option(
+            "--predictions", "--pred", help="Masks, of a bundle from medunet predict.", show_default="made now"
+        ),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for scores, pictures and page.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for scores, pictures and page.",
+            show_default="work/evaluation of BUNDLE, or evaluation",
+        ),
+    ] = None,
     trust: TrustOption = False,
+    masks: Any = None,
 ) -> None:
-    """Score a bundle on held-out patients.
+    """Score a bundle on held-out patients, or masks against masks.
 
-    On patients that it wasn't trained on, beside two floors that don't learn.
+    A bundle on patients that it wasn't trained on, beside two floors that don't learn. Without a bundle the masks of
+    --pred against those of --truth, whoever made them. Exit code 2 where a prediction or a truth is missing or a case
+    can't be scored: it is listed, and the others are scored.
     """
-    with screen():
-        result = api.evaluate(bundle, cohort=cohort, predictions=predictions, output=output, trust=trust)
+    if bundle is not None:
+        if masks:
+            option = next(iter(masks)).replace("prediction_", "pred-").replace("_mm", "")
+            remedy = "leave BUNDLE out to score masks, or leave the option out"
+            raise InputError(f"--{option}", "it is of masks without a bundle", remedy, code="option-wrong")
+        with screen():
+            result = api.evaluate(bundle, cohort=cohort, predictions=predictions, output=output, trust=trust)
+    else:
+        if cohort is not None or trust:
+            found = "it is of a bundle, and none is named"
+            raise InputError("--trust" if trust else "--cohort", found, "name BUNDLE", code="option-wrong")
+        with screen():
+            result = api.evaluate_masks(predictions, output=output or Path("evaluation"), **masks)
     print(result.table)
-    print(f"picture: {result.picture}\nreport: {result.report}")
+    print(f"picture: {result.picture}\nreport: {result.report}\nscores: {result.spreadsheet}")
+    pairing = result.scores.pairing
+    if pairing is not None and not pairing.is_whole:
+        raise typer.Exit(2)

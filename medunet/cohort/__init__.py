@@ -32,6 +32,7 @@ from medunet.cohort.export import export_cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts, gather_facts, measure_image, take_percentiles
 from medunet.cohort.folds import count_folds, find_folds, fold_cohort, read_folds, split_cases, split_folds
 from medunet.cohort.identity import hash_files, list_case_files, stamp_files
+from medunet.cohort.lists import read_rows
 from medunet.cohort.oddities import compare_cases, find_rare_labels
 from medunet.cohort.patients import describe_split, group_cases
 from medunet.cohort.seen import hash_image, salt_hashes
@@ -88,6 +89,7 @@ __all__ = [
     "read_cohort",
     "read_folds",
     "read_label",
+    "read_rows",
     "salt_hashes",
     "split_cases",
     "split_folds",

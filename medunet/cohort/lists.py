@@ -3,7 +3,7 @@
 import csv
 import difflib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,7 +97,7 @@ def read_patients(path: Path, ids: list[str]) -> dict[str, str]:
     Raises:
         RecordError: the table has no such columns, or lacks a case.
     """
-    found = {row["id"]: row["patient"] for _, row in _read_rows(path)}
+    found = {row["id"]: row["patient"] for _, row in read_rows(path)}
     for name in ids:
         if not found.get(name):
             raise RecordError(
@@ -110,7 +110,7 @@ def _read_table(path: Path) -> tuple[dict[int, Case], tuple[tuple[str, ...], ...
     """Cases by line, and the patients of each fold."""
     cases: dict[int, Case] = {}
     fold_of: dict[str, str] = {}
-    for line, row in _read_rows(path):
+    for line, row in read_rows(path):
         where = f"{path}, line {line}"
         channels = {name: cell for name, cell in row.items() if name not in COLUMNS}
         with independent():
@@ -143,8 +143,39 @@ def _make_folds(path: Path, fold_of: Mapping[str, str]) -> tuple[tuple[str, ...]
     return tuple(folds) or None
 
 
-def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a table by column, each with its line; comma, semicolon or tab separate cells."""
+def check_columns(columns: list[str], where: str) -> list[str]:
+    """Check the columns of a list of cases, whose fixed ones may be written in capitals.
+
+    Raises:
+        RecordError: one is missing, unnamed, named twice or misspelled.
+    """
+    columns = [name.lower() if name.lower() in COLUMNS else name for name in columns]
+    for name in ("id", "patient"):
+        if name not in columns:
+            raise RecordError(where, f"it has no column '{name}'", suggest(name, columns), code="list-wrong")
+    for number, name in enumerate(columns, start=1):
+        if not name or columns.count(name) > 1:
+            found = f"column {number} has {'no name' if not name else 'the name of another'}"
+            raise RecordError(where, found, "name it", code="list-wrong")
+        near = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.8)
+        if near and name not in COLUMNS:
+            # It would be taken for an image.
+            raise RecordError(where, f"the column '{name}' is unknown", f"did you mean '{near[0]}'?", code="list-wrong")
+    return columns
+
+
+def read_rows(
+    path: Path, check: Callable[[list[str], str], list[str]] = check_columns
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a table by column, each with its line; comma, semicolon or tab separate cells.
+
+    Args:
+        path: of the table.
+        check: given its columns and where they stand, says how they are called.
+
+    Raises:
+        RecordError: it is no table of text, or `check` refuses it.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -160,7 +191,7 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             if not any(row):
                 continue
             if not columns:
-                columns = _check_columns(row, f"{path}, line {reader.line_num}")
+                columns = check(row, f"{path}, line {reader.line_num}")
             else:
                 if len(row) != len(columns):
                     where, found = f"{path}, line {reader.line_num}", f"it has {len(row)} cells"
@@ -170,22 +201,6 @@ def _read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise RecordError(
             f"{path}, line {reader.line_num}", f"it is no CSV ({error})", "correct it", code="list-wrong"
         ) from None
-
-
-def _check_columns(columns: list[str], where: str) -> list[str]:
-    columns = [name.lower() if name.lower() in COLUMNS else name for name in columns]
-    for name in ("id", "patient"):
-        if name not in columns:
-            raise RecordError(where, f"it has no column '{name}'", suggest(name, columns), code="list-wrong")
-    for number, name in enumerate(columns, start=1):
-        if not name or columns.count(name) > 1:
-            found = f"column {number} has {'no name' if not name else 'the name of another'}"
-            raise RecordError(where, found, "name it", code="list-wrong")
-        near = difflib.get_close_matches(name.lower(), COLUMNS, n=1, cutoff=0.8)
-        if near and name not in COLUMNS:
-            # It would be taken for an image.
-            raise RecordError(where, f"the column '{name}' is unknown", f"did you mean '{near[0]}'?", code="list-wrong")
-    return columns
 
 
 def _read_lines(path: Path) -> tuple[dict[int, Case], None]:

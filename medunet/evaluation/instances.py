@@ -1,15 +1,20 @@
-"""Average precision of objects: which of the truth are matched by a predicted one, at several degrees of overlap.
+"""Average precision and panoptic quality of objects: which of the truth are matched by a predicted one.
 
 A predicted object *matches* one of the truth where their intersection over union (IoU) is above a threshold of at
 least 0.5, so that no object has two matches. At a threshold the precision is TP / (TP + FP + FN): matched pairs over
 these and all objects left alone on either side. The average is over the thresholds 0.50, 0.55, … 0.95, of a cohort
 then over its images, as in the 2018 Data Science Bowl (Caicedo et al. 2019, doi 10.1038/s41592-019-0612-7).
+
+Panoptic quality (Kirillov et al., CVPR 2019, arXiv:1801.00868) is of the threshold 0.5: the recognition quality
+TP / (TP + FP / 2 + FN / 2), which is F1, times the segmentation quality, the mean IoU of matched pairs.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from medunet.evaluation.lesions import find_f1, list_sizes
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 ROUNDING = 1e-9
@@ -21,23 +26,56 @@ Numbers = npt.NDArray[np.unsignedinteger]
 
 @dataclass(frozen=True, slots=True)
 class InstanceScore:
-    """Objects of one case.
+    """Objects of one case; sizes are in voxels, in ascending order.
 
     Attributes:
-        precision: average over the thresholds; None where neither truth nor prediction holds an object.
-        precisions: at each threshold, or none.
-        found: objects of the truth that are matched at an IoU of 0.5.
-        missed: the other objects of the truth.
-        false_found: predicted objects that match none.
-        false_voxels: voxels of these together.
+        precisions: at each threshold; none where neither truth nor prediction holds an object.
+        found_sizes: of objects of the truth that are matched at an IoU of 0.5.
+        missed_sizes: of the other objects of the truth.
+        false_sizes: of predicted objects that match none.
+        quality: mean IoU of matched pairs, None where there are none.
     """
 
-    precision: float | None
     precisions: tuple[float, ...]
-    found: int
-    missed: int
-    false_found: int
-    false_voxels: int
+    found_sizes: tuple[int, ...]
+    missed_sizes: tuple[int, ...]
+    false_sizes: tuple[int, ...]
+    quality: float | None
+
+    @property
+    def precision(self) -> float | None:
+        """Average over the thresholds; None where neither truth nor prediction holds an object."""
+        return float(np.mean(self.precisions)) if self.precisions else None
+
+    @property
+    def recognition(self) -> float | None:
+        """Recognition quality, which is F1; None as `precision`."""
+        return find_f1(self.found, self.missed, self.false_found)
+
+    @property
+    def panoptic(self) -> float | None:
+        """Panoptic quality; None as `precision`."""
+        return None if self.recognition is None else self.recognition * (self.quality or 0.0)
+
+    @property
+    def found(self) -> int:
+        """How many were found."""
+        return len(self.found_sizes)
+
+    @property
+    def missed(self) -> int:
+        """How many were missed."""
+        return len(self.missed_sizes)
+
+    @property
+    def false_found(self) -> int:
+        """How many were falsely found."""
+        return len(self.false_sizes)
+
+    @property
+    def false_voxels(self) -> int:
+        """Voxels of these together."""
+        return sum(self.false_sizes)
 
 
 def match_objects(predicted: Numbers, truth: Numbers) -> InstanceScore:
@@ -48,24 +86,22 @@ def match_objects(predicted: Numbers, truth: Numbers) -> InstanceScore:
         truth: likewise.
     """
     (theirs, sizes), (ours, true_sizes) = _count(predicted), _count(truth)
-    guess, ious = _overlap(theirs, sizes, ours, true_sizes)
+    guess, true, ious = _overlap(theirs, sizes, ours, true_sizes)
     guesses, objects = len(sizes) - 1, len(true_sizes) - 1
     precisions: tuple[float, ...] = ()
     if guesses + objects:
         pairs = [int(np.count_nonzero(ious > threshold + ROUNDING)) for threshold in THRESHOLDS]
         precisions = tuple(count / (guesses + objects - count) for count in pairs)
     matched = ious > THRESHOLDS[0] + ROUNDING
-    alone = np.ones(len(sizes), dtype=np.bool_)
-    alone[0] = False
-    alone[guess[matched]] = False
-    found = int(np.count_nonzero(matched))
+    false, missed = np.ones(len(sizes), dtype=np.bool_), np.ones(len(true_sizes), dtype=np.bool_)
+    false[0] = missed[0] = False
+    false[guess[matched]] = missed[true[matched]] = False
     return InstanceScore(
-        precision=float(np.mean(precisions)) if precisions else None,
         precisions=precisions,
-        found=found,
-        missed=objects - found,
-        false_found=int(np.count_nonzero(alone)),
-        false_voxels=int(sizes[alone].sum()),
+        found_sizes=list_sizes(true_sizes[true[matched]]),
+        missed_sizes=list_sizes(true_sizes[missed]),
+        false_sizes=list_sizes(sizes[false]),
+        quality=float(ious[matched].mean()) if matched.any() else None,
     )
 
 
@@ -82,9 +118,9 @@ def _overlap(
     sizes: npt.NDArray[np.int64],
     ours: npt.NDArray[np.int64],
     true_sizes: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Pairs of objects that overlap: the predicted one and their IoU."""
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Pairs of objects that overlap: the predicted one, that of the truth, and their IoU."""
     both = (theirs > 0) & (ours > 0)
     pairs, common = np.unique(ours[both] * len(sizes) + theirs[both], return_counts=True)
     true, guess = np.divmod(pairs, len(sizes))
-    return guess, common / (sizes[guess] + true_sizes[true] - common)
+    return guess, true, common / (sizes[guess] + true_sizes[true] - common)

@@ -3,11 +3,15 @@
 A *lesion* is a component of the truth in the 26-neighbourhood. It is *found* when the prediction covers at least
 a tenth of its voxels, else *missed*. A predicted component is *falsely found* when it shares no voxel with any
 lesion; one that touches a lesion without covering enough of it is neither. Nothing is too small to count.
+
+So one predicted component over two lesions finds both, several fragments within one lesion find it once, and found and
+missed lesions are all there are. Nothing depends on numbers of components or on the direction of axes.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from medunet.parts import CONNECTED, Voxels, find_extent
@@ -18,19 +22,37 @@ FOUND_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class LesionScore:
-    """Lesions of one label in one case.
+    """Lesions of one label in one case, by their voxels, in ascending order.
 
     Attributes:
-        found: lesions of the truth that the prediction covers sufficiently.
-        missed: the other lesions of the truth.
-        false_found: predicted components that overlap no lesion.
-        false_voxels: voxels of these components together.
+        found_sizes: of lesions of the truth that the prediction covers sufficiently.
+        missed_sizes: of the other lesions of the truth.
+        false_sizes: of predicted components that overlap no lesion.
     """
 
-    found: int
-    missed: int
-    false_found: int
-    false_voxels: int
+    found_sizes: tuple[int, ...] = ()
+    missed_sizes: tuple[int, ...] = ()
+    false_sizes: tuple[int, ...] = ()
+
+    @property
+    def found(self) -> int:
+        """How many were found."""
+        return len(self.found_sizes)
+
+    @property
+    def missed(self) -> int:
+        """How many were missed."""
+        return len(self.missed_sizes)
+
+    @property
+    def false_found(self) -> int:
+        """How many were falsely found."""
+        return len(self.false_sizes)
+
+    @property
+    def false_voxels(self) -> int:
+        """Voxels of these together."""
+        return sum(self.false_sizes)
 
 
 def count_lesions(predicted: Voxels, truth: Voxels, found_share: float = FOUND_SHARE) -> LesionScore:
@@ -43,13 +65,24 @@ def count_lesions(predicted: Voxels, truth: Voxels, found_share: float = FOUND_S
     """
     box = find_extent(predicted, truth)
     if box is None:
-        return LesionScore(0, 0, 0, 0)
+        return LesionScore()
     predicted, truth = predicted[box], truth[box]
     lesions, lesion_count = ndimage.label(truth, CONNECTED)
     parts, part_count = ndimage.label(predicted, CONNECTED)
     sizes = np.bincount(lesions.ravel(), minlength=lesion_count + 1)[1:]
     covered = np.bincount(lesions[predicted], minlength=lesion_count + 1)[1:]
-    found = int(np.count_nonzero(covered >= found_share * sizes))
+    found = covered >= found_share * sizes
     part_sizes = np.bincount(parts.ravel(), minlength=part_count + 1)[1:]
     false = np.bincount(parts[truth], minlength=part_count + 1)[1:] == 0
-    return LesionScore(found, lesion_count - found, int(np.count_nonzero(false)), int(part_sizes[false].sum()))
+    return LesionScore(list_sizes(sizes[found]), list_sizes(sizes[~found]), list_sizes(part_sizes[false]))
+
+
+def list_sizes(sizes: npt.NDArray[np.integer]) -> tuple[int, ...]:
+    """Sizes in ascending order."""
+    return tuple(int(size) for size in np.sort(sizes))
+
+
+def find_f1(found: int, missed: int, false_found: int) -> float | None:
+    """F1 of lesions or objects, 2 found / (2 found + missed + falsely found); None where there are none at all."""
+    every = 2 * found + missed + false_found
+    return 2 * found / every if every else None

@@ -1,6 +1,6 @@
-"""Scores as records: a label in a case, all methods on the same cases, and what they come to."""
+"""Scores as records: a label in a case, and all methods on the same cases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 from scipy import ndimage
 
 from medunet.errors import LabelError
-from medunet.evaluation.instances import match_objects
-from medunet.evaluation.lesions import count_lesions
+from medunet.evaluation.instances import InstanceScore, match_objects
+from medunet.evaluation.lesions import LesionScore, count_lesions, find_f1
+from medunet.evaluation.pairing import Pairing
 from medunet.evaluation.voxels import TOLERANCE_MM, Outcome, measure_voxels, widen_box
 from medunet.geometry import check_same_grid
 from medunet.labels import Mask
@@ -51,6 +52,29 @@ class CaseScore(Record):
     and falsely found then count objects matched above an IoU of 0.5."""
     precision_50: float | None = None
     """The same at an IoU of 0.5 alone."""
+    iou: float | None = None
+    """Common voxels over those of either; as `dice`. Scores of earlier versions lack it and what follows."""
+    sensitivity: float | None = None
+    """Share of the truth's voxels that were predicted; as `dice`."""
+    voxel_precision: float | None = None
+    """Share of the predicted voxels that are right; as `dice`."""
+    volume_error: float | None = None
+    """Predicted volume minus that of the truth over that of the truth; None where the truth lacks the label."""
+    hd95_mm: float | None = None
+    """Distance within which 95 % of the area of each surface lies from the other (in pixels where images have no
+    physical size); the diagonal of the image where nothing was predicted; None as `nsd`."""
+    assd_mm: float | None = None
+    """Mean distance over the area of both surfaces; else as `hd95_mm`."""
+    found_ml: tuple[float, ...] = ()
+    """Volume of each lesion that was found."""
+    missed_ml: tuple[float, ...] = ()
+    """Volume of each lesion that was missed."""
+    lesion_f1: float | None = None
+    """2 found / (2 found + missed + falsely found); None where there is none of them."""
+    panoptic: float | None = None
+    """Panoptic quality of objects, at an IoU of 0.5; None where there are none."""
+    matched_iou: float | None = None
+    """Mean intersection over union of matched objects, the segmentation quality; None where there are none."""
 
     @property
     def outcome(self) -> Outcome:
@@ -67,12 +91,18 @@ class Scores(Record):
     """Version of this record; in version 1 `nsd` is what is `nsd_voxels` now, and read as such."""
     tolerance_mm: float = TOLERANCE_MM
     """Distance up to which surfaces count as equal in NSD; in pixels where images have no physical size."""
+    tolerances_mm: dict[str, float] = Field(default_factory=dict)
+    """The same of labels that have their own."""
     unit: Literal["mm", "px"] = "mm"
     """"px" where the images have no physical size, so that volumes are in voxels and the tolerance in pixels."""
     objects: bool = False
     """Labels number objects, so methods are compared by their average precision."""
     seen: tuple[str, ...] = ()
     """Cases whose image is one that the first method was trained on: of these it proves nothing."""
+    patients: dict[str, str] = Field(default_factory=dict)
+    """Patient of each case, as far as it is known; a case that isn't named is a patient of its own."""
+    pairing: Pairing | None = None
+    """Which masks were scored against which, where they were given as files."""
     methods: dict[str, tuple[CaseScore, ...]] = Field(min_length=1)
     """By name of the method, for example "medunet" and "ellipsoid"."""
 
@@ -101,6 +131,10 @@ class Scores(Record):
         """What methods are compared by."""
         return "AP" if self.objects else "Dice"
 
+    def find_tolerance(self, label: str) -> float:
+        """The tolerance of a label."""
+        return self.tolerances_mm.get(label, self.tolerance_mm)
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the labels in the order in which they occur."""
@@ -111,56 +145,13 @@ class Scores(Record):
         return next(iter(self.methods.values()))
 
 
-class SummaryRow(Record):
-    """One method on one label, over all cases."""
-
-    method: str
-    label: str
-    cases: int
-    """Cases that were scored."""
-    holding: int
-    """Cases whose truth holds the label; the means are over them."""
-    dice: float | None
-    """Mean, or None where no case holds the label."""
-    nsd: float | None
-    nsd_voxels: float | None
-    truth_ml: float
-    """Total, as are all that follow."""
-    predicted_ml: float
-    found: int
-    missed: int
-    false_found: int
-    false_ml: float
-    missed_cases: int
-    """Cases that hold the label and in which nothing was predicted."""
-    falsely_found_cases: int
-    """Cases that lack the label and in which it was predicted."""
-    correct_absent_cases: int
-    """Cases that lack the label and in which nothing was predicted."""
-    precision: float | None = None
-    """Mean of the average precision of objects, over the cases in which truth or prediction holds any."""
-    precision_50: float | None = None
-
-
-class PairedRow(Record):
-    """The first method against another one, case by case: differences in Dice over the cases that hold the label.
-
-    Where labels number objects it is the average precision in place of Dice.
-    """
-
-    method: str
-    """The other method."""
-    label: str
-    cases: int
-    better: int
-    """Cases in which the first method has the higher one."""
-    mean: float
-    """Mean of that of the first minus that of the other."""
-    lowest: float
-    highest: float
-
-
-def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float = TOLERANCE_MM) -> tuple[CaseScore, ...]:
+def score_case(
+    predicted: Mask,
+    truth: Mask,
+    case_id: str,
+    tolerance_mm: float = TOLERANCE_MM,
+    tolerances_mm: Mapping[str, float] | None = None,
+) -> tuple[CaseScore, ...]:
     """Score each label of a case, or each region where there are some; of instances all objects together.
 
     Args:
@@ -168,6 +159,7 @@ def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float =
         truth: the reference; voxels that it ignores don't count.
         case_id: name of the case.
         tolerance_mm: of the surface distance.
+        tolerances_mm: of labels that have their own, by name.
 
     Returns:
         One score a label or region, in the order of the truth's table.
@@ -187,7 +179,8 @@ def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float =
             code="labels-differ",
         )
     if truth.kind == "instances":
-        (score,) = score_case(predicted.join_objects(), truth.join_objects(), case_id, tolerance_mm)
+        joined = predicted.join_objects(), truth.join_objects()
+        (score,) = score_case(*joined, case_id, tolerance_mm, tolerances_mm)
         return (_score_objects(score, predicted, truth),)
     boxes = [ndimage.find_objects(m.voxels, max_label=len(m.table.labels)) for m in (predicted, truth)]
     known = truth.is_known()
@@ -199,21 +192,34 @@ def score_case(predicted: Mask, truth: Mask, case_id: str, tolerance_mm: float =
             box = widen_box(box)
         masks = np.isin(predicted.voxels[box], theirs[region.name]), np.isin(truth.voxels[box], region.values)
         seen = None if known is None else known[box]
-        scores.append(_score_label(*masks, seen, truth, (case_id, region.name, tolerance_mm)))
+        tolerance = (tolerances_mm or {}).get(region.name, tolerance_mm)
+        scores.append(_score_label(*masks, seen, truth, (case_id, region.name, tolerance)))
     return tuple(scores)
 
 
 def _score_objects(score: CaseScore, predicted: Mask, truth: Mask) -> CaseScore:
     objects = match_objects(predicted.voxels, truth.voxels)
     counts = {
-        "found": objects.found,
-        "missed": objects.missed,
-        "false_found": objects.false_found,
-        "false_ml": objects.false_voxels * truth.voxel_volume,
+        **_describe_parts(objects, truth.voxel_volume),
         "precision": objects.precision,
         "precision_50": objects.precisions[0] if objects.precisions else None,
+        "panoptic": objects.panoptic,
+        "matched_iou": objects.quality,
     }
     return score.model_copy(update=counts)
+
+
+def _describe_parts(parts: LesionScore | InstanceScore, voxel_volume: float) -> dict[str, Any]:
+    """What a score says of lesions or objects."""
+    return {
+        "found": parts.found,
+        "missed": parts.missed,
+        "false_found": parts.false_found,
+        "false_ml": parts.false_voxels * voxel_volume,
+        "found_ml": tuple(size * voxel_volume for size in parts.found_sizes),
+        "missed_ml": tuple(size * voxel_volume for size in parts.missed_sizes),
+        "lesion_f1": find_f1(parts.found, parts.missed, parts.false_found),
+    }
 
 
 def _join(found: Sequence[Crop | None]) -> Crop:
@@ -237,10 +243,13 @@ def _score_label(
         nsd_voxels=voxels.nsd_voxels,
         truth_ml=voxels.truth_ml,
         predicted_ml=voxels.predicted_ml,
-        found=lesions.found,
-        missed=lesions.missed,
-        false_found=lesions.false_found,
-        false_ml=lesions.false_voxels * whole.voxel_volume,
+        iou=voxels.iou,
+        sensitivity=voxels.sensitivity,
+        voxel_precision=voxels.voxel_precision,
+        volume_error=(voxels.predicted_ml - voxels.truth_ml) / voxels.truth_ml if voxels.truth_ml else None,
+        hd95_mm=voxels.hd95_mm,
+        assd_mm=voxels.assd_mm,
+        **_describe_parts(lesions, whole.voxel_volume),
     )
 
 
@@ -248,77 +257,5 @@ def join_scores(parts: Sequence[Scores]) -> Scores:
     """Scores of the same methods on different cases, such as those of several folds."""
     first = parts[0]
     methods = {name: tuple(score for part in parts for score in part.methods[name]) for name in first.methods}
-    return first.model_copy(update={"methods": methods})
-
-
-def summarize(scores: Scores) -> list[SummaryRow]:
-    """One row for each label and method: means over the cases that hold the label, totals over all cases."""
-    return [
-        _summarize_one(method, label, [score for score in cases if score.label == label])
-        for label in scores.labels
-        for method, cases in scores.methods.items()
-    ]
-
-
-def _summarize_one(method: str, label: str, cases: Sequence[CaseScore]) -> SummaryRow:
-    outcomes = [case.outcome for case in cases]
-    return SummaryRow(
-        method=method,
-        label=label,
-        cases=len(cases),
-        holding=outcomes.count("both") + outcomes.count("missed"),
-        dice=_mean([case.dice for case in cases]),
-        nsd=_mean([case.nsd for case in cases]),
-        nsd_voxels=_mean([case.nsd_voxels for case in cases]),
-        truth_ml=sum(case.truth_ml for case in cases),
-        predicted_ml=sum(case.predicted_ml for case in cases),
-        found=sum(case.found for case in cases),
-        missed=sum(case.missed for case in cases),
-        false_found=sum(case.false_found for case in cases),
-        false_ml=sum(case.false_ml for case in cases),
-        missed_cases=outcomes.count("missed"),
-        falsely_found_cases=outcomes.count("falsely_found"),
-        correct_absent_cases=outcomes.count("correct_absent"),
-        precision=_mean([case.precision for case in cases]),
-        precision_50=_mean([case.precision_50 for case in cases]),
-    )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def compare_methods(scores: Scores) -> list[PairedRow]:
-    """Compare the first method with each other one, case by case; labels that no case holds have no row.
-
-    A few cases can't rank two methods by their means alone, so the share of cases won and the spread of the
-    differences stand beside them.
-    """
-    first, *others = scores.methods
-    rows = []
-    for label in scores.labels:
-        ours = rank_cases(scores, first, label)
-        for other in others if ours else []:
-            theirs = rank_cases(scores, other, label)
-            gains = [value - theirs[case] for case, value in ours.items() if case in theirs]
-            if not gains:
-                continue
-            rows.append(
-                PairedRow(
-                    method=other,
-                    label=label,
-                    cases=len(gains),
-                    better=sum(gain > 0 for gain in gains),
-                    mean=float(np.mean(gains)),
-                    lowest=min(gains),
-                    highest=max(gains),
-                )
-            )
-    return rows
-
-
-def rank_cases(scores: Scores, method: str, label: str) -> dict[str, float]:
-    """What methods are compared by, for each case that has it: Dice, or the average precision of objects."""
-    values = {s.case: s.precision if scores.objects else s.dice for s in scores.methods[method] if s.label == label}
-    return {case: value for case, value in values.items() if value is not None}
+    patients = {case: patient for part in parts for case, patient in part.patients.items()}
+    return first.model_copy(update={"methods": methods, "patients": patients})

@@ -42,7 +42,8 @@ def score_cases(
             methods[name] += score_case(floor.predict(images, truth), truth, case.id)
         show(case, volume, truth, mask)
     by_method = {name: tuple(scores) for name, scores in methods.items()}
-    return Scores(unit=volume.grid.unit, objects=objects, methods=by_method)
+    patients = {case.id: case.patient for case in cases}
+    return Scores(unit=volume.grid.unit, objects=objects, patients=patients, methods=by_method)
 
 
 def score_masks(

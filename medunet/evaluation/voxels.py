@@ -1,4 +1,4 @@
-"""Voxel metrics of one label in one case: overlap, agreement of surfaces, volumes.
+"""Metrics of one label in one case that look at voxels: overlap, distance of surfaces, volumes.
 
 A *surface* is measured by its area (`surfaces`); what lies outside the array counts as background. Surfaces of
 *voxels*, a mask minus its erosion by the 6-neighbourhood (in an image of one slice by the 4 neighbours in it), count
@@ -6,7 +6,9 @@ a voxel of any spacing and direction alike; scores of that kind are kept beside 
 
 The *outcome* says which of truth and prediction hold the label at all; an overlap is measured only where the truth
 holds it, since a Dice of 0 for one stray voxel in a healthy patient would read like a tumor that was missed (nnU-Net's
-issue 380 is about such a mix-up).
+issue 380 is about such a mix-up). Where the prediction lacks it, overlaps are 0 and distances the worst that the image
+has room for, the diagonal of its voxels' centres (Metrics Reloaded: Maier-Hein et al., Nature Methods 2024, doi
+10.1038/s41592-023-02151-z, on aggregating undefined values).
 
 Where the truth has voxels that nobody looked at, only the *known* others count. There is no surface between a mask and
 what isn't known: where the label ends there, nobody can say.
@@ -20,7 +22,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from medunet.evaluation.surfaces import Surface, find_surface
+from medunet.evaluation.distances import ROUNDING_MM, measure_distances
+from medunet.evaluation.surfaces import find_surface
 from medunet.geometry import Grid, Points
 from medunet.parts import Crop, Voxels, find_extent
 
@@ -29,21 +32,27 @@ Outcome = Literal["both", "missed", "falsely_found", "correct_absent"]
 
 TOLERANCE_MM = 2.0
 """Distance within which two surfaces agree, unless another is asked for."""
-ROUNDING_MM = 1e-6
-"""A distance of exactly the tolerance counts as within it, whatever the rounding of world positions."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoxelScore:
     """What was measured of one label in one case.
 
+    Overlaps and distances are None where the truth is empty, distances also where neither has a known surface.
+
     Attributes:
         outcome: which of truth and prediction hold the label.
-        dice: 0 to 1; 0 where the prediction is empty; None where the truth is.
-        nsd: normalised surface distance by area, 0 to 1; as `dice`, and None where neither has a known surface.
+        dice: 0 to 1; 0 where the prediction is empty.
+        nsd: normalised surface distance by area, 0 to 1; as `dice`.
         nsd_voxels: the same by counting voxels.
         truth_ml: volume in mL, or in voxels where the grid has no physical size.
         predicted_ml: the same of the prediction.
+        iou: common voxels over those of either, 0 to 1.
+        sensitivity: share of the truth's voxels that were predicted.
+        voxel_precision: share of the predicted voxels that are right; 0 where the prediction is empty.
+        hd95_mm: distance within which 95 % of the area of each surface lies from the other, in the unit of the grid;
+            the diagonal of the image where the prediction is empty.
+        assd_mm: mean distance over the area of both surfaces; likewise.
     """
 
     outcome: Outcome
@@ -52,6 +61,11 @@ class VoxelScore:
     nsd_voxels: float | None
     truth_ml: float
     predicted_ml: float
+    iou: float | None = None
+    sensitivity: float | None = None
+    voxel_precision: float | None = None
+    hd95_mm: float | None = None
+    assd_mm: float | None = None
 
 
 def measure_voxels(
@@ -80,12 +94,32 @@ def measure_voxels(
     if not truth_ml:
         return VoxelScore("falsely_found", None, None, None, 0.0, predicted_ml)
     if not predicted_ml:
-        return VoxelScore("missed", 0.0, 0.0, 0.0, truth_ml, 0.0)
-    area, voxels = (
-        None if np.isnan(nsd := measure(predicted, truth, grid, tolerance_mm, known)) else nsd
-        for measure in (measure_nsd, measure_nsd_voxels)
+        worst = measure_diagonal(grid)
+        return VoxelScore("missed", 0.0, 0.0, 0.0, truth_ml, 0.0, 0.0, 0.0, 0.0, worst, worst)
+    common = int(np.count_nonzero(predicted & truth))
+    ours, theirs = int(np.count_nonzero(predicted)), int(np.count_nonzero(truth))
+    distances = measure_distances(predicted, truth, grid, known)
+    nsd = distances.find_nsd(tolerance_mm) if distances else _judge_missing(predicted, truth, grid, known)
+    voxels = measure_nsd_voxels(predicted, truth, grid, tolerance_mm, known)
+    return VoxelScore(
+        outcome="both",
+        dice=measure_dice(predicted, truth),
+        nsd=None if np.isnan(nsd) else nsd,
+        nsd_voxels=None if np.isnan(voxels) else voxels,
+        truth_ml=truth_ml,
+        predicted_ml=predicted_ml,
+        iou=common / (ours + theirs - common),
+        sensitivity=common / theirs,
+        voxel_precision=common / ours,
+        hd95_mm=None if distances is None else distances.find_hausdorff(),
+        assd_mm=None if distances is None else distances.find_mean(),
     )
-    return VoxelScore("both", measure_dice(predicted, truth), area, voxels, truth_ml, predicted_ml)
+
+
+def measure_diagonal(grid: Grid) -> float:
+    """The largest distance between centres of voxels, in the unit of the grid."""
+    corners = grid.to_world(grid.corners())
+    return float(np.linalg.norm(corners[:, None] - corners[None], axis=-1).max())
 
 
 def measure_dice(predicted: Voxels, truth: Voxels) -> float:
@@ -118,20 +152,13 @@ def measure_nsd(
     Returns:
         0 to 1; 0 if one mask has no surface, NaN if neither has.
     """
-    first, second = (find_surface(mask, grid, known) for mask in (predicted, truth))
-    whole = float(first.areas.sum() + second.areas.sum())
-    if not len(first.areas) or not len(second.areas):
-        return 0.0 if whole else float("nan")
-    near = _measure_near(first, second, tolerance_mm) + _measure_near(second, first, tolerance_mm)
-    return min(1.0, near / whole)
+    distances = measure_distances(predicted, truth, grid, known)
+    return distances.find_nsd(tolerance_mm) if distances else _judge_missing(predicted, truth, grid, known)
 
 
-def _measure_near(surface: Surface, other: Surface, tolerance_mm: float) -> float:
-    """Area of the elements that lie near another surface; those that both have need no search."""
-    place = np.minimum(np.searchsorted(other.cells, surface.cells), len(other.cells) - 1)
-    near = other.cells[place] == surface.cells
-    near[~near] = _are_near(surface.places[~near], other.places, tolerance_mm)
-    return float(surface.areas[near].sum())
+def _judge_missing(predicted: Voxels, truth: Voxels, grid: Grid, known: Voxels | None) -> float:
+    """NSD where a surface is missing: 0 where the other one is there, else NaN."""
+    return 0.0 if any(len(find_surface(mask, grid, known).areas) for mask in (predicted, truth)) else float("nan")
 
 
 def measure_nsd_voxels(

@@ -38,6 +38,7 @@ from medunet.reading.volume import (
     read_image,
     read_label_map,
     read_mask,
+    read_placed_map,
     read_volume,
 )
 
@@ -79,6 +80,7 @@ __all__ = [
     "read_label_file",
     "read_label_map",
     "read_mask",
+    "read_placed_map",
     "read_segmentation",
     "read_volume",
     "sort_series",

@@ -342,10 +342,15 @@ def _read_map(path: Path, read: Callable[[Path], Read]) -> tuple[npt.NDArray[np.
 
 def read_label_map(path: Path) -> npt.NDArray[np.generic]:
     """The stored values (I, J, K) of a label map (NIfTI, NRRD, MHA, PNG), wherever they lie; errors as `read_mask`."""
+    return read_placed_map(path)[0]
+
+
+def read_placed_map(path: Path) -> tuple[npt.NDArray[np.generic], Grid]:
+    """The stored values (I, J, K) of a label map and the grid on which they lie; errors as `read_mask`."""
     read = _find_reader(path, LABEL_MAPS)
     if read is None:
         raise MissingInputError(path, "there is no such label map", "check the path", code="path-missing")
-    return _read_map(path, read)[0]
+    return _read_map(path, read)
 
 
 __all__ = [

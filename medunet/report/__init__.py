@@ -1,19 +1,27 @@
 """What people look at: tables, pictures and the page of scores."""
 
+from medunet.report.comparison import describe_comparison, write_comparison
 from medunet.report.drawings import CasePicture, draw_case, draw_overview, draw_scored, part_objects
-from medunet.report.page import make_page, write_pages, write_report
+from medunet.report.gallery import Gallery
+from medunet.report.page import make_page, write_overview, write_pages, write_report
+from medunet.report.spreadsheet import write_spreadsheet
 from medunet.report.table import describe_scores, write_spread, write_table
 
 __all__ = [
     "CasePicture",
+    "Gallery",
+    "describe_comparison",
     "describe_scores",
     "draw_case",
     "draw_overview",
     "draw_scored",
     "make_page",
     "part_objects",
+    "write_comparison",
+    "write_overview",
     "write_pages",
     "write_report",
     "write_spread",
+    "write_spreadsheet",
     "write_table",
 ]

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from medunet.bundle import Metadata
-from medunet.evaluation.scores import CaseScore, PairedRow, Scores, SummaryRow, compare_methods, rank_cases, summarize
+from medunet.evaluation.pairing import Pairing
+from medunet.evaluation.scores import CaseScore, Scores
+from medunet.evaluation.summary import FEW, PairedRow, SizeRow, SummaryRow, compare_methods, rank_cases, summarize
 from medunet.files import whole_file
+from medunet.report.distributions import write_distributions, write_interval
 from medunet.report.drawings import CasePicture, draw_overview
-from medunet.report.sheet import STYLE, draw_dots
+from medunet.report.method import name_parts, write_method
+from medunet.report.sheet import STYLE, draw_dots, write_length, write_percent, write_share, write_table
 
 SHOWN = 8
 """Cases of the overview."""
@@ -24,19 +28,6 @@ OUTCOMES = {
     "falsely_found": "not there, but found",
     "correct_absent": "not there, not found",
 }
-
-PARTS = (
-    "<li><b>{}</b>: what is connected by {} neighbours, so objects that touch are one. "
-    "One of the truth is found when the prediction covers at least a tenth of its voxels. A predicted one that "
-    "touches none of the truth is falsely found; none is too small to count.</li>"
-)
-PRECISION = (
-    "<li><b>AP</b>: objects match where their intersection over union (IoU) is above a threshold; the precision is "
-    "TP / (TP + FP + FN), averaged over the thresholds 0.50, 0.55, … 0.95 and then over the cases (2018 Data Science "
-    "Bowl). Objects are found, missed and falsely found at 0.50.</li>"
-    "<li><b>components</b>: the connected parts of the foreground that the same network found; of floors, too, each "
-    "connected part is an object.</li>"
-)
 
 
 def write_report(
@@ -72,11 +63,21 @@ def write_pages(folder: Path, metadata: Metadata, scores: Scores, pictures: Sequ
     facts = {key: _write_fact(value) for key, value in known.items()}
     facts["weights"] = str(metadata.weights_sha256)
     write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
-    title = f"{name}: held-out {subjects}"
+    write_overview(folder / "overview.png", f"{name}: held-out {subjects}", scores, pictures)
+
+
+def write_overview(path: Path, title: str, scores: Scores, pictures: Sequence[CasePicture]) -> None:
+    """Write one sheet of pictures, of many eight from the lowest score on.
+
+    Args:
+        path: the PNG.
+        title: one line above them.
+        scores: of the cases.
+        pictures: of cases, captioned by their names.
+    """
     if len(pictures) > SHOWN:
         title += f", from the lowest {scores.measure} to the highest"
-    sheet = draw_overview([picture.image for picture in choose_pictures(scores, pictures)], title)
-    sheet.save(folder / "overview.png")
+    draw_overview([picture.image for picture in choose_pictures(scores, pictures)], title).save(path)
 
 
 def choose_pictures(scores: Scores, pictures: Sequence[CasePicture]) -> list[CasePicture]:
@@ -111,7 +112,7 @@ def make_page(title: str, scores: Scores, pictures: Sequence[CasePicture], facts
         body.append(_write_label(label, rows, [row for row in paired if row.label == label], scores))
     if pictures:
         body += ["<section><h2>Pictures</h2>", *map(_write_picture, pictures), "</section>"]
-    body.append(_write_method(scores))
+    body.append(write_method(scores))
     if facts:
         items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
         body.append(f"<section><h2>About this run</h2><dl>{items}</dl></section>")
@@ -130,11 +131,23 @@ def _write_intro(scores: Scores) -> str:
     cases = len({score.case for score in scores.of_first()})
     beside = f", beside {_enumerate(floors)} on the same cases" if floors else "; no floor was computed"
     lead = f'<p class="lead">{escape(first)} on {_count(cases, "case")}{escape(beside)}.</p>'
+    lead += _write_pairing(scores.pairing) if scores.pairing else ""
     if not scores.seen:
         return lead
     return (
         f"{lead}<p><b>Seen in training, so that their scores prove nothing: {escape(', '.join(scores.seen))}.</b></p>"
     )
+
+
+def _write_pairing(pairing: Pairing) -> str:
+    """What of the masks wasn't scored, or counts as missed."""
+    said = [
+        ("Without a prediction, so that they count as missed", pairing.missing),
+        ("Without a truth, so that they count for nothing", pairing.unpaired),
+        ("Not scored", [item.reason for item in pairing.refused]),
+        ("Left out", pairing.left_out),
+    ]
+    return "".join(f"<p><b>{escape(head)}: {escape('; '.join(listed))}</b></p>" for head, listed in said if listed)
 
 
 def _write_label(label: str, rows: Sequence[SummaryRow], paired: Sequence[PairedRow], scores: Scores) -> str:
@@ -150,8 +163,12 @@ def _write_label(label: str, rows: Sequence[SummaryRow], paired: Sequence[Paired
         [
             f"<section><h2>{escape(label)}</h2>",
             _write_headline(rows, scores),
+            _write_few(first),
             "".join(f"<p>{_describe_pair(row, first.method, measure)}</p>" for row in paired),
             _write_summary(rows, scores),
+            write_distributions(first, scores),
+            _write_measures(rows, scores),
+            _write_sizes(rows, scores),
             plot,
             "<h3>Each case</h3>",
             _write_cases(label, scores),
@@ -163,20 +180,26 @@ def _write_label(label: str, rows: Sequence[SummaryRow], paired: Sequence[Paired
 def _write_headline(rows: Sequence[SummaryRow], scores: Scores) -> str:
     first, *floors = rows
     tiles = []
-    shown = [("Dice", "dice"), (_name_nsd(scores), "nsd")]
+    shown = [("Dice", "dice"), (_name_nsd(scores, first.label), "nsd")]
     for name, key in [("AP of objects", "precision"), *shown] if scores.objects else shown:
-        beside = "".join(f"<li>{escape(row.method)} <b>{_share(getattr(row, key))}</b></li>" for row in floors)
+        beside = "".join(f"<li>{escape(row.method)} <b>{write_share(getattr(row, key))}</b></li>" for row in floors)
         mean = f"mean over {_count(first.holding, 'case')}"
         tiles.append(
             f'<div class="tile"><p class="name">{escape(name)}, {mean}</p>'
-            f'<p class="big">{_share(getattr(first, key))}</p><ul>{beside}</ul></div>'
+            f'<p class="big">{write_share(getattr(first, key))}</p>{write_interval(first, key)}<ul>{beside}</ul></div>'
         )
     lesions = first.found + first.missed
     tiles.append(
-        f'<div class="tile"><p class="name">{_name_parts(scores).capitalize()} found</p><p class="big">{first.found}'
+        f'<div class="tile"><p class="name">{name_parts(scores).capitalize()} found</p><p class="big">{first.found}'
         f"<small> of {lesions}</small></p><ul><li>falsely found <b>{first.false_found}</b></li></ul></div>"
     )
     return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _write_few(row: SummaryRow) -> str:
+    if not row.few or row.cases < FEW:
+        return ""
+    return f"<p><b>Only {row.holding} of {_count(row.cases, 'case')} hold this label: their mean says little.</b></p>"
 
 
 def _describe_pair(row: PairedRow, first: str, measure: str) -> str:
@@ -194,19 +217,19 @@ def _write_summary(rows: Sequence[SummaryRow], scores: Scores) -> str:
         "cases",
         *PRECISIONS[scores.objects],
         "Dice",
-        _name_nsd(scores),
+        _name_nsd(scores, rows[0].label),
         f"{volume} truth",
         f"{volume} predicted",
     ]
-    head += [f"{_name_parts(scores)} found", "missed"]
+    head += [f"{name_parts(scores)} found", "missed"]
     head += ["falsely found", f"{volume} falsely found", "cases missed", "cases falsely found", "cases rightly empty"]
     cells = [
         [
             row.method,
             f"{row.holding} of {row.cases}",
-            *([_share(row.precision), _share(row.precision_50)] if scores.objects else []),
-            _share(row.dice),
-            _share(row.nsd),
+            *([write_share(row.precision), write_share(row.precision_50)] if scores.objects else []),
+            write_share(row.dice),
+            write_share(row.nsd),
             _volume(row.truth_ml),
             _volume(row.predicted_ml),
             *map(str, (row.found, row.missed, row.false_found)),
@@ -215,7 +238,47 @@ def _write_summary(rows: Sequence[SummaryRow], scores: Scores) -> str:
         ]
         for row in rows
     ]
-    return _write_table("Means over the cases that hold the label, totals over all cases", head, cells)
+    return write_table("Means over the cases that hold the label, totals over all cases", head, cells)
+
+
+def _write_measures(rows: Sequence[SummaryRow], scores: Scores) -> str:
+    """What else was measured; nothing where scores of an earlier version lack it."""
+    if all(row.iou is None for row in rows):
+        return ""
+    unit = scores.unit
+    head = ["method", "IoU", "sensitivity", "precision", f"HD95 {unit}", f"ASSD {unit}", "volume error", "its size"]
+    head += [f"F1 of {name_parts(scores)}", *(("PQ", "IoU of matched") if scores.objects else ())]
+    cells = [
+        [
+            row.method,
+            *map(write_share, (row.iou, row.sensitivity, row.voxel_precision)),
+            *map(write_length, (row.hd95_mm, row.assd_mm)),
+            *map(write_percent, (row.volume_error, row.volume_error_size)),
+            write_share(row.lesion_f1),
+            *(map(write_share, (row.panoptic, row.matched_iou)) if scores.objects else ()),
+        ]
+        for row in rows
+    ]
+    return write_table("Means over the cases that hold the label; F1 over all cases", head, cells)
+
+
+def _write_sizes(rows: Sequence[SummaryRow], scores: Scores) -> str:
+    first = rows[0]
+    if not first.sizes:
+        return ""
+    volume = _name_volume(scores)
+    cells = [
+        [_name_size(size, volume), str(size.found + size.missed), str(size.found), write_share(size.recall)]
+        for size in first.sizes
+    ]
+    head = [f"size of {name_parts(scores)}", "in the truth", "found", "recall"]
+    return write_table(f"Recall by size, of {first.method}", head, cells)
+
+
+def _name_size(size: SizeRow, unit: str) -> str:
+    if size.below_ml is None:
+        return f"from {size.at_least_ml:g} {unit} on"
+    return f"{f'{size.at_least_ml:g} to' if size.at_least_ml else 'below'} {size.below_ml:g} {unit}"
 
 
 def _write_cases(label: str, scores: Scores) -> str:
@@ -223,8 +286,8 @@ def _write_cases(label: str, scores: Scores) -> str:
     volume = _name_volume(scores)
     measure = scores.measure
     head = ["case", measure, *(f"{measure} {floor}" for floor in floors), *(["Dice"] if scores.objects else [])]
-    head += [_name_nsd(scores), f"{volume} truth"]
-    head += [f"{volume} predicted", f"{_name_parts(scores)} found", "missed", "falsely found"]
+    head += [_name_nsd(scores, label), f"HD95 {scores.unit}", f"{volume} truth"]
+    head += [f"{volume} predicted", f"{name_parts(scores)} found", "missed", "falsely found"]
     head += [f"{volume} falsely found", "note"]
     values = [rank_cases(scores, method, label) for method in scores.methods]
     cells = [
@@ -232,34 +295,21 @@ def _write_cases(label: str, scores: Scores) -> str:
         for score in scores.methods[first]
         if score.label == label
     ]
-    return _write_table(f"Scores of {first}", head, cells)
+    return write_table(f"Scores of {first}", head, cells)
 
 
 def _write_case(score: CaseScore, overlaps: Sequence[float | None]) -> list[str]:
     return [
         score.case,
-        *map(_share, overlaps),
-        _share(score.nsd),
+        *map(write_share, overlaps),
+        write_share(score.nsd),
+        write_length(score.hd95_mm),
         _volume(score.truth_ml),
         _volume(score.predicted_ml),
         *map(str, (score.found, score.missed, score.false_found)),
         _volume(score.false_ml),
         OUTCOMES[score.outcome],
     ]
-
-
-def _write_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls sideways on its own where the screen is narrow; the first column names the row."""
-    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    lines = "\n".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
-        for row in rows
-    )
-    # The region takes the keyboard's focus, or it couldn't be scrolled without a mouse.
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead><tbody>\n{lines}\n</tbody></table></div>"
-    )
 
 
 def _write_picture(picture: CasePicture) -> str:
@@ -273,42 +323,12 @@ def _write_picture(picture: CasePicture) -> str:
     )
 
 
-def _write_method(scores: Scores) -> str:
-    lengths = f"{scores.tolerance_mm:g} {scores.unit}"
-    parts, around, area = _name_parts(scores), 26, "area"
-    if scores.unit == "px":
-        around, area = 8, "length"
-    return (
-        "<section><h2>How this is measured</h2><ul>"
-        "<li><b>Dice</b>: twice the common voxels over the voxels of both masks, on the grid of the truth.</li>"
-        f"<li><b>NSD</b>: the share of the {area} of both surfaces that lies within {escape(lengths)} of the other. "
-        "scores.json also has it by counting voxels, as nsd_voxels, which depends on spacing and direction.</li>"
-        "<li><b>Empty masks</b>: where the truth is there and nothing was predicted, Dice and NSD are 0. Where the "
-        "truth is empty there is no Dice: what was falsely found is given as a volume, and a case that is rightly "
-        "empty is counted apart. Means are over the cases that hold the label.</li>"
-        f"{PRECISION if scores.objects else PARTS.format(parts.capitalize(), around)}"
-        "<li><b>Floors</b> need no network: an ellipsoid of the mean place and size, which looks at no image, and "
-        "the best threshold, both fitted on training cases. A network that doesn't beat them has learnt little.</li>"
-        "</ul></section>"
-    )
-
-
-def _name_nsd(scores: Scores) -> str:
-    return f"NSD {scores.tolerance_mm:g} {scores.unit}"
-
-
-def _name_parts(scores: Scores) -> str:
-    if scores.objects:
-        return "objects"
-    return "lesions" if scores.unit == "mm" else "parts"
+def _name_nsd(scores: Scores, label: str) -> str:
+    return f"NSD {scores.find_tolerance(label):g} {scores.unit}"
 
 
 def _name_volume(scores: Scores) -> str:
     return "mL" if scores.unit == "mm" else "voxels"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _volume(value: float) -> str:

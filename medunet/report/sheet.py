@@ -1,6 +1,6 @@
-"""What the report looks like: its style sheet, and the plot of dots."""
+"""What the report looks like: its style sheet, tables, numbers, and the plot of dots."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 STYLE = """
@@ -117,3 +117,32 @@ def _draw_mark(number: int, x: str, y: float, title: str) -> str:
     told = f"<title>{escape(title)}</title>" if title else ""
     radius = (5.5, 5, 3.5, 2.5)[min(number, 3)]
     return f'<circle class="m{min(number, 3)}" cx="{x}" cy="{y:g}" r="{radius}">{told}</circle>'
+
+
+def write_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that scrolls sideways on its own where the screen is narrow; the first column names the row."""
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    lines = "\n".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        for row in rows
+    )
+    # The region takes the keyboard's focus, or it couldn't be scrolled without a mouse.
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption><thead><tr>{top}</tr></thead><tbody>\n{lines}\n</tbody></table></div>"
+    )
+
+
+def write_share(value: float | None) -> str:
+    """A number from 0 to 1, or a dash where there is none."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def write_length(value: float | None) -> str:
+    """A distance, or a dash where there is none."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def write_percent(value: float | None) -> str:
+    """A share in percent, or a dash where there is none."""
+    return "–" if value is None else f"{100 * value:.1f} %"

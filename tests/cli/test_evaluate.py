@@ -1,7 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import run
+
+from medunet.geometry import Grid
+from medunet.reading import Source, Volume
+from medunet.saving import save_volume
 
 
 def test_evaluate_prints_the_table_and_where_the_page_lies(
@@ -12,3 +17,68 @@ def test_evaluate_prints_the_table_and_where_the_page_lies(
     assert "threshold" in shown
     assert str(tmp_path / "e" / "report.html") in shown
     assert run(monkeypatch, "evaluate", trained, "-o", tmp_path / "e") == 2
+
+
+@pytest.fixture
+def masks(tmp_path: Path) -> tuple[object, ...]:
+    """Options that name two folders: a prediction that is right, and one that is missing."""
+    voxels = np.zeros((12, 12, 8), np.uint8)
+    voxels[2:6, 2:8, 2:6], voxels[8:10, 2:8, 2:6] = 1, 2
+    for path in ("p/a.nii.gz", "t/a.nii.gz", "t/b.nii.gz"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        save_volume(Volume(voxels[None], Grid(voxels.shape, np.eye(4)), Source(path="")), tmp_path / path)
+    return "evaluate", "--pred", tmp_path / "p", "--truth", tmp_path / "t"
+
+
+def test_masks_are_scored_without_a_bundle(
+    masks: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--labels", "1=liver,2=tumor", "--tolerance", "tumor=1")
+    assert run(monkeypatch, *masks, *options, "-o", tmp_path / "e") == 2
+    said = capsys.readouterr()
+    assert "liver        prediction     2/2  0.500" in said.out
+    assert "no prediction, counted as missed (1): b" in said.out
+    assert str(tmp_path / "e" / "scores.csv") in said.out
+    (tmp_path / "t" / "b.nii.gz").unlink()
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *masks, *options) == 0
+    assert (tmp_path / "evaluation" / "report.html").is_file()
+    assert run(monkeypatch, *masks, *options) == 2
+    assert "it exists already" in capsys.readouterr().err
+    assert run(monkeypatch, *masks, "--objects", "-o", tmp_path / "o") == 0
+    assert "AP 0.5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("--labels", "1=a,1=b"), "each value above 0 and once"),
+        (("--labels", "1=a,2=a"), "two values have one name"),
+        (("--labels", "a=1"), "write it like 1=liver,2=tumor"),
+        (("--tolerance", "a"), "write it like 2 or liver=3,tumor=1"),
+        (("--tolerance", "1,a=2"), "name a label for each"),
+        (("--tolerance", "-1"), "it is no distance"),
+        (("--objects", "--labels", "a,b"), "--labels names 2, and objects are all of one label"),
+        (("--trust",), "--trust: it is of a bundle, and none is named"),
+        (("--images", ""), "a path is empty"),
+        (("--images", "nowhere"), "nowhere: there is no such folder"),
+    ],
+)
+def test_wrong_options_are_refused(
+    given: tuple[str, ...],
+    sentence: str,
+    masks: tuple[object, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(monkeypatch, *masks, *given) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_options_of_masks_are_none_of_a_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "evaluate", tmp_path, "--pred-labels", "1=a") == 2
+    assert "--pred-labels: it is of masks without a bundle" in capsys.readouterr().err
+    assert run(monkeypatch, "evaluate") == 2
+    assert "give --pred and --truth, or --table" in capsys.readouterr().err

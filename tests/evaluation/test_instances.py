@@ -57,3 +57,25 @@ def test_empty_masks() -> None:
     assert match_objects(some, EMPTY).false_voxels == 100
     assert match_objects(EMPTY, some).missed == 1
     assert match_objects(np.ones_like(EMPTY), np.ones_like(EMPTY)).precision == 1.0
+
+
+def test_panoptic_quality_by_hand() -> None:
+    truth = draw((0, 10, 0, 10), (10, 20, 10, 20))
+    # One is matched at an IoU of 0.8, one is missed, one is false: recognition 1 / (1 + 1 / 2 + 1 / 2).
+    score = match_objects(draw((0, 8, 0, 10), (0, 5, 15, 20)), truth)
+    assert (score.quality, score.recognition, score.panoptic) == pytest.approx((0.8, 0.5, 0.4))
+    assert (score.found_sizes, score.missed_sizes, score.false_sizes) == ((100,), (100,), (25,))
+    assert match_objects(truth, truth).panoptic == 1.0
+    assert match_objects(EMPTY, EMPTY).panoptic is None
+    assert match_objects(EMPTY, truth).panoptic == 0.0
+    assert match_objects(EMPTY, truth).quality is None
+
+
+def test_objects_are_the_same_mirrored_and_renumbered() -> None:
+    random = np.random.default_rng(5)
+    truth = random.integers(0, 6, (5, 5, 2)).repeat(4, axis=0).repeat(4, axis=1).astype(np.uint16)
+    predicted = np.roll(truth, 1, axis=1)
+    names = np.array([0, *(random.permutation(5) + 40)], np.uint16)
+    score = match_objects(predicted, truth)
+    assert score == match_objects(names[predicted][::-1], truth[::-1])
+    assert score == match_objects(predicted.transpose(2, 0, 1), names[truth].transpose(2, 0, 1))

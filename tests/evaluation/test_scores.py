@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from medunet.errors import GeometryError, LabelError
-from medunet.evaluation.scores import CaseScore, Scores, compare_methods, score_case, summarize
+from medunet.evaluation.scores import CaseScore, Scores, score_case
+from medunet.evaluation.summary import compare_methods, summarize
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask, Region
 from medunet.records import read_record, write_record
@@ -65,42 +66,6 @@ def test_other_grids_and_labels_are_refused() -> None:
         score_case(make_mask(["liver"], {}), truth, "one")
 
 
-def test_summary_means_over_holding_cases_and_counts_the_rest() -> None:
-    ours = (
-        make_score("one", 0.8),
-        make_score("two", 0.0, predicted_ml=0.0, found=0, missed=2),
-        make_score("three", None, truth_ml=0.0, predicted_ml=3.0, found=0, false_found=2, false_ml=3.0),
-        make_score("four", None, truth_ml=0.0, predicted_ml=0.0, found=0),
-    )
-    (row,) = summarize(Scores(methods={"medunet": ours}))
-    assert row.dice == pytest.approx(0.4)
-    assert (row.cases, row.holding) == (4, 2)
-    assert (row.missed_cases, row.falsely_found_cases, row.correct_absent_cases) == (1, 1, 1)
-    assert (row.found, row.missed, row.false_found, row.false_ml) == (1, 2, 2, 3)
-    assert (row.truth_ml, row.predicted_ml) == (10, 7)
-
-
-def test_summary_without_any_case_that_holds_the_label() -> None:
-    absent = make_score("one", None, truth_ml=0.0, predicted_ml=0.0)
-    scores = Scores(methods={"medunet": (absent,), "ellipsoid": (absent,)})
-    assert [row.dice for row in summarize(scores)] == [None, None]
-    assert compare_methods(scores) == []
-
-
-def test_methods_are_compared_case_by_case() -> None:
-    scores = Scores(
-        methods={
-            "medunet": (make_score("one", 0.8), make_score("two", 0.5), make_score("three", 0.9)),
-            "ellipsoid": (make_score("three", 0.4), make_score("one", 0.6), make_score("two", 0.6)),
-        }
-    )
-    (row,) = compare_methods(scores)
-    assert (row.method, row.cases, row.better) == ("ellipsoid", 3, 2)
-    assert row.mean == pytest.approx(0.2)
-    assert (row.lowest, row.highest) == (pytest.approx(-0.1), pytest.approx(0.5))
-    assert [row.method for row in summarize(scores)] == ["medunet", "ellipsoid"]
-
-
 def test_methods_must_share_their_cases() -> None:
     with pytest.raises(ValidationError, match="different cases"):
         Scores(methods={"medunet": (make_score("one", 1.0),), "ellipsoid": (make_score("two", 1.0),)})
@@ -152,3 +117,26 @@ def test_objects_are_scored_and_compared_one_by_one() -> None:
     (pair,) = compare_methods(scores)
     assert pair.mean == 1
     assert [row.precision for row in summarize(scores)] == [1, 0]
+
+
+def test_labels_may_have_tolerances_of_their_own() -> None:
+    truth, predicted = make_mask(["a", "b"], {1: (0, 4), 2: (8, 12)}), make_mask(["a", "b"], {1: (0, 5), 2: (8, 13)})
+    a, b = score_case(predicted, truth, "one", 1.0, {"b": 6.0})
+    assert a.nsd < b.nsd == 1
+    scores = Scores(tolerance_mm=1.0, tolerances_mm={"b": 6.0}, methods={"m": (a, b)})
+    assert (scores.find_tolerance("a"), scores.find_tolerance("b")) == (1, 6)
+
+
+def test_what_is_measured_of_a_label() -> None:
+    truth, predicted = make_mask(["a"], {1: (0, 4)}), make_mask(["a"], {1: (1, 9)})
+    (score,) = score_case(predicted, truth, "one")
+    assert (score.iou, score.sensitivity, score.voxel_precision) == pytest.approx((3 / 9, 3 / 4, 3 / 8))
+    assert score.volume_error == pytest.approx(1.0)
+    assert score.hd95_mm == pytest.approx(25, abs=5)
+    assert (score.found_ml, score.missed_ml, score.lesion_f1) == ((pytest.approx(4 * 16 * 0.2),), (), 1)
+    (missed,) = score_case(make_mask(["a"], {}), truth, "one")
+    diagonal = np.linalg.norm(np.array([19, 19, 19]) * (5, 5, 8))
+    assert (missed.hd95_mm, missed.assd_mm) == (pytest.approx(diagonal), pytest.approx(diagonal))
+    assert (missed.iou, missed.sensitivity, missed.voxel_precision, missed.volume_error) == (0, 0, 0, -1)
+    (false,) = score_case(truth, make_mask(["a"], {}), "one")
+    assert (false.iou, false.hd95_mm, false.volume_error, false.lesion_f1) == (None, None, None, 0)

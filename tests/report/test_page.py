@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from medunet.errors import ResourceError
+from medunet.evaluation.pairing import Pairing, Refused
 from medunet.evaluation.scores import CaseScore, Scores
 from medunet.report.drawings import CasePicture
 from medunet.report.page import choose_pictures, make_page, write_report
@@ -122,7 +123,7 @@ def test_page_fits_a_phone_and_the_dark(scores: Scores) -> None:
     page = make_page("A title", scores, [], {})
     assert 'name="viewport" content="width=device-width, initial-scale=1"' in page
     assert "prefers-color-scheme: dark" in page
-    assert page.count('class="scroll"') == page.count("<table>") == 2
+    assert page.count('class="scroll"') == page.count("<table>") == 3
 
 
 def test_a_speck_is_not_shown_as_nothing() -> None:
@@ -166,3 +167,33 @@ def test_the_overview_of_many_cases_goes_from_the_lowest_to_the_highest() -> Non
     assert [dices[case] for case in shown[:-1]] == sorted(dices[case] for case in shown[:-1])
     assert shown[-1] == "empty"
     assert choose_pictures(scores, pictures[:3]) == pictures[:3]
+
+
+def test_what_is_missing_and_sizes_stand_on_the_page(scores: Scores) -> None:
+    refused = Refused(case=EVIL, code="label-grid", reason=f"{EVIL}: it lies elsewhere.")
+    pairing = Pairing(missing=("five",), unpaired=(EVIL,), refused=(refused,), left_out=("values 7, in 1 case",))
+    more = {"iou": 0.5, "sensitivity": 0.7, "voxel_precision": 0.6, "hd95_mm": 12.345, "assd_mm": 2.5}
+    cases = tuple(
+        score.model_copy(update={**more, "volume_error": -0.25, "found_ml": (0.05, 3.0), "missed_ml": (0.5,)})
+        for score in scores.methods["medunet"]
+    )
+    given = Scores(pairing=pairing, tolerances_mm={"tumor": 1.5}, methods={"prediction": cases})
+    page = make_page("A title", given, [], {})
+    reader, text = read(page)
+    assert "script" not in reader.tags
+    for said in (
+        "no floor was computed",
+        "Without a prediction, so that they count as missed: five",
+        "Without a truth, so that they count for nothing",
+        "it lies elsewhere.",
+        "Left out: values 7, in 1 case",
+        "NSD 1.5 mm",
+        "12.35",
+        "-25.0 %",
+        "below 0.1 mL",
+        "0.1 to 1 mL",
+        "Only 3 of 5 cases hold this label",
+        "prediction over cases",
+    ):
+        assert said in text, said
+    assert "Floors" not in text

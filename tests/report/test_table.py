@@ -1,6 +1,6 @@
 from spreads import FOLDS, SCORES
 
-from medunet.evaluation import CaseScore, Scores, summarize_folds
+from medunet.evaluation import CaseScore, Pairing, Refused, Scores, summarize_folds
 from medunet.report import describe_scores, write_spread, write_table
 
 SCORE = CaseScore(
@@ -14,7 +14,7 @@ def test_pictures_are_measured_in_pixels_and_volumes_in_millimetres() -> None:
     pixels = write_table(Scores(unit="px", methods=methods)).splitlines()
     assert "NSD 2px" in pixels[0]
     assert pixels[0].endswith("false px")
-    assert pixels[1].split() == ["nucleus", "medunet", "1/1", "0.900", "0.800", "3", "1", "2", "40"]
+    assert pixels[1].split() == ["nucleus", "medunet", "1/1", "0.900", "0.800", "-", "3", "1", "2", "40"]
     assert pixels[2].split()[3:5] == ["-", "-"]
     assert "mm" not in "".join(pixels)
     assert "mL" not in "".join(pixels)
@@ -44,3 +44,26 @@ def test_the_table_has_a_line_a_label() -> None:
     assert lines[1].endswith("0.200  0.600 (2) 0.600 (1)")
     assert "Dice of each fold" in describe_scores(SCORES, FOLDS)
     assert "Dice of each fold" not in describe_scores(SCORES, FOLDS[:1])
+
+
+def test_labels_that_few_of_many_cases_hold_are_told() -> None:
+    cases = [SCORE.model_copy(update={"case": str(n)}) for n in range(6)]
+    absent = {"label": "rare", "dice": None, "nsd": None, "truth_ml": 0.0}
+    rare = [score.model_copy(update=absent if n else {"label": "rare"}) for n, score in enumerate(cases)]
+    last = write_table(Scores(methods={"m": (*cases, *rare)})).splitlines()[-1]
+    assert last == "held by fewer than 5 cases, so that their means say little: rare (1)"
+    assert "fewer than" not in write_table(Scores(methods={"m": tuple(cases)}))
+
+
+def test_what_is_missing_is_listed() -> None:
+    refused = Refused(case="c", code="label-grid", reason="it lies elsewhere.")
+    pairing = Pairing(missing=("a", "b"), unpaired=("z",), refused=(refused,), left_out=("values 7, in 1 case",))
+    text = write_table(Scores(methods={"m": (SCORE,)}, pairing=pairing, tolerances_mm={"nucleus": 1.0}))
+    for line in (
+        "NSD at 2 mm, but nucleus 1 mm",
+        "no prediction, counted as missed (2): a, b",
+        "no truth, not scored (1): z",
+        "not scored: c: it lies elsewhere.",
+        "left out: values 7, in 1 case",
+    ):
+        assert line in text.splitlines()
