@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from medunet.errors import InputError, MissingInputError, OutputExistsError, ResourceError
@@ -45,18 +47,25 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, *, keep_earlier: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside `path`, which is renamed to it when the block ends without an error.
 
+    Args:
+        path: of the folder.
+        keep_earlier: a folder that is there gets the date of its making behind its name, when the new one is whole.
+
     Raises:
-        OutputExistsError: `path` exists.
+        OutputExistsError: `path` exists, and isn't to be kept.
         ResourceError: the disk is full or the folder can't be written to.
     """
-    check_free(path)
+    if not keep_earlier:
+        check_free(path)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
         part.mkdir(parents=True)
         yield part
+        if keep_earlier and os.path.lexists(path):
+            LOGGER.info("%s of before is kept as %s", path.name, _date(path).name)
         part.rename(path)
         LOGGER.debug("wrote %s", path)
     except OSError as error:
@@ -67,6 +76,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _date(path: Path) -> Path:
+    """Rename a folder by the day of its last change, and a number where there is one of that day."""
+    day = datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat()
+    names = (f"{path.name}-{day}{f'-{number}' if number > 1 else ''}" for number in count(1))
+    target = next(place for name in names if not os.path.lexists(place := path.with_name(name)))
+    return path.rename(target)
 
 
 def check_free(path: Path) -> None:

@@ -26,6 +26,18 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [item.name for item in tmp_path.iterdir()] == ["f"]
 
 
+def test_an_earlier_folder_is_kept_by_its_date(tmp_path: Path) -> None:
+    day = 1_700_000_000  # 2023-11-14
+    for text in ("first", "second", "third"):
+        with whole_folder(tmp_path / "d", keep_earlier=True) as part:
+            (part / "f").write_text(text)
+        os.utime(tmp_path / "d", (day, day))
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "d", keep_earlier=True):
+        raise RuntimeError
+    found = {item.name: (item / "f").read_text() for item in tmp_path.iterdir()}
+    assert found == {"d": "third", "d-2023-11-14": "first", "d-2023-11-14-2": "second"}
+
+
 def test_a_folder_that_can_not_be_made_is_a_resource_error(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("")
     with pytest.raises(ResourceError, match="can't be written"), whole_file(tmp_path / "f" / "g"):

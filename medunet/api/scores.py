@@ -53,7 +53,8 @@ def evaluate(
         bundle: a trained bundle with its training cohort, on which the floors are fitted.
         cohort: other patients to score instead of the held-out ones of the trained fold.
         predictions: folder of `<case>.nii.gz` or `<case>.png` from `predict`; they are predicted now if not given.
-        output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given.
+        output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given, where an earlier
+            one is kept with its date behind its name.
         trust: as of `predict`.
 
     Raises:
@@ -65,7 +66,7 @@ def evaluate(
     from medunet.bundle import open_any_bundle
     from medunet.cross_validation import score_choices
     from medunet.evaluation import Summary, choose_cases, summarize
-    from medunet.files import check_free, check_input, whole_folder
+    from medunet.files import check_free, check_input, check_writable, whole_folder
     from medunet.records import write_record
     from medunet.report import describe_scores, write_pages, write_spreadsheet
 
@@ -76,9 +77,12 @@ def evaluate(
     for path in filter(None, (others, given)):
         check_input(path)
     target = Path(output) if output is not None else opened.work / "evaluation"
-    check_free(target)
+    if output is None:
+        check_writable(target.parent, target)
+    else:
+        check_free(target)
     choices = choose_cases(opened, others)
-    with whole_folder(target) as part:
+    with whole_folder(target, keep_earlier=output is None) as part:
         scores, pictures = score_choices(opened, choices, given)
         write_record(part / "scores.json", scores)
         write_record(part / "summary.json", Summary(rows=tuple(summarize(scores))))

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,17 @@ def test_evaluate_prints_the_table_and_where_the_page_lies(
     assert "threshold" in shown
     assert str(tmp_path / "e" / "report.html") in shown
     assert run(monkeypatch, "evaluate", trained, "-o", tmp_path / "e") == 2
+
+
+def test_an_earlier_evaluation_of_a_bundle_is_kept(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = shutil.copytree(trained, tmp_path / "bundle")
+    for _ in range(2):
+        assert run(monkeypatch, "evaluate", bundle) == 0
+    kept, last = sorted((bundle / "work").glob("evaluation*"), key=lambda path: -len(path.name))
+    assert (last / "scores.json").read_bytes() == (kept / "scores.json").read_bytes()
+    assert f"evaluation of before is kept as {kept.name}" in capsys.readouterr().err
 
 
 @pytest.fixture
