@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         ResourceError,
         ScansError,
         SeriesError,
+        UnmatchedError,
     )
     from medunet.evaluation import Scores
     from medunet.findings import Finding
@@ -89,6 +90,7 @@ __all__ = [
     "SeriesError",
     "Source",
     "TrainedFolds",
+    "UnmatchedError",
     "Volume",
     "__version__",
     "audit_bundle",
@@ -115,7 +117,7 @@ _PLACES = {
     "medunet.cohort": "Case Cohort LabelChoices",
     "medunet.cross_validation": "TrainedFolds",
     "medunet.errors": "BundleError ExtraError GeometryError InputError LabelError MedunetError MissingInputError "
-    "OutputExistsError RecordError ResourceError ScansError SeriesError",
+    "OutputExistsError RecordError ResourceError ScansError SeriesError UnmatchedError",
     "medunet.evaluation": "Scores",
     "medunet.findings": "Finding",
     "medunet.geometry": "Grid",

@@ -5,6 +5,7 @@ MedunetError
 │   ├── MissingInputError (FileNotFoundError)   a path or a case that isn't there
 │   ├── OutputExistsError (FileExistsError)     an output that would be overwritten
 │   ├── SeriesError                      files that don't make one volume
+│   │   └── UnmatchedError               series of which none, or more than one, is a channel of a bundle
 │   ├── GeometryError                    grids that disagree, affines that can't be
 │   ├── LabelError                       label values or contours that don't fit
 │   ├── ScansError                       some of several scans, of which the others are done
@@ -73,6 +74,12 @@ class OutputExistsError(InputError, FileExistsError):
 
 class SeriesError(InputError):
     """Files that don't make exactly one volume."""
+
+
+class UnmatchedError(SeriesError):
+    """Series of which none, or more than one, is clearly a channel of a bundle."""
+
+    usual_code: ClassVar[Code] = "series-unmatched"
 
 
 class GeometryError(InputError):

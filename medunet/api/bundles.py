@@ -53,7 +53,8 @@ def check_bundle(bundle: PathLike, *, trust: bool = False) -> "list[Finding]":
 
     Files and metadata, references and overrides that point at nothing, chain of training and of inference, weights by
     hash and strictly, a forward pass at the smallest size, card and licence, places on a machine, what may name a
-    patient, what would be run; and its self-test: the labels of a made-up case by medunet and by MONAI alone.
+    patient, what would be run; and its self-test: the labels of a made-up case by medunet, by MONAI alone, and by MONAI
+    Deploy where its SDK is installed.
 
     Args:
         bundle: a folder, of medunet or in the conventions of MONAI's zoo.

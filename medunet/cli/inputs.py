@@ -52,24 +52,10 @@ def make_inputs(
     Raises:
         InputError: one isn't written as its metavar says, or holds no such value.
     """
-    # These bring pydantic, which --help doesn't need.
-    from medunet.reading import ReadOptions
-    from medunet.records import check_record
+    from medunet.reading import parse_options  # brings pydantic, which --help doesn't need
 
-    values: dict[str, dict[str, Any]] = {}
     given = {"series": series, "phase": phase, "assume_rescale": assume_rescale, "pet": pet, "prefer": prefer}
-    for key, texts in given.items():
-        for text in texts or []:
-            name, sign, value = text.rpartition("=")
-            taken = values.setdefault(name, {})
-            if (sign and not name) or key in taken:
-                found = "it names no channel, or one twice"
-                raise InputError(f"--{key.replace('_', '-')} {text}", found, "correct it", code="option-wrong")
-            taken[key] = value.split(",") if key == "assume_rescale" else value
-    common = values.get("", {})
-    options = {
-        name: check_record({**common, **own}, ReadOptions, "options", "option-wrong") for name, own in values.items()
-    }
+    options = parse_options({name: texts or [] for name, texts in given.items()})
     return Inputs(images=_group(map(_split, image or [])), options=options)
 
 

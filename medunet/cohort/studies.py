@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from medunet.errors import SeriesError, independent
+from medunet.errors import SeriesError, UnmatchedError, independent
 from medunet.findings import warn
 from medunet.reading import LabelFile, Series, tabulate_series
 
@@ -23,7 +23,7 @@ def find_visits(patient: str, found: Sequence[Series], modalities: Mapping[str, 
         modalities: of each channel, by its name.
 
     Raises:
-        SeriesError: a channel has no series, or several in one study.
+        UnmatchedError: a channel has no series, or several in one study.
     """
     whole, lacking = _part_studies(found, modalities)
     if not whole:
@@ -50,7 +50,7 @@ def try_visits(patient: str, found: Sequence[Series], modalities: Mapping[str, s
             visits.append(error)
     for uid, names in lacking.items():
         subject = f"patient {patient}, study {uid}"
-        visits.append(SeriesError(subject, f"it has no {names} series", "add it", code="channel-missing"))
+        visits.append(UnmatchedError(subject, f"it has no {names} series", "add it", code="channel-missing"))
     return visits
 
 
@@ -83,7 +83,7 @@ def _choose(subject: str, found: Sequence[Series], channel: str, modality: str) 
     fitting = [series for series in found if series.modality == modality]
     if not fitting:
         there = ", ".join(sorted({series.modality for series in found}))
-        raise SeriesError(
+        raise UnmatchedError(
             subject,
             f"it has no {modality} series, which channel {channel} needs (there is {there or 'none'})",
             "add it, take the patient away, or name only channels that all have with --channels",
@@ -91,7 +91,7 @@ def _choose(subject: str, found: Sequence[Series], channel: str, modality: str) 
         )
     if len(fitting) > 1:
         remedy = f"{LIST}:{tabulate_series(fitting)}"
-        raise SeriesError(subject, f"it has {len(fitting)} {modality} series", remedy, code="channel-ambiguous")
+        raise UnmatchedError(subject, f"it has {len(fitting)} {modality} series", remedy, code="channel-ambiguous")
     return fitting[0]
 
 

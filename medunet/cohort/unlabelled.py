@@ -68,6 +68,18 @@ def _hold_files(folder: Path) -> bool:
     return folder.is_dir() and any(item.is_file() for item in folder.iterdir())
 
 
+def find_tree(path: Path) -> Path | None:
+    """The tree of DICOM studies that a cohort.json, or the one in a folder, names as its cases; None elsewhere.
+
+    Raises:
+        RecordError: the cohort.json is no JSON, or a key of it is unknown.
+    """
+    path = path / "cohort.json" if path.is_dir() else path
+    tables = read_tables(path) if path.is_file() and path.suffix.lower() == ".json" else None
+    tree = path.parent / tables.cases if tables else None
+    return tree if tree and tree.is_dir() else None
+
+
 def _read_list(path: Path, task: Task) -> Found:
     tables = read_tables(path) if path.suffix.lower() == ".json" else None
     if tables is not None:

@@ -4,85 +4,83 @@ The SDK's own loader isn't used: it swaps row and column spacing, cuts PET whose
 and takes series with missing slices. What runs here is the path of `medunet predict`, one operator a step.
 """
 
-from pathlib import Path
+import sys
 from typing import Any
 
 from holoscan.logger import LogLevel, set_log_level
 from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application, Operator
 
-from medunet.bundle import find_rules
-from medunet.deploy.models import load_bundle
+from medunet.deploy.outcome import Analysis
 from medunet.deploy.quiet import silence_libraries
-from medunet.inference import Maker, Wanted, find_scan, finish_job, plan_job, predict_scan
-from medunet.reading.rules import Rules
-from medunet.writing import choose_formats
+from medunet.inference import Prediction
 
 
 class FindOperator(Operator):
-    """Matches the series of a folder to the bundle's channels, and checks that a SEG can be made."""
+    """Matches the series of a folder to the bundle's channels."""
 
-    def __init__(self, *args: Any, maker: Maker, rules: Rules, source: Path, target: Path, **kwargs: Any) -> None:
-        self._maker, self._rules, self._source, self._target = maker, rules, source, target
+    def __init__(self, *args: Any, analysis: Analysis, **kwargs: Any) -> None:
+        self._analysis = analysis
         super().__init__(*args, **kwargs)
 
     def setup(self, spec: Any) -> None:
-        """Declare the port `job`."""
-        spec.output("job")
+        """Declare the port `scan`."""
+        spec.output("scan")
 
     def compute(self, _inputs: Any, outputs: Any, _context: Any) -> None:
-        """Emit the job: the scan, and what will be written of it."""
-        task = self._maker.recipe.task
-        wanted = Wanted(choose_formats(("seg",), task.unit), self._target)
-        scan = find_scan(self._source, task, rules=self._rules)
-        outputs.emit(plan_job(str(self._source), scan, wanted, self._maker), "job")
+        """Emit the scan."""
+        outputs.emit(self._analysis.find(), "scan")
 
 
-class PredictOperator(Operator):
-    """Reads and predicts a scan, unless its files are there already."""
+class SegmentOperator(Operator):
+    """Predicts a scan within the memory that is there, and writes its results."""
 
-    def setup(self, spec: Any) -> None:
-        """Declare the ports `job` and `mask`."""
-        spec.input("job")
-        spec.output("mask")
-
-    def compute(self, inputs: Any, outputs: Any, _context: Any) -> None:
-        """Emit the job, and the mask on the grid of the scan's first channel."""
-        job = inputs.receive("job")
-        outputs.emit((job, None if job.earlier else predict_scan(job.maker.load(), job.scan)), "mask")
-
-
-class WriteOperator(Operator):
-    """Writes a mask as DICOM SEG, with a run record."""
+    def __init__(self, *args: Any, analysis: Analysis, made: list[Prediction], **kwargs: Any) -> None:
+        self._analysis, self._made = analysis, made
+        super().__init__(*args, **kwargs)
 
     def setup(self, spec: Any) -> None:
-        """Declare the port `mask`."""
-        spec.input("mask")
+        """Declare the port `scan`."""
+        spec.input("scan")
 
     def compute(self, inputs: Any, _outputs: Any, _context: Any) -> None:
-        """Write both, or neither."""
-        finish_job(*inputs.receive("mask"))
+        """Write all results, or none."""
+        self._made.append(self._analysis.predict(inputs.receive("scan")))
 
 
 class SegmentationApplication(Application):
-    """A bundle as a MONAI Deploy application: a folder of DICOM in, DICOM SEG out."""
+    """A bundle as a MONAI Deploy application: a folder of DICOM in, results in DICOM out."""
+
+    def __init__(self, *args: Any, analysis: Analysis, made: list[Prediction], **kwargs: Any) -> None:
+        self._analysis, self._made = analysis, made
+        super().__init__(*args, **kwargs)
 
     def compose(self) -> None:
-        """Open the bundle and chain the three operators.
+        """Chain the operators.
 
         Holoscan's own lines are silenced: what fails in an operator is raised as it is, and said once.
-
-        Raises:
-            BundleError: the model folder holds no bundle, or its weights don't fit.
         """
         set_log_level(LogLevel.OFF)
-        context = Application.init_app_context(self.argv)
+        Application.init_app_context(self.argv)
         silence_libraries()  # once more: the SDK configures logging
-        bundle, maker = load_bundle(Path(context.model_path))
-        folders = {"source": Path(context.input_path), "target": Path(context.output_path)}
-        rules = find_rules(bundle.folder, maker.recipe.task)
-        find = FindOperator(self, CountCondition(self, 1), maker=maker, rules=rules, name="find", **folders)
-        predict = PredictOperator(self, name="predict")
-        write = WriteOperator(self, name="write")
-        self.add_flow(find, predict, {("job", "job")})
-        self.add_flow(predict, write, {("mask", "mask")})
+        find = FindOperator(self, CountCondition(self, 1), analysis=self._analysis, name="find")
+        segment = SegmentOperator(self, analysis=self._analysis, made=self._made, name="segment")
+        self.add_flow(find, segment, {("scan", "scan")})
+
+
+def run_operators(analysis: Analysis, further: list[str]) -> Prediction:
+    """Segment a scan by the SDK's engine.
+
+    Args:
+        analysis: what there is to do.
+        further: arguments of the SDK's own.
+
+    Raises:
+        MedunetError: the scan is refused.
+    """
+    work = analysis.work
+    folders = {"-i": work.source, "-o": work.target, "-m": analysis.bundle.folder}
+    named = [text for option, folder in folders.items() for text in (option, str(folder))]
+    made: list[Prediction] = []
+    SegmentationApplication([sys.executable, sys.argv[0], *named, *further], analysis=analysis, made=made).run()
+    return made[0]

@@ -1,28 +1,63 @@
-"""One scan by one bundle, and what came of it as a record: the status is that of the analysis, not of the process."""
+"""One scan in a deployed program: its folder to files of results, and what came of it as a record and an exit code."""
 
-from collections.abc import Sequence
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
-from medunet.bundle import find_rules
+from medunet.bundle import Bundle, ForeignBundle, find_rules
 from medunet.deploy.models import load_bundle
+from medunet.deploy.quiet import silence_libraries
+from medunet.deploy.settings import USUAL_FORMATS, Given, Way, read_task, reword, split_settings
 from medunet.errors import MedunetError
-from medunet.inference import Prediction, Wanted, find_scan, predict_found
+from medunet.files import check_input
+from medunet.findings import Finding, handing_to
+from medunet.inference import Maker, Prediction, Scan, Status, Wanted, find_refusal, find_scan, predict_found
+from medunet.progress import speaking
+from medunet.reading import parse_options
 from medunet.records import Record, write_json
 from medunet.writing import choose_formats
 
+LOGGER = logging.getLogger(__name__)
 RESULT = "result.json"
 """Name of the record among the results."""
-UNMATCHED = ("series-unmatched", "channel-missing", "channel-ambiguous", "patients-mixed")
-"""Codes of scans in which no series is clearly a channel of the bundle."""
-EXIT_CODES = {"segmented": 0, "nothing found": 0, "refused": 2, "nothing matched": 3}
+EXIT_CODES: dict[Status, int] = {"segmented": 0, "nothing found": 0, "refused": 2, "nothing matched": 3}
 """Of a process that ends with a status."""
 
 
-Status = Literal["segmented", "nothing found", "nothing matched", "refused"]
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What there is to do.
+
+    Attributes:
+        source: folder of the scan.
+        target: folder of the results.
+        models: the bundle, or a folder whose only subfolder is one.
+        given: settings by options or variables.
+        way: how the program is told them; by a rule of mercure, its task lies in `source`.
+    """
+
+    source: Path
+    target: Path
+    models: Path
+    given: Given
+    way: Way
+
+    def list_settings(self) -> dict[str, tuple[str, ...]]:
+        """The values of each setting; what a rule of mercure sets counts before variables.
+
+        Raises:
+            InputError: the task of mercure can't be read, or sets what there isn't.
+        """
+        own = read_task(self.source / "task.json") if self.way == "rule" else {}
+        return split_settings({**self.given, **own})
 
 
 class Outcome(Record):
@@ -52,31 +87,81 @@ class Outcome(Record):
         return EXIT_CODES[self.status]
 
 
-def segment(
-    source: Path, target: Path, models: Path, formats: Sequence[str], series_rules: Sequence[str] = ()
-) -> Outcome:
-    """Segment the scan of a folder into files of some formats: all of them, or none.
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A scan that is to be segmented by a bundle that was opened.
+
+    Attributes:
+        work: what there is to do.
+        settings: by name.
+        bundle: that was opened.
+        maker: what predicts by it.
+    """
+
+    work: Work
+    settings: Mapping[str, tuple[str, ...]]
+    bundle: Bundle | ForeignBundle
+    maker: Maker
+
+    def find(self) -> Scan:
+        """Match the series of the folder to the bundle's channels.
+
+        Raises:
+            InputError: a setting can't be.
+            UnmatchedError: no series, or more than one, is clearly a channel.
+        """
+        task, said = self.maker.recipe.task, self.settings
+        rules = find_rules(self.bundle.folder, task, said.get("series_rules", ()))
+        options = {name: said.get(name, ()) for name in ("series", "phase", "assume_rescale", "pet")}
+        return find_scan(self.work.source, task, parse_options(options), rules)
+
+    def predict(self, scan: Scan) -> Prediction:
+        """Write the results of a scan: all of them, or none.
+
+        Raises:
+            MedunetError: it can't be read, or its results not be written.
+        """
+        unit = self.maker.recipe.task.unit
+        formats = choose_formats(self.settings.get("formats", USUAL_FORMATS), unit)
+        return predict_found(str(self.work.source), scan, Wanted(formats, self.work.target), self.maker)
+
+
+def segment(analysis: Analysis) -> Prediction:
+    """Segment a scan."""
+    return analysis.predict(analysis.find())
+
+
+def conclude(work: Work, run: Callable[[Analysis], Prediction]) -> int:
+    """Do a work, say what came of it in `result.json` and in a last line, and give the exit code.
 
     Args:
-        source: folder of DICOM.
-        target: folder of the results, made if it isn't there.
-        models: the bundle, or a folder whose only subfolder is one.
-        formats: names of `medunet predict --format`.
-        series_rules: as of `medunet predict --series-rule`, in place of those of the bundle.
-
-    Raises:
-        BundleError: there is no bundle, or its weights don't fit.
+        work: what there is to do.
+        run: segments the scan.
     """
-    bundle, maker = load_bundle(models)
-    recipe = maker.recipe
-    about: dict[str, Any] = {"bundle": recipe.name, "bundle_version": recipe.version or ""}
+    silence_libraries()
+    started = time.monotonic()
+    (work.target / RESULT).unlink(missing_ok=True)  # of an earlier run: a fault of the program would leave it
+    outcome = _attempt(work, run)
+    if work.way == "rule":
+        told = {"text": outcome.message, "requested": outcome.status != "nothing found"}
+        outcome = outcome.model_copy(update={"mercure_notification": told})
+    write_outcome(outcome, work.target)
+    said = f"medunet: {outcome.status} in {time.monotonic() - started:.1f} s: {outcome.message}"
+    print(said, file=sys.stdout if outcome.exit_code == 0 else sys.stderr)
+    return outcome.exit_code
+
+
+def _attempt(work: Work, run: Callable[[Analysis], Prediction]) -> Outcome:
+    about: dict[str, Any] = {}
     try:
-        wanted = Wanted(choose_formats(tuple(formats), recipe.task.unit), target)
-        scan = find_scan(source, recipe.task, rules=find_rules(bundle.folder, recipe.task, series_rules))
-        made = predict_found(str(source), scan, wanted, maker)
+        with speaking(), handing_to(partial(_log, way=work.way)):
+            settings = work.list_settings()
+            check_input(work.source)
+            bundle, maker = load_bundle(work.models)
+            about = {"bundle": maker.recipe.name, "bundle_version": maker.recipe.version or ""}
+            made = run(Analysis(work, settings, bundle, maker))
     except MedunetError as error:
-        status: Status = "nothing matched" if error.code in UNMATCHED else "refused"
-        return Outcome(status=status, code=error.code, message=str(error), **about)
+        return Outcome(status=find_refusal(error), code=error.code, message=reword(str(error), work.way), **about)
     return Outcome(
         status=made.status,
         message=_describe(made),
@@ -85,6 +170,13 @@ def segment(
         warnings=made.warnings,
         **about,
     )
+
+
+def _log(finding: Finding, way: Way) -> None:
+    """Log what is odd about a scan, in words of the program."""
+    remedy = f"; {finding.remedy}" if finding.remedy else ""
+    level = logging.INFO if finding.severity == "note" else logging.WARNING
+    LOGGER.log(level, "%s", reword(f"{finding.subject}: {finding.found}{remedy}", way))
 
 
 def _describe(made: Prediction) -> str:

@@ -13,6 +13,7 @@ from medunet.findings import Finding, describe_error, make_finding, sort_finding
 from medunet.handover.alone import predict_alone
 from medunet.handover.card import check_card
 from medunet.handover.chains import check_chains
+from medunet.handover.deployed import predict_deployed, tell_unfit
 from medunet.handover.files import check_files
 from medunet.handover.network import check_network, load_networks
 from medunet.handover.references import check_references
@@ -114,6 +115,7 @@ def _run_selftest(ready: _Ready, audit: Audit, *, trust: bool) -> Iterator[Findi
             return
     if case is not None:
         yield from _run_alone(ready, case, audit, trust=trust)
+        yield _run_deployed(ready, case)
 
 
 def _compare(name: str, mask: Mask, case: Case, folder: Path) -> Finding:
@@ -142,6 +144,20 @@ def _run_alone(ready: _Ready, case: Case, audit: Audit, *, trust: bool) -> Itera
         yield _compare("MONAI alone", mask, case, folder)
     except MedunetError as error:
         yield describe_error(error)
+
+
+def _run_deployed(ready: _Ready, case: Case) -> Finding:
+    """MONAI Deploy's application, which evaluates nothing of the bundle; or why it was left out."""
+    folder = ready.bundle.folder
+    if unfit := tell_unfit(ready.recipe):
+        return make_finding(
+            "bundle-read", folder / PLACE, f"self-test: MONAI Deploy was left out, since {unfit}", severity="note"
+        )
+    try:
+        images = case.scan().images
+        return _compare("MONAI Deploy", predict_deployed(folder, images, case.mask.grid, ready.recipe), case, folder)
+    except MedunetError as error:
+        return describe_error(error)
 
 
 def _tell_audit(audit: Audit, folder: Path) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from medunet.inference.record import PredictionRecord
 from medunet.inference.restore import restore_mask
 from medunet.inference.results import Job, Prediction, Refusal
 from medunet.inference.scans import Scan, find_scan, name_scan
+from medunet.inference.status import Status, find_refusal
 
 __all__ = [
     "Box",
@@ -30,12 +31,14 @@ __all__ = [
     "Provision",
     "Refusal",
     "Scan",
+    "Status",
     "Wanted",
     "assemble_planes",
     "check_fit",
     "check_predictions",
     "count_assembling",
     "find_prediction",
+    "find_refusal",
     "find_scan",
     "finish_job",
     "list_inputs",

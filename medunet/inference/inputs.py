@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from medunet.cohort import Case, Unfit, list_cases, list_patients
-from medunet.cohort.unlabelled import IMAGES
+from medunet.cohort.unlabelled import IMAGES, find_tree
 from medunet.errors import MedunetError
 from medunet.files import check_input
 from medunet.inference.record import find_record
@@ -23,6 +23,7 @@ from medunet.inference.scans import (
     Scan,
     check_names,
     check_scan,
+    choose_channel,
     choose_scan,
     find_scan,
     list_pictures,
@@ -31,7 +32,6 @@ from medunet.inference.scans import (
     strip,
 )
 from medunet.inference.series import Match, check_each, list_each, list_visits
-from medunet.preparation import find_images
 from medunet.reading import find_series, is_image_file
 from medunet.reading.rules import Rules
 from medunet.task import Task
@@ -78,8 +78,9 @@ def list_inputs(
             `CASE_ct.nii.gz` and `CASE_pet.nii.gz`, or `CASE_0000.nii.gz` and `CASE_0001.nii.gz` as nnU-Net has them.
         task: of the bundle.
         options: how to read a channel, by its name, or all by "".
-        rules: which series is a channel, by its name.
-        each: of a folder of DICOM every series that follows the rule of the only channel is a scan of its own.
+        rules: which series is a channel, by its name; in lists of those entries that name a folder of several.
+        each: of a folder of DICOM, of a list's entry too, every series that follows the rule of the only channel is a
+            scan of its own.
 
     Returns:
         The scans, in order, no two with the same id: where names repeat they get the name of the folder that holds
@@ -88,15 +89,20 @@ def list_inputs(
 
     Raises:
         InputError: an option or a path is of no channel, the channels of a cohort aren't those of the task, or each
-            series is to be a scan of a bundle that takes several.
+            series is to be a scan of a bundle that takes several, or beside one that is named.
         MedunetError: a list of cases can't be read.
     """
     spread_options(options, task)
     for item in given:
         check_names(() if isinstance(item, Path) else item, task)
-    parts = [part for item in given for part in _open_cohort(item, task, options) or _open_folder(item, task)]
     if each:
-        check_each(task)
+        check_each(task, options)
+    parts = [
+        part
+        for item in given
+        for part in _open_cohort(item, task, options, rules, each=each) or _open_folder(item, task)
+    ]
+    if each:
         parts = [part for item in parts for part in _open_each(item, task, options, rules)]
     elif len(parts) == 1 and isinstance(parts[0], Path):
         parts = _open_tree(parts[0], task, options, rules)
@@ -110,21 +116,38 @@ def describe_given(item: Given) -> str:
     return str(item) if isinstance(item, Path) else " ".join(f"{name}={path}" for name, path in item.items())
 
 
-def _open_cohort(item: Given, task: Task, options: Options) -> list[Part]:
+def _open_cohort(item: Given, task: Task, options: Options, rules: Rules, *, each: bool) -> list[Part]:
     """The cases of a list or of a dataset's folder; none where it is something else."""
-    found = list_cases(item, task) if isinstance(item, Path) else None
-    return [] if found is None else [_take_case(case, item, task, options) for case in found]
+    if not isinstance(item, Path):
+        return []
+    tree = find_tree(item) if rules or each else None
+    if tree is not None:
+        return _open_each(tree, task, options, rules) if each else _open_tree(tree, task, options, rules)
+    cases = list_cases(item, task) or []
+    return [part for case in cases for part in _open_case(case, item, task, options, rules, each=each)]
 
 
-def _open_each(item: Part, task: Task, options: Options, rules: Rules) -> list[Part]:
-    """Each series of a folder of DICOM that is a scan; anything else itself."""
+def _open_case(
+    case: Case | Unfit, cohort: Path, task: Task, options: Options, rules: Rules, *, each: bool
+) -> list[Part]:
+    """The scan of a case; or each series of its folder that is one, with the name of the case before theirs."""
+    if each and not isinstance(case, Unfit):
+        channel = case.channels[task.channels[0]]
+        folder = Path(channel.path)
+        if channel.series is None and folder.is_dir():
+            return _open_each(folder, task, options, rules, case.id)
+    return [_take_case(case, cohort, task, options, rules)]
+
+
+def _open_each(item: Part, task: Task, options: Options, rules: Rules, name: str = "") -> list[Part]:
+    """Each series of a folder of DICOM that is a scan, called by its name or another; anything else itself."""
     if not isinstance(item, Path) or not item.is_dir():
         return [item]
     try:
         contents = find_series(item)
     except MedunetError as error:
         return [_make(str(item), item, partial(_refuse, error))]
-    return [_take_match(match) for match in list_each(item, contents, task, options, rules)] or [item]
+    return [_take_match(match) for match in list_each(item, contents, task, options, rules, name)] or [item]
 
 
 def _take_match(match: Match) -> Input:
@@ -150,24 +173,25 @@ def _open_tree(path: Path, task: Task, options: Options, rules: Rules) -> list[P
         return [_take_match(match) for match in list_visits(path, contents, task, options, rules)] or [path]
     cases = list_patients(contents, task) if len(patients) > 1 or not chosen else []
     if len(patients) > 1 or len(cases) > 1:
-        return [_take_case(case, path, task, options) for case in cases]
+        return [_take_case(case, path, task, options, rules) for case in cases]
     return [_make(str(path), path, partial(choose_scan, path, contents, task, options, rules))]
 
 
-def _take_case(case: Case | Unfit, cohort: Given, task: Task, options: Options) -> "Input":
-    find = partial(_refuse, case.error) if isinstance(case, Unfit) else partial(_find_case, case, task, options)
+def _take_case(case: Case | Unfit, cohort: Path, task: Task, options: Options, rules: Rules) -> Input:
+    find = partial(_refuse, case.error) if isinstance(case, Unfit) else partial(_find_case, case, task, options, rules)
     first = "" if isinstance(case, Unfit) else case.channels[task.channels[0]].path
-    return replace(_make(f"{describe_given(cohort)}: {case.id}", Path(first), find), id=case.id)
+    return replace(_make(f"{cohort}: {case.id}", Path(first), find), id=case.id)
 
 
-def _find_case(case: Case, task: Task, options: Options) -> Scan:
+def _find_case(case: Case, task: Task, options: Options, rules: Rules) -> Scan:
     """The scan of a case; what a user says of a channel goes before what the cohort says."""
     said = {name: options.get(name, options.get("")) for name in task.channels}
     channels = {
         name: channel.model_copy(update=how.model_dump(exclude_unset=True)) if (how := said[name]) else channel
         for name, channel in case.channels.items()
     }
-    images = find_images(case.model_copy(update={"channels": channels}), task.channels)
+    keys = zip(task.image_keys(), task.channels, strict=True)
+    images = {key: choose_channel(channels[name], name, task, rules) for key, name in keys}
     return check_scan(Scan(case.id, images), task)
 
 

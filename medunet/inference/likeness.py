@@ -130,7 +130,7 @@ def _compare_sizes(grid: Grid, recipe: Recipe, subject: str, whole: bool) -> Ite
     seen = recipe.extent_mm
     if seen is not None and whole and (own > MUCH_LARGER * np.array(seen)).any():
         said = f"it shows {_join(own, '.0f')} mm, training saw at most {_join(seen, '.0f')} mm"
-        yield make_finding("scan-unlike", subject, said, "restrict it with --box to where the finding is")
+        yield make_finding("scan-unlike", subject, said, "restrict it to where the finding is (--box)")
 
 
 def _join(sizes: npt.ArrayLike, form: str = ".3g") -> str:

@@ -253,7 +253,7 @@ def _check_disk(folder: Path, size: int, what: str) -> None:
     free = measure_free(folder)
     if free is not None and free < size:
         found = f"it needs {size / 2**30:.2f} GiB of scratch in {folder}, where {free / 2**30:.2f} are free"
-        raise ResourceError(what, found, "make room, or choose another folder with --scratch")
+        raise ResourceError(what, found, "make room there, or choose another folder with --scratch")
 
 
 def _take_load(predictor: Any, scan: Scan, box: Box | None, formats: tuple[str, ...]) -> Load | None:
@@ -310,7 +310,7 @@ def _choose(load: Load, backend: Backend, base: int, limit: int, what: str) -> P
         return way
     found = f"it takes {way.peak / 2**30:.2f} GiB of memory, and {limit / 2**30:.2f} are there"
     found += f"; {load.chain.tail[0]} of its chain can't be streamed" if load.chain.tail else ""
-    remedy = "predict it by boxes (--box), or with more memory (--ram)"
+    remedy = "predict it with more memory (--ram), or by boxes (--box)"
     raise ResourceError(what, found, remedy, code="memory-short")
 
 

@@ -9,8 +9,9 @@ from medunet.bundle import Recipe
 from medunet.errors import InputError, OutputExistsError
 from medunet.files import check_free, hash_file, whole_file
 from medunet.geometry import Unit
-from medunet.inference.record import FileRecord, Identity, PredictionRecord, find_record, find_status, make_record
+from medunet.inference.record import FileRecord, Identity, PredictionRecord, find_record, make_record
 from medunet.inference.scans import Scan
+from medunet.inference.status import find_status
 from medunet.records import write_record
 from medunet.writing import Algorithm, Format, Result, find_usual
 

@@ -271,4 +271,4 @@ def check_memory(predictor: Predictor, network: Grid, source: Grid, what: str) -
     free = find_free_memory()
     if needed > free:
         found = f"the logits of its {classes} classes take {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} are free"
-        raise ResourceError(what, found, "predict it by boxes (--box), or on a machine with more memory")
+        raise ResourceError(what, found, "predict it on a machine with more memory, or by boxes (--box)")

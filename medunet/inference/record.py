@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -21,12 +21,12 @@ from medunet.files import hash_file
 from medunet.inference.box import Box
 from medunet.inference.computing import Computed
 from medunet.inference.scans import Scan
+from medunet.inference.status import Analysed, find_status
 from medunet.labels import Mask
 from medunet.reading import Image
 from medunet.records import Record, read_record
 from medunet.runs import RunRecord, record_run
 
-Status = Literal["segmented", "nothing found"]
 UNDECISIVE = (
     "name",
     "version",
@@ -90,7 +90,7 @@ class PredictionRecord(RunRecord):
     """By which backend and how precisely; None of versions that didn't say."""
     images: dict[str, ImageRecord]
     """What was read of each channel, by its name."""
-    status: Status
+    status: Analysed
     """`segmented`, or `nothing found`."""
     volumes: dict[str, float]
     """Volume of each label or region by its name, in mL; in pixels where the scan has no physical size."""
@@ -236,11 +236,3 @@ def _describe_decision(recipe: Recipe) -> dict[str, Any]:
         "keep_largest": tuple(region.name for region in task.labels.structures if kept & {*region.values}),
         "smallest": recipe.cleaning.smallest,
     }
-
-
-def find_status(mask: Mask) -> Status:
-    """What a prediction came to."""
-    counts = mask.count_values()
-    ignored = mask.table.ignore
-    found = counts[1:].sum() - (counts[ignored] if ignored and ignored < len(counts) else 0)
-    return "segmented" if found else "nothing found"

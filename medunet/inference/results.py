@@ -12,8 +12,9 @@ from medunet.errors import MedunetError
 from medunet.geometry import Grid, Unit
 from medunet.inference.maker import Maker
 from medunet.inference.outputs import Outputs
-from medunet.inference.record import Identity, PredictionRecord, Status, find_status
+from medunet.inference.record import Identity, PredictionRecord
 from medunet.inference.scans import Scan
+from medunet.inference.status import Analysed, find_refusal, find_status
 from medunet.labels import LabelTable, Mask
 from medunet.measures import Measures
 from medunet.reading import ReadOptions, find_image
@@ -67,7 +68,7 @@ class Prediction:
 
     id: str
     source: str
-    status: Status
+    status: Analysed
     files: dict[str, Path]
     volumes: dict[str, float]
     unit: Unit
@@ -111,8 +112,8 @@ class Refusal:
 
     @property
     def status(self) -> str:
-        """What became of the scan, with the code of the error: `refused: CODE`."""
-        return f"refused: {self.error.code}"
+        """What became of the scan, with the code of the error: `nothing matched: CODE` or `refused: CODE`."""
+        return f"{find_refusal(self.error)}: {self.error.code}"
 
 
 def show_mask(source: str, scan: Scan, mask: Mask, recipe: Recipe, seconds: float) -> Prediction:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from medunet.cohort.cases import Channel, find_channel
 from medunet.cohort.companions import check_patients
-from medunet.errors import InputError, MissingInputError, SeriesError
+from medunet.errors import InputError, MissingInputError, UnmatchedError
 from medunet.files import check_input
 from medunet.reading import (
     Contents,
@@ -13,6 +14,7 @@ from medunet.reading import (
     ReadOptions,
     Series,
     find_image,
+    find_known,
     find_series,
     is_image_file,
     tabulate_series,
@@ -70,7 +72,7 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS, rules: Rule
     Raises:
         InputError: an option names no channel, a file is to be several channels, or it is of another modality.
         MissingInputError: nothing is there, or no image.
-        SeriesError: no series, or more than one, has the modality of a channel and follows its rule, or they are of
+        UnmatchedError: no series, or more than one, has the modality of a channel and follows its rule, or they are of
             different patients.
     """
     check_input(path)
@@ -108,7 +110,7 @@ def choose_scan(
     }
     if len({item.patient_id for item in chosen.values()}) > 1:
         said = f"its series of {_join(task.channels)} are of different patients"
-        raise SeriesError(path, said, f"give the folder of one patient, or {NAME_EACH}", code="patients-mixed")
+        raise UnmatchedError(path, said, "give the folder of one patient", code="patients-mixed")
     images = {
         key: Image(item.folder, how[key].model_copy(update={"series": item.uid}), item) for key, item in chosen.items()
     }
@@ -138,20 +140,20 @@ def _choose(path: Path, found: tuple[Series, ...], channel: str, task: Task, uid
     if (patients := len({series.patient_id for series in fitting})) > 1:
         said = f"its {modality} series are of {patients} patients"
         remedy = f"give the folder of each, like {path / '*'}, or name one series with --series {channel}=UID"
-        raise SeriesError(path, said, remedy, code="patients-mixed")
+        raise UnmatchedError(path, said, remedy, code="patients-mixed")
     fitting = prefer_series(fitting, rule)
     if len(fitting) > 1:
         said = f"{len(fitting)} series are {modality}"
         said += f" and fit the rule of channel {channel}" if channel in rules else ""
-        remedy = f"name one: --series {channel}=UID or --image {channel}=FOLDER:"
+        remedy = f"name one with --series {channel}=UID, or say which with --series-rule:"
         remedy += tabulate_series(found, tell_reasons(found, rule, modality, fitting))
-        raise SeriesError(path, said, remedy, code="channel-ambiguous")
+        raise UnmatchedError(path, said, remedy, code="channel-ambiguous")
     return fitting[0]
 
 
 def miss_channel(
     path: Path, found: tuple[Series, ...], channel: str, task: Task, uid: str | None, rules: Rules
-) -> SeriesError:
+) -> UnmatchedError:
     """Why no series is a channel, each listed with its reason.
 
     Args:
@@ -169,10 +171,10 @@ def miss_channel(
         remedy = (
             f"name one with --series {channel}=UID, or give another --series-rule:{tabulate_series(found, reasons)}"
         )
-        return SeriesError(path, which, remedy, code="series-unmatched")
+        return UnmatchedError(path, which, remedy, code="series-unmatched")
     which = f"it has no {modality} series{f' with the UID {uid}' if uid else ''}, which channel {channel} needs"
     table = tabulate_series(found, None if uid else reasons)
-    return SeriesError(path, which, f"give that scan; there are:{table}", code="channel-missing")
+    return UnmatchedError(path, which, f"give that scan; there are:{table}", code="channel-missing")
 
 
 def _miss_series(path: Path, task: Task) -> MissingInputError:
@@ -220,6 +222,28 @@ def _find_image(path: Path, channel: str, task: Task, how: ReadOptions, rules: R
             chosen = _choose(path, found, channel, task, None, rules)
             return Image(chosen.folder, how.model_copy(update={"series": chosen.uid}), chosen)
     return find_image(path, how)
+
+
+def choose_channel(channel: Channel, name: str, task: Task, rules: Rules = NO_RULES) -> Image:
+    """The image of a channel of a listed case; where a folder of several series is listed that which the rule takes.
+
+    Args:
+        channel: as listed.
+        name: of the task's channel.
+        task: of the bundle.
+        rules: which series is a channel, by its name.
+
+    Raises:
+        UnmatchedError: no series of the folder, or more than one, is of the modality and follows the rule.
+        MedunetError: as `find_channel`.
+    """
+    path = Path(channel.path)
+    if channel.series is None and channel.found is None and path.is_dir():
+        found = find_known(path).series
+        if len(found) > 1:
+            chosen = _choose(path, found, name, task, None, rules)
+            return Image(chosen.folder, channel.model_copy(update={"series": chosen.uid}), chosen)
+    return find_channel(channel)
 
 
 def check_names(images: Iterable[str], task: Task) -> None:

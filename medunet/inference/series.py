@@ -93,7 +93,9 @@ def list_visits(path: Path, contents: Contents, task: Task, options: Options, ru
     return made
 
 
-def list_each(path: Path, contents: Contents, task: Task, options: Options, rules: Rules) -> list[Match]:
+def list_each(
+    path: Path, contents: Contents, task: Task, options: Options, rules: Rules, name: str = ""
+) -> list[Match]:
     """Each series of a folder that follows the rule of the only channel, as a scan of its own.
 
     Args:
@@ -102,34 +104,36 @@ def list_each(path: Path, contents: Contents, task: Task, options: Options, rule
         task: of the bundle.
         options: as of `list_visits`.
         rules: as of `list_visits`; what they prefer doesn't count.
+        name: of the case that the folder is; that of the folder if not given.
 
     Returns:
         A scan for each, called `FOLDER_s<SeriesNumber>`, with the PatientID for FOLDER where there are several
-        patients, and with a part of the hash of the UID where the number is absent or there twice.
+        patients and no name, and with a part of the hash of the UID where the number is absent or there twice.
     """
     channel = task.channels[0]
     rule, modality = rules.get(channel, NO_RULE), task.modalities[channel]
-    several = len({series.patient_id for series in contents.series}) > 1
-    names = {series.uid: _name_series(series, path, several) for series in contents.series}
+    several = len({series.patient_id for series in contents.series}) > 1 and not name
+    whole = name or path.resolve().name
+    names = {item.uid: _name_series(item, name_case(item.patient_id) if several else whole) for item in contents.series}
     taken = list(names.values())
     made = []
     for series in contents.series:
         if explain_series(series, rule, modality):
             continue
-        name = names[series.uid]
-        if not re.fullmatch(r".*_s\d+", name) or taken.count(name) > 1:
-            name = f"{name}_{hashlib.sha256(series.uid.encode()).hexdigest()[:8]}"
+        own_name = names[series.uid]
+        if not re.fullmatch(r".*_s\d+", own_name) or taken.count(own_name) > 1:
+            own_name = f"{own_name}_{hashlib.sha256(series.uid.encode()).hexdigest()[:8]}"
         own = series.make_absolute()
-        find = partial(_find_series, name, own.files, own.uid, own.folder, task, options)
-        made.append(Match(name, f"{path}: series {series.number or series.uid}", Path(own.folder), find))
+        find = partial(_find_series, own_name, own.files, own.uid, own.folder, task, options)
+        made.append(Match(own_name, f"{path}: {own_name}", Path(own.folder), find))
     if made or not contents.series:
         return made
     error = miss_channel(path, contents.series, channel, task, None, rules)
-    return [Match(path.resolve().name, str(path), path, partial(_refuse, error))]
+    return [Match(whole, str(path), path, partial(_refuse, error))]
 
 
-def _name_series(series: Series, path: Path, several: bool) -> str:
-    return f"{name_case(series.patient_id) if several else path.resolve().name}_s{name_case(series.number or '_')}"
+def _name_series(series: Series, whole: str) -> str:
+    return f"{whole}_s{name_case(series.number or '_')}"
 
 
 def _find_series(name: str, files: tuple[str, ...], uid: str, folder: str, task: Task, options: Options) -> Scan:
@@ -141,12 +145,15 @@ def _find_series(name: str, files: tuple[str, ...], uid: str, folder: str, task:
     return Scan(name, {key: Image(folder, how.model_copy(update={"series": uid}), series)})
 
 
-def check_each(task: Task) -> None:
-    """Refuse to take each series of a bundle of several channels or of pictures.
+def check_each(task: Task, options: Options) -> None:
+    """Refuse to take each series of a bundle of several channels or of pictures, or beside one that is named.
 
     Raises:
-        InputError: the bundle is one.
+        InputError: the bundle is one, or `options` name a series.
     """
+    if any(how.series for how in options.values()):
+        found, remedy = "--series names one of them", "leave one of both out"
+        raise InputError("--each-series", found, remedy, code="option-wrong")
     if len(task.channels) > 1 or task.unit == "px":
         kind = f"{len(task.channels)} channels" if len(task.channels) > 1 else "pictures"
         found = f"the bundle takes {kind}, so that a series alone is no scan"

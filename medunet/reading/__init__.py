@@ -25,7 +25,7 @@ from medunet.reading.dicom.series import (
 from medunet.reading.files.png import read_indices
 from medunet.reading.labels.contours import measure_contours, rasterize, read_contours
 from medunet.reading.labels.segmentations import measure_segments, read_segmentation
-from medunet.reading.options import LabelOptions, ReadOptions
+from medunet.reading.options import LabelOptions, ReadOptions, parse_options
 from medunet.reading.volume import (
     Image,
     ImageSize,
@@ -73,6 +73,7 @@ __all__ = [
     "measure_grid",
     "measure_image",
     "measure_segments",
+    "parse_options",
     "rasterize",
     "read_contours",
     "read_image",

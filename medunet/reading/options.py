@@ -1,13 +1,14 @@
 """How one image, and how labels are to be read, where their files leave a choice or lack a number."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat
 
-from medunet.errors import RecordError
+from medunet.errors import InputError, RecordError
 from medunet.labels import LabelTable
-from medunet.records import Record, suggest
+from medunet.records import Record, check_record, suggest
 
 
 class ReadOptions(Record):
@@ -52,3 +53,34 @@ class LabelOptions(Record):
 
 
 DEFAULTS = ReadOptions()
+
+
+def parse_options(given: Mapping[str, Iterable[str]]) -> dict[str, ReadOptions]:
+    """How to read each channel, from texts as options have them; those without a name hold for all channels.
+
+    Args:
+        given: by field of `ReadOptions`, each text like `NAME=VALUE` or `VALUE`.
+
+    Returns:
+        Options by the name of a channel; those that hold for all by "".
+
+    Raises:
+        InputError: a text names no channel, or one twice, or holds no such value.
+
+    Example:
+        >>> parse_options({"pet": ["stored"], "phase": ["mr=2"]})["mr"].pet
+        'stored'
+    """
+    values: dict[str, dict[str, Any]] = {}
+    for key, texts in given.items():
+        for text in texts:
+            name, sign, value = text.rpartition("=")
+            taken = values.setdefault(name, {})
+            if (sign and not name) or key in taken:
+                found = "it names no channel, or one twice"
+                raise InputError(f"--{key.replace('_', '-')} {text}", found, "correct it", code="option-wrong")
+            taken[key] = value.split(",") if key == "assume_rescale" else value
+    common = values.get("", {})
+    return {
+        name: check_record({**common, **own}, ReadOptions, "options", "option-wrong") for name, own in values.items()
+    }

@@ -46,6 +46,9 @@ def test_rules_choose_among_series(
     assert {path.name for path in out.glob("p_s*.nii.gz")} >= {"p_s9.nii.gz"}
     assert len(list(out.glob("p_s*.nii.gz"))) == 2
     assert run(monkeypatch, "predict", trained, double, "-o", out, "--series-rule", "thick<3") == 2
+    capsys.readouterr()
+    assert run(monkeypatch, "predict", trained, double, "-o", out, "--each-series", "--series", "1.2") == 2
+    assert "--each-series: --series names one of them" in capsys.readouterr().err
     assert run(monkeypatch, "check", double, "--series-rule", "plane=axial") == 2
     capsys.readouterr()
     assert run(monkeypatch, "check", double, "--bundle", trained, "--series-rule", "description~^lung$") == 0

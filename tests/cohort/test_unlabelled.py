@@ -7,6 +7,7 @@ from plans import make_test_plan
 from pydicom import Dataset
 
 from medunet.cohort import Case, Unfit, list_cases, list_patients
+from medunet.cohort.unlabelled import find_tree
 from medunet.errors import InputError, MissingInputError
 from medunet.reading import find_series
 from medunet.records import write_json
@@ -114,3 +115,13 @@ def test_patients_of_a_tree_are_cases_and_studies_of_one_are_numbered(tmp_path: 
     write_json(tmp_path / "cohort.json", {"cases": "b"})
     shutil.rmtree(tmp_path / "a")
     assert [case.id for case in list_cases(tmp_path, CT) or []] == ["P2_1", "P2_2"]
+
+
+def test_the_tree_that_a_cohort_names(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    write_json(tmp_path / "cohort.json", {"cases": "scans"})
+    assert find_tree(tmp_path) == find_tree(tmp_path / "cohort.json") == tmp_path / "scans"
+    for cases in ("cases.csv", []):
+        write_json(tmp_path / "cohort.json", {"cases": cases})
+        assert find_tree(tmp_path) is None
+    assert find_tree(tmp_path / "scans") is find_tree(tmp_path / "none.json") is None

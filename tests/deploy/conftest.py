@@ -17,8 +17,8 @@ def run_program() -> Run:
     if not PYTHON.exists():
         pytest.skip("make deploy-env brings the environment of MONAI Deploy")
 
-    def run(program: Path, source: Path, output: Path, bundle: Path) -> subprocess.CompletedProcess[str]:
-        command = [PYTHON, program, "-i", source, "-o", output, "-m", bundle]
+    def run(program: Path, source: Path, output: Path, bundle: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        command = [PYTHON, program, "-i", source, "-o", output, "-m", bundle, *more]
         return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
 
     return run

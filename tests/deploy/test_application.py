@@ -47,7 +47,9 @@ def test_labels_equal_those_of_predict(
     (made,) = medunet.predict(trained, patients[3], backend="torch")
     assert made.mask.voxels.any()
     name = patients[3].name
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{name}.json", f"{name}.seg.dcm"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        f"{name}.json", f"{name}.seg.dcm", f"{name}.sr.dcm", "result.json"
+    ]  # fmt: skip
     seg = tmp_path / "out" / f"{name}.seg.dcm"
     assert np.array_equal(read_segmentation(seg, made.mask.grid, made.mask.table).voxels, made.mask.voxels)
     algorithm = dcmread(seg).SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]

@@ -5,39 +5,27 @@ from pathlib import Path
 import pytest
 
 from medunet.deploy.container import find_work, main
-from medunet.errors import InputError
+from medunet.deploy.settings import SETTINGS
 
 
 def test_variables_of_mercure_count_before_those_of_holoscan(tmp_path: Path) -> None:
     found = find_work({})
-    assert (str(found.source), str(found.target), found.notify) == (
-        "/var/holoscan/input",
-        "/var/holoscan/output",
-        False,
-    )
-    assert found.formats == ("seg", "sr")
+    assert (str(found.source), str(found.target)) == ("/var/holoscan/input", "/var/holoscan/output")
+    assert (found.way, found.list_settings()) == ("variables", {})
     both = {"HOLOSCAN_INPUT_PATH": "/a", "HOLOSCAN_OUTPUT_PATH": "/b", "MEDUNET_FORMATS": "rtstruct, seg"}
-    assert find_work(both).formats == ("rtstruct", "seg")
+    assert find_work(both).list_settings() == {"formats": ("rtstruct", "seg")}
     found = find_work({**both, "MERCURE_IN_DIR": str(tmp_path), "MERCURE_OUT_DIR": "/c"})
-    assert (found.source, found.target, found.notify) == (tmp_path, Path("/c"), True)
+    assert (found.source, found.target, found.way) == (tmp_path, Path("/c"), "rule")
 
 
-def test_settings_of_a_rule_are_taken_or_named(tmp_path: Path) -> None:
-    environment = {"MERCURE_IN_DIR": str(tmp_path), "MERCURE_OUT_DIR": str(tmp_path / "out")}
-    task = tmp_path / "task.json"
-    task.write_text(json.dumps({"id": "1", "process": {"module_name": "m", "settings": {"formats": "seg"}}}))
-    assert find_work(environment).formats == ("seg",)
+def test_settings_of_a_rule_count_before_variables(tmp_path: Path) -> None:
+    environment = {"MERCURE_IN_DIR": str(tmp_path), "MEDUNET_FORMATS": "sr", "MEDUNET_PET": "stored"}
     rules = ["ct: thickness<=3", "prefer=thinnest"]
     for given in (rules, "; ".join(rules)):
-        task.write_text(json.dumps({"process": {"settings": {"series_rules": given}}}))
-        assert find_work(environment).rules == tuple(rules)
-    assert find_work({"MEDUNET_SERIES_RULES": "plane=axial"}).rules == ("plane=axial",)
-    task.write_text(json.dumps({"process": {"settings": {"format": "seg"}}}))
-    with pytest.raises(InputError, match="did you mean 'formats'"):
-        find_work(environment)
-    task.write_text("{")
-    with pytest.raises(InputError, match="isn't a task of mercure"):
-        find_work(environment)
+        settings = {"series_rules": given, "formats": "seg"}
+        (tmp_path / "task.json").write_text(json.dumps({"process": {"settings": settings}}))
+        wanted = {"series_rules": tuple(rules), "formats": ("seg",), "pet": ("stored",)}
+        assert find_work(environment).list_settings() == wanted
 
 
 def test_a_module_of_mercure_leaves_dicom_and_one_result(
@@ -64,7 +52,8 @@ def test_a_module_of_mercure_leaves_dicom_and_one_result(
     assert capsys.readouterr().out.startswith("medunet: segmented in ")
     (source / "task.json").write_text(json.dumps({"process": {"settings": {"preset": "fast"}}}))
     assert main([]) == 2
-    assert json.loads((out / "result.json").read_text())["code"] == "option-wrong"
+    result = json.loads((out / "result.json").read_text())
+    assert (result["code"], result["__mercure_notification"]["requested"]) == ("option-wrong", True)
 
 
 def test_it_shows_and_hands_out_what_it_holds(
@@ -84,7 +73,9 @@ def test_it_shows_and_hands_out_what_it_holds(
     assert main(["env"]) == 0
     assert f"HOLOSCAN_DOCS={tmp_path}/in/docs" in capsys.readouterr().out
     assert main(["help"]) == 0
-    assert "Exit codes: 0" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Exit codes: 0" in said
+    assert all(name in said and f"MEDUNET_{name.upper()}" in said for name in SETTINGS)
     monkeypatch.setenv("MEDUNET_EXPORT_PATH", str(tmp_path / "out"))
     (tmp_path / "out" / "docs").mkdir(parents=True)
     assert main(["extract"]) == 0

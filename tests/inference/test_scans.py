@@ -42,13 +42,15 @@ def test_what_does_not_match_is_listed(study: Path) -> None:
     with pytest.raises(SeriesError, match="it has no MR series, which channel mr needs; give that scan; there are:"):
         find_scan(study, make_test_plan(channels=("mr",)).task)
     write_series(study / "c", make_grid("sagittal"))
-    with pytest.raises(SeriesError, match=r"2 series are CT.*name one: --series ct=UID"):
+    with pytest.raises(SeriesError, match=r"2 series are CT.*name one with --series ct=UID"):
         find_scan(study, BOTH)
 
 
 def test_series_of_several_patients_make_no_scan(study: Path) -> None:
     change(study / "b", lambda dataset, _: setattr(dataset, "PatientID", "PH-U"))
-    with pytest.raises(SeriesError, match=r"its series of ct and pet are of different patients; .* --image NAME=PATH"):
+    with pytest.raises(
+        SeriesError, match=r"its series of ct and pet are of different patients; give the folder of one patient"
+    ):
         find_scan(study, BOTH)
     assert Path(find_scan(study, make_test_plan().task).images["image"].path).name == "a"
     write_series(study / "c", make_grid("sagittal"))

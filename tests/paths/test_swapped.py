@@ -4,14 +4,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from cohorts import write_cohort
+from cohorts import write_cohort, write_pictures
 from plans import pin_schedule
 from stock import in_float32, run_stock
 
 import medunet
 from medunet.errors import BundleError, RecordError
+from medunet.labels import Mask
 from medunet.records import read_json, write_json
 from medunet.training import RunFolder
 
@@ -26,9 +28,22 @@ def edit(bundle: Path, group: str, **values: Any) -> None:
     write_json(path, plan)
 
 
-def train(bundle: Path, epochs: int = 2) -> None:
-    pin_schedule(bundle, epochs=epochs, steps_per_epoch=2)
+def train(bundle: Path, epochs: int = 2, steps: int = 2) -> None:
+    pin_schedule(bundle, epochs=epochs, steps_per_epoch=steps)
     medunet.train(bundle)
+
+
+def compare_with_monai(bundle: Path, scan: Path, place: Path) -> Mask:
+    """Predict a scan, which MONAI alone must do alike; agreement on nothing would prove nothing."""
+    alone = place / "scan" / f"a.{scan.name.partition('.')[2]}"
+    alone.parent.mkdir()
+    shutil.copy(scan, alone)
+    with in_float32():
+        (ours,) = medunet.predict(bundle, alone, backend="torch")
+    theirs = run_stock(bundle, alone.parent, place / "out")
+    assert len(np.unique(theirs)) > 1
+    assert (ours.mask.voxels.reshape(theirs.shape) == theirs).all()
+    return ours.mask
 
 
 @pytest.mark.parametrize("network", [SEGRESNET, pytest.param(SWIN, marks=pytest.mark.slow)])
@@ -41,7 +56,7 @@ def test_it_is_planned_trained_resumed_and_monai_alone_agrees(network: dict[str,
     assert plan.foreseen.peak_gib["train"] > 0
     assert (plan.source, plan.training.optimizer) == ("", "adamw")
     shutil.copytree(bundle, tmp_path / "again")
-    train(bundle)
+    train(bundle, steps=10)
     # The same run, whose last epoch was lost.
     again = tmp_path / "again"
     shutil.copytree(bundle / "work", again / "work", dirs_exist_ok=True)
@@ -51,13 +66,64 @@ def test_it_is_planned_trained_resumed_and_monai_alone_agrees(network: dict[str,
     medunet.train(again)
     first, second = (torch.load(folder / "models" / "model.pt", weights_only=True) for folder in (bundle, again))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    scan = tmp_path / "scan" / "a.nii.gz"
-    scan.parent.mkdir()
-    shutil.copy(tmp_path / "cohort" / "a_ct.nii.gz", scan)
-    with in_float32():
-        (ours,) = medunet.predict(bundle, scan, backend="torch")
-    theirs = run_stock(bundle, scan.parent, tmp_path / "out")
-    assert (ours.mask.voxels == theirs).all()
+    compare_with_monai(bundle, tmp_path / "cohort" / "a_ct.nii.gz", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a SegResNet whose folds were trained; don't change it."""
+    folder = tmp_path_factory.mktemp("folds")
+    medunet.init(write_cohort(folder / "cohort"), folder / "b", network=SEGRESNET, budget_minutes=0.2)
+    for fold in (0, 1):
+        pin_schedule(folder / "b", 2, 10, fold)
+    made = medunet.train_folds(folder / "b")
+    assert len(made.weights) == 2
+    return folder / "b"
+
+
+def test_its_folds_make_an_ensemble_with_scores(folds: Path, tmp_path: Path) -> None:
+    metadata = read_json(folds / "configs" / "metadata.json")
+    assert sorted(metadata["fold_weights"]) == ["model_fold0.pt", "model_fold1.pt"]
+    result = medunet.evaluate(folds, output=tmp_path / "scores")
+    assert {score.case for score in result.scores.of_first()} == {*"abcd"}
+    assert "medunet" in result.table
+    compare_with_monai(folds, folds.with_name("cohort") / "a_ct.nii.gz", tmp_path)
+
+
+@pytest.mark.parametrize("labels", [["organ", "another"], pytest.param(["another"], marks=pytest.mark.slow)])
+def test_another_bundle_goes_on_from_it(labels: list[str], folds: Path, tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort", labels, patients="efgh")
+    bundle = tmp_path / "b"
+    plan = medunet.init(cohort, bundle, source=folds, budget_minutes=0.2)
+    assert (plan.source, plan.network.describe()) == ("b", "3D SegResNet")
+    assert plan.network.given is not None
+    assert plan.network.given.definition["out_channels"] == len(labels) + 1
+    theirs = torch.load(folds / "models" / "model_fold0.pt", weights_only=True)
+    start = torch.load(bundle / "work" / "start.pt", weights_only=True)
+    assert torch.equal(start["convInit.conv.weight"], theirs["convInit.conv.weight"])
+    train(bundle, steps=10)
+    mask = compare_with_monai(bundle, tmp_path / "cohort" / "e_ct.nii.gz", tmp_path)
+    assert mask.table.names == tuple(labels)
+    assert medunet.plan(bundle, budget_minutes=0.3).network == plan.network
+
+
+def test_slices(tmp_path: Path) -> None:
+    cohort, bundle = write_cohort(tmp_path / "cohort"), tmp_path / "b"
+    plan = medunet.init(cohort, bundle, network=SEGRESNET, dims=2, budget_minutes=0.2)
+    assert (plan.network.describe(), plan.window.patch[2]) == ("2D SegResNet", 1)
+    train(bundle, steps=10)
+    compare_with_monai(bundle, tmp_path / "cohort" / "a_ct.nii.gz", tmp_path)
+    assert medunet.evaluate(bundle, output=tmp_path / "scores").scores.of_first()
+
+
+@pytest.mark.slow
+def test_pictures(tmp_path: Path) -> None:
+    cohort, bundle = write_pictures(tmp_path / "cohort"), tmp_path / "b"
+    plan = medunet.init(cohort, bundle, network=SEGRESNET, budget_minutes=0.2)
+    assert plan.network.given is not None
+    assert (plan.network.dims, plan.network.given.definition["in_channels"]) == (2, 3)
+    train(bundle, steps=10)
+    compare_with_monai(bundle, cohort / "images" / "a.png", tmp_path)
 
 
 @pytest.fixture(scope="module")
