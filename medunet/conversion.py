@@ -37,11 +37,12 @@ from medunet.writing import Format, Result
 from medunet.writing.formats import FORMATS
 
 LOGGER = logging.getLogger(__name__)
-Target = Literal["nifti", "seg", "rtstruct", "rtstruct-inner"]
+Target = Literal["nifti", "seg", "seg-labelmap", "rtstruct", "rtstruct-inner"]
 MadeBy = Literal["manual", "semiautomatic", "automatic"]
 ENDINGS: dict[Target, tuple[str, ...]] = {
     "nifti": (".nii.gz", ".nii"),
     "seg": (".dcm",),
+    "seg-labelmap": (".dcm",),
     "rtstruct": (".dcm",),
     "rtstruct-inner": (".dcm",),
 }
@@ -281,7 +282,7 @@ def _choose_algorithm(said: Algorithm, wishes: Wishes) -> Algorithm:
         wanted: Literal["AUTOMATIC", "SEMIAUTOMATIC"] = "AUTOMATIC" if kind == "automatic" else "SEMIAUTOMATIC"
         labels = {name: replace(made, kind=wanted) for name, made in said.labels.items()}
         return replace(said, kind=wanted, labels=labels)
-    if wishes.target == "seg" and not all(made.kind for made in said.labels.values() or [said]):
+    if wishes.target.startswith("seg") and not all(made.kind for made in said.labels.values() or [said]):
         LOGGER.warning(
             "nothing says what made the mask: the SEG calls it semi-automatic by an unknown algorithm; say it with "
             "--made-by manual, semiautomatic or automatic"

@@ -36,7 +36,7 @@ def read_by_dcmqi(path: Path, grid: Grid, folder: Path) -> np.ndarray:
     labels = np.asarray(read.dataobj)
     at = np.argwhere(labels)
     index = grid.to_voxel(at @ read.affine[:3, :3].T + read.affine[:3, 3])
-    assert np.abs(index - np.rint(index)).max() < 0.01
+    assert np.abs(index - np.rint(index)).max(initial=0) < 0.01
     found = np.zeros(grid.shape, np.uint8)
     found[tuple(np.rint(index).astype(int).T)] = labels[tuple(at.T)]
     return found

@@ -69,21 +69,21 @@ def turn(mask: Mask, path: Path) -> Path:
     return Mask("classes", voxels, Grid(voxels.shape, affine), mask.table).save(path)
 
 
-@pytest.mark.parametrize("contours", ["rtstruct", "rtstruct-inner"])
+@pytest.mark.parametrize(("to", "contours"), [("seg", "rtstruct"), ("seg-labelmap", "rtstruct-inner")])
 @pytest.mark.parametrize("turned", [False, True], ids=["", "turned"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_a_mask_that_goes_round_all_formats_is_the_same(
-    tmp_path: Path, orientation: str, turned: bool, contours: Target
+    tmp_path: Path, orientation: str, turned: bool, to: Target, contours: Target
 ) -> None:
     series = tmp_path / "series"
     write_series(series, make_grid(orientation, SHAPE))
     mask = draw(read_volume(series).grid)
     first = turn(mask, tmp_path / "m.nii.gz") if turned else mask.save(tmp_path / "m.nii.gz")
-    seg = convert(first, tmp_path, "seg", series)
+    seg = convert(first, tmp_path, to, series)
     second = convert(seg, tmp_path / "2.nii.gz", "nifti", series)
     drawn = convert(second, tmp_path, contours, series)
     third = convert(drawn, tmp_path / "3.nii", "nifti", series)
-    assert [seg.name, drawn.name] == ["m.seg.dcm", f"2.{contours}.dcm"]
+    assert [seg.name, drawn.name] == [f"m.{to}.dcm", f"2.{contours}.dcm"]
     for path in (second, third):
         read = read_volume(path)
         assert np.array_equal(read.voxels[0], mask.voxels)
@@ -100,7 +100,7 @@ def test_a_mask_that_goes_round_all_formats_is_the_same(
 
 
 @needs_judges
-@pytest.mark.parametrize("to", ["seg", "rtstruct", "rtstruct-inner"])
+@pytest.mark.parametrize("to", ["seg", "seg-labelmap", "rtstruct", "rtstruct-inner"])
 @pytest.mark.parametrize("made_by", [None, "manual", "semiautomatic", "automatic"])
 def test_dciodvfy_finds_no_error(series: Path, nifti: Path, tmp_path: Path, to: Target, made_by: str | None) -> None:
     path = convert(nifti, tmp_path, to, series, made_by=made_by)
@@ -108,8 +108,9 @@ def test_dciodvfy_finds_no_error(series: Path, nifti: Path, tmp_path: Path, to: 
 
 
 @needs_judges
-def test_dcmqi_reads_the_identical_mask(series: Path, nifti: Path, mask: Mask, tmp_path: Path) -> None:
-    path = convert(nifti, tmp_path, "seg", series)
+@pytest.mark.parametrize("to", ["seg", "seg-labelmap"])
+def test_dcmqi_reads_the_identical_mask(series: Path, nifti: Path, mask: Mask, tmp_path: Path, to: Target) -> None:
+    path = convert(nifti, tmp_path, to, series)
     assert np.array_equal(read_by_dcmqi(path, mask.grid, tmp_path / "out"), mask.voxels)
 
 

@@ -17,7 +17,7 @@ def convert(  # noqa: PLR0913 - its options have names
     mask: PathLike,
     output: PathLike = ".",
     *,
-    to: Literal["nifti", "seg", "rtstruct", "rtstruct-inner"],
+    to: Literal["nifti", "seg", "seg-labelmap", "rtstruct", "rtstruct-inner"],
     source: PathLike | None = None,
     options: "ReadOptions | None" = None,
     labels: "LabelTable | Sequence[str] | None" = None,
@@ -32,7 +32,8 @@ def convert(  # noqa: PLR0913 - its options have names
     Args:
         mask: a file: NIfTI, NRRD or MHA label map, DICOM SEG or RTSTRUCT.
         output: file to write where its name ends like the format's (`.nii.gz`, `.nii`, `.dcm`), else its folder.
-        to: "nifti", "seg", "rtstruct", or "rtstruct-inner" with holes as contours of their own.
+        to: "nifti", "seg", "seg-labelmap" (as a compressed label map), "rtstruct", or "rtstruct-inner" with holes as
+            contours of their own.
         source: the image of the mask: a folder of a DICOM series (of several the one that the mask refers to), for
             "nifti" also NIfTI, NRRD or MHA. Needed for DICOM results, and for contours; a SEG without it becomes the
             planes that it spans.

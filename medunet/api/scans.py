@@ -120,8 +120,8 @@ def predict(  # noqa: PLR0913 - its options have names
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
         formats: `nifti`, `seg` (DICOM SEG; `seg-labelmap` as a compressed label map), `rtstruct` (DICOM contours;
             `rtstruct-inner` with holes as contours of their own) and `png` of pictures hold the mask; `sr` (DICOM
-            report of what is measured), `probabilities` and `picture` come beside it. `nifti` or `png` where none of
-            the first is named. What is measured is always written.
+            report), `sc` (DICOM pictures with outlines), `probabilities` (`seg-fractional` as DICOM SEG) and `picture`
+            come beside it. `nifti` or `png` where none of the first is named. What is measured is always written.
         empty_seg: write a SEG or RTSTRUCT where nothing was found, too.
         overwrite: replace files that something else has made.
         trust: let MONAI evaluate what network and chain of the bundle hold beyond data, since you know who wrote it.

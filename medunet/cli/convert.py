@@ -15,7 +15,9 @@ from medunet.errors import InputError
 if TYPE_CHECKING:
     from medunet.labels import LabelTable
 
-Target = Literal["nifti", "seg", "rtstruct", "rtstruct-inner"]
+Target = Literal["nifti", "seg", "seg-labelmap", "rtstruct", "rtstruct-inner"]
+PREDICTED = ("seg-fractional", "probabilities", "sr", "sc")
+"""Formats that a mask alone doesn't become."""
 Maker = Literal["manual", "semiautomatic", "automatic"]
 Word = TypeVar("Word")
 
@@ -52,7 +54,9 @@ def convert(
     ],
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="nifti|seg|rtstruct|rtstruct-inner", help="Format; needed.", show_default=False),
+        typer.Option(
+            "--to", metavar="nifti|seg|seg-labelmap|rtstruct|rtstruct-inner", help="Format; needed.", show_default=False
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="File, where its name ends like the format's; else its folder.")
@@ -83,6 +87,10 @@ def convert(
         raise InputError(
             "medunet convert", "no format is given", "add --to nifti, seg or rtstruct", code="option-wrong"
         )
+    if to in PREDICTED:
+        found = "it is made of what a network found, which a mask doesn't tell"
+        remedy = "choose nifti, seg, seg-labelmap or rtstruct, or predict the scan with --format"
+        raise InputError(f"--to {to}", found, remedy, code="option-wrong")
     with screen():
         written = api.convert(
             mask,

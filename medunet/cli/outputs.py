@@ -17,8 +17,9 @@ def make_outputs(
         typer.Option(
             "--format",
             help="Of nifti, seg (DICOM SEG, seg-labelmap as a compressed label map), rtstruct (DICOM contours, "
-            "rtstruct-inner with holes as contours of their own), sr (DICOM report of what is measured), "
-            "probabilities, with a comma between; measures and measures-csv are always written.",
+            "rtstruct-inner with holes as contours of their own), sr (DICOM report of what is measured), sc (DICOM "
+            "pictures of the slices with outlines), probabilities (NIfTI, seg-fractional as a DICOM SEG), with a comma "
+            "between; measures and measures-csv are always written.",
             show_default="nifti, or png of pictures",
         ),
     ] = None,

@@ -10,10 +10,11 @@ from medunet.cohort.lists import ONE_LABEL, TABLE, guess_modality, read_patients
 from medunet.cohort.patients import group_cases
 from medunet.errors import InputError, MissingInputError, RecordError, independent
 from medunet.labels import LabelTable
+from medunet.reading.volume import IMAGES
 from medunet.records import check_record, read_json
 
 NAME = "dataset.json"
-ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+ENDINGS = (".nii.gz", *(ending for ending in IMAGES if ending not in (".nii.gz", ".png")))
 """Of volumes that would be left out without a word where a dataset holds others than its `file_ending` says."""
 IGNORE = "ignore"
 """Label of voxels that nobody looked at, by nnU-Net's convention."""

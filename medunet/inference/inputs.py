@@ -29,10 +29,9 @@ from medunet.inference.scans import (
     list_pictures,
     name_scan,
     spread_options,
-    strip,
 )
 from medunet.inference.series import Match, check_each, list_each, list_visits
-from medunet.reading import find_series, is_image_file
+from medunet.reading import find_series, is_image_file, strip_ending
 from medunet.reading.rules import Rules
 from medunet.task import Task
 
@@ -228,7 +227,7 @@ def _join_channels(given: Sequence[Part], task: Task) -> list[tuple[str, Part]]:
     numbers |= {f"{number:04}": name for number, name in enumerate(task.channels)}
     joined: dict[object, tuple[str, Part]] = {}
     for item in given:
-        match = pattern.fullmatch(strip(item.name)) if isinstance(item, Path) and is_image_file(item) else None
+        match = pattern.fullmatch(strip_ending(item.name)) if isinstance(item, Path) and is_image_file(item) else None
         if not isinstance(item, Path) or match is None or match[2].casefold() not in numbers:
             joined[len(joined)] = "", item
             continue
@@ -241,7 +240,7 @@ def _join_channels(given: Sequence[Part], task: Task) -> list[tuple[str, Part]]:
 def _name_single(item: Part) -> str:
     """Name of the case of a file of nnU-Net's folders, "" of any other."""
     inside = isinstance(item, Path) and item.parent.name in IMAGES
-    match = re.fullmatch(r"(.+)_0000", strip(item.name)) if isinstance(item, Path) and inside else None
+    match = re.fullmatch(r"(.+)_0000", strip_ending(item.name)) if isinstance(item, Path) and inside else None
     return match[1] if match else ""
 
 
@@ -263,7 +262,7 @@ def _list(source: str, name: str, item: Part, task: Task, options: Options, rule
 
 
 def _make(source: str, path: Path, find: Callable[[], Scan]) -> Input:
-    item = Input(source, path, strip(path.name) if path.is_file() else path.resolve().name, find)
+    item = Input(source, path, strip_ending(path.name) if path.is_file() else path.resolve().name, find)
     if len(item.id.encode(errors="surrogateescape")) <= LONGEST:
         return item
     # With the endings of outputs, it would be longer than file systems take.

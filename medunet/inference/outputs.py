@@ -14,6 +14,7 @@ from medunet.inference.scans import Scan
 from medunet.inference.status import find_status
 from medunet.records import write_record
 from medunet.writing import Algorithm, Format, Result, find_usual
+from medunet.writing.formats import FORMATS
 
 CHOOSE = "choose another output, or add --overwrite"
 
@@ -42,12 +43,20 @@ class Outputs:
     @property
     def likely(self) -> bool:
         """Whether a file that isn't there yet holds probabilities, which only the network gives."""
-        return any(row.likely and not self.files[row.name].is_file() for row in self.formats)
+        return any(row.likely and self.lacks(row) for row in self.formats)
 
     @property
     def files(self) -> dict[str, Path]:
         """Every file by its format."""
-        return {row.name: self.folder / (self.name + row.ending) for row in self.formats}
+        return {row.name: self.find(row) for row in self.formats}
+
+    def find(self, row: Format) -> Path:
+        """The file of a format, whether it is asked for or not."""
+        return self.folder / (self.name + row.ending)
+
+    def lacks(self, row: Format) -> bool:
+        """Whether the file of a format isn't there yet."""
+        return not self.find(row).is_file()
 
     def list_wanted(self, status: str) -> tuple[Format, ...]:
         """The formats that are written of a prediction with this status."""
@@ -68,10 +77,10 @@ def check_formats(outputs: Outputs, recipe: Recipe, scan: Scan) -> None:
         ExtraError: a format needs a package that isn't installed.
         InputError: probabilities of a bundle from elsewhere whose steps don't say how outputs become them.
     """
-    if outputs.likely and not recipe.gives_probabilities:
-        found = "the steps of this bundle don't say how its outputs become probabilities"
-        raise InputError("--format probabilities", found, "leave it out", code="format-unfit")
     for row in outputs.formats:
+        if row.likely and outputs.lacks(row) and not recipe.gives_probabilities:
+            found = "the steps of this bundle don't say how its outputs become probabilities"
+            raise InputError(f"--format {row.name}", found, "leave it out", code="format-unfit")
         row.check(scan.reference, recipe.task.labels, Algorithm(recipe.name, recipe.version, "0"))
 
 
@@ -114,8 +123,13 @@ def _holds(path: Path, sha256: str) -> bool:
 
 
 def list_missing(outputs: Outputs, record: PredictionRecord) -> tuple[Format, ...]:
-    """The formats of which an earlier prediction has no file."""
-    return tuple(row for row in outputs.list_wanted(record.status) if not outputs.files[row.name].is_file())
+    """The formats of which an earlier prediction has no file, or another variant."""
+    return tuple(row for row in outputs.list_wanted(record.status) if outputs.lacks(row) or _differs(row, record))
+
+
+def _differs(row: Format, record: PredictionRecord) -> bool:
+    """Whether the file of a format was written with other options."""
+    return row.name in record.outputs and record.outputs[row.name].variant != row.variant
 
 
 def write_outputs(
@@ -124,7 +138,7 @@ def write_outputs(
     """Write the mask of a scan in each format, and its run record.
 
     Each file is read back and compared; they get their names together when all are right. A file of an earlier
-    prediction with the same identity stays, unless it refers to one that is written now.
+    prediction with the same identity stays, unless it is another variant or refers to one that is written now.
 
     Args:
         outputs: where, and in which formats.
@@ -142,17 +156,23 @@ def write_outputs(
     earlier = find_record(outputs.record)
     kept: Mapping[str, FileRecord] = {}
     if earlier is not None and not identity.compare(earlier):
-        kept = {name: item for name, item in earlier.outputs.items() if _holds(outputs.folder / item.file, item.sha256)}
+        other = {row.name for row in outputs.formats if _differs(row, earlier)}
+        whole = {
+            name: item for name, item in earlier.outputs.items() if _holds(outputs.folder / item.file, item.sha256)
+        }
+        kept = {name: item for name, item in whole.items() if name not in other}
     result.files.update({name: outputs.folder / item.file for name, item in kept.items()})
     with ExitStack() as stack:
         written: dict[str, FileRecord] = {}
         # Those that refer to others come last, since these name themselves.
-        for row in sorted(outputs.list_wanted(find_status(result.mask)), key=lambda row: bool(row.refers)):
+        wanted = outputs.list_wanted(find_status(result.mask))
+        referring = [row for row in FORMATS.values() if row.refers and row.name in kept and row not in wanted]
+        for row in sorted((*wanted, *referring), key=lambda row: bool(row.refers)):
             if row.name not in kept or not written.keys().isdisjoint(row.refers):
-                path = outputs.files[row.name]
+                path = outputs.find(row)
                 part = result.files[row.name] = stack.enter_context(whole_file(path))
                 row.write(result, part)
-                written[row.name] = FileRecord(file=path.name, sha256=hash_file(part))
+                written[row.name] = FileRecord(file=path.name, sha256=hash_file(part), variant=row.variant)
         record = make_record(outputs.name, recipe, identity, result.mask, {**kept, **written}, started)
         # Entered last, it gets its name first: a process killed before the others have theirs makes them anew.
         write_record(stack.enter_context(whole_file(outputs.record)), record)

@@ -61,6 +61,8 @@ class FileRecord(Record):
     """Name in the folder of the record."""
     sha256: str
     """SHA-256 of the file."""
+    variant: str = ""
+    """By which options it was written otherwise than usual; files of another variant are made anew."""
 
 
 class PredictionRecord(RunRecord):

@@ -17,6 +17,7 @@ from medunet.reading import (
     find_known,
     find_series,
     is_image_file,
+    strip_ending,
     tabulate_series,
 )
 from medunet.reading.rules import NO_RULE, Rules, explain_series, prefer_series, tell_reasons
@@ -81,7 +82,7 @@ def find_scan(path: Path, task: Task, options: Options = NO_OPTIONS, rules: Rule
             said = f"it is one file, but the bundle takes {_join(task.channels)}"
             raise InputError(path, said, NAME_EACH, code="channel-missing")
         how = spread_options(options, task)
-        return check_scan(Scan(strip(path.name), {key: find_image(path, own) for key, own in how.items()}), task)
+        return check_scan(Scan(strip_ending(path.name), {key: find_image(path, own) for key, own in how.items()}), task)
     return choose_scan(path, find_series(path, keep=True), task, options, rules)
 
 
@@ -211,7 +212,7 @@ def name_scan(images: Mapping[str, Path], task: Task, options: Options = NO_OPTI
         key: _find_image(images[name], name, task, how[key], rules)
         for key, name in zip(task.image_keys(), task.channels, strict=True)
     }
-    return check_scan(Scan(strip(images[task.channels[0]].name), images_found), task)
+    return check_scan(Scan(strip_ending(images[task.channels[0]].name), images_found), task)
 
 
 def _find_image(path: Path, channel: str, task: Task, how: ReadOptions, rules: Rules) -> Image:
@@ -268,14 +269,6 @@ def check_scan(scan: Scan, task: Task) -> Scan:
             raise InputError(image.path, said, f"give a {wanted} scan", code="modality-differs")
     check_patients({name: image.series.patient_id if image.series else "" for name, image in found.items()}, scan.id)
     return scan
-
-
-def strip(name: str) -> str:
-    """Name of a file without the ending of an image format."""
-    for ending in (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm", ".png"):
-        if name.lower().endswith(ending):
-            return name[: -len(ending)]
-    return name
 
 
 def _join(names: tuple[str, ...]) -> str:

@@ -40,6 +40,7 @@ from medunet.reading.volume import (
     read_mask,
     read_placed_map,
     read_volume,
+    strip_ending,
 )
 
 __all__ = [
@@ -86,5 +87,6 @@ __all__ = [
     "read_volume",
     "sort_series",
     "stamp_file",
+    "strip_ending",
     "tabulate_series",
 ]

@@ -33,6 +33,8 @@ Readers = Mapping[str, Callable[[Path], Read]]
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 IMAGES: Readers = {".nii": read_nifti, ".nii.gz": read_nifti, **dict.fromkeys(ITK, read_itk), ".png": read_picture}
 """Reader of one file by the end of its name; everything else is looked at as DICOM."""
+ENDINGS = tuple(sorted((*IMAGES, ".dcm"), key=len, reverse=True))
+"""Of files of images, the longest first."""
 LABEL_MAPS: Readers = {**IMAGES, ".png": read_indices}
 
 
@@ -243,6 +245,12 @@ def _read_file(path: Path, options: ReadOptions, room: Room | None = None) -> Vo
 def is_image_file(path: Path) -> bool:
     """Whether a file is read as an image by its name; others are looked at as DICOM."""
     return _find_reader(path, IMAGES) is not None
+
+
+def strip_ending(name: str) -> str:
+    """Name of a file without the ending of an image format."""
+    ending = next((end for end in ENDINGS if name.lower().endswith(end)), "")
+    return name[: len(name) - len(ending)]
 
 
 def _find_reader(path: Path, readers: Readers) -> Callable[[Path], Read] | None:

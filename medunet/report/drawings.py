@@ -17,6 +17,7 @@ from medunet.geometry import Grid
 from medunet.labels import Mask
 from medunet.parts import Voxels
 from medunet.reading import Volume
+from medunet.windows import SOFT_TISSUE, find_window
 
 Colour = tuple[int, int, int]
 Outline = tuple[Voxels, Colour, int]
@@ -35,8 +36,6 @@ FINE = 2
 """Slices are drawn so many times larger and reduced, for smooth lines."""
 SUBSTITUTES = str.maketrans({"×": "x", "≥": ">=", "≤": "<=", "→": "->", "−": "-"})
 """For signs that Pillow's own font lacks."""
-SOFT_TISSUE = (40.0, 400.0)
-"""Level and width of the usual window for soft tissue in CT, in HU."""
 MARGIN = 12
 LINE = 26
 
@@ -140,17 +139,6 @@ def part_objects(mask: Mask) -> Voxels:
         first = tuple(slice(0, -1) if n == axis else slice(None) for n in range(3))
         drawn[first] &= (high == 0) | (high == low)
     return drawn
-
-
-def find_window(image: npt.NDArray[Any], window: tuple[float, float] | None) -> tuple[float, float]:
-    """Values shown black and white; never equal."""
-    if window is not None:
-        level, width = window
-        return level - max(width, 1e-6) / 2, level + max(width, 1e-6) / 2
-    values = image.ravel()[:: max(1, image.size // 200_000)].astype(np.float64)
-    values = values[np.isfinite(values)]
-    low, high = map(float, np.percentile(values, (0.5, 99.5))) if len(values) else (0.0, 1.0)
-    return low, high if high > low else low + 1
 
 
 def _choose_slice(truth: Voxels, predicted: Voxels, axis: int) -> int:

@@ -23,13 +23,12 @@ from medunet.report.drawings import (
     LINE,
     MARGIN,
     PAPER,
-    SOFT_TISSUE,
     Colour,
     draw_outlines,
-    find_window,
     mark_sides,
     write_line,
 )
+from medunet.windows import SOFT_TISSUE, find_window
 from medunet.writing import Format, Result, check_nothing, list_channels
 
 SIDE = 420

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from medunet.errors import InputError
 from medunet.geometry import Unit
 from medunet.records import suggest
-from medunet.writing import measures, nifti, png, probabilities, rtstruct, seg, sr
+from medunet.writing import fractional, measures, nifti, png, probabilities, rtstruct, sc, seg, sr
 from medunet.writing.interface import Format
 
 FORMATS = {
@@ -15,9 +15,11 @@ FORMATS = {
         png.FORMAT,
         seg.FORMAT,
         seg.LABEL_MAP,
+        fractional.FORMAT,
         rtstruct.FORMAT,
         rtstruct.INNER,
         sr.FORMAT,
+        sc.FORMAT,
         measures.FORMAT,
         measures.TABLE,
         probabilities.FORMAT,

@@ -120,6 +120,8 @@ class Format:
         likely: whether it holds the network's probabilities, which are gone when the mask is made.
         refers: formats whose files it refers to where they are there; these are written before it, and it anew after
             them.
+        variant: by which options its files are written otherwise than usual, "" where they aren't; files of another
+            variant are made anew.
     """
 
     name: str
@@ -131,3 +133,4 @@ class Format:
     optional: bool = False
     likely: bool = False
     refers: tuple[str, ...] = ()
+    variant: str = ""

@@ -41,17 +41,17 @@ def write_probabilities(probabilities: Probabilities, grid: Grid, path: Path) ->
     header = _make_header(probabilities, grid)
     with path.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as stream:
         stream.write(header)
-        for piece in _cut(probabilities.maps):
+        for piece in cut_planes(probabilities.maps):
             stream.write(piece)
     with gzip.open(path) as stream:
         same = stream.read(len(header)) == header
-        same = same and all(stream.read(len(piece)) == piece for piece in _cut(probabilities.maps))
+        same = same and all(stream.read(len(piece)) == piece for piece in cut_planes(probabilities.maps))
         if not same or stream.read(1):
             raise ResourceError(path, *DIFFERENT, code="output-differs")
 
 
-def _cut(maps: Any) -> Iterator[bytes]:
-    """All voxels as a NIfTI file has them, i fastest and outputs slowest, a few planes at a time."""
+def cut_planes(maps: Any) -> Iterator[bytes]:
+    """All voxels of maps (outputs, I, J, K), i fastest and outputs slowest, a few planes k at a time."""
     planes = max(1, PIECE // (maps.shape[1] * maps.shape[2]))
     for one in maps:
         for start in range(0, one.shape[2], planes):

@@ -15,14 +15,23 @@ from pydicom.tag import Tag
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from medunet.algorithms import Algorithm
-from medunet.errors import SeriesError
 from medunet.labels import CodedTerm, Label, LabelTable, Mask
 from medunet.outlines import Corners, trace_parts
 from medunet.reading import Header, Image, read_mask
 from medunet.reading.labels.contours import OUTLINED
 from medunet.terms import ANATOMICAL, find_terms
 from medunet.writing.interface import Format, Result
-from medunet.writing.sources import LONG_STRING, Kind, check_same, decode_texts, find_slices, share_frame, warn_of_texts
+from medunet.writing.sources import (
+    LONG_STRING,
+    Kind,
+    check_same,
+    decode_texts,
+    find_slices,
+    name_instance,
+    require_tags,
+    share_frame,
+    warn_of_texts,
+)
 
 KIND = Kind("DICOM RTSTRUCT", "rtstruct")
 SERIES_NUMBER = 901
@@ -88,7 +97,7 @@ def _make_contour(corners: Corners, header: Header, source: FileDataset) -> Data
     points = header.position + columns[:, None] * along[0] + rows[:, None] * along[1]
     text = "\\".join(["%.4f"] * points.size) % tuple(points.ravel().tolist())
     contour = Dataset()
-    contour.ContourImageSequence = [_name_instance(source)]
+    contour.ContourImageSequence = [name_instance(source)]
     contour.ContourGeometricType = "CLOSED_PLANAR"
     contour.NumberOfContourPoints = len(points)
     # As it will stand in the file: made into a DS each, a million numbers would take a minute.
@@ -104,20 +113,11 @@ def _describe_contours(label: Label) -> Dataset:
     return item
 
 
-def _name_instance(source: FileDataset) -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = source.SOPClassUID, source.SOPInstanceUID
-    return item
-
-
 def _make_structure_set(labels: Sequence[Label], slices: Sequence[FileDataset], algorithm: Algorithm) -> FileDataset:
     """Everything but the contours."""
     first, comment = slices[0], share_frame(slices)
     decode_texts(first, KIND)
-    for name in ("FrameOfReferenceUID", "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID"):
-        if not first.get(name):
-            found, remedy = f"its header has no {name}", f"restore the header, or {KIND.leave}"
-            raise SeriesError(first.filename, f"{found}, which a {KIND.name} refers to", remedy, code="format-unfit")
+    require_tags(first, ("FrameOfReferenceUID", "StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID"), KIND)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = RTStructureSetStorage, generate_uid(prefix=None)
     meta.TransferSyntaxUID = ImplicitVRLittleEndian
@@ -163,7 +163,7 @@ def _refer_to(slices: Sequence[FileDataset]) -> Dataset:
     """The frame of reference with the study, the series and all images in it."""
     series, study, frame = Dataset(), Dataset(), Dataset()
     series.SeriesInstanceUID = slices[0].SeriesInstanceUID
-    series.ContourImageSequence = [_name_instance(item) for item in slices]
+    series.ContourImageSequence = [name_instance(item) for item in slices]
     study.ReferencedSOPClassUID, study.ReferencedSOPInstanceUID = DETACHED_STUDY, slices[0].StudyInstanceUID
     study.RTReferencedSeriesSequence = [series]
     frame.FrameOfReferenceUID = slices[0].FrameOfReferenceUID

@@ -1,64 +1,30 @@
 """Write a mask as DICOM SEG on the series that it was made from."""
 
 import logging
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydicom.dataset import FileDataset
-from pydicom.sr.coding import Code
-from pydicom.uid import RLELossless, generate_uid
+from pydicom.uid import RLELossless
 
-from medunet.algorithms import UNNAMED, Algorithm
+from medunet.algorithms import Algorithm
 from medunet.errors import SeriesError
-from medunet.extras import load_extra
-from medunet.labels import CodedTerm, Label, LabelTable, Mask
+from medunet.labels import Label, LabelTable, Mask
 from medunet.reading import Image, read_segmentation
 from medunet.terms import GENERIC, find_terms
+from medunet.writing.frames import write_frames
 from medunet.writing.interface import Format, Result
-from medunet.writing.sources import (
-    LONG_STRING,
-    Kind,
-    check_same,
-    decode_texts,
-    fill_unknown,
-    find_files,
-    identify_object,
-    share_frame,
-    warn_of_texts,
-)
+from medunet.writing.segments import Encoding, make_segmentation, make_skeleton
+from medunet.writing.sources import Kind, check_same, find_files, order_frames, warn_of_texts
 
 LOGGER = logging.getLogger(__name__)
-ARTIFICIAL_INTELLIGENCE = CodedTerm(scheme="DCM", value="123110", meaning="Artificial Intelligence")
-"""Family of a bundle, DICOM PS3.16 CID 7162."""
-SERIES_NUMBER = 900
-"""High, so that viewers list the segmentation after the images."""
+MOST_FRAMES = 50_000
+"""Of a SEG, which is as many as our reader takes."""
 SEG = Kind("DICOM SEG", "seg")
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """How a SEG holds a mask.
-
-    Attributes:
-        kind: for messages.
-        type: of the segmentation, DICOM PS3.3 C.8.20.2: "BINARY" has a frame for each slice and label, one bit a
-            pixel, "LABELMAP" one for each slice, with the number of its label in each pixel.
-        packed: whether pixels are compressed, by RLE.
-        omit: frames without a voxel are left out, unless all are.
-    """
-
-    kind: Kind
-    type: Literal["BINARY", "LABELMAP"]
-    packed: bool = False
-    omit: bool = False
-
-
 BINARY = Encoding(SEG, "BINARY")
 LABELMAP = Encoding(Kind("DICOM SEG", "seg-labelmap"), "LABELMAP", packed=True)
 
@@ -92,13 +58,57 @@ def write_segmentation(
         SeriesError: the headers of the series make no segmentation.
         ResourceError: the disk is full, or what was read back differs.
     """
+    write = _write_label_map if encoding.type == "LABELMAP" else _write_binary
+    write(mask, path, slices, algorithm, encoding, order)
+    check_same(read_back(path, mask), mask, path)
+
+
+def _write_label_map(
+    mask: Mask,
+    path: Path,
+    slices: Sequence[FileDataset],
+    algorithm: Algorithm,
+    encoding: Encoding,
+    order: Sequence[int] | None,
+) -> None:
     voxels = mask.voxels if order is None else mask.voxels[:, :, order]
-    dataset = _make_segmentation(voxels, mask.table.labels, slices, algorithm, encoding)
+    dataset = make_segmentation(voxels, mask.table.labels, slices, algorithm, encoding)
     if encoding.packed:
         # By pydicom alone, since GDCM's encoder crashes on some sizes.
         dataset.compress(RLELossless, encoding_plugin="pydicom", generate_instance_uid=False)
     dataset.save_as(path, enforce_file_format=True)
-    check_same(read_back(path, mask), mask, path)
+
+
+def _write_binary(
+    mask: Mask,
+    path: Path,
+    slices: Sequence[FileDataset],
+    algorithm: Algorithm,
+    encoding: Encoding,
+    order: Sequence[int] | None,
+) -> None:
+    """A frame at a time, since those of 100 labels take more than a gigabyte."""
+    labels, planes = mask.table.labels, np.ascontiguousarray(mask.voxels.transpose(2, 1, 0))
+    skeleton = make_skeleton(labels, slices, algorithm, encoding, order)
+    shown = [{*np.flatnonzero(np.bincount(plane.ravel())).tolist()} - {0} for plane in planes]
+    omit = encoding.omit and any(shown)
+    frames = [(x.value, k) for x in labels for k in range(len(planes)) if x.value in shown[k] or not omit]
+    skeleton.count_frames(frames)
+    nothing = np.zeros(planes[0].shape, np.bool_)
+    drawn = (planes[k] == number if number in shown[k] else nothing for number, k in frames)
+    size = -(-len(frames) * nothing.size // 8)
+    write_frames(skeleton.dataset, path, skeleton.list_groups(frames), pack_bits(drawn), size)
+
+
+def pack_bits(planes: Iterable[npt.NDArray[np.bool_]]) -> Iterator[bytes]:
+    """Pixels of a bit each, the lowest bit of a byte first; frames follow each other without padding (PS3.5 8.1.1)."""
+    rest = np.zeros(0, np.bool_)
+    for plane in planes:
+        bits = np.concatenate([rest, plane.ravel()]) if len(rest) else plane.ravel()
+        whole = len(bits) // 8 * 8
+        yield np.packbits(bits[:whole], bitorder="little").tobytes()
+        rest = bits[whole:]
+    yield np.packbits(rest, bitorder="little").tobytes()
 
 
 def check_source(
@@ -119,8 +129,8 @@ def check_source(
         SeriesError: the headers of the series make no segmentation.
     """
     warn_of_texts(first, encoding.kind)
-    nothing = np.zeros((first.Columns, first.Rows, int(first.get("NumberOfFrames", 1))), dtype=np.uint8)
-    _make_segmentation(nothing, labels, [first], algorithm, encoding)
+    frames = range(int(first.NumberOfFrames)) if "PerFrameFunctionalGroupsSequence" in first else None
+    make_skeleton(labels, [first], algorithm, encoding, frames)
     for label in labels:
         if find_terms(label)[1] == GENERIC:
             LOGGER.warning(
@@ -130,118 +140,17 @@ def check_source(
             )
 
 
-def _make_segmentation(
-    voxels: Any, labels: Sequence[Label], slices: Sequence[FileDataset], algorithm: Algorithm, encoding: Encoding
-) -> Any:
-    """A highdicom Segmentation of voxels (I, J, K), K being the order of the slices."""
-    highdicom = load_extra("highdicom", encoding.kind.name)
-    _complete(slices)
-    comment = share_frame(slices)
-    decode_texts(slices[0], encoding.kind)
-    series, content = algorithm.describe([label.name for label in labels])
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # highdicom's warnings quote the patient's name
-            segmentation = highdicom.seg.Segmentation(
-                source_images=list(slices),
-                pixel_array=np.ascontiguousarray(voxels.transpose(2, 1, 0)),
-                segmentation_type=encoding.type,
-                segment_descriptions=[_describe(label, algorithm.find(label.name), highdicom) for label in labels],
-                series_number=SERIES_NUMBER,
-                content_label="SEGMENTATION",
-                content_description=content[:LONG_STRING],
-                series_description=series[:LONG_STRING],
-                omit_empty_frames=encoding.omit and bool(voxels.any()),
-                **identify_object(algorithm, highdicom),
-            )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        found, remedy = f"its header makes no DICOM SEG ({error})", f"restore the header, or {encoding.kind.leave}"
-        raise SeriesError(slices[0].filename, found, remedy, code="format-unfit") from error
-    _leave_unknown_out(segmentation, labels, algorithm)
-    _copy_facts(slices, segmentation)
-    if comment:
-        segmentation.ImageComments = comment
-    return segmentation
-
-
-def _complete(slices: Sequence[Any]) -> None:
-    """Fill in headers, in memory, what highdicom takes for granted of them and our reader has measured or excused."""
-    first = slices[0]
-    for dataset in slices:
-        fill_unknown(dataset)
-    if "PerFrameFunctionalGroupsSequence" in first:
-        return  # its geometry is that of its frames
-    cosines = np.array(first.ImageOrientationPatient, dtype=np.float64).reshape(2, 3)
-    between = np.subtract(slices[-1].ImagePositionPatient, first.ImagePositionPatient, dtype=np.float64)
-    step = abs(float(between @ np.cross(*cosines))) / max(len(slices) - 1, 1)
-    for dataset in slices:
-        dataset.ImageOrientationPatient = first.ImageOrientationPatient
-        if step:
-            # The header's own may be wrong or negative; positions decide, as in reading.
-            dataset.SpacingBetweenSlices = step
-        if not dataset.get("SliceThickness"):
-            dataset.SliceThickness = step or 1.0
-
-
-def _copy_facts(slices: Sequence[Any], segmentation: Any) -> None:
-    """What highdicom leaves out: the part of the body, and loss of compression in any slice (PS3.3 C.7.6.1.1.5)."""
-    if slices[0].get("BodyPartExamined"):
-        segmentation.BodyPartExamined = slices[0].BodyPartExamined
-    for dataset in slices:
-        if dataset.get("LossyImageCompression") == "01":
-            for name in ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"):
-                if name in dataset:
-                    segmentation[name] = dataset[name]
-            return
-
-
-def _describe(label: Label, made: Algorithm, highdicom: Any) -> Any:
-    category, kind = find_terms(label)
-    return highdicom.seg.SegmentDescription(
-        segment_number=label.value,
-        segment_label=label.name,
-        segmented_property_category=_code(category),
-        segmented_property_type=_code(kind),
-        algorithm_type=made.kind or "SEMIAUTOMATIC",
-        algorithm_identification=None if made.kind == "MANUAL" else _identify(made, highdicom),
-        display_color=highdicom.color.CIELabColor.from_rgb(*label.colour),
-        tracking_id=label.name,
-        tracking_uid=generate_uid(prefix=None),
-    )
-
-
-def _identify(made: Algorithm, highdicom: Any) -> Any:
-    ours = bool(made.weights_sha256)
-    return highdicom.AlgorithmIdentificationSequence(
-        name=made.name[:LONG_STRING] or UNNAMED,
-        family=_code(made.family or ARTIFICIAL_INTELLIGENCE),
-        version=made.version[:LONG_STRING] or UNNAMED,
-        source="medunet " + metadata.version("medunet") if ours else None,
-        parameters={"weights_sha256": made.weights_sha256} if ours else None,
-    )
-
-
-def _leave_unknown_out(segmentation: Any, labels: Sequence[Label], algorithm: Algorithm) -> None:
-    """Take out what highdicom demands of algorithms beside their names, where that would be made up."""
-    names = {label.value: label.name for label in labels}
-    for item in segmentation.SegmentSequence:  # a label map has the background as well
-        made = algorithm.find(names.get(int(item.SegmentNumber), ""))
-        if made.family is None and not made.weights_sha256:
-            item.pop("SegmentationAlgorithmIdentificationSequence", None)
-
-
-def _code(term: CodedTerm) -> Code:
-    return Code(term.value, term.scheme, term.meaning)
-
-
 def _check(origin: Image, table: LabelTable, algorithm: Algorithm, *, encoding: Encoding) -> None:
-    _, slices = find_files(origin, encoding.kind)
+    headers, slices = find_files(origin, encoding.kind)
+    if encoding.type == "BINARY" and not encoding.omit and (count := len(headers) * len(table.labels)) > MOST_FRAMES:
+        found = f"a frame for each of {len(table.labels)} labels and {len(headers)} slices is {count} frames"
+        remedy = "choose seg-labelmap, or leave empty frames out with --seg-empty-frames omit"
+        raise SeriesError(origin.path, f"{found}, more than programs read", remedy, code="format-unfit")
     check_source(slices[0], table.labels, algorithm, encoding)
 
 
 def _write(result: Result, path: Path, *, encoding: Encoding) -> None:
     headers, slices = find_files(result.origin, encoding.kind)
-    frames = [header.frame for header in headers if header.frame is not None]
     write_segmentation(
         result.mask.join_objects(),
         path,
@@ -249,7 +158,7 @@ def _write(result: Result, path: Path, *, encoding: Encoding) -> None:
         result.algorithm,
         lambda part, mask: read_segmentation(part, mask.grid, mask.table),
         encoding,
-        np.argsort(frames).tolist() or None,
+        order_frames(headers),
     )
 
 
@@ -257,7 +166,9 @@ def omit_empty_frames(row: Format) -> Format:
     """A format whose SEG has no frames without a voxel; other formats stay as they are."""
     if row.name != FORMAT.name:
         return row
-    return replace(row, write=partial(_write, encoding=replace(BINARY, omit=True)))
+    encoding = replace(BINARY, omit=True)
+    check, write = partial(_check, encoding=encoding), partial(_write, encoding=encoding)
+    return replace(row, check=check, write=write, variant="seg-empty-frames=omit")
 
 
 FORMAT = Format(

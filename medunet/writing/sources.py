@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from pydicom import Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataset import FileDataset
 from pydicom.sr.coding import Code
@@ -31,6 +32,7 @@ EMPTY_WHERE_UNKNOWN = (
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName"),
 )
 """Tags that DICOM demands but lets be empty, and that some series lack."""
+LOSS = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 MULTIPLE = {"LO", "PN", "SH", "UC"}
 """Kinds of text that may hold several values."""
 
@@ -88,6 +90,12 @@ def find_files(origin: Image, kind: Kind) -> tuple[list[Header], list[FileDatase
     return headers, [dataset]
 
 
+def order_frames(headers: Sequence[Header]) -> list[int] | None:
+    """Which slice of the mask each frame of a multi-frame image is; None of slices."""
+    frames = [header.frame for header in headers if header.frame is not None]
+    return np.argsort(frames).tolist() or None
+
+
 def _sort_headers(origin: Image, kind: Kind) -> list[Header]:
     if origin.series is None or Path(origin.path).is_file():
         found = f"it is a file, and a {kind.name} refers to a DICOM series"
@@ -108,6 +116,37 @@ def share_frame(slices: Sequence[Any]) -> str:
     for dataset in slices:
         dataset.FrameOfReferenceUID = frame
     return "Each slice of the source has a FrameOfReferenceUID of its own; this is that of the first one."
+
+
+def require_tags(dataset: FileDataset, names: Sequence[str], kind: Kind) -> None:
+    """Check that a header has what a result refers to.
+
+    Raises:
+        SeriesError: it lacks a tag of these names.
+    """
+    for name in names:
+        if not dataset.get(name):
+            found, remedy = f"its header has no {name}", f"restore the header, or {kind.leave}"
+            raise SeriesError(dataset.filename, f"{found}, which a {kind.name} refers to", remedy, code="format-unfit")
+
+
+def name_instance(source: FileDataset, frame: int | None = None) -> Dataset:
+    """How a result names an image, or one of its frames, counted from 0."""
+    item = Dataset()
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = source.SOPClassUID, source.SOPInstanceUID
+    if frame is not None:
+        item.ReferencedFrameNumber = frame + 1
+    return item
+
+
+def copy_loss(slices: Sequence[FileDataset], written: Dataset) -> None:
+    """Say of a result what any of its slices says of loss by compression (PS3.3 C.7.6.1.1.5)."""
+    for dataset in slices:
+        if dataset.get("LossyImageCompression") == "01":
+            for name in LOSS:
+                if name in dataset:
+                    written[name] = dataset[name]
+            return
 
 
 def fill_unknown(dataset: FileDataset) -> None:

@@ -95,7 +95,7 @@ def _make_document(
     """A highdicom Comprehensive3DSR."""
     highdicom = load_extra("highdicom", REPORT.name)
     own = next(iter(channels.values())).datasets
-    share_frame(own)
+    comment = share_frame(own)
     decode_texts(own[0], REPORT)
     fill_unknown(own[0])
     series, _ = algorithm.describe([structure.name for structure in measures.structures])
@@ -109,6 +109,8 @@ def _make_document(
                 procedure_reported=PROCEDURES.get(own[0].get("Modality", ""), codes.SCT.ImagingProcedure),
                 imaging_measurements=list(Groups(highdicom, labels, channels, segmentation).list_groups(measures)),
             )
+            if comment:
+                report[0].ContentSequence.append(_comment(comment, highdicom))
             return highdicom.sr.Comprehensive3DSR(
                 evidence=evidence,
                 content=report[0],
@@ -121,6 +123,12 @@ def _make_document(
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         found, remedy = f"its header makes no {REPORT.name} ({error})", f"restore the header, or {REPORT.leave}"
         raise SeriesError(own[0].filename, found, remedy, code="format-unfit") from error
+
+
+def _comment(text: str, highdicom: ModuleType) -> Any:
+    """A sentence at the end of a report, whose template may be extended (PS3.16 TID 1500)."""
+    contains = highdicom.sr.RelationshipTypeValues.CONTAINS
+    return highdicom.sr.TextContentItem(codes.DCM.Comment, text, contains)
 
 
 def _name_observer(algorithm: Algorithm, highdicom: ModuleType) -> Any:

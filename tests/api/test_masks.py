@@ -23,7 +23,10 @@ def test_a_mask_is_converted_and_read_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"to": "png"}, "to is 'png', a str; give 'nifti' or 'seg' or 'rtstruct' or 'rtstruct-inner'"),
+        (
+            {"to": "png"},
+            "to is 'png', a str; give 'nifti' or 'seg' or 'seg-labelmap' or 'rtstruct' or",
+        ),
         ({"to": "seg", "labels": "liver"}, "labels is 'liver', a str; give a LabelTable or a list of text or None"),
         ({"to": "seg", "options": {"series": "1"}}, "give a ReadOptions or None"),
         ({"to": "seg", "made_by": "me"}, "made_by is 'me'"),

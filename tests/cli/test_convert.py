@@ -52,6 +52,10 @@ def test_labels_are_names_or_a_file(nifti: Path, tmp_path: Path, monkeypatch: py
     ("given", "sentence"),
     [
         ((), "medunet convert: no format is given; add --to nifti, seg or rtstruct."),
+        (
+            ("--to", "seg-fractional"),
+            "--to seg-fractional: it is made of what a network found, which a mask",
+        ),
         (("--to", "segs"), "--to segs: there is no such choice; did you mean 'seg'"),
         (("--to", "seg", "--made-by", "me"), "--made-by me: there is no such choice"),
         (("--to", "seg"), "a DICOM seg comes from the series that it belongs to"),

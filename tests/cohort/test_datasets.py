@@ -6,6 +6,7 @@ import pytest
 import medunet
 from medunet.cohort import find_cohort, read_channel, read_label
 from medunet.errors import InputError, MissingInputError, RecordError
+from medunet.reading.volume import IMAGES
 from medunet.records import write_json
 
 
@@ -79,6 +80,16 @@ def test_an_nnunet_folder_has_a_file_a_channel(tmp_path: Path) -> None:
     (tmp_path / "imagesTr" / "B_0001.nrrd").unlink()
     with pytest.raises(MissingInputError, match=r"B_0001\.nrrd: dataset\.json names it"):
         find_cohort(tmp_path)
+
+
+def test_volumes_of_every_kind_that_is_read_are_taken(tmp_path: Path) -> None:
+    """Whatever `file_ending` says."""
+    endings = [ending for ending in IMAGES if ending != ".png"]
+    for number, ending in enumerate(endings):
+        make_files(tmp_path, f"labelsTr/A{number}{ending}", f"imagesTr/A{number}_0000{ending}")
+    content = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "tumor": 1}, "file_ending": ".mha"}
+    write_json(tmp_path / "dataset.json", content)
+    assert len(find_cohort(tmp_path).cases) == len(endings) == 6
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ GROUND = (
         "labels",
     ),
     *("large_parts", "machine", "measures", "objects", "outlines", "parts", "postprocessing", "progress", "records"),
-    *("runs", "scratch", "spread", "task", "terms"),
+    *("runs", "scratch", "spread", "task", "terms", "windows"),
 )
 LAYERS = {
     **dict.fromkeys(GROUND, 0),

@@ -2,6 +2,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import nibabel as nib
 import numpy as np
@@ -11,6 +12,7 @@ from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
 import medunet
+from medunet import Prediction
 from medunet.bundle import open_bundle
 from medunet.errors import ExtraError, InputError, OutputExistsError, ResourceError, SeriesError
 from medunet.inference import Job, PredictionRecord, Wanted, find_scan, finish_job, make_maker, plan_job
@@ -130,6 +132,45 @@ def test_a_report_refers_to_the_segmentation_that_is_there(trained: Path, patien
     assert list_referenced(new.files["sr"]) == {dcmread(new.files["seg"]).SOPInstanceUID} != {uid}
     (kept,) = medunet.predict(trained, patients[0], output=tmp_path, formats=("seg", "sr"))
     assert kept.kept
+
+
+def test_a_segmentation_of_other_options_is_made_anew(trained: Path, patients: list[Path], tmp_path: Path) -> None:
+    """And so is the report that refers to it, asked for or not; the rest stays."""
+
+    def run(frames: Literal["keep", "omit"], *formats: str) -> Prediction:
+        (made,) = medunet.predict(trained, patients[0], output=tmp_path, formats=formats, seg_empty_frames=frames)
+        return made
+
+    first = run("keep", "nifti", "seg", "sr")
+    report, before = first.files["sr"], first.files["nifti"].stat().st_mtime_ns
+    uid = dcmread(first.files["seg"]).SOPInstanceUID
+    omitted = run("omit", "nifti", "seg")
+    assert not omitted.kept
+    assert omitted.files["nifti"].stat().st_mtime_ns == before
+    written = dcmread(omitted.files["seg"])
+    assert written.SOPInstanceUID != uid
+    assert written.NumberOfFrames < omitted.mask.grid.shape[2] * len(omitted.mask.table.labels)
+    assert [item[2] for item in srread(report).get_evidence()].count(written.SOPInstanceUID) == 1
+    record = read_record(tmp_path / f"{patients[0].name}.json", PredictionRecord)
+    assert record.outputs["seg"].variant == "seg-empty-frames=omit"
+    assert run("omit", "seg", "sr").kept
+    again = run("keep", "nifti", "seg", "sr")
+    assert not again.kept
+    assert dcmread(again.files["seg"]).NumberOfFrames > written.NumberOfFrames
+    assert run("keep", "nifti", "seg").kept
+
+
+def test_what_is_asked_for_beside_the_mask_is_read_by_others(
+    trained: Path, patients: list[Path], tmp_path: Path
+) -> None:
+    formats = ("nifti", "seg-fractional", "probabilities", "sc")
+    (made,) = medunet.predict(trained, patients[0], output=tmp_path, formats=formats)
+    likely = np.asarray(nib.load(made.files["probabilities"]).dataobj.get_unscaled())
+    fractions = dcmread(made.files["seg-fractional"])
+    labels = len(made.mask.table.labels)
+    planes = fractions.pixel_array.reshape(labels, -1, *fractions.pixel_array.shape[1:])
+    assert np.array_equal(planes.transpose(3, 2, 1, 0), likely[..., 1:])
+    assert dcmread(made.files["sc"]).NumberOfFrames == made.mask.grid.shape[2]
 
 
 def test_nothing_found_is_an_empty_segmentation_or_none(trained: Path, patients: list[Path], tmp_path: Path) -> None:

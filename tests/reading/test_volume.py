@@ -8,7 +8,18 @@ from dicoms import make_grid, write_mask, write_series
 from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError
 from medunet.geometry import Grid
 from medunet.labels import LabelTable
-from medunet.reading import ReadOptions, Source, Volume, find_image, find_series, read_image, read_mask, read_volume
+from medunet.reading import (
+    ReadOptions,
+    Source,
+    Volume,
+    find_image,
+    find_series,
+    read_image,
+    read_mask,
+    read_volume,
+    strip_ending,
+)
+from medunet.reading.volume import IMAGES
 
 LESION = LabelTable.from_names(["lesion"])
 
@@ -204,3 +215,9 @@ def test_a_file_is_an_image_without_a_series(tmp_path: Path) -> None:
         read_image(image)
     with pytest.raises(MissingInputError, match="no such file"):
         find_image(tmp_path / "a.nii")
+
+
+def test_every_file_that_is_read_loses_its_ending_and_no_more() -> None:
+    for ending in (*IMAGES, ".dcm"):
+        assert strip_ending(f"P1.2{ending}") == strip_ending(f"P1.2{ending.upper()}") == "P1.2"
+    assert [strip_ending(name) for name in ("a.nhdr", "a.nii.gz", "a.b", ".nii")] == ["a", "a", "a.b", ""]

@@ -290,6 +290,12 @@ def test_a_scan_without_a_frame_of_reference_in_common_gets_that_of_its_first_sl
     assert np.array_equal(again.voxels, mask.voxels)
 
 
+def test_bits_follow_each_other_without_padding() -> None:
+    planes = np.random.default_rng(0).random((7, 3, 5)) < 0.5
+    packed = b"".join(seg.pack_bits(iter(planes)))
+    assert packed == np.packbits(planes.ravel(), bitorder="little").tobytes()
+
+
 ENCODINGS = pytest.mark.parametrize("row", [omit_empty_frames(seg.FORMAT), seg.LABEL_MAP], ids=["omit", "labelmap"])
 
 
@@ -322,6 +328,16 @@ def test_other_encodings_hold_an_empty_mask(tmp_path: Path, row: Format) -> None
 def test_only_a_segmentation_of_frames_for_labels_leaves_some_out() -> None:
     for row in FORMATS.values():
         assert (omit_empty_frames(row) is row) == (row is not seg.FORMAT)
+
+
+def test_more_frames_than_are_read_again_are_refused_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_series(tmp_path, make_grid())
+    monkeypatch.setattr(seg, "MOST_FRAMES", 11)
+    image = find_image(tmp_path)
+    with pytest.raises(SeriesError, match=r"2 labels and 6 slices is 12 frames.*seg-labelmap, or"):
+        seg.FORMAT.check(image, TABLE, ALGORITHM)
+    seg.LABEL_MAP.check(image, TABLE, ALGORITHM)
+    omit_empty_frames(seg.FORMAT).check(image, TABLE, ALGORITHM)
 
 
 def test_a_label_map_that_can_not_be_is_refused_by_its_name(tmp_path: Path) -> None:

@@ -5,13 +5,16 @@ import highdicom
 import numpy as np
 import pytest
 from dicoms import change, draw_balls, make_grid, write_series
+from judges import find_errors, needs_judges
 from pydicom import Dataset, dcmread
 
 from medunet.algorithms import UNKNOWN, Algorithm
 from medunet.errors import ResourceError, SeriesError
 from medunet.labels import Mask
-from medunet.reading import find_image
+from medunet.reading import find_image, read_volume
 from medunet.testing.faults import FAULTS
+from medunet.writing import Probabilities, Result
+from medunet.writing.formats import FORMATS
 from medunet.writing.rtstruct import KIND
 from medunet.writing.seg import SEG
 from medunet.writing.sources import (
@@ -140,3 +143,37 @@ def test_equipment_is_told_by_its_weights() -> None:
     assert first.DeviceUID == again.DeviceUID != other.DeviceUID
     assert (first.Manufacturer, first.ManufacturerModelName) == ("medunet", ("bundle" * 20)[:64])
     assert again.SoftwareVersions[0] == "1.1"
+
+
+RESULTS = pytest.mark.parametrize("name", ["seg", "seg-labelmap", "seg-fractional", "rtstruct", "sr", "sc"])
+
+
+@needs_judges
+@RESULTS
+def test_where_each_slice_has_a_frame_of_reference_every_result_has_the_first_and_says_so(
+    tmp_path: Path, name: str
+) -> None:
+    write_series(tmp_path / "series", make_grid())
+    change(tmp_path / "series", lambda dataset, k: setattr(dataset, "FrameOfReferenceUID", f"1.2.{k + 1}"))
+    image, grid = find_image(tmp_path / "series"), read_volume(tmp_path / "series").grid
+    maps = np.random.default_rng(0).integers(0, 255, (1, *grid.shape), dtype=np.uint8)
+    mask = draw_balls(grid)
+    made = Algorithm("finder", "1", "f" * 64)
+    FORMATS[name].check(image, mask.table, made)
+    result = Result(mask, image, made, {"ct": image}, Probabilities(maps, mask.table.names, exclusive=False))
+    FORMATS[name].write(result, tmp_path / "m.dcm")
+    sentence = b"Each slice of the source has a FrameOfReferenceUID of its own; this is that of the first one."
+    assert sentence in (tmp_path / "m.dcm").read_bytes()
+    elements = dcmread(tmp_path / "m.dcm").iterall()
+    assert {item.value for item in elements if item.keyword.endswith("FrameOfReferenceUID")} == {"1.2.1"}
+    assert find_errors(tmp_path / "m.dcm") - find_errors(tmp_path / "series" / "0001.dcm") == set()
+
+
+@RESULTS
+def test_without_a_frame_of_reference_every_result_is_refused_before(tmp_path: Path, name: str) -> None:
+    write_series(tmp_path / "series", make_grid())
+    change(tmp_path / "series", lambda dataset, _: delattr(dataset, "FrameOfReferenceUID"))
+    table = draw_balls(make_grid()).table
+    sentence = rf"0001\.dcm: its header .*Frame ?Of ?Reference ?UID.*; restore the header, or .* than {name}\.$"
+    with pytest.raises(SeriesError, match=sentence):
+        FORMATS[name].check(find_image(tmp_path / "series"), table, Algorithm("finder", "1", "0"))

@@ -27,8 +27,8 @@ from medunet.reading.dicom.characters import find_encodings
 
 MOST_DEPTH = 16
 """Sequences within each other; a structured report has about ten."""
-MOST_ITEMS, MOST_ELEMENTS = 200_000, 1_000_000
-"""Items and elements that a file may have; pydicom takes about ten seconds for as many."""
+MOST_ITEMS, MOST_ELEMENTS = 500_000, 2_000_000
+"""Items and elements that a file may have, as a SEG of 100 labels has them; pydicom takes half a minute for as many."""
 MOST_BYTES = 1 << 27
 """Bytes that a header may have, without its pixels."""
 MOST_INFLATED = 1 << 28

@@ -7,10 +7,13 @@ Where a frame lies and what its values mean stand in functional groups, in those
 
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 from pydicom import Dataset
 from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import RawDataElement
+from pydicom.filereader import read_sequence_item
 
 from medunet.errors import SeriesError
 from medunet.reading.dicom.headers import Header, read_count, read_header
@@ -37,6 +40,7 @@ GROUPS = (
     "DiffusionGradientDirectionSequence",
     "CardiacSynchronizationSequence",
     "PETFrameTypeSequence",
+    "FrameVOILUTSequence",
 )
 """Functional groups whose attributes a single-frame image has at its top; the ones after it may lie within one."""
 TOP = (
@@ -85,11 +89,30 @@ def describe_frames(dataset: Any) -> Iterator[Dataset]:
             whole[name] = dataset[name]
     for item in (dataset.get(SHARED) or [])[:1]:
         _add_groups(whole, item)
-    for item in dataset.get(PER_FRAME) or []:
+    for item in list_items(dataset, PER_FRAME):
         frame = Dataset()
         frame.update(whole)
         _add_groups(frame, item)
         yield frame
+
+
+def list_items(dataset: Any, name: str) -> Iterator[Dataset]:
+    """Items of a sequence, one at a time where nobody has asked for all: of thousands each takes 20 KB in memory."""
+    raw = dataset.get_item(name) if name in dataset else None
+    if not isinstance(raw, RawDataElement) or raw.VR not in ("SQ", None) or not raw.value:
+        yield from dataset.get(name) or []
+        return
+    stream, encoding = BytesIO(raw.value), dataset.original_character_set
+    while stream.tell() < len(raw.value):
+        item = read_sequence_item(stream, raw.is_implicit_VR, raw.is_little_endian, encoding)
+        if item is None:
+            return
+        yield item
+
+
+def count_items(dataset: Any, name: str) -> int:
+    """How many items a sequence has."""
+    return sum(1 for _ in list_items(dataset, name))
 
 
 def _add_groups(flat: Dataset, groups: Any) -> None:

@@ -35,11 +35,13 @@ def find_frames_grid(path: Path) -> Grid:
     """
     with refuse_damage(path, LabelError):
         dataset = read_object(path, SEG)
-        frames = list(describe_frames(dataset))
-        headers = [read_header(frame, str(path), number) for number, frame in enumerate(frames)]
+        headers, step = [], 0.0
+        for number, frame in enumerate(describe_frames(dataset)):
+            headers.append(read_header(frame, str(path), number))
+            step = step if number else _find_step(frame)
         if not headers:
             raise LabelError(path, "it describes no frames", "export it again", code="file-damaged")
-        return _stack(headers, _find_step(frames[0]), path)
+        return _stack(headers, step, path)
 
 
 def _find_step(frame: Any) -> float:

@@ -1,6 +1,7 @@
 """DICOM SEG: bring each frame where it says that it lies, never where its number would have it."""
 
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from medunet.errors import GeometryError, LabelError, refuse_damage
 from medunet.findings import warn
 from medunet.geometry import RESAMPLE, Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
-from medunet.reading.dicom.frames import PER_FRAME, describe_frames
+from medunet.reading.dicom.frames import PER_FRAME, count_items, describe_frames
 from medunet.reading.dicom.headers import Header, read_header
 from medunet.reading.dicom.objects import ANYWHERE, SEG, Place, check_frame_of_reference, read_object
 from medunet.reading.dicom.slices import read_planes
@@ -83,7 +84,8 @@ def _place_frames(dataset: Any, grid: Grid, values: Mapping[int, int], painting:
         start, steps, distance = _place(header, grid)
         farthest = max(farthest, distance)
         for segment, inside in shown:
-            if segment in values:
+            # Most frames of many segments are empty, and finding nothing in them takes longer than all else.
+            if segment in values and inside.any():
                 j, i = np.nonzero(inside)
                 index = start + i[:, None] * steps[0] + j[:, None] * steps[1]
                 _check_inside(index, grid, header.subject)
@@ -141,7 +143,7 @@ def _check_encoding(dataset: Any, path: Path | str) -> None:
     if kind == "BINARY" and (syntax.is_compressed or syntax == ExplicitVRBigEndian):
         found = f"its encoding {syntax.name} is not read"
         raise LabelError(path, found, "convert it to Explicit VR Little Endian", code="encoding-unsupported")
-    frames, declared = len(dataset.get(PER_FRAME) or []), dataset.get("NumberOfFrames")
+    frames, declared = count_items(dataset, PER_FRAME), dataset.get("NumberOfFrames")
     wanted = -(-frames * int(dataset.Rows) * int(dataset.Columns) * bits // 8)
     held = dataset.get_item("PixelData", keep_deferred=True).length if "PixelData" in dataset else 0
     if frames == 0 or frames != declared or (held < wanted and not syntax.is_compressed):
@@ -184,8 +186,14 @@ def _read_planes(dataset: Any, path: str) -> Iterator[npt.NDArray[np.generic]]:
         yield from read_planes(dataset, path, list(frames))
         return
     rows, columns = int(dataset.Rows), int(dataset.Columns)
-    for frame in frames:
-        yield _unpack(dataset.PixelData, frame * rows * columns, rows * columns).reshape(rows, columns)
+    held = dataset.get_item("PixelData", keep_deferred=True)
+    # Where nobody has asked for them they are in the file alone, and may be more than the memory holds.
+    with BytesIO(held.value) if held.value else open(path, "rb") as stream:
+        begin = 0 if held.value else held.value_tell
+        for frame in frames:
+            start, end = frame * rows * columns, (frame + 1) * rows * columns
+            stream.seek(begin + start // 8)
+            yield _unpack(stream.read(-(-end // 8) - start // 8), start % 8, rows * columns).reshape(rows, columns)
 
 
 def _split(
@@ -199,8 +207,9 @@ def _split(
         return
     if frame.get("ReferencedSegmentNumber") is None:
         raise LabelError(subject, "it names no segment", _AGAIN, code="label-unknown")
-    half = float(dataset.get("MaximumFractionalValue") or 1) / 2
-    yield int(frame.ReferencedSegmentNumber), plane >= half  # type: ignore[operator]
+    fractional = dataset.SegmentationType == "FRACTIONAL"
+    inside = plane >= dataset.MaximumFractionalValue / 2 if fractional else plane.astype(np.bool_)
+    yield int(frame.ReferencedSegmentNumber), inside
 
 
 def _place(header: Header, grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], float]:
@@ -235,9 +244,7 @@ def _unpack(data: bytes, start: int, count: int) -> npt.NDArray[np.uint8]:
 
     Frames follow each other without padding, so that one may begin within a byte.
     """
-    first, last = start // 8, -(-(start + count) // 8)
-    bits = np.unpackbits(np.frombuffer(data, np.uint8, last - first, first), bitorder="little")
-    return bits[start - 8 * first :][:count]
+    return np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[start:][:count]
 
 
 def _check_inside(index: npt.NDArray[np.int64], grid: Grid, subject: str) -> None:

@@ -53,7 +53,7 @@ def nest(depth: int) -> bytes:
 HOSTILE = {
     "sequences without lengths, deep": ((SEQUENCE + UNDEFINED + ITEM + UNDEFINED) * 100_000, "nested deeper than 16"),
     "sequences with lengths, deep": (nest(200), "nested deeper than 16"),
-    "items": (SEQUENCE + UNDEFINED + (ITEM + bytes(4)) * 1_000_000 + SEQUENCE_END, "more than 200000 items"),
+    "items": (SEQUENCE + UNDEFINED + (ITEM + bytes(4)) * 1_000_000 + SEQUENCE_END, "more than 500000 items"),
     "elements": (b"\x29\0\x11\x10LO\0\0" * 5000, "more than 5000 elements"),
     "a private element of 4 GB": (b"\x29\0\x11\x10OB\0\0\xf0\xff\xff\xff", "beyond the end of the file"),
     "an item longer than its sequence": (

@@ -7,10 +7,13 @@ import pytest
 from dicoms import change, make_grid, write_phases, write_series
 from enhanced import point_to, write_enhanced
 from pydicom import Dataset, dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medunet.errors import SeriesError
 from medunet.reading import ReadOptions, find_series, read_volume
+from medunet.reading.dicom.elements import read_dataset
+from medunet.reading.dicom.frames import PER_FRAME, count_items, list_items
 
 GRID = make_grid()
 ORDER = [3, 0, 5, 1, 4, 2]
@@ -170,3 +173,20 @@ def test_frames_are_read_one_by_one(tmp_path: Path) -> None:
     assert np.array_equal(found[0], voxels)
     # The array, and a few frames on their way into it.
     assert peak < found.nbytes * 1.6
+
+
+def test_items_come_one_at_a_time_where_nobody_has_asked_for_all(tmp_path: Path) -> None:
+    write_series(tmp_path / "series", make_grid())
+    path = tmp_path / "m.dcm"
+    write_enhanced(path, sorted((tmp_path / "series").iterdir()))
+    dataset, whole = read_dataset(path), dcmread(path)
+    assert count_items(dataset, PER_FRAME) == 6
+    assert list(list_items(dataset, PER_FRAME)) == list(whole.PerFrameFunctionalGroupsSequence)
+    assert isinstance(dataset.get_item(PER_FRAME), RawDataElement), "the sequence stays as it is"
+    assert list(list_items(whole, PER_FRAME)) == list(whole.PerFrameFunctionalGroupsSequence)
+    assert count_items(dataset, "ReferencedSeriesSequence") == 0
+    for item in whole.PerFrameFunctionalGroupsSequence:
+        item.is_undefined_length_sequence_item = True
+    whole["PerFrameFunctionalGroupsSequence"].is_undefined_length = True
+    whole.save_as(path)
+    assert list(list_items(read_dataset(path), PER_FRAME)) == list(whole.PerFrameFunctionalGroupsSequence)

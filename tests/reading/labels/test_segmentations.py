@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -284,3 +285,21 @@ def test_volumes_of_segments_are_those_of_their_voxels(tmp_path: Path) -> None:
     found = measure_segments(tmp_path / "seg.dcm")
     for label in mask.table.labels:
         assert found[label.name] == pytest.approx((mask.voxels == label.value).sum() * mask.voxel_volume, rel=1e-3)
+
+
+def test_of_many_frames_one_is_in_memory_at_a_time(tmp_path: Path) -> None:
+    """Of 120 segments on 30 slices: 30 MB of pixels, and 3600 items, each of which pydicom makes 20 KB of."""
+    grid = make_grid("axial", (256, 272, 30))
+    write_series(tmp_path / "series", grid, np.zeros(grid.shape, np.int16))
+    table = LabelTable.from_names([f"part {n}" for n in range(120)])
+    voxels = np.zeros(grid.shape, np.uint8)
+    voxels[:240, ::3] = np.repeat(np.arange(1, 121), 2)[:, None, None]
+    mask = Mask("classes", voxels, grid, table)
+    write_seg(tmp_path / "m.dcm", mask, tmp_path / "series")
+    assert (tmp_path / "m.dcm").stat().st_size > 30e6
+    tracemalloc.start()
+    read = read_segmentation(tmp_path / "m.dcm", grid, table)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(read.voxels, voxels)
+    assert peak < 5 * mask.voxels.nbytes
