@@ -51,7 +51,7 @@ def evaluate(
 
     Args:
         bundle: a trained bundle with its training cohort, on which the floors are fitted.
-        cohort: other patients to score instead of the held-out ones of the trained fold.
+        cohort: other patients in place of the held-out ones.
         predictions: folder of `<case>.nii.gz` or `<case>.png` from `predict`; they are predicted now if not given.
         output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given, where an earlier
             one is kept with its date behind its name.
@@ -77,10 +77,7 @@ def evaluate(
     for path in filter(None, (others, given)):
         check_input(path)
     target = Path(output) if output is not None else opened.work / "evaluation"
-    if output is None:
-        check_writable(target.parent, target)
-    else:
-        check_free(target)
+    check_writable(target.parent, target) if output is None else check_free(target)
     choices = choose_cases(opened, others)
     with whole_folder(target, keep_earlier=output is None) as part:
         scores, pictures = score_choices(opened, choices, given)

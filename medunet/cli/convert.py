@@ -20,6 +20,21 @@ PREDICTED = ("seg-fractional", "probabilities", "sr", "sc")
 """Formats that a mask alone doesn't become."""
 Maker = Literal["manual", "semiautomatic", "automatic"]
 Word = TypeVar("Word")
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,…|JSON",
+        help="Names of the values 1, 2, … of a label map, or which structures or segments become these; or a file with "
+        "labels as of a cohort.json.",
+        show_default="what MASK says",
+    ),
+]
+MakerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="manual|semiautomatic|automatic", help="What made it, for DICOM.", show_default="what MASK says"
+    ),
+]
 
 
 def make_source(
@@ -61,21 +76,8 @@ def convert(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="File, where its name ends like the format's; else its folder.")
     ] = Path(),
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,…|JSON",
-            help="Names of the values 1, 2, … of a label map, or which structures or segments become these; or a "
-            "file with labels as of a cohort.json.",
-            show_default="what MASK says",
-        ),
-    ] = None,
-    made_by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="manual|semiautomatic|automatic", help="What made it, for DICOM.", show_default="what MASK says"
-        ),
-    ] = None,
+    labels: LabelsOption = None,
+    made_by: MakerOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
     place: Any = None,
 ) -> None:
@@ -83,25 +85,31 @@ def convert(
 
     The same label at every voxel, or one sentence why not: a mask is never resampled.
     """
-    if to is None:
-        raise InputError(
-            "medunet convert", "no format is given", "add --to nifti, seg or rtstruct", code="option-wrong"
-        )
-    if to in PREDICTED:
-        found = "it is made of what a network found, which a mask doesn't tell"
-        remedy = "choose nifti, seg, seg-labelmap or rtstruct, or predict the scan with --format"
-        raise InputError(f"--to {to}", found, remedy, code="option-wrong")
+    target = _choose_target(to)
     with screen():
         written = api.convert(
             mask,
             output,
-            to=choose(to, get_args(Target), "--to"),
+            to=target,
             labels=_read_labels(labels),
             made_by=choose(made_by, get_args(Maker), "--made-by") if made_by is not None else None,
             overwrite=overwrite,
             **place,
         )
     print(f"wrote {written}")
+
+
+def _choose_target(to: str | None) -> Target:
+    """The format that `--to` names."""
+    if to is None:
+        found, remedy = "no format is given", "add --to nifti, seg or rtstruct"
+        raise InputError("medunet convert", found, remedy, code="option-wrong")
+    if to in PREDICTED:
+        found = "it is made of what a network found, which a mask doesn't tell"
+        remedy = "choose nifti, seg, seg-labelmap or rtstruct, or predict the scan with --format"
+        raise InputError(f"--to {to}", found, remedy, code="option-wrong")
+    known: tuple[Target, ...] = get_args(Target)
+    return choose(to, known, "--to")
 
 
 def choose(text: str, known: tuple[Word, ...], option: str) -> Word:
