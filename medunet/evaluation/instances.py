@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from medunet.evaluation.lesions import find_f1, list_sizes
+from medunet.evaluation.lesions import LesionScore, find_f1, list_sizes
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 ROUNDING = 1e-9
@@ -25,22 +25,16 @@ Numbers = npt.NDArray[np.unsignedinteger]
 
 
 @dataclass(frozen=True, slots=True)
-class InstanceScore:
-    """Objects of one case; sizes are in voxels, in ascending order.
+class InstanceScore(LesionScore):
+    """Objects of one case in place of lesions: found is what is matched at an IoU of 0.5, missed and false all others.
 
     Attributes:
         precisions: at each threshold; none where neither truth nor prediction holds an object.
-        found_sizes: of objects of the truth that are matched at an IoU of 0.5.
-        missed_sizes: of the other objects of the truth.
-        false_sizes: of predicted objects that match none.
         quality: mean IoU of matched pairs, None where there are none.
     """
 
-    precisions: tuple[float, ...]
-    found_sizes: tuple[int, ...]
-    missed_sizes: tuple[int, ...]
-    false_sizes: tuple[int, ...]
-    quality: float | None
+    precisions: tuple[float, ...] = ()
+    quality: float | None = None
 
     @property
     def precision(self) -> float | None:
@@ -56,26 +50,6 @@ class InstanceScore:
     def panoptic(self) -> float | None:
         """Panoptic quality; None as `precision`."""
         return None if self.recognition is None else self.recognition * (self.quality or 0.0)
-
-    @property
-    def found(self) -> int:
-        """How many were found."""
-        return len(self.found_sizes)
-
-    @property
-    def missed(self) -> int:
-        """How many were missed."""
-        return len(self.missed_sizes)
-
-    @property
-    def false_found(self) -> int:
-        """How many were falsely found."""
-        return len(self.false_sizes)
-
-    @property
-    def false_voxels(self) -> int:
-        """Voxels of these together."""
-        return sum(self.false_sizes)
 
 
 def match_objects(predicted: Numbers, truth: Numbers) -> InstanceScore:

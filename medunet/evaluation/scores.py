@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from scipy import ndimage
 
 from medunet.errors import LabelError
-from medunet.evaluation.instances import InstanceScore, match_objects
+from medunet.evaluation.instances import match_objects
 from medunet.evaluation.lesions import LesionScore, count_lesions, find_f1
 from medunet.evaluation.pairing import Pairing
 from medunet.evaluation.voxels import TOLERANCE_MM, Outcome, measure_voxels, widen_box
@@ -209,7 +209,7 @@ def _score_objects(score: CaseScore, predicted: Mask, truth: Mask) -> CaseScore:
     return score.model_copy(update=counts)
 
 
-def _describe_parts(parts: LesionScore | InstanceScore, voxel_volume: float) -> dict[str, Any]:
+def _describe_parts(parts: LesionScore, voxel_volume: float) -> dict[str, Any]:
     """What a score says of lesions or objects."""
     return {
         "found": parts.found,
