@@ -9,7 +9,7 @@ from medunet.evaluation.comparison import LESS_IS_BETTER, CaseGain, ComparedRow,
 from medunet.evaluation.intervals import NEEDED, is_short
 from medunet.files import whole_file
 from medunet.report.distributions import KINDS
-from medunet.report.sheet import STYLE, write_table
+from medunet.report.sheet import write_document, write_table
 
 WIDTH, LINE, NAMES = 760, 26, 250
 """Of the picture, in its pixels: of all, of a line's height, of the names at its left."""
@@ -152,11 +152,6 @@ def _write_page(found: Comparison, plot: str) -> str:
         cases.append([item.case, item.patient, item.label, item.method, *numbers])
     columns = ["case", "patient", "label", "method", found.first, "it", "gain"]
     listed = write_table("cases, the greatest loss first", columns, cases)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body><main>\n<h1>{escape(title)}</h1>\n"
-        f"<figure>{plot}</figure>\n{write_table('gains over patients', head, rows)}\n<ul>{notes}</ul>\n{listed}\n"
-        "</main></body>\n</html>\n"
-    )
+    gains = write_table("gains over patients", head, rows)
+    parts = [f"<h1>{escape(title)}</h1>", f"<figure>{plot}</figure>", gains, f"<ul>{notes}</ul>", listed]
+    return write_document(title, parts)

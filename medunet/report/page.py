@@ -16,7 +16,7 @@ from medunet.files import whole_file
 from medunet.report.distributions import write_distributions, write_interval
 from medunet.report.drawings import CasePicture, draw_overview
 from medunet.report.method import name_parts, write_method
-from medunet.report.sheet import STYLE, draw_dots, write_length, write_percent, write_share, write_table
+from medunet.report.sheet import draw_dots, write_document, write_length, write_percent, write_share, write_table
 
 SHOWN = 8
 """Cases of the overview."""
@@ -116,14 +116,7 @@ def make_page(title: str, scores: Scores, pictures: Sequence[CasePicture], facts
     if facts:
         items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
         body.append(f"<section><h2>About this run</h2><dl>{items}</dl></section>")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body><main>\n"
-        + "\n".join(body)
-        + "\n</main></body>\n</html>\n"
-    )
+    return write_document(title, body)
 
 
 def _write_intro(scores: Scores) -> str:

@@ -1,7 +1,9 @@
-"""What the report looks like: its style sheet, tables, numbers, and the plot of dots."""
+"""What reports look like: the document with its style sheet, tables, numbers, and the plot of dots."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from html import escape
+from importlib import metadata
 
 STYLE = """
 :root { --paper: #fbfbf9; --card: #ffffff; --ink: #1b2027; --soft: #5b6570; --line: #dfe3e6;
@@ -52,6 +54,14 @@ figure { margin: 1rem 0 1.5rem; } figure img { max-width: 100%; height: auto; bo
 figcaption { color: var(--soft); font-size: .92rem; margin-top: .4rem; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .25rem 1rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+footer { color: var(--soft); font-size: .85rem; margin-top: 3rem; border-top: 1px solid var(--line); }
+@media print { :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb;
+  --m0: #00796b; --m1: #b4500a; --m2: #5a5fb0; --m3: #7a6a00; }
+  body { font-size: 10pt; } main { max-width: none; padding: 0; } .tile .big { font-size: 20pt; }
+  .scroll { overflow: visible; border: 0; } table { font-size: 7pt; } th, td { padding: 2pt 3pt; }
+  th:first-child { position: static; } tbody th { white-space: normal; max-width: none; overflow-wrap: anywhere; }
+  .plot ol { max-width: 25%; } figure, tr, .tile, .plot li { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  figure img { max-height: 22cm; } }
 """
 
 NAMED = 60
@@ -60,6 +70,25 @@ HIGH, LOW = 24, 6
 """Pixels of a line with and without a name; the first is the height of `.plot li` in the style sheet."""
 AXIS = 22
 """Pixels below the lines for the numbers."""
+
+
+def write_document(title: str, parts: Sequence[str]) -> str:
+    """A whole HTML document that needs no network.
+
+    Args:
+        title: plain text.
+        parts: HTML of its body, below each other.
+    """
+    day, version = datetime.now(UTC).date().isoformat(), metadata.version("medunet")
+    footer = f"<footer><p>medunet {escape(version)}, {day}. Not a medical device.</p></footer>"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body><main>\n"
+        + "\n".join([*parts, footer])
+        + "\n</main></body>\n</html>\n"
+    )
 
 
 def draw_dots(values: Mapping[str, Mapping[str, float]], measure: str = "Dice") -> str:

@@ -1,7 +1,7 @@
 import re
 from xml.etree import ElementTree
 
-from medunet.report.sheet import NAMED, STYLE, draw_dots
+from medunet.report.sheet import NAMED, STYLE, draw_dots, write_document
 
 
 def parse(html: str) -> ElementTree.Element:
@@ -44,3 +44,10 @@ def test_style_knows_dark_and_loads_nothing() -> None:
     assert "url(" not in STYLE
     assert "@import" not in STYLE
     assert STYLE.count("{") == STYLE.count("}")
+
+
+def test_a_document_says_when_and_by_what_it_was_made() -> None:
+    page = write_document("A & B", ["<h1>A</h1>"])
+    assert "<title>A &amp; B</title>" in page
+    assert re.search(r"medunet [\d.]+, \d{4}-\d\d-\d\d\. Not a medical device\.", page)
+    assert "@media print" in page
