@@ -17,7 +17,8 @@ from pathlib import Path
 from pydicom import FileDataset, dcmread
 
 PROGRAM, STORESCU = shutil.which("Orthanc"), shutil.which("storescu")
-PLUGIN = Path(PROGRAM or "/").parents[1 if PROGRAM else 0] / "share" / "orthanc" / "plugins" / "libOrthancDicomWeb.so"
+ROOT = Path(PROGRAM).parents[1] if PROGRAM else Path("/usr")
+PLUGIN = ROOT / "share" / "orthanc" / "plugins" / "libOrthancDicomWeb.so"
 AET = "ORTHANC"
 BOUNDARY = "a-part-begins-here"
 
