@@ -16,6 +16,8 @@ from scipy.spatial.distance import cdist
 from medunet.geometry import Grid, Points
 from medunet.parts import Voxels
 
+MOST = 1 << 22
+"""Voxels that are looked at together."""
 AT_ONCE = 512
 """Corners whose distances to all others are computed at once."""
 
@@ -67,15 +69,34 @@ def measure_diameters(inside: Voxels, grid: Grid) -> Diameters:
 
 def _find_hulls(planes: Voxels) -> Iterator[tuple[int, Points]]:
     """Index of each plane (A, B, planes) that isn't empty, and its convex hull's corners (N, 2) in indices, in turn."""
-    for place in np.flatnonzero(planes.any(axis=(0, 1))):
-        plane = planes[:, :, place]
-        rows = np.flatnonzero(plane.any(axis=0))
-        low = plane[:, rows].argmax(axis=0) - 0.5
-        high = len(plane) - plane[::-1, rows].argmax(axis=0) - 0.5
+    first, last = _find_ends(planes)
+    for place in np.flatnonzero((last >= 0).any(axis=0)):
+        rows = np.flatnonzero(last[:, place] >= 0)
+        low, high = first[rows, place] - 0.5, last[rows, place] + 0.5
         ends = np.concatenate([low, low, high, high])
         sides = np.concatenate([rows - 0.5, rows + 0.5] * 2)
         points = np.column_stack([ends, sides])
         yield int(place), points[ConvexHull(points).vertices]
+
+
+def _find_ends(planes: Voxels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Where each line along the first axis of (A, B, planes) begins and ends, (B, planes); it ends at -1 if it's empty.
+
+    The array is read once, in the order in which it lies in memory: it may lie in a file, of which little is held.
+    """
+    first, last = np.zeros(planes.shape[1:], np.intp), np.full(planes.shape[1:], -1, np.intp)
+    outer = int(np.argmax(np.abs(planes.strides)))
+    step = max(1, MOST // max(1, planes.size // planes.shape[outer]))
+    for start in range(0, planes.shape[outer], step):
+        piece = [slice(None)] * 3
+        piece[outer] = slice(start, start + step)
+        part = planes[tuple(piece)]
+        filled, begin = part.any(axis=0), part.argmax(axis=0)
+        end = len(part) - 1 - part[::-1].argmax(axis=0)
+        offset, lines = (start, (slice(None), slice(None))) if outer == 0 else (0, tuple(piece[1:]))
+        first[lines] = np.where(filled & (last[lines] < 0), begin + offset, first[lines])
+        last[lines] = np.where(filled, end + offset, last[lines])
+    return first, last
 
 
 def _find_farthest(points: Points) -> tuple[float, int, int]:
