@@ -40,9 +40,10 @@ AROUND = (
     *("writing/formats.py", "writing/interface.py"),
 )
 AROUND_LINES = 1_235
-# Beside the mask lies what is measured of it, which is no part of how it is made.
+# Beside the mask lies what is measured of it, which is no part of how it is made; of the largest in one pass in the order
+# of its file: 20 lines.
 MEASURING = ("extents.py", "measures.py", "parts.py", "writing/measures.py")
-MEASURING_LINES = 300
+MEASURING_LINES = 320
 
 
 def test_predict_runs_few_files_and_lines(trained: Path, patients: list[Path], tmp_path: Path) -> None:
