@@ -40,8 +40,8 @@ AROUND = (
     *("writing/formats.py", "writing/interface.py"),
 )
 AROUND_LINES = 1_235
-# Beside the mask lies what is measured of it, which is no part of how it is made; of the largest in one pass in the order
-# of its file: 20 lines.
+# Beside the mask lies what is measured of it, which is no part of how it is made; what is large is read once, in the
+# order of its file: 20 lines.
 MEASURING = ("extents.py", "measures.py", "parts.py", "writing/measures.py")
 MEASURING_LINES = 320
 
