@@ -22,7 +22,7 @@ from medunet.labels import Mask, Region
 from medunet.large_parts import cut_boxes, cut_slabs, number_large_parts
 from medunet.parts import Crop, Voxels, find_extent, is_any, number_parts
 from medunet.records import Record
-from medunet.scratch import Room
+from medunet.scratch import IN_MEMORY, Room
 from medunet.spread import describe_pieces
 
 PERCENTILES = {"minimum": 0, "p5": 5, "p25": 25, "median": 50, "p75": 75, "p95": 95, "maximum": 100}
@@ -140,12 +140,14 @@ class Channel:
         unit: of its values, "" where it isn't known.
         voxels: (C, I, J, K).
         grid: where they lie; it may be another than that of the mask.
+        room: in which they may lie, so that little of it is in memory at a time.
     """
 
     name: str
     unit: str
     voxels: npt.NDArray[np.generic]
     grid: Grid
+    room: Room = IN_MEMORY
 
     def name_components(self) -> list[str]:
         """A name for each component."""
@@ -284,7 +286,7 @@ def _measure_channels(
         same = measure_displacement(channel.grid, grid) <= RECORDED_MM
         for name, voxels in zip(channel.name_components(), channel.voxels, strict=True):
             if inside.size > LARGE:
-                take = partial(_take_pieces, voxels, channel.grid, inside, box, None if same else grid)
+                take = partial(_take_pieces, voxels, channel, inside, box, None if same else grid)
                 yield from _describe_pieces(name, take, int(np.count_nonzero(inside)), channel.unit)
                 continue
             found = voxels[box][inside] if same else _sample_inside(voxels, channel.grid, inside, box, grid)
@@ -294,12 +296,13 @@ def _measure_channels(
 
 
 def _take_pieces(
-    voxels: npt.NDArray[np.generic], own: Grid, inside: Voxels, box: Crop, grid: Grid | None
+    voxels: npt.NDArray[np.generic], channel: Channel, inside: Voxels, box: Crop, grid: Grid | None
 ) -> Iterator[npt.NDArray[Any]]:
     """Values of an image, on another grid where one is given, within voxels of a box, piece by piece."""
     for piece in cut_boxes(inside.shape, LARGE):
         part, within = _shift(piece, box), inside[piece]
-        yield voxels[part][within] if grid is None else _sample_inside(voxels, own, within, part, grid)
+        yield voxels[part][within] if grid is None else _sample_inside(voxels, channel.grid, within, part, grid)
+        channel.room.settle()
 
 
 def _describe_pieces(

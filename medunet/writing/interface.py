@@ -18,7 +18,7 @@ from medunet.geometry import Grid, Unit
 from medunet.labels import LabelTable, Mask
 from medunet.measures import Channel, Measures, measure_mask
 from medunet.reading import Image, Volume, read_image
-from medunet.scratch import Scratch
+from medunet.scratch import IN_MEMORY, Room, Scratch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,13 +75,13 @@ class Result:
         # Without a voxel there are no values.
         volumes = self.volumes if self.mask.count_values()[1:].any() else {}
         lost = [f"{name} is not measured: {item}" for name, item in volumes.items() if isinstance(item, MedunetError)]
-        return measure_mask(self.mask, list_channels(volumes), lost, self.room)
+        return measure_mask(self.mask, list_channels(volumes, self.room or IN_MEMORY), lost, self.room)
 
 
-def list_channels(volumes: Mapping[str, Volume | MedunetError]) -> list[Channel]:
-    """What is measured of the values of images, of those that could be read."""
+def list_channels(volumes: Mapping[str, Volume | MedunetError], room: Room = IN_MEMORY) -> list[Channel]:
+    """What is measured of the values of images, of those that could be read; they may lie in a room."""
     return [
-        Channel(name, item.source.units, item.voxels, item.grid)
+        Channel(name, item.source.units, item.voxels, item.grid, room)
         for name, item in volumes.items()
         if isinstance(item, Volume)
     ]
