@@ -30,7 +30,7 @@ PERCENTILES = {"minimum": 0, "p5": 5, "p25": 25, "median": 50, "p75": 75, "p95":
 MOST_LESIONS = 1000
 """Lesions of a structure that are listed; the largest. All count in its volume and in their number."""
 AT_ONCE = 1_000_000
-"""Voxels whose values on another grid are interpolated at once."""
+"""Voxels whose values are read, or interpolated on another grid, at once; each takes some 50 bytes then."""
 LARGE = 1 << 22
 """Voxels that are measured at once where not all of a mask is to be in memory."""
 DIGITS = 6
@@ -299,7 +299,7 @@ def _take_pieces(
     voxels: npt.NDArray[np.generic], channel: Channel, inside: Voxels, box: Crop, grid: Grid | None
 ) -> Iterator[npt.NDArray[Any]]:
     """Values of an image, on another grid where one is given, within voxels of a box, piece by piece."""
-    for piece in cut_boxes(inside.shape, LARGE):
+    for piece in cut_boxes(inside.shape, min(AT_ONCE, LARGE)):
         part, within = _shift(piece, box), inside[piece]
         yield voxels[part][within] if grid is None else _sample_inside(voxels, channel.grid, within, part, grid)
         channel.room.settle()
