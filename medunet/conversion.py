@@ -27,6 +27,7 @@ from medunet.reading import (
     measure_image,
     read_image,
     read_mask,
+    strip_ending,
 )
 from medunet.reading.labels.planes import find_frames_grid
 from medunet.reading.labels.tables import Labelling, read_labelling, read_nifti_table
@@ -157,8 +158,7 @@ def _name_output(mask: Path, output: Path, row: Format, target: Target) -> Path:
         return output
     if name.endswith(tuple(KNOWN)) and not output.is_dir():
         raise InputError(output, f"a file of the format {target} ends otherwise", f"let it end with {row.ending}")
-    ending = next((end for end in KNOWN if mask.name.lower().endswith(end)), "")
-    return output / (mask.name[: len(mask.name) - len(ending)] + row.ending)
+    return output / (strip_ending(mask.name, KNOWN) + row.ending)
 
 
 def _describe_labels(mask: Path, wishes: Wishes) -> Labelling:

@@ -10,12 +10,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from medunet.parts import CONNECTED, Crop, Voxels
-from medunet.scratch import Room
+from medunet.scratch import IN_MEMORY, Room
 
 Numbers = npt.NDArray[np.int64]
 Whole = npt.NDArray[np.int32]
+Array = npt.NDArray[np.generic]
 FEW = 1 << 18
 """Parts that are looked at together: each takes several numbers of 8 bytes then."""
+PIECE = 1 << 22
+"""Voxels after which what lies in a room is given back."""
 TILE = 1 << 15
 """Voxels of a box that is brought to another order of axes in the processor's cache: three times as fast as a whole."""
 
@@ -41,7 +44,7 @@ class LargeParts:
     def list_largest(self, most: int) -> list[int]:
         """Numbers of the largest parts, so many at most, the largest first and of equal ones the first first."""
         kept, sizes = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        for block in cut_slabs(self.sizes.shape, min(FEW, self.most)):
+        for block in _cut_few(self.sizes, self.most):
             sizes = np.concatenate([sizes, self.sizes[block]])
             order = np.argsort(-sizes, kind="stable")[:most]
             kept = np.concatenate([kept, np.arange(block.start, block.stop) + 1])[order]
@@ -67,7 +70,7 @@ class LargeParts:
         wanted = np.array(parts, dtype=np.int64)
         order = np.argsort(wanted)
         short = self.room.make(self.whole.shape, np.int32)
-        for block in cut_slabs(short.shape, min(FEW, self.most)):
+        for block in _cut_few(short, self.most):
             mine = self.whole[block]
             places = np.minimum(np.searchsorted(wanted[order], mine), len(parts) - 1)
             short[block] = np.where(wanted[order][places] == mine, order[places] + 1, 0)
@@ -98,6 +101,11 @@ def cut_slabs(shape: Sequence[int], most: int) -> list[slice]:
     return [slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step)]
 
 
+def _cut_few(known: Array, most: int) -> list[slice]:
+    """Blocks of what is known of each part."""
+    return cut_slabs(known.shape, min(FEW, most))
+
+
 def cut_boxes(shape: Sequence[int], most: int) -> Iterator[Crop]:
     """Boxes with sides alike that fill an array (I, J, K), of so many voxels at most.
 
@@ -119,15 +127,30 @@ def cut_boxes(shape: Sequence[int], most: int) -> Iterator[Crop]:
     yield from cut((i, j, k))
 
 
-def copy_boxes(source: npt.NDArray[np.generic], target: npt.NDArray[np.generic]) -> None:
-    """Copy an array (I, J, K) into another one, whatever the order of their axes in memory and their types."""
-    for box in cut_boxes(source.shape, TILE):
-        target[box] = source[box]
+def copy_boxes(source: Array, target: Array, room: Room = IN_MEMORY) -> None:
+    """Copy an array (I, J, K) into another one, whatever the order of their axes in memory and their types.
+
+    Args:
+        source: what is copied.
+        target: of the same shape.
+        room: in which they may lie, so that little of them is in memory at a time.
+    """
+    for part, into in _cut_both(source, target, room):
+        into[...] = part
 
 
-def are_equal(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> bool:
-    """Whether two arrays (I, J, K) hold the same, whatever the order of their axes in memory."""
-    return one.shape == other.shape and all(np.array_equal(one[box], other[box]) for box in cut_boxes(one.shape, TILE))
+def are_equal(one: Array, other: Array, room: Room = IN_MEMORY) -> bool:
+    """Whether two arrays (I, J, K) hold the same, whatever the order of their axes in memory; `room` as of a copy."""
+    return one.shape == other.shape and all(np.array_equal(*both) for both in _cut_both(one, other, room))
+
+
+def _cut_both(one: Array, other: Array, room: Room) -> Iterator[tuple[Array, Array]]:
+    """Views of two arrays of one shape that fit the processor's cache; pages of the room are given back meanwhile."""
+    for piece in cut_boxes(one.shape, PIECE):
+        first, second = one[piece], other[piece]
+        for box in cut_boxes(first.shape, TILE):
+            yield first[box], second[box]
+        room.settle()
 
 
 def number_large_parts(inside: Voxels, room: Room, most: int) -> LargeParts:
@@ -163,7 +186,7 @@ def _join_pieces(numbers: Whole, count: int, room: Room, most: int) -> Whole:
     nothing is in memory.
     """
     first = room.make((count + 1,), np.int32)
-    for block in cut_slabs(first.shape, min(FEW, most)):
+    for block in _cut_few(first, most):
         first[block] = np.arange(block.start, block.stop)
     for slab in cut_slabs(numbers.shape, most)[1:]:
         pairs = _list_neighbours(numbers[slab.start - 1], numbers[slab.start])
@@ -192,7 +215,7 @@ def _follow(first: Whole, pieces: Numbers) -> Numbers:
 def _number_parts(first: Whole, room: Room, most: int) -> tuple[Whole, int]:
     """The number of the part of each piece, by the order of their first pieces; and how many parts there are."""
     whole, count = room.make(first.shape, np.int32), 0
-    for block in cut_slabs(first.shape, min(FEW, most)):
+    for block in _cut_few(first, most):
         pieces = np.arange(block.start, block.stop)
         ends = _follow(first, pieces)
         # 0 is no piece, and numbered 0.

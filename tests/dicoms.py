@@ -67,6 +67,24 @@ def change(folder: Path, edit: Callable[[Dataset, int], None], only: Sequence[in
             dataset.save_as(path)
 
 
+CHARACTER_SETS = (
+    ("ISO_IR 100", "Müller^Jörg", ["Größe", "GTV"]),
+    ("ISO_IR 144", "Иванов^Пётр", ["печень", "GTV"]),
+    ("GB18030", "王^小东", ["病变", "GTV"]),
+    ("ISO_IR 192", "Yamada^Tarou=山田^太郎=やまだ^たろう", ["肝臓", "GTV"]),
+)
+"""SpecificCharacterSet, a patient's name in it, and names of labels."""
+
+
+def name_patient(folder: Path, named: str, patient: str) -> None:
+    """Give the files of a series a patient's name in a character set."""
+
+    def rename(dataset: Dataset, _: int) -> None:
+        dataset.SpecificCharacterSet, dataset.PatientName = named, patient
+
+    change(folder, rename)
+
+
 Tags = dict[str, object]
 
 

@@ -1,11 +1,12 @@
 """`medunet compare`: what methods gain over the first of them, patient by patient."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from medunet import api
+from medunet.cli.convert import choose
 from medunet.cli.screen import screen
 
 if TYPE_CHECKING:
@@ -47,9 +48,6 @@ def compare(
     Patient by patient, over the cases that both scored: mean gains with intervals and tests, corrected for how many
     there are, wins and losses; with --margin whether a method is not inferior, with --by groups of patients.
     """
-    from typing import get_args
-
-    from medunet.cli.convert import choose
     from medunet.evaluation import Measure
 
     wanted = cast("Measure", choose(measure, get_args(Measure), "--measure")) if measure is not None else None

@@ -17,7 +17,7 @@ from medunet.cohort.facts import CaseFacts
 from medunet.errors import MedunetError
 from medunet.findings import Finding, make_finding, overhearing
 from medunet.progress import track
-from medunet.reading import LabelFile, find_modality, measure_contours, measure_segments, read_label_file
+from medunet.reading import LabelFile, is_image_file, measure_contours, measure_segments, read_label_file
 
 ALIKE = 0.85
 """Share of equal letters from which two names may be one misspelt (Ratcliff and Obershelp's ratio)."""
@@ -73,7 +73,7 @@ def list_label_files(cohort: Cohort) -> list[LabelFile]:
     found = []
     for path in paths:
         try:
-            found += [read_label_file(path)] if find_modality(path) else []
+            found += [] if is_image_file(Path(path)) else [read_label_file(path)]
         except MedunetError:
             continue  # it is told of as the label of its case
     return found
@@ -101,7 +101,7 @@ def _list_maps(cohort: Cohort | None, facts: Iterable[CaseFacts]) -> list[Struct
     """The labels of label maps."""
     if cohort is None:
         return []
-    maps = {case.id for case in cohort.cases if case.label and not find_modality(case.label.path)}
+    maps = {case.id for case in cohort.cases if case.label and is_image_file(Path(case.label.path))}
     values = {label.name: label.value for label in cohort.labels.labels}
     found = {name: Structure(name, values={value}) for name, value in values.items()} if maps else {}
     for case in facts:

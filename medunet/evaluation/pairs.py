@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from medunet import reading
 from medunet.cohort import read_rows
 from medunet.errors import InputError, MissingInputError, RecordError
 from medunet.reading.volume import IMAGES
@@ -153,8 +154,7 @@ def list_masks(folder: Path) -> dict[str, Path]:
 
 def strip_ending(name: str) -> str:
     """Name of a file without the ending of a mask or an image."""
-    end = next((end for end in ENDINGS if name.lower().endswith(end)), "")
-    return name[: len(name) - len(end)]
+    return reading.strip_ending(name, ENDINGS)
 
 
 def read_table(path: Path) -> dict[str, dict[str, str]]:

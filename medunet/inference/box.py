@@ -1,6 +1,6 @@
 """Restrict a prediction to a box in the patient."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,13 +83,27 @@ class Box:
 
     def find_outside(self, grid: Grid) -> Iterator[tuple[slice, Voxels]]:
         """Which voxels of a grid have their centre outside, a few planes along its first axis at a time."""
-        for planes in cut_slabs(grid.shape, AT_ONCE):
-            part = grid.take_planes(planes)
-            outside = np.zeros(part.shape, dtype=np.bool_)
-            for world in range(3):
-                place = spread_row(part.affine[world], part.shape, np.float32)
-                outside |= (place < self.low[world]) | (place > self.high[world])
-            yield planes, outside
+        return find_beyond(grid, np.eye(4), self.low, self.high)
+
+
+def find_beyond(
+    grid: Grid, frame: Affine, low: Sequence[float], high: Sequence[float]
+) -> Iterator[tuple[slice, Voxels]]:
+    """Which voxels of a grid have their centre below or above bounds, a few planes along its first axis at a time.
+
+    Args:
+        grid: whose voxels they are.
+        frame: (4, 4), from the world to the axes along which the bounds lie.
+        low: along each axis.
+        high: along each axis.
+    """
+    for planes in cut_slabs(grid.shape, AT_ONCE):
+        part = grid.take_planes(planes)
+        outside = np.zeros(part.shape, dtype=np.bool_)
+        for row, least, most in zip(frame @ part.affine, low, high, strict=False):
+            place = spread_row(row, part.shape, np.float32)
+            outside |= (place < least) | (place > most)
+        yield planes, outside
 
 
 def parse_box(text: str) -> Box:

@@ -18,7 +18,8 @@ from monai.data import MetaTensor
 
 from medunet.bundle import Decision, Recipe
 from medunet.errors import BundleError, InputError, MedunetError, name_fault
-from medunet.geometry import Affine, Grid, spread_row
+from medunet.geometry import Affine, Grid
+from medunet.inference.box import find_beyond
 from medunet.inference.cleaning import clean_labels
 from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.restore import choose_labels, number_objects
@@ -302,14 +303,8 @@ def _measure_shift(operation: dict[str, Any]) -> npt.NDArray[np.int_] | None:
 
 def _find_outside(outer: Grid, source: Grid) -> Iterator[tuple[slice, Voxels]]:
     """Voxels of the source grid beyond another grid, by half a voxel after its last; some planes at a time."""
-    for planes in cut_slabs(source.shape, AT_ONCE):
-        part = source.take_planes(planes)
-        to_outer = np.linalg.inv(outer.affine) @ part.affine
-        outside = np.zeros(part.shape, dtype=np.bool_)
-        for axis in range(3):
-            index = spread_row(to_outer[axis], part.shape, np.float32)
-            outside |= (index < -NEAR) | (index > outer.shape[axis] - 0.5)
-        yield planes, outside
+    ends = [size - 0.5 for size in outer.shape]
+    return find_beyond(source, np.asarray(np.linalg.inv(outer.affine), np.float64), [-NEAR] * 3, ends)
 
 
 def _embed(planes: Planes, inner: Grid, outer: _Outer) -> Iterator[torch.Tensor]:

@@ -1,7 +1,7 @@
 """Any path to a volume or a mask: the only place that knows which reader is for what."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -247,9 +247,9 @@ def is_image_file(path: Path) -> bool:
     return _find_reader(path, IMAGES) is not None
 
 
-def strip_ending(name: str) -> str:
-    """Name of a file without the ending of an image format."""
-    ending = next((end for end in ENDINGS if name.lower().endswith(end)), "")
+def strip_ending(name: str, endings: Sequence[str] = ENDINGS) -> str:
+    """Name of a file without the ending of an image format, or without the first of other ones that it has."""
+    ending = next((end for end in endings if name.lower().endswith(end)), "")
     return name[: len(name) - len(ending)]
 
 

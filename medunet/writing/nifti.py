@@ -17,7 +17,7 @@ import numpy.typing as npt
 from medunet.errors import ResourceError
 from medunet.geometry import Grid, measure_displacement
 from medunet.labels import Mask
-from medunet.large_parts import are_equal, copy_boxes, cut_boxes
+from medunet.large_parts import are_equal, copy_boxes
 from medunet.reading import find_image, read_image, read_mask
 from medunet.scratch import IN_MEMORY, Room
 from medunet.writing.interface import Format, Result, check_nothing
@@ -71,7 +71,7 @@ def write_nifti(mask: Mask, path: Path, read_back: Callable[[Path, Mask], Mask],
     nib.save(image, path)
     again = read_back(path, mask)
     if (
-        not _are_equal(again.voxels, mask.voxels, room)
+        not are_equal(again.voxels, mask.voxels, room)
         or measure_displacement(again.grid, mask.grid) > mask.grid.limits.recorded
     ):
         raise ResourceError(path, *DIFFERENT, code="output-differs")
@@ -107,21 +107,8 @@ def _write(result: Result, path: Path) -> None:
 def _lay_slices(voxels: Any, room: Room) -> Any:
     """The same voxels (I, J, K) in the order of a NIfTI file, in which they are written."""
     laid = room.make(voxels.shape[::-1], voxels.dtype).T
-    for box in cut_boxes(voxels.shape, PIECE):
-        copy_boxes(voxels[box], laid[box])
-        room.settle()
+    copy_boxes(voxels, laid, room)
     return laid
-
-
-def _are_equal(one: Any, other: Any, room: Room) -> bool:
-    """Whether two masks (I, J, K) hold the same; little of what lies in the room is in memory at a time."""
-    if one.shape != other.shape:
-        return False
-    for box in cut_boxes(one.shape, PIECE):
-        if not are_equal(one[box], other[box]):
-            return False
-        room.settle()
-    return True
 
 
 FORMAT = Format(name="nifti", ending=".nii.gz", unit="mm", check=check_nothing, write=_write, read=read_mask)

@@ -5,7 +5,7 @@ import highdicom
 import nibabel as nib
 import numpy as np
 import pytest
-from dicoms import change, draw_balls, make_grid, make_pet, write_series
+from dicoms import CHARACTER_SETS, change, draw_balls, make_grid, make_pet, name_patient, write_series
 from judges import find_errors, needs_judges, read_report_by_dcmqi
 from pydicom import Dataset, dcmread
 from pydicom.sr.codedict import codes
@@ -153,21 +153,10 @@ def test_values_of_two_channels_have_their_units(tmp_path: Path) -> None:
 
 
 @needs_judges
-@pytest.mark.parametrize(
-    ("named", "patient", "labels"),
-    [
-        ("ISO_IR 100", "Müller^Jörg", ["Größe", "GTV"]),
-        ("ISO_IR 144", "Иванов^Пётр", ["печень", "GTV"]),
-        ("GB18030", "王^小东", ["病变", "GTV"]),
-        ("ISO_IR 192", "Yamada^Tarou=山田^太郎=やまだ^たろう", ["肝臓", "GTV"]),
-    ],
-)
+@pytest.mark.parametrize(("named", "patient", "labels"), CHARACTER_SETS)
 def test_names_in_four_character_sets(tmp_path: Path, named: str, patient: str, labels: list[str]) -> None:
-    def rename(dataset: Dataset, _: int) -> None:
-        dataset.SpecificCharacterSet, dataset.PatientName = named, patient
-
     write_series(tmp_path / "series", make_grid())
-    change(tmp_path / "series", rename)
+    name_patient(tmp_path / "series", named, patient)
     path = write(make_result(tmp_path / "series", LabelTable.from_names(labels)), tmp_path)
     assert find_errors(path) - find_errors(tmp_path / "series" / "0001.dcm") == set()
     assert str(dcmread(path).PatientName) == patient

@@ -80,7 +80,7 @@ def place_segments(
 def _place_frames(dataset: Any, grid: Grid, values: Mapping[int, int], painting: Painting, path: str) -> None:
     """Paint all frames; `values` are those of the labels by SegmentNumber."""
     farthest = 0.0
-    for header, shown in _show_frames(dataset, path):
+    for _, header, shown in _show_frames(dataset, path):
         start, steps, distance = _place(header, grid)
         farthest = max(farthest, distance)
         for segment, inside in shown:
@@ -94,8 +94,8 @@ def _place_frames(dataset: Any, grid: Grid, values: Mapping[int, int], painting:
         warn("label-grid", path, f"its pixels lie up to {farthest:.3g} mm away from the voxels of its image")
 
 
-def _show_frames(dataset: Any, path: str) -> Iterator[tuple[Header, list[tuple[int, npt.NDArray[np.generic]]]]]:
-    """The header of each frame, and the segments that it shows: SegmentNumber and pixels.
+def _show_frames(dataset: Any, path: str) -> Iterator[tuple[Any, Header, list[tuple[int, npt.NDArray[np.generic]]]]]:
+    """Attributes and header of each frame, and the segments that it shows: SegmentNumber and pixels.
 
     Raises:
         LabelError: one of them isn't described.
@@ -109,7 +109,7 @@ def _show_frames(dataset: Any, path: str) -> Iterator[tuple[Header, list[tuple[i
         if unknown is not None:
             found = f"it shows the segment {unknown}, which isn't described"
             raise LabelError(header.subject, found, _AGAIN, code="label-unknown")
-        yield header, shown
+        yield frame, header, shown
 
 
 def measure_segments(path: Path | str) -> dict[str, float]:
@@ -127,7 +127,7 @@ def measure_segments(path: Path | str) -> dict[str, float]:
         _check_encoding(dataset, path)
         names = {number: name for name, number in _number_segments(dataset, path).items()}
         volumes = dict.fromkeys(names.values(), 0.0)
-        for frame, (header, shown) in zip(describe_frames(dataset), _show_frames(dataset, str(path)), strict=True):
+        for frame, header, shown in _show_frames(dataset, str(path)):
             step = float(frame.get("SpacingBetweenSlices") or frame.get("SliceThickness") or 0)
             for number, inside in shown:
                 volumes[names[number]] += np.count_nonzero(inside) * float(np.prod(header.spacing)) * step / 1000
