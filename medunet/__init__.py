@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         export_bundle,
         export_cohort,
         init,
+        list_bundles,
         plan,
         predict,
         predict_each,
@@ -103,6 +104,7 @@ __all__ = [
     "export_bundle",
     "export_cohort",
     "init",
+    "list_bundles",
     "plan",
     "predict",
     "predict_each",
@@ -113,7 +115,8 @@ __all__ = [
 ]
 _PLACES = {
     "medunet.api": "Compared Evaluation audit_bundle check check_bundle compare convert evaluate evaluate_masks "
-    "export_bundle export_cohort init plan predict predict_each read_volume train train_folds write_selftest",
+    "export_bundle export_cohort init list_bundles plan predict predict_each read_volume train train_folds "
+    "write_selftest",
     "medunet.cohort": "Case Cohort LabelChoices",
     "medunet.cross_validation": "TrainedFolds",
     "medunet.errors": "BundleError ExtraError GeometryError InputError LabelError MedunetError MissingInputError "

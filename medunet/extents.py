@@ -15,6 +15,7 @@ from scipy.spatial.distance import cdist
 
 from medunet.geometry import Grid, Points
 from medunet.parts import Voxels
+from medunet.scratch import IN_MEMORY, Room
 
 MOST = 1 << 22
 """Voxels that are looked at together."""
@@ -37,7 +38,7 @@ class Diameters:
     spatial: float | None
 
 
-def measure_diameters(inside: Voxels, grid: Grid) -> Diameters:
+def measure_diameters(inside: Voxels, grid: Grid, room: Room = IN_MEMORY) -> Diameters:
     """Measure one connected or scattered set of voxels.
 
     Axial planes are those of the grid across the voxel axis that runs most nearly along the patient: the slices of an
@@ -46,13 +47,14 @@ def measure_diameters(inside: Voxels, grid: Grid) -> Diameters:
     Args:
         inside: (I, J, K) bool, some True; a part of the grid will do.
         grid: whose axes the array has; its offset doesn't matter.
+        room: in which the array may lie, so that little of it is in memory at a time.
     """
     axis = grid.nearest_axes()[2]
     first, second = (n for n in range(3) if n != axis)
     frame = grid.affine[:3, [first, second]]
     longest, across = 0.0, 0.0
     corners: list[Points] = []
-    for place, hull in _find_hulls(np.moveaxis(inside, (first, second, axis), (0, 1, 2))):
+    for place, hull in _find_hulls(np.moveaxis(inside, (first, second, axis), (0, 1, 2)), room):
         world = hull @ frame.T
         length, *ends = _find_farthest(world)
         if length > longest:
@@ -67,9 +69,9 @@ def measure_diameters(inside: Voxels, grid: Grid) -> Diameters:
     return Diameters(longest, across, _find_farthest(points[ConvexHull(points).vertices] @ grid.affine[:3, :3].T)[0])
 
 
-def _find_hulls(planes: Voxels) -> Iterator[tuple[int, Points]]:
+def _find_hulls(planes: Voxels, room: Room) -> Iterator[tuple[int, Points]]:
     """Index of each plane (A, B, planes) that isn't empty, and its convex hull's corners (N, 2) in indices, in turn."""
-    first, last = _find_ends(planes)
+    first, last = _find_ends(planes, room)
     for place in np.flatnonzero((last >= 0).any(axis=0)):
         rows = np.flatnonzero(last[:, place] >= 0)
         low, high = first[rows, place] - 0.5, last[rows, place] + 0.5
@@ -79,10 +81,10 @@ def _find_hulls(planes: Voxels) -> Iterator[tuple[int, Points]]:
         yield int(place), points[ConvexHull(points).vertices]
 
 
-def _find_ends(planes: Voxels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _find_ends(planes: Voxels, room: Room) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Where each line along the first axis of (A, B, planes) begins and ends, (B, planes); it ends at -1 if it's empty.
 
-    The array is read once, in the order in which it lies in memory: it may lie in a file, of which little is held.
+    The array is read once, in the order in which it lies in memory or in a file of the room.
     """
     first, last = np.zeros(planes.shape[1:], np.intp), np.full(planes.shape[1:], -1, np.intp)
     outer = int(np.argmax(np.abs(planes.strides)))
@@ -96,6 +98,7 @@ def _find_ends(planes: Voxels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int
         offset, lines = (start, (slice(None), slice(None))) if outer == 0 else (0, tuple(piece[1:]))
         first[lines] = np.where(filled & (last[lines] < 0), begin + offset, first[lines])
         last[lines] = np.where(filled, end + offset, last[lines])
+        room.settle()
     return first, last
 
 

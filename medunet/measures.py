@@ -20,7 +20,7 @@ from medunet.extents import measure_diameters
 from medunet.geometry import RECORDED_MM, Grid, Unit, measure_displacement
 from medunet.labels import Mask, Region
 from medunet.large_parts import cut_boxes, cut_slabs, number_large_parts
-from medunet.parts import Crop, Voxels, find_extent, is_any, number_parts
+from medunet.parts import Crop, Voxels, is_any, number_parts
 from medunet.records import Record
 from medunet.scratch import IN_MEMORY, Room
 from medunet.spread import describe_pieces
@@ -184,9 +184,11 @@ def measure_mask(
 
 def _measure_structure(mask: Mask, region: Region, channels: Sequence[Channel], room: Room | None) -> StructureMeasures:
     inside = _find_inside(mask, region, room)
-    box = find_extent(inside)
-    if box is None:
+    filled = [np.flatnonzero(profile) for profile in _count_along(inside, room or IN_MEMORY)]
+    if not len(filled[0]):
         return StructureMeasures(name=region.name, label_values=region.values, lesion_count=0, whole=None, lesions=())
+    i, j, k = (slice(int(places[0]), int(places[-1]) + 1) for places in filled)
+    box = i, j, k
     inside = inside[box]
     if room is not None and inside.size > LARGE and mask.kind == "classes":
         return _measure_large(inside, box, mask, region, channels, room)
@@ -205,14 +207,27 @@ def _measure_structure(mask: Mask, region: Region, channels: Sequence[Channel], 
         own = numbers[places[place]] == place + 1
         whole = _shift(places[place], box)
         value = None if values is None else int(values[place])
-        lesions.append(_measure_lesion(own, whole, mask, channels, number=number, value=value))
+        lesions.append(_measure_lesion(own, whole, mask, channels, IN_MEMORY, number=number, value=value))
     return StructureMeasures(
         name=region.name,
         label_values=region.values,
         lesion_count=count,
-        whole=Measured(**_measure_voxels(inside, box, mask, channels)),
+        whole=Measured(**_measure_voxels(inside, box, mask, channels, IN_MEMORY)),
         lesions=tuple(lesions),
     )
+
+
+def _count_along(inside: Voxels, room: Room) -> list[npt.NDArray[np.intp]]:
+    """Voxels of each plane (I, J, K) along each axis, counted slab by slab: the array may lie in a file of the room."""
+    i, j, k = (np.zeros(size, np.intp) for size in inside.shape)
+    for slab in cut_slabs(inside.shape, LARGE):
+        part = inside[slab]
+        lines = np.count_nonzero(part, axis=2)
+        i[slab] = lines.sum(axis=1)
+        j += lines.sum(axis=0)
+        k += np.count_nonzero(part, axis=(0, 1))
+        room.settle()
+    return [i, j, k]
 
 
 def _find_inside(mask: Mask, region: Region, room: Room | None) -> Voxels:
@@ -235,12 +250,13 @@ def _measure_large(
     lesions = []
     for number, (part, place) in enumerate(zip(largest, parts.find_boxes(largest), strict=True), start=1):
         own = parts.take(part, place)
-        lesions.append(_measure_lesion(own, _shift(place, box), mask, channels, number=number, value=None))
+        within = _shift(place, box)
+        lesions.append(_measure_lesion(own, within, mask, channels, room, number=number, value=None))
     return StructureMeasures(
         name=region.name,
         label_values=region.values,
         lesion_count=len(parts.sizes),
-        whole=Measured(**_measure_voxels(inside, box, mask, channels)),
+        whole=Measured(**_measure_voxels(inside, box, mask, channels, room)),
         lesions=tuple(lesions),
     )
 
@@ -251,23 +267,25 @@ def _shift(inner: Crop, box: Crop) -> Crop:
     return first, second, third
 
 
-def _measure_lesion(own: Voxels, box: Crop, mask: Mask, channels: Sequence[Channel], **named: Any) -> LesionMeasures:
-    diameters = measure_diameters(own, mask.grid)
+def _measure_lesion(
+    own: Voxels, box: Crop, mask: Mask, channels: Sequence[Channel], room: Room, **named: Any
+) -> LesionMeasures:
+    diameters = measure_diameters(own, mask.grid, room)
     return LesionMeasures(
         **named,
-        **_measure_voxels(own, box, mask, channels),
+        **_measure_voxels(own, box, mask, channels, room),
         longest_diameter=_round(diameters.longest),
         perpendicular_diameter=_round(diameters.perpendicular),
         spatial_diameter=None if diameters.spatial is None else _round(diameters.spatial),
     )
 
 
-def _measure_voxels(inside: Voxels, box: Crop, mask: Mask, channels: Sequence[Channel]) -> dict[str, Any]:
+def _measure_voxels(inside: Voxels, box: Crop, mask: Mask, channels: Sequence[Channel], room: Room) -> dict[str, Any]:
     """The fields of `Measured`, of voxels of a box of the mask."""
-    count = int(np.count_nonzero(inside))
+    profiles = _count_along(inside, room)
+    count = int(profiles[0].sum())
     centre = []
-    for axis, side in enumerate(box):
-        profile = np.count_nonzero(inside, axis=tuple(n for n in range(3) if n != axis))
+    for side, profile in zip(box, profiles, strict=True):
         centre.append(side.start + float(profile @ np.arange(len(profile))) / count)
     ends = zip(box, mask.grid.shape, strict=True)
     return {
@@ -275,19 +293,19 @@ def _measure_voxels(inside: Voxels, box: Crop, mask: Mask, channels: Sequence[Ch
         "centre": tuple(_round(x) for x in mask.grid.to_world([centre])[0]),
         "centre_voxel": tuple(_round(x) for x in centre),
         "touches_border": any(size > 1 and (side.start == 0 or side.stop == size) for side, size in ends),
-        "values": dict(_measure_channels(inside, box, mask.grid, channels)),
+        "values": dict(_measure_channels(inside, count, box, mask.grid, channels)),
     }
 
 
 def _measure_channels(
-    inside: Voxels, box: Crop, grid: Grid, channels: Sequence[Channel]
+    inside: Voxels, count: int, box: Crop, grid: Grid, channels: Sequence[Channel]
 ) -> Iterator[tuple[str, Values]]:
     for channel in channels:
         same = measure_displacement(channel.grid, grid) <= RECORDED_MM
         for name, voxels in zip(channel.name_components(), channel.voxels, strict=True):
             if inside.size > LARGE:
                 take = partial(_take_pieces, voxels, channel, inside, box, None if same else grid)
-                yield from _describe_pieces(name, take, int(np.count_nonzero(inside)), channel.unit)
+                yield from _describe_pieces(name, take, count, channel.unit)
                 continue
             found = voxels[box][inside] if same else _sample_inside(voxels, channel.grid, inside, box, grid)
             known = found[np.isfinite(found)]

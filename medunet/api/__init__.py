@@ -1,6 +1,6 @@
 """The public verbs, where the parts meet; heavy libraries are imported inside the functions."""
 
-from medunet.api.bundles import audit_bundle, check_bundle, export_bundle, write_selftest
+from medunet.api.bundles import audit_bundle, check_bundle, export_bundle, list_bundles, write_selftest
 from medunet.api.cohorts import check, export_cohort, init, plan
 from medunet.api.comparing import Compared, compare
 from medunet.api.masks import convert
@@ -21,6 +21,7 @@ __all__ = [
     "export_bundle",
     "export_cohort",
     "init",
+    "list_bundles",
     "plan",
     "predict",
     "predict_each",

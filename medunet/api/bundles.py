@@ -1,4 +1,4 @@
-"""Verbs about bundles: audit, check, export, self-test."""
+"""Verbs about bundles: audit, check, export, list, self-test."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from medunet.files import PathLike
 if TYPE_CHECKING:
     from medunet.bundle.audit import Audit
     from medunet.findings import Finding
-    from medunet.handover import SelfTest
+    from medunet.handover import SelfTest, ShippedBundle
     from medunet.handover.exports import Exported
 
 
@@ -34,12 +34,13 @@ def audit_bundle(bundle: PathLike, *, report: PathLike | None = None, sarif: Pat
         MissingInputError: there is no such folder.
         ResourceError: a file can't be written.
     """
+    from medunet.bundle import locate_bundle
     from medunet.bundle.audit import audit_bundle as audit
     from medunet.bundle.audit import make_sarif
     from medunet.records import write_json, write_record
     from medunet.training import CONFIGS
 
-    found = audit(Path(bundle), CONFIGS)
+    found = audit(locate_bundle(Path(bundle)), CONFIGS)
     if report is not None:
         write_record(Path(report), found)
     if sarif is not None:
@@ -67,10 +68,11 @@ def check_bundle(bundle: PathLike, *, trust: bool = False) -> "list[Finding]":
     Raises:
         MissingInputError: there is no such folder.
     """
+    from medunet.bundle import locate_bundle
     from medunet.handover import check_handover
     from medunet.training import CONFIGS
 
-    return check_handover(Path(bundle), CONFIGS, trust=trust)
+    return check_handover(locate_bundle(Path(bundle)), CONFIGS, trust=trust)
 
 
 @verb
@@ -104,10 +106,25 @@ def export_bundle(
         InputError: its network can't be written so, or computes otherwise then.
         ExtraError: what writes or reads a format isn't installed.
     """
+    from medunet.bundle import locate_bundle
     from medunet.handover.exports import export_bundle as export
 
     chosen = Path(scan) if scan is not None else None
-    return export(Path(bundle), Path(output), tuple(to), scan=chosen, overwrite=overwrite)
+    return export(locate_bundle(Path(bundle)), Path(output), tuple(to), scan=chosen, overwrite=overwrite)
+
+
+@verb
+def list_bundles() -> "list[ShippedBundle]":
+    """Describe the bundles that come with medunet: what they find, on what, how well, how fast, and where they lie.
+
+    Every verb that reads a bundle takes their names in place of a path.
+
+    Returns:
+        One each, in the order of their names.
+    """
+    from medunet.handover import list_bundles as list_all
+
+    return list_all()
 
 
 @verb

@@ -62,13 +62,13 @@ def check(
 
 def _check_beside(path: Path, bundle: Path, series_rules: Sequence[str], *, each: bool) -> list["Finding"]:
     """What is to be said of scans beside those of a bundle's training."""
-    from medunet.bundle import find_rules, open_any_bundle, take_recipe
+    from medunet.bundle import find_rules, locate_bundle, open_any_bundle, take_recipe
     from medunet.files import check_input
     from medunet.findings import sort_findings
     from medunet.inference import check_fit
 
     check_input(path)
-    recipe = take_recipe(open_any_bundle(bundle))[0]
+    recipe = take_recipe(open_any_bundle(locate_bundle(bundle)))[0]
     return sort_findings(check_fit(path, recipe, find_rules(bundle, recipe.task, series_rules), each=each))
 
 
@@ -167,12 +167,13 @@ def init(
         OutputExistsError: the bundle exists.
         MedunetError: the cohort or the other bundle can't be used, or not together.
     """
+    from medunet.bundle import locate_bundle
     from medunet.cohort import AS_FOUND
     from medunet.planner import Wishes, make_bundle
 
     network, source = beginning.get("network"), beginning.get("source")
     wishes = Wishes(dims=dims, budget_minutes=budget_minutes, memory=memory, network=_take(network))
-    start = Path(source) if source is not None else None
+    start = locate_bundle(Path(source)) if source is not None else None
     return make_bundle(Path(cohort), Path(bundle), wishes, channels, labels or AS_FOUND, start)
 
 

@@ -111,7 +111,7 @@ def predict(  # noqa: PLR0913 - its options have names
     The same call again goes on: files that the same weights and options have made of the same scan stay as they are.
 
     Args:
-        bundle: a trained bundle.
+        bundle: a trained bundle: its folder, or the name of one that comes with medunet (`list_bundles`).
         scans: each a file, a folder of a series, a patient or files, a dict with a path for each channel, or a cohort
             as `init` takes it, each case under its name: a list (CSV, JSON lines, `cohort.json`), a dataset's folder
             (`imagesTs`, else `imagesTr`), `images/` of PNG, a tree of DICOM studies given alone.
@@ -192,7 +192,7 @@ def _start(
     further: Further,
     **how: Any,
 ) -> "Iterator[Prediction | Refusal]":
-    from medunet.bundle import find_rules
+    from medunet.bundle import find_rules, locate_bundle
     from medunet.files import check_writable
     from medunet.inference import Computing, Means, Wanted, list_inputs, parse_box, run_jobs
     from medunet.inference.cluster import Setup, load_ray, run_on_cluster
@@ -208,7 +208,7 @@ def _start(
         load_ray()  # known before the bundle is read
     decisions: Any = {name: value for name, value in further.items() if name in Decisions.__annotations__}
     computing = Computing(further.get("preset", "exact"), further.get("backend"), further.get("mirror", False))
-    setup = Setup(place(Path(bundle)), how["trust"], decisions, computing)
+    setup = Setup(place(locate_bundle(Path(bundle))), how["trust"], decisions, computing)
     maker = setup.make()
     task = maker.recipe.task
     formats = add_beside(choose_formats(how["formats"], task.unit, [FORMAT]))

@@ -70,7 +70,7 @@ def evaluate(
     from medunet.records import write_record
     from medunet.report import describe_scores, write_pages, write_spreadsheet
 
-    opened = open_any_bundle(Path(bundle), trust=trust)
+    opened = open_any_bundle(_locate(bundle, output), trust=trust)
     opened.trained()  # or refused before anything is written
     given = Path(predictions) if predictions is not None else None
     others = Path(cohort) if cohort is not None else None
@@ -86,6 +86,17 @@ def evaluate(
         write_spreadsheet(part / "scores.csv", scores)
         write_pages(part, opened.metadata, scores, pictures)
     return _list_files(scores, describe_scores(scores, [choice.cases for choice in choices]), target)
+
+
+def _locate(bundle: PathLike, output: PathLike | None) -> Path:
+    """The folder of a bundle, in which scores lie where no output is given."""
+    from medunet.bundle import locate_bundle
+
+    folder = locate_bundle(Path(bundle))
+    if output is None and folder != Path(bundle):
+        found = "it comes with medunet, so that scores can't lie in it"
+        raise InputError(bundle, found, "name a folder for them with --output", code="option-wrong")
+    return folder
 
 
 def _list_files(scores: "Scores", table: str, target: Path) -> Evaluation:

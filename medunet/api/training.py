@@ -39,11 +39,12 @@ def train(
     Raises:
         MedunetError: whatever stopped it.
     """
+    from medunet.bundle import locate_bundle
     from medunet.planner import warn_if_stale
     from medunet.training import train_bundle
 
     warn_if_stale(Path(bundle))
-    begin = Path(source) if source is not None else None
+    begin = locate_bundle(Path(source)) if source is not None else None
     weights = train_bundle(
         Path(bundle),
         fold=fold,
@@ -83,11 +84,12 @@ def train_folds(
     Raises:
         MedunetError: whatever stopped it.
     """
+    from medunet.bundle import locate_bundle
     from medunet.cross_validation import train_folds as train_all
     from medunet.planner import warn_if_stale
 
     warn_if_stale(Path(bundle))
-    begin = Path(source) if source is not None else None
+    begin = locate_bundle(Path(source)) if source is not None else None
     trained = train_all(
         Path(bundle), budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience, trust=trust
     )

@@ -10,6 +10,7 @@ from medunet.bundle.parts import Decision, Evaluated, Recipe, Window
 from medunet.bundle.recipe import choose_decision, make_recipe
 from medunet.bundle.seen import Seen, TrustFacts, read_seen, summarize_seen
 from medunet.bundle.series import find_rules
+from medunet.bundle.shipped import list_shipped, locate_bundle
 from medunet.bundle.source import Source, fit_source, match_outputs, read_source
 from medunet.bundle.weights import (
     find_weights,
@@ -47,7 +48,9 @@ __all__ = [
     "fit_source",
     "hide_images",
     "join_hashes",
+    "list_shipped",
     "load_weights",
+    "locate_bundle",
     "make_evaluate_config",
     "make_inference_config",
     "make_metadata",

@@ -218,7 +218,7 @@ def open_bundle(folder: Path, *, trust: bool = False) -> Bundle:
         found = "it is no bundle of medunet (configs/plan.json is missing)"
         further = any((folder / "configs").glob("inference.*"))
         remedy = "make one that goes on from it with medunet init COHORT BUNDLE --from" if further else ""
-        first = "make one with medunet init; a bundle goes first, as in medunet predict BUNDLE SCAN"
+        first = "make one with medunet init, or take one that medunet bundle list tells; a bundle goes before scans"
         raise BundleError(folder, found, remedy or first)
     plan = read_plan(folder / "configs" / "plan.json")
     if plan.network.given or plan.grid.steps or plan.training.augmentation or isinstance(plan.training.loss, dict):

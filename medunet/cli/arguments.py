@@ -8,6 +8,12 @@ import typer
 from medunet.errors import InputError
 
 BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.", show_default=False)]
+NamedBundleArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="BUNDLE", help="Folder of the bundle, or a name that medunet bundle list tells.", show_default=False
+    ),
+]
 CohortArgument = Annotated[
     Path,
     typer.Argument(

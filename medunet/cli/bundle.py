@@ -1,4 +1,4 @@
-"""`medunet bundle`: whether a bundle can be handed on, or taken."""
+"""`medunet bundle`: which bundles come with medunet, and whether one can be handed on, or taken."""
 
 from itertools import groupby
 from pathlib import Path
@@ -14,13 +14,18 @@ from medunet.errors import InputError
 
 if TYPE_CHECKING:
     from medunet.bundle.audit import Audit
+    from medunet.handover import ShippedBundle
 
 LISTED = 5
 """Entries of one kind that are shown; --all shows the others."""
 Target = Literal["torchscript", "torch-export", "onnx", "openvino"]
-app = typer.Typer(help="Audit, check or export a bundle before it is taken or handed on.", no_args_is_help=True)
+app = typer.Typer(
+    help="List the bundles that come with medunet; audit, check or export one before it is taken.",
+    no_args_is_help=True,
+)
 BundleArgument = Annotated[
-    Path, typer.Argument(metavar="BUNDLE", help="Folder or zip of a bundle.", show_default=False)
+    Path,
+    typer.Argument(metavar="BUNDLE", help="Folder or zip of a bundle, or a name that list tells.", show_default=False),
 ]
 
 
@@ -83,9 +88,10 @@ def check(
     code 2 at an error, else 0.
     """
     from medunet.archives import unpack_archives
+    from medunet.bundle import locate_bundle
     from medunet.records import write_json
 
-    with screen(), unpack_archives([bundle]) as (folder,):
+    with screen(), unpack_archives([locate_bundle(bundle)]) as (folder,):
         findings = api.check_bundle(folder, trust=trust)
     if report is not None:
         found = [item.model_dump() | {"subject": shorten_subject(item.subject, folder)} for item in findings]
@@ -131,3 +137,36 @@ def export(
         voxels = sum(one.voxels for one in item.consumer.compared)
         said = f"logits differ from PyTorch's by at most {item.difference:.2g}"
         print(f"wrote {item.file} and {item.description.name}: {said}, {others} of {voxels} voxels decide otherwise")
+
+
+@app.command("list")
+def list_all(
+    report: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all that is known there.", show_default="none")
+    ] = None,
+) -> None:
+    """List the bundles that come with medunet.
+
+    Commands that read a bundle take these names in place of a path. Scores are those of patients that the networks had
+    never seen, with the 95 % interval of their mean.
+    """
+    from medunet.records import write_json
+
+    with screen():
+        found = api.list_bundles()
+    for item in found:
+        print(f"{item.name} {item.version}: {item.task}")
+        print(
+            f"    {', '.join(item.channels)} → {', '.join(item.labels)}; {_say_quality(item)}{item.size / 1e6:.0f} MB"
+        )
+        print(f"    {item.folder}")
+    if report is not None:
+        write_json(report, {"bundles": [item.model_dump(mode="json") for item in found]})
+
+
+def _say_quality(item: "ShippedBundle") -> str:
+    words = ""
+    if item.score is not None:
+        between = "" if item.score.low is None else f" ({item.score.low:.3f} to {item.score.high:.3f})"
+        words = f"{item.measure} {item.score.mean:.3f}{between} of {item.score.patients} patients, "
+    return words if item.seconds is None else f"{words}{item.seconds:.1f} s a case on two cores, "

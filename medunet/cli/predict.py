@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medunet import api
-from medunet.cli.arguments import BundleArgument
+from medunet.cli.arguments import NamedBundleArgument
 from medunet.cli.decisions import take_decisions
 from medunet.cli.inputs import Inputs, take_inputs
 from medunet.cli.outputs import take_outputs
@@ -36,7 +36,7 @@ SCANS = (
 @take_choosing
 @take_inputs
 def predict(
-    bundle: BundleArgument,
+    bundle: NamedBundleArgument,
     inputs: Inputs,
     outputs: dict[str, Any],
     decisions: dict[str, Any],

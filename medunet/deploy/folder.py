@@ -5,14 +5,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from medunet.bundle import Bundle, ForeignBundle, open_any_bundle, take_recipe
+from medunet.bundle import Bundle, ForeignBundle, locate_bundle, open_any_bundle, take_recipe
 from medunet.deploy.image import BASE, PROGRAM, write_dockerfile
 from medunet.deploy.manifests import About, ModelsForm, describe_application, describe_package, make_semantic
 from medunet.deploy.pins import pin_packages
 from medunet.files import check_free, whole_folder
 from medunet.records import write_json
 
-LEFT_OUT = shutil.ignore_patterns("work", "__pycache__", "*.pyc", ".*")
+LEFT_OUT = shutil.ignore_patterns("work", "shipped", "__pycache__", "*.pyc", ".*")
 """Of a bundle and of medunet: paths and patients of training, and what Python makes itself."""
 USUAL_GIB = 4.0
 """Of memory at least: what a CT takes; larger ones stream within what is there."""
@@ -49,7 +49,7 @@ def write_package(bundle: Path, output: Path, wishes: Wishes = AS_SPECIFIED) -> 
         ExtraError: a package that the container needs isn't installed here.
     """
     check_free(output)
-    opened = open_any_bundle(bundle)
+    opened = open_any_bundle(locate_bundle(bundle))
     about = _describe(opened)
     requirements = pin_packages()
     with whole_folder(output) as folder:

@@ -137,6 +137,10 @@ class _LeanBackend(Backend):
         self._room.settle()
         return self._backend.run(patches)
 
+    def release(self) -> None:
+        """See `Backend.release`."""
+        self._backend.release()
+
     def close(self) -> None:
         """See `Backend.close`."""
         self._backend.close()

@@ -205,6 +205,8 @@ def predict_prepared(
     else:
         mask = restore_foreign(planes, network, scan.image, recipe, scan.id, keep, way.labels)
     mask = replace(mask, notes=scan.notes, warnings=scan.warnings)
+    if way.room is not None:
+        backend.release()  # what is measured and written needs it as well
     with way.settling():
         for part, outside in scan.box.find_outside(mask.grid) if scan.box else ():
             mask.voxels[part][outside] = 0
@@ -239,7 +241,9 @@ class _Look:
     def __call__(self, data: Mapping[str, MetaTensor]) -> None:
         recipe, whole = self._recipe, self.box is None
         keys = zip(recipe.task.channels, recipe.inputs, strict=True)
-        images = {name: (data[key].as_tensor().numpy(), find_source_grid(data[key])) for name, key in keys}
+        read = {name: (data[key].as_tensor().numpy(), find_source_grid(data[key])) for name, key in keys}
+        # Pictures are read as (C, I, J).
+        images = {name: (voxels.reshape(*voxels.shape[:3], -1), grid) for name, (voxels, grid) in read.items()}
         findings = list(find_unlike(images, recipe, self._subject, whole=whole))
         for item in findings:
             tell(item)

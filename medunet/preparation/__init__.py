@@ -31,6 +31,7 @@ from medunet.preparation.resample import (
     take_likely,
 )
 from medunet.preparation.streaming import BOX_BYTES, Foreseen, foresee_chain, stream_chain
+from medunet.preparation.surroundings import RandSurroundingsd
 from medunet.preparation.warp import Warp
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "PatchLoader",
     "PreparedCase",
     "RandDropChanneld",
+    "RandSurroundingsd",
     "Start",
     "VolumeReader",
     "Warp",

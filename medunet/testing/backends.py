@@ -142,6 +142,8 @@ class BackendSuite:
                 _expect(torch.equal(logits, before), "logits that were given out change with the next call")
                 _expect(not torch.equal(other, before), "other patches have the same logits")
                 _expect(torch.equal(backend.run(first), before), "the same patch has other logits after another one")
+                backend.release()
+                _expect(torch.equal(backend.run(first), before), "the same patch has other logits after a release")
 
     def test_input_stays_as_it_is(self) -> None:
         """Whatever its layout in memory."""

@@ -48,3 +48,17 @@ def test_wrong_arguments_are_refused_by_name(given: dict[str, object], sentence:
     with pytest.raises(medunet.InputError) as caught:
         medunet.export_bundle(NUCLEI, "out", **given)  # type: ignore[arg-type]
     assert sentence in str(caught.value)
+
+
+def test_a_bundle_that_comes_with_medunet_is_taken_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert medunet.list_bundles()[0].folder == NUCLEI
+    assert medunet.audit_bundle("nuclei_unet2d").files == medunet.audit_bundle(NUCLEI).files
+    case = NUCLEI / "docs" / "selftest" / "images" / "case.png"
+    (made,) = medunet.predict("nuclei_unet2d", case)
+    assert made.objects
+    assert made.confidence is not None
+    assert not made.confidence.unknown  # it was validated, so that noise and contact are judged, too
+    assert medunet.check(case, bundle="nuclei_unet2d") == medunet.check(case, bundle=NUCLEI)
+    with pytest.raises(medunet.BundleError, match="medunet bundle list"):
+        medunet.predict("nuclei", case)

@@ -51,6 +51,14 @@ def save_mask(path: Path, stop: int, value: int = 1) -> None:
     save_volume(Volume(voxels[None], Grid(voxels.shape, np.eye(4)), Source(path="")), path)
 
 
+def test_scores_of_a_bundle_that_comes_with_medunet_lie_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(medunet.InputError, match="scores can't lie in it; name a folder for them with --output"):
+        medunet.evaluate("nuclei_unet2d", cohort=tmp_path)
+
+
 def test_masks_of_anybody_are_scored(tmp_path: Path) -> None:
     for name in "abc":
         save_mask(tmp_path / "t" / f"{name}.nii.gz", 6)

@@ -63,3 +63,20 @@ def test_an_export_says_what_it_wrote(
     assert "did you mean 'onnx'" in capsys.readouterr().err
     assert run(monkeypatch, "bundle", "export", bundle) == 2
     assert "no format is given" in capsys.readouterr().err
+
+
+def test_a_list_tells_name_scores_and_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "bundle", "list", "--json", "bundles.json") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 * len(list(NUCLEI.parent.iterdir()))
+    assert lines[0].startswith("nuclei_unet2d 0.1.0: Segmentation of nuclei")
+    assert "image → object; AP 0.559 (0.5" in lines[1]
+    assert lines[1].endswith(" s a case on two cores, 10 MB")
+    assert lines[2].strip() == str(NUCLEI)
+    kept = json.loads(Path("bundles.json").read_text())["bundles"]
+    assert kept[0]["score"]["mean"] == pytest.approx(0.559, abs=1e-3)
+    assert run(monkeypatch, "bundle", "check", "nuclei_unet2d") == 0
+    assert str(NUCLEI) not in capsys.readouterr().err

@@ -98,6 +98,10 @@ class Backend(Protocol):
             RuntimeError: the backend isn't open.
         """
 
+    def release(self) -> None:
+        """Give back what computing took beside the weights; the next `run` takes it again. Not while one runs."""
+        return None  # noqa: RET501 - else it would be abstract
+
     def close(self) -> None:
         """Give up the network and what was made of it; a closed backend may be closed again."""
 

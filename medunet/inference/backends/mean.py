@@ -81,6 +81,11 @@ class MeanBackend(Backend):
             total = total + other
         return total / len(logits)
 
+    def release(self) -> None:
+        """See `Backend.release`."""
+        for member in self._members:
+            member.release()
+
     def close(self) -> None:
         """See `Backend.close`."""
         for member in self._members:

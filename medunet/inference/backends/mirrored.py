@@ -48,6 +48,10 @@ class MirroredBackend(Backend):
             total = total + self._backend.run(patches.flip(flips)).flip(flips)
         return total / len(self._flips)
 
+    def release(self) -> None:
+        """See `Backend.release`."""
+        self._backend.release()
+
     def close(self) -> None:
         """See `Backend.close`."""
         self._backend.close()

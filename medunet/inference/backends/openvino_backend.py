@@ -44,7 +44,7 @@ class OpenVinoBackend(Backend):
 
     Patches are computed one by one, which is as fast as two at once or in two streams, in half of the memory
     (docs/decisions/0007-openvino.md). The memory of its features is taken by the first `run` and stays until it is
-    closed, or goes after each.
+    closed or told to `release` it, or goes after each.
 
     Args:
         precision: what it computes in; "bfloat16" only where the processor has it.
@@ -105,6 +105,11 @@ class OpenVinoBackend(Backend):
                 self._compiled.release_memory()
         logits = parts[0] if len(parts) == 1 else torch.cat(parts)
         return logits[..., None] if self._dims == 2 else logits
+
+    def release(self) -> None:
+        """See `Backend.release`."""
+        if self._compiled is not None:
+            self._compiled.release_memory()
 
     def close(self) -> None:
         """See `Backend.close`."""

@@ -9,6 +9,7 @@ from torch import nn
 
 from medunet.inference.backends import Backend, ConversionError, OpenVinoBackend
 from medunet.inference.backends.interface import EXACT_BOUND
+from medunet.machine import measure_memory
 from medunet.networks import MeanNetwork, choose_precision
 from medunet.testing.backends import BackendSuite, Dims
 
@@ -46,6 +47,19 @@ def test_a_precision_that_the_processor_lacks_is_refused() -> None:
     assert not backend.traits.exact
     with pytest.raises(ConversionError, match="the processor has no bfloat16"):
         backend.open(BackendSuite().make_network(3), (2, 16, 16, 16), 3)
+
+
+def test_what_features_took_goes_back_when_it_is_told_to() -> None:
+    """Two patches of 96³ and 32 features, some 0.4 GiB, which stay between two runs."""
+    patches = torch.rand(1, 2, 96, 96, 96)
+    network = BackendSuite().make_network(3, (32, 32, 32))
+    with OpenVinoBackend().open(network, (2, 96, 96, 96), 3) as backend:
+        before = measure_memory()
+        first = backend.run(patches)
+        held = measure_memory() - before
+        backend.release()
+        assert held > 1.5 * (measure_memory() - before) + (64 << 20)
+        assert torch.equal(backend.run(patches), first)
 
 
 class Anyhow(nn.Module):
