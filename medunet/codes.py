@@ -75,6 +75,7 @@ Code = Literal[
     "channels-apart",
     "label-missing",
     "label-empty",
+    "label-unsaid",
     "label-rare",
     "patient-twice",
     "patients-guessed",
@@ -247,6 +248,10 @@ COHORTS: dict[Code, Entry] = {
         "add labels, or leave it out",
     ),
     "label-empty": Entry("labels without a voxel, or (note) without one of the labels", "warning"),
+    "label-unsaid": Entry(
+        "some cases lack a label that others have, and nothing says whether there is none or nobody looked for it",
+        option="--missing",
+    ),
     "label-rare": Entry(
         "a label that one patient has, or that a given fold holds out altogether; as a note, one that fewer patients "
         "than folds have",

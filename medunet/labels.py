@@ -170,6 +170,7 @@ class Mask:
         notes: what was repaired, computed or odd in what it was made of, in words.
         warnings: what makes it doubtful, in words.
         confidence: how far it can be relied on, where a network made it.
+        unknown: values of labels that nobody looked for: their voxels are among those of the background.
     """
 
     kind: Literal["classes", "instances"]
@@ -179,6 +180,7 @@ class Mask:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     confidence: Confidence | None = None
+    unknown: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         unit = "mL" if self.grid.unit == "mm" else "px"
@@ -234,6 +236,10 @@ class Mask:
             return None
         known: npt.NDArray[np.bool_] = self.voxels != self.table.ignore
         return None if known.all() else known
+
+    def list_known(self) -> tuple[Region, ...]:
+        """Labels or regions that are known whole: those without a label that nobody looked for."""
+        return tuple(region for region in self.table.structures if not set(region.values) & set(self.unknown))
 
     @property
     def voxel_volume(self) -> float:

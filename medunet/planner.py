@@ -200,7 +200,8 @@ def warn_if_stale(folder: Path) -> None:
 
 
 def _find(path: Path, channels: Sequence[str] | None, labels: LabelChoices) -> Cohort:
-    found = find_cohort(path, channels=tuple(channels) if channels else None, objects=labels.objects)
+    wanted = tuple(channels) if channels else None
+    found = find_cohort(path, channels=wanted, objects=labels.objects, missing=labels.missing)
     found = choose_labels(found, labels, path)
     cohort = find_folds(check_cohort(found, str(path)), path)
     if said := describe_split(cohort):
@@ -227,6 +228,9 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes, given: Given
     else:
         planned = plan_further(cohort, fingerprint, given, measure_step, memory=memory, budget_minutes=minutes)
     planned = planned.change(foreseen={"peak_gib": _foresee_peaks(planned, fingerprint)})
+    for key in ("sides", "partial"):
+        if said := planned.reasons.get(key):
+            LOGGER.info("%s", said)
     _warn_of_memory(planned)
     _warn_of_steps(planned)
     seconds = planned.foreseen.step_seconds

@@ -5,6 +5,7 @@ from pydantic import Field
 from medunet.geometry import Unit
 from medunet.labels import LabelTable
 from medunet.records import Record
+from medunet.sides import Sides
 
 
 class Separation(Record):
@@ -38,6 +39,10 @@ class Task(Record):
     """Of the values of each channel (HU, SUVbw, …), where the cohort's files say so; files in others are refused."""
     objects: Separation | None = None
     """Where labels number objects; without it connected parts of the label are the objects."""
+
+    sides: Sides = ()
+    """Labels that their side alone tells apart, in pairs with the left one first, or one whose other side is no label;
+    where there are some, nothing is mirrored across the midline."""
 
     def image_keys(self) -> tuple[str, ...]:
         """Names of the channels in MONAI's dictionaries."""

@@ -105,7 +105,8 @@ def export_cohort(
 
     check_free(Path(output))
     labels = labels or AS_FOUND
-    found = find_cohort(Path(cohort), channels=tuple(channels) if channels else None, objects=labels.objects)
+    wanted = tuple(channels) if channels else None
+    found = find_cohort(Path(cohort), channels=wanted, objects=labels.objects, missing=labels.missing)
     found = choose_labels(found, labels, Path(cohort))
     try:
         export(find_folds(found, Path(cohort)), Path(output), layout, _resample)

@@ -111,6 +111,7 @@ class Recipe:
         doubts: what makes every mask doubtful, in words.
         evaluated: parts of a trusted bundle from elsewhere.
         seen: what training was like, where the bundle says so.
+        mirrored: axes of a patch that training mirrored; None where nothing says it.
         body: of the first channel, a CT, only the box around the body is predicted.
     """
 
@@ -134,6 +135,7 @@ class Recipe:
     doubts: tuple[str, ...] = ()
     evaluated: Evaluated | None = None
     seen: Seen | None = None
+    mirrored: tuple[int, ...] | None = None
     body: bool = False
 
     @property

@@ -28,7 +28,7 @@ from medunet.errors import BundleError
 from medunet.files import hash_file
 from medunet.labels import LabelTable
 from medunet.networks import make_network
-from medunet.planning import Plan
+from medunet.planning import Plan, list_mirrored
 from medunet.postprocessing import NOTHING, Cleaning
 from medunet.preparation import (
     find_transform,
@@ -82,6 +82,7 @@ def make_recipe(bundle: Bundle) -> Recipe:
         extent_mm=plan.grid.extent_mm,
         values=plan.grid.values or (bundle.metadata.trust.values if bundle.metadata.trust else {}),
         seen=read_seen(bundle.folder, task, bundle.metadata.trust),
+        mirrored=list_mirrored(plan),
         peak_gib=plan.foreseen.peak_gib.get("predict"),
         trusted=hash_file(path) if evaluated else "",
         doubts=_find_doubts(bundle.metadata),

@@ -77,8 +77,9 @@ def summarize_seen(found: Fingerprint, task: Task, facts: TrustFacts) -> Seen:
     volumes = {}
     for region in task.labels.structures:
         own = [names[value] for value in region.values if value in names]
-        sums = [sum(case.label_ml.get(name, 0.0) for name in own) for case in found.cases]
-        volumes[region.name] = (min(sums), max(sums))
+        whole = [case.label_ml for case in found.cases if not set(own) & set(case.unknown)]
+        if sums := [sum(known.get(name, 0.0) for name in own) for known in whole]:
+            volumes[region.name] = (min(sums), max(sums))
     sizes = np.array([case.spacing_mm for case in found.cases])
     extents = sizes * [case.shape for case in found.cases]
     physical = found.unit == "mm"

@@ -1,13 +1,22 @@
 """Options of commands that read cohorts: what is said of their labels beside their files."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from medunet.cli.arguments import parse_names
 from medunet.cli.inputs import share_options
 from medunet.errors import InputError
+
+Missing = Annotated[
+    Literal["absent", "unknown"] | None,
+    typer.Option(
+        help="Where a case lacks a label that others have: absent (there is none), or unknown (not contoured).",
+        show_default="asked for",
+    ),
+]
+"""Option that says what a missing label means."""
 
 
 def make_labels(
@@ -36,24 +45,24 @@ def make_labels(
             help="Value of which label a value of label maps means, like 205=1,420=2,7=0; 0 is background.",
         ),
     ] = None,
+    missing: Missing = None,
 ) -> Any:
     """What the options say of labels, as `LabelChoices`; None where none is given.
 
     Raises:
         InputError: one isn't written as its metavar says.
     """
-    if not (objects or precedence or regions or label_values):
+    if not (objects or precedence or regions or label_values or missing):
         return None
     from medunet.cohort import LabelChoices  # brings pydantic, which --help doesn't need
 
+    values = _split(label_values, "--label-values").items()
     return LabelChoices(
         objects=objects,
         precedence=tuple(parse_names(precedence, "--precedence") or ()),
         regions={name: _parse_members(name, labels) for name, labels in _split(regions, "--regions").items()},
-        label_values={
-            _parse_value(stored): _parse_value(value)
-            for stored, value in _split(label_values, "--label-values").items()
-        },
+        label_values={_parse_value(stored): _parse_value(value) for stored, value in values},
+        missing=missing,
     )
 
 

@@ -48,6 +48,8 @@ def plan(
 
 def describe_plan(planned: "Plan", explain: bool = False) -> None:
     """Print a plan as lines of name and value; each with its reason and source, if asked for."""
+    from medunet.sides import describe_sides
+
     task, grid, network, training = planned.task, planned.grid, planned.network, planned.training
     channels = [
         f"{name} of {count} components" if (count := task.count_components(name)) > 1 else name
@@ -65,6 +67,8 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
         "network": _describe_network(network),
         **({"source": planned.source} if planned.source else {}),
         **_describe_objects(task),
+        **({"sides": describe_sides(task.sides)} if task.sides else {}),
+        **({"partial": "some labels are unknown in some cases"} if training.partial else {}),
         "loss": _describe_part(training.loss) if isinstance(training.loss, dict) else training.loss,
         "optimizer": training.optimizer,
         "learning_rate": f"{training.learning_rate:g}",

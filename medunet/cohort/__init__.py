@@ -3,6 +3,7 @@
 from medunet.cohort.agreement import (
     agree_on_components,
     agree_on_labels,
+    agree_on_missing,
     agree_on_modality,
     agree_on_unit,
     agree_on_values,
@@ -16,12 +17,8 @@ from medunet.cohort.cases import (
     LabelSource,
     check_cohort,
     check_labelled,
-    find_channel,
     make_absolute,
-    open_case,
-    read_channel,
     read_cohort,
-    read_label,
     write_cohort,
 )
 from medunet.cohort.check import check_path
@@ -34,6 +31,8 @@ from medunet.cohort.folds import count_folds, find_folds, fold_cohort, read_fold
 from medunet.cohort.identity import hash_files, list_case_files, stamp_files
 from medunet.cohort.lists import read_rows
 from medunet.cohort.oddities import compare_cases, find_rare_labels
+from medunet.cohort.opening import find_channel, open_case, read_channel, read_label
+from medunet.cohort.opposite import find_opposite
 from medunet.cohort.patients import describe_split, group_cases
 from medunet.cohort.seen import hash_image, salt_hashes
 from medunet.cohort.unlabelled import Unfit, list_cases, list_patients
@@ -51,6 +50,7 @@ __all__ = [
     "Unfit",
     "agree_on_components",
     "agree_on_labels",
+    "agree_on_missing",
     "agree_on_modality",
     "agree_on_unit",
     "agree_on_values",
@@ -69,6 +69,7 @@ __all__ = [
     "find_channel",
     "find_cohort",
     "find_folds",
+    "find_opposite",
     "find_rare_labels",
     "fold_cohort",
     "gather_facts",

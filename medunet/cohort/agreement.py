@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from medunet.cohort.cases import Cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts
 from medunet.errors import GeometryError, InputError, LabelError
 from medunet.geometry import Unit
@@ -94,6 +95,35 @@ def agree_on_labels(cases: Sequence[CaseFacts]) -> None:
         raise LabelError(
             "cohort", "no case holds any voxel of a label", "check the contours or label maps", code="label-missing"
         )
+
+
+def agree_on_missing(cohort: Cohort, cases: Sequence[CaseFacts]) -> None:
+    """Check that it is said what it means where some cases have nothing of a label that others have.
+
+    Of a single label it is plain: a file of labels that holds none of it says that there is none.
+
+    Args:
+        cohort: what is said of it.
+        cases: what was measured of them.
+
+    Raises:
+        LabelError: it isn't.
+    """
+    told = {case.id for case in cohort.cases if case.contoured is not None}
+    open_cases = [case for case in cases if case.labels is not None and case.id not in told]
+    held = {name for case in cases for name in case.labels or ()}
+    lacking = {name: sum(name not in (case.labels or ()) for case in open_cases) for name in cohort.labels.names}
+    lacking = {name: count for name, count in lacking.items() if count and name in held}
+    if cohort.missing is not None or len(cohort.labels.names) == 1 or not lacking:
+        return
+    listed = ", ".join(f"{name} in {count}" for name, count in lacking.items())
+    raise LabelError(
+        "cohort",
+        f"of its {len(cases)} cases some have nothing of a label ({listed}), and nothing says what that means",
+        "say --missing absent (there is none), --missing unknown (nobody looked for it: it may be anywhere), the same "
+        'as "missing" in a cohort.json, or list for each case what is "contoured"',
+        code="label-unsaid",
+    )
 
 
 def _take_channel(channel: str, cases: Sequence[CaseFacts]) -> dict[str, ImageFacts]:

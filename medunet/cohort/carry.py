@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from medunet.cohort.cases import Case, Cohort, find_channel
+from medunet.cohort.cases import Case, Cohort
+from medunet.cohort.opening import find_channel
 from medunet.errors import MedunetError
 from medunet.reading import Series, find_again
 

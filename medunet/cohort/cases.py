@@ -1,38 +1,22 @@
-"""Cases and cohorts as records, and reading what they point to."""
+"""Cases and cohorts as records, and what lists of them must hold."""
 
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import Field, PrivateAttr
-from scipy import ndimage
 
-from medunet.errors import InputError, LabelError, MissingInputError, RecordError, independent
+from medunet.errors import InputError, MissingInputError, RecordError, independent
 from medunet.findings import warn
-from medunet.geometry import Grid
-from medunet.labels import Labels, Mask
-from medunet.reading import (
-    ANYWHERE,
-    Image,
-    LabelOptions,
-    Place,
-    ReadOptions,
-    Series,
-    Volume,
-    choose_series,
-    find_image,
-    find_known,
-    is_image_file,
-    read_image,
-    read_mask,
-)
+from medunet.labels import Labels
+from medunet.reading import LabelOptions, ReadOptions, Series
 from medunet.records import Record, read_record, suggest, write_record
 
 NO_LINES: Mapping[str, int] = {}
+Missing = Literal["absent", "unknown"]
+"""What it means that a label isn't there."""
 
 
 class Channel(ReadOptions):
@@ -85,6 +69,9 @@ class Case(Record):
     """Image of each channel, by its name."""
     label: LabelSource | None = None
     """Where its labels are, or none."""
+    contoured: tuple[str, ...] | None = None
+    """Names of the labels that somebody looked for; of the others it isn't known where they are. Where nothing is said,
+    all of them, or as `missing` of the cohort has it."""
 
 
 class Cohort(Record):
@@ -110,6 +97,9 @@ class Cohort(Record):
     """Names of labels, the first of which has voxels that structures or segments share."""
     label_values: dict[int, int] = Field(default_factory=dict)
     """Value in label maps to the value of the label that it means, 0 for background; others stay as they are."""
+    missing: Missing | None = None
+    """What it means that a case has nothing of a label, and doesn't say what is `contoured`: there is none (absent), or
+    nobody looked for it (unknown). Where nothing is said, it is asked for."""
 
     @property
     def label_options(self) -> LabelOptions:
@@ -199,11 +189,11 @@ def _locate(case: Case, cohort: Cohort, path: Path, where: str) -> Case:
         for name, channel in case.channels.items()
     }
     label = case.label
+    for name in (*(label.rois if label else ()), *(case.contoured or ())):
+        if name not in cohort.labels.names:
+            found = f"case {case.id} has the label '{name}'"
+            raise RecordError(where, found, suggest(name, list(cohort.labels.names)), code="label-unknown")
     if label is not None:
-        for name in label.rois:
-            if name not in cohort.labels.names:
-                found = f"case {case.id} has the label '{name}'"
-                raise RecordError(where, found, suggest(name, list(cohort.labels.names)), code="label-unknown")
         label = label.model_copy(update={"path": _find(base, label.path, case, where)})
     return case.model_copy(update={"channels": channels, "label": label})
 
@@ -312,10 +302,11 @@ def check_labelled(cohort: Cohort, subject: str) -> Cohort:
         InputError: no case has one, or two cases have one id.
     """
     check_ids(cohort.cases, subject)
-    labelled = tuple(case for case in cohort.cases if case.label is not None)
+    labelled = tuple(case for case in cohort.cases if case.label is not None and case.contoured != ())
     for case in cohort.cases:
-        if case.label is None:
-            warn("label-missing", case.id, "it has no label, so it is left out")
+        if case not in labelled:
+            lacking = "has no label" if case.label is None else "was looked at for no label"
+            warn("label-missing", case.id, f"it {lacking}, so it is left out")
     if not labelled:
         raise InputError(subject, "none of its cases has a label", "add labels", code="label-missing")
     return cohort.model_copy(update={"cases": labelled})
@@ -332,67 +323,3 @@ def check_ids(cases: tuple[Case, ...], subject: str) -> None:
         raise InputError(
             subject, f"two cases have the id {twice[0]}", "give each its own id in a cohort.json", code="name-twice"
         )
-
-
-def find_channel(channel: Channel) -> Image:
-    """Find one image of a case: the series that the channel carries, else what lies at its path.
-
-    A folder of many series is found once for all cases that lie there.
-
-    Raises:
-        MedunetError: as `medunet.reading.find_image`.
-    """
-    path, series = Path(channel.path), channel.found
-    if series is None and (is_image_file(path) or not path.exists()):
-        return find_image(path, channel)
-    series = series or choose_series(path, channel.series, find_known(path, channel.series))
-    return Image(channel.path, channel, series)
-
-
-def read_channel(case: Case, channel: str) -> Volume:
-    """Read one image of a case.
-
-    Raises:
-        MedunetError: as `read_volume`.
-    """
-    return read_image(find_channel(case.channels[channel]))
-
-
-def open_case(cohort: Cohort, case: Case) -> tuple[Volume, Mask]:
-    """Read the first channel of a case, and its labels on that grid.
-
-    Raises:
-        MedunetError: as `read_channel` and `read_label`.
-    """
-    reference = read_channel(case, cohort.channels[0])
-    return reference, read_label(cohort, case, reference.grid)
-
-
-def read_label(cohort: Cohort, case: Case, grid: Grid) -> Mask:
-    """Read the labels of a case on the grid of its first channel, in whose frame of reference they must lie.
-
-    A structure that is declared but not drawn gives a mask without its voxels; a case of which nobody said where
-    its labels are is refused, since an empty mask would be scored and learnt from as a healthy patient.
-
-    Where labels are objects and the file numbers none (contours, DICOM SEG), each connected part is one.
-
-    Raises:
-        LabelError: the case has no label.
-        MedunetError: as `read_mask`, or the first channel can't be found.
-    """
-    if case.label is None:
-        raise LabelError(f"case {case.id}", "it has no label", "add one or leave the case out", code="label-missing")
-    place, options = find_place(cohort, case), cohort.label_options
-    mask = read_mask(case.label.path, grid, cohort.labels, case.label.rois, place, options)
-    if not cohort.labels.objects or mask.kind == "instances":
-        return mask
-    parts, _ = ndimage.label(mask.voxels)
-    return replace(mask, kind="instances", voxels=parts.astype(np.uint32))
-
-
-def find_place(cohort: Cohort, case: Case) -> Place:
-    """Where the labels of a case must lie, by UIDs; anywhere where files of its kind name none."""
-    if case.label is None or is_image_file(Path(case.label.path)):
-        return ANYWHERE
-    series = find_channel(case.channels[cohort.channels[0]]).series
-    return series.place if series else ANYWHERE

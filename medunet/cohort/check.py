@@ -6,27 +6,21 @@ from pathlib import Path
 from medunet.cohort.agreement import (
     agree_on_components,
     agree_on_labels,
+    agree_on_missing,
     agree_on_modality,
     agree_on_unit,
     agree_on_values,
 )
 from medunet.cohort.carry import carry_series
-from medunet.cohort.cases import (
-    Case,
-    Cohort,
-    check_cohort,
-    check_labelled,
-    find_channel,
-    find_place,
-    read_label,
-)
+from medunet.cohort.cases import Case, Cohort, check_cohort, check_labelled
 from medunet.cohort.census import list_label_files, tell_structures
 from medunet.cohort.choices import AS_FOUND, LabelChoices, choose_labels, raise_unknown_values
 from medunet.cohort.companions import check_patients, find_apart
-from medunet.cohort.discovery import arrange_cohort, find_cohort, is_listed, list_common_channels
+from medunet.cohort.discovery import TREE, arrange_cohort, find_cohort, is_listed, list_common_channels
 from medunet.cohort.facts import CaseFacts, gather_facts, measure_image
 from medunet.cohort.folds import fold_cohort
 from medunet.cohort.oddities import compare_cases, find_rare_labels, judge_image
+from medunet.cohort.opening import find_channel, find_place, read_label
 from medunet.cohort.patients import tell_split
 from medunet.errors import InputError, LabelError, collecting
 from medunet.files import check_input
@@ -100,7 +94,7 @@ def _describe(volume: Volume) -> list[Finding]:
 
 def _check_list(path: Path, channels: tuple[str, ...] | None, labels: LabelChoices) -> list[Finding]:
     with collecting() as errors:
-        cohort, findings = attempt(find_cohort, path, channels, objects=labels.objects)
+        cohort, findings = attempt(find_cohort, path, channels, objects=labels.objects, missing=labels.missing)
     findings += map(describe_error, errors)
     if cohort is not None:
         cohort, said = attempt(choose_labels, cohort, labels, path)
@@ -117,10 +111,11 @@ def _check_tree(path: Path, channels: tuple[str, ...] | None, labels: LabelChoic
     with collecting() as errors:
         found = find_series(path)
     with collecting() as missed:
-        cohort, said = attempt(arrange_cohort, path, found, channels)
+        tables = TREE.model_copy(update={"missing": labels.missing})
+        cohort, said = attempt(arrange_cohort, path, found, channels, tables)
         if missed and (common := list_common_channels(found)) and not channels:
             # A patient without one channel is told of, and checked by the others.
-            cohort = attempt(arrange_cohort, path, found, common)[0]
+            cohort = attempt(arrange_cohort, path, found, common, tables)[0]
     said += map(describe_error, missed)
     if cohort is not None and cohort.labels.labels:
         cohort, wrong = attempt(choose_labels, cohort, labels, path)
@@ -229,6 +224,7 @@ def _check_whole(cohort: Cohort, facts: list[CaseFacts], path: Path, *, complete
     findings += attempt(agree_on_unit, facts)[1]
     if all(case.labels is not None for case in facts):
         findings += attempt(agree_on_labels, facts)[1]
+        findings += attempt(agree_on_missing, cohort, facts)[1]
         findings += find_rare_labels(cohort, facts) if complete else ()
     for name in cohort.channels:
         findings += attempt(agree_on_modality, name, cohort.modalities[name], facts)[1]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from medunet.cohort.cases import Case, Cohort
+from medunet.cohort.cases import Case, Cohort, Missing
 from medunet.cohort.lists import ENDINGS
 from medunet.errors import InputError, LabelError
 from medunet.labels import LabelTable, Region, advise_values, list_unknown_values, map_values
@@ -26,6 +26,8 @@ class LabelChoices(LabelOptions):
     """Label maps number the objects of the only label."""
     regions: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Names of labels that are learnt and scored as one, by the name of the region."""
+    missing: Missing | None = None
+    """What it means that a case has nothing of a label and doesn't say what is contoured."""
 
 
 AS_FOUND = LabelChoices()
@@ -36,7 +38,8 @@ def choose_labels(cohort: Cohort, choices: LabelChoices, path: Path | str) -> Co
 
     Args:
         cohort: as found.
-        choices: of its labels. `objects` is no part of this, since it decides how cases are found.
+        choices: of its labels. `objects` is no part of this, since it decides how cases are found, as `missing` does
+            for files of structures.
         path: of the cohort, for messages.
 
     Raises:
@@ -46,6 +49,7 @@ def choose_labels(cohort: Cohort, choices: LabelChoices, path: Path | str) -> Co
     changed = {
         "precedence": choices.precedence or cohort.precedence,
         "label_values": choices.label_values or cohort.label_values,
+        "missing": choices.missing or cohort.missing,
         "labels": _join_regions(cohort.labels, choices.regions, path) if choices.regions else cohort.labels,
     }
     chosen = cohort.model_copy(update=changed)

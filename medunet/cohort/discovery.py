@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from medunet.cohort.cases import (
     Channel,
     Cohort,
     LabelSource,
+    Missing,
     check_folds,
     check_ids,
     read_cohort,
 )
+from medunet.cohort.contoured import find_contoured
 from medunet.cohort.datasets import NAME, read_dataset
 from medunet.cohort.lists import ENDINGS, Tables, read_list, read_tables
 from medunet.cohort.picture_folders import find_pictures, hold_pictures
@@ -48,7 +51,13 @@ TREE = Tables(cases=".")
 """What is said of a tree of studies that nothing is said of."""
 
 
-def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, objects: bool = False) -> Cohort:
+def find_cohort(
+    path: Path | str,
+    channels: tuple[str, ...] | None = None,
+    *,
+    objects: bool = False,
+    missing: Missing | None = None,
+) -> Cohort:
     """Read a `cohort.json` or `dataset.json` (or the folder that holds one), or find the cases of a folder.
 
     Args:
@@ -56,9 +65,11 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, ob
             DICOM studies.
         channels: limits the cohort to these, in this order.
         objects: label maps number the objects of the only label.
+        missing: what it means that a case has nothing of a label, where the list doesn't say it.
 
     Returns:
-        The cohort, with absolute paths; a patient of a tree is a case, without a label where no contours fit.
+        The cohort, with absolute paths and what a `contoured.json` beside it says; a patient of a tree is a case,
+        without a label where no contours fit.
 
     Raises:
         MissingInputError: there is no DICOM image.
@@ -72,13 +83,17 @@ def find_cohort(path: Path | str, channels: tuple[str, ...] | None = None, *, ob
         raise MissingInputError(path, "there is no such file or folder", "check the path", code="path-missing")
     listed = next((item for item in (path, path / "cohort.json", path / NAME) if item.is_file()), None)
     if listed is not None:
-        return _number_objects(_limit(_read_listed(listed, channels), channels, listed), objects, listed)
-    if hold_pictures(path):
-        return _limit(find_pictures(path, objects=objects), channels, path)
-    return _number_objects(_search(path, channels, TREE), objects, path)
+        read = _read_listed(listed, channels, missing)
+        found = _number_objects(_limit(read, channels, listed), objects, listed)
+    elif hold_pictures(path):
+        found = _limit(find_pictures(path, objects=objects), channels, path)
+    else:
+        found = _number_objects(_search(path, channels, TREE.model_copy(update={"missing": missing})), objects, path)
+    return find_contoured(_say(found, missing), listed or path)
 
 
-def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
+def _read_listed(path: Path, channels: tuple[str, ...] | None, missing: Missing | None) -> Cohort:
+    """The cohort of a list; structures that files lack are missing ones where that is said, by it or by `missing`."""
     if path.name == NAME:
         return read_dataset(path.parent)
     if path.suffix.lower() == ".zip":
@@ -91,7 +106,8 @@ def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
         raise InputError(path, "it is a single file, no cohort", remedy, code="list-wrong")
     tables = read_tables(path)
     if tables is None:
-        return name_cases(read_cohort(path), path)
+        return name_cases(_say(read_cohort(path), missing), path)
+    tables = _say(tables, missing)
     place = path.parent / tables.cases
     if not place.exists():
         raise MissingInputError(
@@ -103,6 +119,13 @@ def _read_listed(path: Path, channels: tuple[str, ...] | None) -> Cohort:
     check_folds(cohort, path)
     cohort.label_options.check(cohort.labels, path)
     return cohort
+
+
+S = TypeVar("S", Cohort, Tables)
+
+
+def _say(said: S, missing: Missing | None) -> S:
+    return said if missing is None else said.model_copy(update={"missing": missing})
 
 
 def _search(path: Path, channels: tuple[str, ...] | None, tables: Tables) -> Cohort:
@@ -181,8 +204,8 @@ def arrange_cohort(path: Path, found: Contents, wanted: tuple[str, ...] | None =
                 if (matched := _match_labels(take_labels(own, visit, others), visit[names[0]])) is not None:
                     files[case.id] = matched
                 cases.append(case)
-    labels = tables.labels
-    rois = name_labels(path, list(files.values()), labels.names if labels else (), tables.aliases)
+    labels, missing = tables.labels, tables.missing
+    rois = name_labels(path, list(files.values()), labels.names if labels else (), tables.aliases, missing)
     sources = {
         name: LabelSource(path=os.path.abspath(item.path), rois=rois[item.path])
         for name, item in files.items()
@@ -198,6 +221,7 @@ def arrange_cohort(path: Path, found: Contents, wanted: tuple[str, ...] | None =
         folds=tables.folds,
         precedence=tables.precedence,
         label_values=tables.label_values,
+        missing=missing,
     )
 
 

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medunet.cohort.cases import Case, Cohort, check_ids, limit_folds, read_channel, read_label
+from medunet.cohort.cases import Case, Cohort, check_ids, limit_folds
+from medunet.cohort.contoured import NAME as CONTOURED
 from medunet.cohort.datasets import IGNORE, NAME, name_channels
 from medunet.cohort.lists import TABLE, guess_modality
+from medunet.cohort.opening import read_channel, read_label
 from medunet.errors import InputError, LabelError
 from medunet.files import whole_folder
 from medunet.findings import warn
@@ -44,6 +46,7 @@ class _Written:
 
     Attributes:
         case: what it was.
+        known: values of the labels that somebody looked for.
         titles: of its components.
         units: of their values, "px" at least for pictures; "" where a file names none.
         images: its files, relative to the dataset.
@@ -52,6 +55,7 @@ class _Written:
     """
 
     case: Case
+    known: tuple[int, ...]
     titles: tuple[str, ...]
     units: tuple[str, ...]
     images: tuple[str, ...]
@@ -94,6 +98,8 @@ def export_cohort(cohort: Cohort, folder: Path, layout: str, resample: Resample)
         _write_table(part / TABLE, written)
         if cohort.folds:
             write_json(part / "splits_final.json", _make_splits(cohort.folds, labelled))
+        if cohort.missing is not None or any(len(item.known) < len(cohort.labels.labels) for item in labelled):
+            write_json(part / CONTOURED, _list_contoured(cohort.labels, labelled))
         if not bare:
             (part / "imagesTs").rmdir()
     if layout == "nnunet" and not FOLDER.fullmatch(folder.name):
@@ -174,13 +180,15 @@ def _write_case(cohort: Cohort, case: Case, part: Path, layout: str, resample: R
     for name, voxels in files.items():
         _write_voxels(voxels, grid, part / name)
     label = f"labelsTr/{case.id}{ending}" if case.label else ""
+    known: tuple[int, ...] = ()
     if label:
         mask = _close_gap(read_label(cohort, case, grid).join_objects())
+        known = tuple(item.value for item in mask.table.labels if item.value not in mask.unknown)
         write = write_nifti if ending == ".nii.gz" else write_picture
         write(mask, part / label, lambda path, _: read_mask(path, grid, mask.table))
     else:
         warn("label-missing", case.id, "it has no label, so its images go to imagesTs")
-    return _Written(case, titles, units, tuple(files), label, grid)
+    return _Written(case, known, titles, units, tuple(files), label, grid)
 
 
 def _close_gap(mask: Mask) -> Mask:
@@ -270,6 +278,16 @@ def _write_table(path: Path, written: list[_Written]) -> None:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["id", "patient", *names, "label"])
         table.writerows([item.case.id, item.case.patient, *item.images, item.label] for item in written)
+
+
+def _list_contoured(table: LabelTable, labelled: list[_Written]) -> dict[str, list[str]]:
+    """The labels that somebody looked for in each case, as a dataset.json calls them; a warning where some aren't."""
+    own = {region.values[0]: region.name for region in table.structures if len(region.values) == 1}
+    partial = [item.case.id for item in labelled if len(item.known) < len(table.labels)]
+    if partial:
+        found = f"nobody looked for all labels in {len(partial)} of {len(labelled)} cases, which only {CONTOURED} says"
+        warn("label-unsaid", "cohort", found, "other programs take what wasn't looked for as background")
+    return {item.case.id: [own.get(value, f"label {value}") for value in item.known] for item in labelled}
 
 
 def _make_splits(folds: tuple[tuple[str, ...], ...], labelled: list[_Written]) -> list[dict[str, list[str]]]:

@@ -95,6 +95,7 @@ class CaseFacts:
         images: by channel, as far as they could be read.
         labels: by name, those that have voxels; None where the labels couldn't be read.
         margins: of all labels together.
+        unknown: names of labels that nobody looked for.
     """
 
     id: str
@@ -102,6 +103,7 @@ class CaseFacts:
     images: dict[str, ImageFacts] = field(default_factory=dict)
     labels: dict[str, LabelFacts] | None = None
     margins: tuple[tuple[int, int], ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def measure_image(volume: Volume) -> ImageFacts:
@@ -170,7 +172,8 @@ def gather_facts(case: Case, images: dict[str, ImageFacts], mask: Mask | None) -
     labels = measure_labels(mask.join_objects())
     sides = np.array([facts.margins for facts in labels.values()])
     margins = tuple((int(low), int(high)) for low, high in sides.min(axis=0)) if labels else ()
-    return CaseFacts(case.id, case.patient, images, labels, margins)
+    unknown = tuple(label.name for label in mask.table.labels if label.value in mask.unknown)
+    return CaseFacts(case.id, case.patient, images, labels, margins, unknown)
 
 
 def measure_labels(mask: Mask) -> dict[str, LabelFacts]:

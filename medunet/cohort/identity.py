@@ -7,7 +7,8 @@ their hashes. What is measured and what is prepared of a case is kept under both
 import os
 from pathlib import Path
 
-from medunet.cohort.cases import Case, find_channel
+from medunet.cohort.cases import Case
+from medunet.cohort.opening import find_channel
 from medunet.files import hash_file
 from medunet.reading import stamp_file
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from medunet.cohort.cases import Case, Cohort, check_ids, check_listed
+from medunet.cohort.cases import Case, Cohort, Missing, check_ids, check_listed
 from medunet.errors import RecordError, independent
 from medunet.labels import Labels, LabelTable
 from medunet.records import Record, check_record, parse_json, read_json, suggest
@@ -19,7 +19,7 @@ MODALITIES = {"CT": "CT", "PET": "PT", "PT": "PT", "SUV": "PT", "MRI": "MR", "MR
 ENDINGS = (".csv", ".jsonl")
 TABLE = "cases.csv"
 """Table beside a dataset.json that names patients; `medunet cohort export` writes it."""
-COLUMNS = ("id", "patient", "label", "fold")
+COLUMNS = ("id", "patient", "label", "fold", "contoured")
 """Columns of a table that are no channels."""
 ONE_LABEL = LabelTable.from_names(["label"])
 """What label maps hold whose labels nobody named."""
@@ -38,6 +38,7 @@ class Tables(Record):
     precedence: tuple[str, ...] = ()
     label_values: dict[int, int] = Field(default_factory=dict)
     folds: tuple[tuple[str, ...], ...] | None = None
+    missing: Missing | None = None
 
 
 def guess_modality(channel: str) -> str:
@@ -58,7 +59,7 @@ def read_tables(path: Path) -> Tables | None:
 
 
 def read_list(path: Path, tables: Tables | None = None) -> Cohort:
-    """Read a CSV (`id`, `patient`, a column for each channel, `label`, `fold`) or JSON lines (a case each).
+    """Read a CSV (`id`, `patient`, a column a channel, `label`, `fold`, `contoured`) or JSON lines (a case each).
 
     Args:
         path: .csv or .jsonl; relative paths are taken from its folder.
@@ -87,6 +88,7 @@ def read_list(path: Path, tables: Tables | None = None) -> Cohort:
         aliases=tables.aliases,
         precedence=tables.precedence,
         label_values=tables.label_values,
+        missing=tables.missing,
     )
     return check_listed(cohort, path, {case.id: line for line, case in cases.items()})
 
@@ -124,6 +126,7 @@ def _read_table(path: Path) -> tuple[dict[int, Case], tuple[tuple[str, ...], ...
                 "patient": row["patient"],
                 "channels": {name: {"path": cell} for name, cell in channels.items()},
                 "label": {"path": row["label"]} if row.get("label") else None,
+                "contoured": _split_names(row["contoured"]) if row.get("contoured") else None,
             }
             cases[line] = check_record(content, Case, where, "list-wrong")
             fold, patient = row.get("fold", ""), row["patient"]
@@ -131,6 +134,11 @@ def _read_table(path: Path) -> tuple[dict[int, Case], tuple[tuple[str, ...], ...
                 found = f"patient {patient} is in two folds"
                 raise RecordError(where, found, "give all cases of a patient one fold", code="folds-wrong")
     return cases, _make_folds(path, fold_of)
+
+
+def _split_names(cell: str) -> list[str]:
+    """Names of labels in a cell, a space between them, or a `|` where names hold spaces themselves."""
+    return [name.strip() for name in (cell.split("|") if "|" in cell else cell.split()) if name.strip()]
 
 
 def _make_folds(path: Path, fold_of: Mapping[str, str]) -> tuple[tuple[str, ...], ...] | None:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from medunet.cohort.cases import Case, Cohort, LabelSource
+from medunet.cohort.cases import Case, Cohort, LabelSource, Missing
 from medunet.errors import LabelError, independent
 from medunet.reading import LabelFile, find_modality, read_label_file
 
 LOGGER = logging.getLogger(__name__)
 Rois = dict[str, str]
-"""For each label the name of its structure in one file."""
+"""For each label the name of its structure in one file, empty where the file has none."""
 
 
 def name_cases(cohort: Cohort, path: Path) -> Cohort:
@@ -25,7 +25,7 @@ def name_cases(cohort: Cohort, path: Path) -> Cohort:
     Raises:
         LabelError: a file has no structure for a label, or several; an alias names no label.
     """
-    if not cohort.aliases:
+    if not cohort.aliases and cohort.missing is None:
         return cohort
     _check_aliases(cohort.aliases, cohort.labels.names, path)
     cases = []
@@ -39,13 +39,20 @@ def _name_case(case: Case, cohort: Cohort, path: Path) -> Case:
     label = case.label
     if label is None or not find_modality(label.path):
         return case
-    open_names = [name for name in cohort.labels.names if name not in label.rois]
-    rois = match_structures(read_label_file(label.path), open_names, cohort.aliases, str(path)) | label.rois
+    wanted = cohort.labels.names if case.contoured is None else case.contoured
+    open_names = [name for name in wanted if name not in label.rois]
+    file = read_label_file(label.path)
+    missing = cohort.missing if case.contoured is None else None
+    rois = match_structures(file, open_names, cohort.aliases, str(path), missing) | label.rois
     return case.model_copy(update={"label": LabelSource(path=label.path, rois=rois)})
 
 
 def name_labels(
-    path: Path, files: list[LabelFile], labels: tuple[str, ...], aliases: Mapping[str, str]
+    path: Path,
+    files: list[LabelFile],
+    labels: tuple[str, ...],
+    aliases: Mapping[str, str],
+    missing: Missing | None = None,
 ) -> dict[str, Rois]:
     """The structures of each file of a tree, by the path of the file; all of them have the same labels, in order.
 
@@ -58,6 +65,7 @@ def name_labels(
         files: of labels.
         labels: names that are wanted; those of the aliases if empty.
         aliases: name or pattern of a structure to its label.
+        missing: what it means that a file lacks a structure; where nothing is said, such a file is refused.
 
     Raises:
         LabelError: there are no files, they name structures differently, or lack one.
@@ -71,9 +79,9 @@ def name_labels(
         rois = {}
         for item in files:
             with independent():
-                rois[item.path] = match_structures(item, labels, aliases)
+                rois[item.path] = match_structures(item, labels, aliases, missing=missing)
         return rois
-    return _find_names(files)
+    return _find_names(files, missing)
 
 
 def _check_aliases(aliases: Mapping[str, str], labels: tuple[str, ...], path: Path) -> None:
@@ -85,7 +93,11 @@ def _check_aliases(aliases: Mapping[str, str], labels: tuple[str, ...], path: Pa
 
 
 def match_structures(
-    file: LabelFile, labels: Iterable[str], aliases: Mapping[str, str], listed: str = "the cohort.json"
+    file: LabelFile,
+    labels: Iterable[str],
+    aliases: Mapping[str, str],
+    listed: str = "the cohort.json",
+    missing: Missing | None = None,
 ) -> Rois:
     """The structure of each label: the one of its name, else the one that fits the first alias that any fits.
 
@@ -96,6 +108,7 @@ def match_structures(
         labels: names that are wanted.
         aliases: name or pattern of a structure to its label.
         listed: where aliases are written, for messages.
+        missing: what it means that none fits; where nothing is said, that is refused.
 
     Raises:
         LabelError: none or several fit.
@@ -104,6 +117,9 @@ def match_structures(
     for label in labels:
         patterns = [label, *(alias for alias, meant in aliases.items() if meant == label)]
         fitting = next(filter(None, ([name for name in file.names if _fits(name, item)] for item in patterns)), [])
+        if not fitting and missing is not None:
+            rois[label] = ""
+            continue
         if len(fitting) != 1:
             found = f"its structures {', '.join(fitting)} all fit" if fitting else "no structure fits"
             raise LabelError(
@@ -123,14 +139,15 @@ def _advise(names: Sequence[str], label: str, listed: str, *, choose: bool) -> s
     entry = f"{json.dumps(names[0], ensure_ascii=False)}: {json.dumps(label, ensure_ascii=False)}"
     if choose:
         return f"put the right one first in aliases in {listed}, like {entry}, or name it in rois of a listed case"
-    return f"add {'' if len(names) == 1 else 'the right one, like '}{entry} to aliases in {listed}"
+    lacking = "where files lack some structures, say what that means with --missing absent or --missing unknown"
+    return f"add {'' if len(names) == 1 else 'the right one, like '}{entry} to aliases in {listed}; {lacking}"
 
 
 def _fits(name: str, pattern: str) -> bool:
     return name == pattern or fnmatchcase(name.strip().lower(), pattern.strip().lower())
 
 
-def _find_names(files: list[LabelFile]) -> dict[str, Rois]:
+def _find_names(files: list[LabelFile], missing: Missing | None) -> dict[str, Rois]:
     for item in files:
         with independent():
             if not item.names:
@@ -144,10 +161,14 @@ def _find_names(files: list[LabelFile]) -> dict[str, Rois]:
     if common and all(len(item.names) == 1 for item in files):
         LOGGER.info("structures named %s… make the label %s", common, common)
         return {item.path: {common: item.names[0]} for item in files}
+    if missing is not None:
+        every = sorted({name for item in files for name in item.names})
+        return {item.path: {name: name if name in item.names else "" for name in every} for item in files}
     raise LabelError(
         odd.path,
         f"its structures are {', '.join(odd.names)}, those of {files[0].path} are {', '.join(files[0].names)}",
-        "say which make a label by aliases in a cohort.json",
+        "say which make a label by aliases in a cohort.json, or where files lack some structures what that means: "
+        "--missing absent (there is none) or --missing unknown (nobody looked for it)",
         code="label-names-differ",
     )
 

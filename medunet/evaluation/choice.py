@@ -64,6 +64,8 @@ def choose_cases(bundle: Bundle | ForeignBundle, path: Path | None) -> list[Choi
     known = bundle.cohort() if bundle.has_cohort else None
     training = [] if known is None else list(known.cases) if fold == "all" else split_cases(known, fold)[0]
     others = _open_others(path, bundle.task, training)
+    if others.missing is None and known is not None:
+        others = others.model_copy(update={"missing": known.missing})
     return [Choice(fold, known, training, others, others.cases)]
 
 

@@ -128,7 +128,7 @@ def fit_floors(cohort: Cohort, training: Sequence[Case], fold: int | Literal["al
         _, images, truth = read_case(cohort, case)
         truth = truth.join_objects()
         known = truth.is_known()
-        for region in regions:
+        for region in truth.list_known():
             inside = np.isin(truth.voxels, region.values)
             ellipsoids[region.name].add(inside, truth.grid)
             for name, image in images.items():

@@ -162,7 +162,7 @@ def score_case(
         tolerances_mm: of labels that have their own, by name.
 
     Returns:
-        One score a label or region, in the order of the truth's table.
+        One score a label or region that is known in the truth, in the order of its table.
 
     Raises:
         GeometryError: the masks lie on different grids.
@@ -178,14 +178,14 @@ def score_case(
             expected=", ".join(region.name for region in truth.table.structures),
             code="labels-differ",
         )
-    if truth.kind == "instances":
+    if truth.kind == "instances" and truth.list_known():
         joined = predicted.join_objects(), truth.join_objects()
         (score,) = score_case(*joined, case_id, tolerance_mm, tolerances_mm)
         return (_score_objects(score, predicted, truth),)
     boxes = [ndimage.find_objects(m.voxels, max_label=len(m.table.labels)) for m in (predicted, truth)]
     known = truth.is_known()
     scores = []
-    for region in truth.table.structures:
+    for region in truth.list_known():
         pairs = zip(boxes, (theirs[region.name], region.values), strict=True)
         box = _join([found[value - 1] for found, values in pairs for value in values])
         if known is not None:

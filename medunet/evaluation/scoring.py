@@ -6,6 +6,7 @@ from medunet.cohort import Case, Cohort, open_case
 from medunet.evaluation.fitting import Floors, read_case, separate_parts
 from medunet.evaluation.scores import CaseScore, Scores, score_case
 from medunet.evaluation.spread import CrossValidation, summarize_folds
+from medunet.findings import warn
 from medunet.labels import Mask
 from medunet.progress import track
 from medunet.reading import Volume
@@ -41,9 +42,20 @@ def score_cases(
         for name, floor in floors.methods.items():
             methods[name] += score_case(floor.predict(images, truth), truth, case.id)
         show(case, volume, truth, mask)
+    _tell_missing(cohort, cases, methods["medunet"])
     by_method = {name: tuple(scores) for name, scores in methods.items()}
     patients = {case.id: case.patient for case in cases}
     return Scores(unit=volume.grid.unit, objects=objects, patients=patients, methods=by_method)
+
+
+def _tell_missing(cohort: Cohort, cases: Sequence[Case], scores: Sequence[CaseScore]) -> None:
+    """Warn where some cases have nothing of a label that others have, and nothing says what that means."""
+    open_cases = {case.id for case in cases if case.contoured is None}
+    lacking = {score.label for score in scores if score.case in open_cases and not score.truth_ml}
+    held = {score.label for score in scores if score.truth_ml}
+    if cohort.missing is None and len(cohort.labels.names) > 1 and (names := sorted(lacking & held)):
+        found = f"some cases have nothing of {', '.join(names)}, which counts as that there is none"
+        warn("label-unsaid", "cohort", found, 'say "missing": "absent" or "unknown" in its cohort.json')
 
 
 def score_masks(

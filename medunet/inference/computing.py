@@ -154,7 +154,7 @@ def open_backend(network: nn.Module, recipe: Recipe, computing: Computing) -> Ba
 
 def _join(backend: Backend, recipe: Recipe, computing: Computing) -> Backend:
     """A backend of the same kind for each fold, mirrored where that is wanted; none is open yet."""
-    axes = range(recipe.window.dims)
+    axes = range(recipe.window.dims) if recipe.mirrored is None else recipe.mirrored
 
     def make() -> Backend:
         new = copy(backend)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from medunet.cohort.cases import Channel, find_channel
+from medunet.cohort.cases import Channel
 from medunet.cohort.companions import check_patients
+from medunet.cohort.opening import find_channel
 from medunet.errors import InputError, MissingInputError, UnmatchedError
 from medunet.files import check_input
 from medunet.reading import (

@@ -13,10 +13,12 @@ from medunet.cohort import (
     ImageFacts,
     agree_on_components,
     agree_on_labels,
+    agree_on_missing,
     agree_on_modality,
     agree_on_unit,
     agree_on_values,
     compare_cases,
+    find_opposite,
     find_rare_labels,
     make_absolute,
 )
@@ -28,6 +30,7 @@ from medunet.measuring.crew import measure_missing, predict_measuring
 from medunet.measuring.measures import CaseMeasure, ChannelStatistics, Measured, Said, ValueRange, summarize
 from medunet.measuring.store import Store, open_store, read_entry, stamp_case
 from medunet.records import Record
+from medunet.sides import Sides
 
 
 class ObjectStatistics(Record):
@@ -60,6 +63,8 @@ class Fingerprint(Record):
     """Values of the whole images of each channel, by its name."""
     objects: ObjectStatistics | None = None
     """Where labels number objects."""
+    sides: Sides = ()
+    """Labels that lie like mirror images on both sides of the midline, the left one first."""
 
     def median_shape_at(
         self, spacing_mm: tuple[float, float, float], order: tuple[int, int, int] = (0, 1, 2)
@@ -141,6 +146,7 @@ def summarize_cohort(cohort: Cohort, cases: list[Measured]) -> Fingerprint:
     facts = [case.facts for case in cases]
     unit = agree_on_unit(facts)
     agree_on_labels(facts)
+    agree_on_missing(cohort, facts)
     for name in cohort.channels:
         agree_on_modality(name, cohort.modalities[name], facts)
     statistics = {name: summarize(np.concatenate([case.samples[name] for case in cases])) for name in cohort.channels}
@@ -159,6 +165,7 @@ def summarize_cohort(cohort: Cohort, cases: list[Measured]) -> Fingerprint:
         cases=measures,
         values={name: _find_range([case.images[name] for case in facts]) for name in cohort.channels},
         objects=objects,
+        sides=find_opposite(facts),
     )
 
 

@@ -68,7 +68,9 @@ class CaseMeasure(Record):
     spacing_mm: tuple[float, float, float]
     """Spacing along the same axes; 1 where the images have no physical size."""
     label_ml: dict[str, float]
-    """Volume of each label in mL, by its name; in voxels where the images have no physical size."""
+    """Volume of each label that was looked for in mL, by its name; in voxels where the images have no physical size."""
+    unknown: tuple[str, ...] = ()
+    """Names of labels that nobody looked for."""
     body_shape: tuple[int, int, int] | None = None
     """Voxels of the box around the body, along the same axes: the largest piece of a CT above -400 HU or of a PET
     above 0.1 SUV, to within 4 mm; of other images what isn't 0, as Isensee 2021 crops."""
@@ -134,8 +136,11 @@ def measure_case(cohort: Cohort, case: Case) -> Measured:
         shape=first.shape,
         spacing_mm=first.spacing,
         label_ml={
-            name: round(labels[name].voxels * voxel_ml, 4) if name in labels else 0.0 for name in cohort.labels.names
+            name: round(labels[name].voxels * voxel_ml, 4) if name in labels else 0.0
+            for name in cohort.labels.names
+            if name not in facts.unknown
         },
+        unknown=facts.unknown,
         body_shape=body,
         intensities={name: summarize(values) for name, values in samples.items() if len(values)},
         pieces={name: label.pieces for name, label in labels.items()},

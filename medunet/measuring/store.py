@@ -121,6 +121,8 @@ def _describe(cohort: Cohort, case: Case) -> list[Any]:
     described: tuple[Any, ...] = own.model_dump(mode="json"), cohort.modalities, cohort.labels.model_dump(mode="json")
     if cohort.label_options != LabelOptions():
         described += (cohort.label_options.model_dump(mode="json"),)
+    if cohort.missing == "unknown":
+        described += (cohort.missing,)
     return [VERSION, metadata.version("medunet"), cohort.channels, *described]
 
 

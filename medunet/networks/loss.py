@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from medunet.errors import BundleError, name_fault
+from medunet.networks.marginal import find_marginal_entropy, split_codes
 from medunet.planning import Plan
 from medunet.records import suggest
 
@@ -25,6 +26,7 @@ OF_CLASSES = {"to_onehot_y": True, "softmax": True}
 OF_REGIONS = {"to_onehot_y": False, "softmax": False, "sigmoid": True}
 """What it needs for regions, which overlap."""
 SUBJECT = "training.loss"
+OWN = "take dice_ce, dice_focal or tversky_ce"
 
 
 def make_loss(plan: Plan) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def make_loss(plan: Plan) -> dict[str, Any]:
     regions = [list(region.values) for region in table.regions]
     if isinstance(kind, dict):
         return {"_target_": "medunet.networks.RegionLoss", "loss": kind, "regions": regions} if regions else kind
-    if table.is_plain and kind == "dice_ce":
+    if table.is_plain and kind == "dice_ce" and not plan.training.partial:
         return {
             "_target_": "DiceCELoss",
             "include_background": False,
@@ -91,7 +93,10 @@ def state_loss(config: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     table = plan.task.labels
     if table.ignore is not None:
         found = f"{name} counts every voxel, but the value {table.ignore} of labels shall not count"
-        raise BundleError(SUBJECT, found, "take dice_ce, dice_focal or tversky_ce")
+        raise BundleError(SUBJECT, found, OWN)
+    if plan.training.partial:
+        found = f"{name} takes what isn't a label for background, but some cases don't tell of all labels"
+        raise BundleError(SUBJECT, found, OWN)
     wanted = {key: value for key, value in (OF_REGIONS if table.regions else OF_CLASSES).items() if key in signature}
     for key, value in wanted.items():
         if arguments.get(key, value) is not value:
@@ -135,6 +140,10 @@ class LabelLoss(nn.Module):
     and an `ignore_index` of its DiceLoss with regions would ignore the background; and the focal part of its
     DiceFocalLoss without background doesn't see what is found outside of labels.
 
+    Where labels of a sample are unknown, a voxel of no known label has the sum of the probabilities of background and
+    of those (marginal softmax), and the overlap of each label is that of the samples in which it is known. A region
+    with an unknown label is known only where a known label of its own is.
+
     Args:
         regions: label values of each region; none for classes.
         ignore: label value of voxels that don't count, if there is one.
@@ -143,7 +152,7 @@ class LabelLoss(nn.Module):
 
     Arguments of a call:
         logits: (B, C, …), a channel a region, or one a class with the background first.
-        label: (B, 1, …) label values as float.
+        label: (B, 1, …) label values as float; further channels as `medunet.partial` packs them.
 
     Returns of a call: a scalar, 0 without a gradient where no voxel is known.
     """
@@ -161,10 +170,14 @@ class LabelLoss(nn.Module):
         self._focus = focus
         too_much, missed = weights
         # Halves of MONAI's smoothing make it its Dice exactly.
-        self._overlap = MaskedLoss(TverskyLoss, alpha=too_much, beta=missed, batch=True, smooth_nr=5e-6, smooth_dr=5e-6)
+        how: dict[str, Any] = {"alpha": too_much, "beta": missed, "batch": True, "smooth_nr": 5e-6, "smooth_dr": 5e-6}
+        self._overlap = MaskedLoss(TverskyLoss, **how)
+        self._overlaps = TverskyLoss(**how, reduction="none")
 
     def forward(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
         """See the class."""
+        if label.shape[1] > 1:
+            return self._weigh_known(logits, *split_codes(label))
         known = (label != self._ignore).to(logits.dtype)
         if self._regions:
             target = split_regions(label, self._regions).to(logits.dtype)
@@ -175,12 +188,46 @@ class LabelLoss(nn.Module):
             shares = logits.softmax(1)[:, 1:]
             wanted = torch.cat([(values == value)[:, None] for value in range(1, logits.shape[1])], 1).to(logits.dtype)
             entropy = functional.cross_entropy(logits, values, reduction="none")[:, None]
-        if self._focus:
-            entropy = entropy * (1 - torch.exp(-entropy)) ** self._focus
+        entropy = self._focus_on(entropy)
         # torch's own mean over what isn't ignored is 0 / 0 where all is.
         mean = (entropy.mean(1, True) * known).sum() / known.sum().clamp(min=1)
         overlap: torch.Tensor = self._overlap(shares, wanted, known)
         return overlap + mean
+
+    def _focus_on(self, entropy: torch.Tensor) -> torch.Tensor:
+        return entropy * (1 - torch.exp(-entropy)) ** self._focus if self._focus else entropy
+
+    def _weigh_known(self, logits: torch.Tensor, label: torch.Tensor, unknown: torch.Tensor) -> torch.Tensor:
+        """The loss where labels are unknown: bool (B, N) of the labels 1, 2, …, those that no sample lacks left out."""
+        known = (label != self._ignore).to(logits.dtype)
+        if self._regions:
+            wanted = split_regions(label, self._regions).to(logits.dtype)
+            shares = logits.sigmoid()
+            whole = torch.stack([~_pick(unknown, values).any(1) for values in self._regions], 1)
+            entropy = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+            counted = known * torch.maximum(wanted, _spread(whole, logits))
+        else:
+            values, labels = (label * known)[:, 0].long(), range(1, logits.shape[1])
+            wanted = torch.cat([(values == value)[:, None] for value in labels], 1).to(logits.dtype)
+            shares = logits.softmax(1)[:, 1:]
+            whole = ~_pick(unknown, labels)
+            entropy, counted = find_marginal_entropy(logits, values, ~whole)[:, None], known
+        mean = (self._focus_on(entropy) * counted).sum() / counted.sum().clamp(min=1)
+        seen = known * _spread(whole, logits)
+        held = whole.any(0).to(logits.dtype)
+        overlap: torch.Tensor = (self._overlaps(shares * seen, wanted * seen) * held).sum() / held.sum().clamp(min=1)
+        return overlap + mean
+
+
+def _pick(unknown: torch.Tensor, values: Sequence[int]) -> torch.Tensor:
+    """Columns of some labels of (B, N), of whose labels beyond N nothing is unknown."""
+    missing = max(0, max(values) - unknown.shape[1])
+    return functional.pad(unknown, (0, missing))[:, [value - 1 for value in values]]
+
+
+def _spread(whole: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """(B, C) of the samples for every voxel."""
+    return whole.to(logits.dtype).reshape(*whole.shape, *(1,) * (logits.ndim - 2))
 
 
 def split_regions(label: torch.Tensor, regions: Sequence[Sequence[int]]) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from medunet.planning.choice import count_enough_minutes, make_plan, state_task
 from medunet.planning.further import Given, keep_given, plan_further
 from medunet.planning.memory import Memory, describe_gib
+from medunet.planning.mirroring import list_mirrored
 from medunet.planning.peaks import predict_peaks, subtract_program
 from medunet.planning.plan import (
     Foreseen,
@@ -36,6 +37,7 @@ __all__ = [
     "count_enough_minutes",
     "describe_gib",
     "keep_given",
+    "list_mirrored",
     "make_plan",
     "plan_further",
     "plan_patch",

@@ -10,7 +10,9 @@ from medunet.cohort import Cohort, describe_split
 from medunet.errors import BundleError, InputError
 from medunet.measuring.fingerprint import Fingerprint
 from medunet.measuring.measures import ChannelStatistics
+from medunet.planning.losses import choose_loss
 from medunet.planning.memory import Memory
+from medunet.planning.mirroring import explain_sides
 from medunet.planning.peaks import predict_peaks
 from medunet.planning.plan import (
     TRAINING_SHARE,
@@ -43,6 +45,7 @@ from medunet.planning.rules import (
 )
 from medunet.planning.swapped import WHY_LEARNING, Swapped, learn_otherwise
 from medunet.progress import report
+from medunet.sides import find_sides, join_sides
 from medunet.task import Separation, Task
 from medunet.terms import code_labels
 
@@ -85,9 +88,6 @@ WHY_BATCH = {
     2: "8: in 2D memory and time allow both whole slices and more than the 2 that are the least (Isensee 2021)",
     3: "at least 2, so that the patch can be as large as memory and time allow (Isensee 2021)",
 }
-
-SMALL_LABEL = 1e-3
-"""Share of a patch below which the smallest label of the median case is small."""
 
 BORDER = 2
 """Voxels of the border of objects."""
@@ -140,7 +140,7 @@ def make_plan(
         training=TrainingPlan(batch=BATCH[axes], learning_rate=8e-3, budget_minutes=budget_minutes),
         foreseen=Foreseen(memory=memory),
         reasons={
-            **{**why_grid, "batch": WHY_BATCH[axes], **REASONS},
+            **{**why_grid, "batch": WHY_BATCH[axes], **REASONS, **explain_sides(task)},
             **({"objects": WHY_OBJECTS} if task.objects else {}),
             **({"patients": said} if (said := describe_split(cohort)) else {}),
         },
@@ -160,6 +160,7 @@ def state_task(cohort: Cohort, fingerprint: Fingerprint) -> Task:
         components=fingerprint.components,
         units=fingerprint.units,
         objects=Separation(border=BORDER, smallest=found.smallest) if found else None,
+        sides=join_sides(find_sides(cohort.labels.names), fingerprint.sides),
     )
 
 
@@ -284,17 +285,6 @@ def count_enough_minutes(plan: Plan) -> float:
     least = minutes * ENOUGH_STEPS / steps
     # Of more minutes more steps are wanted, by their square root.
     return least if least <= 6 else least**2 / 6
-
-
-def choose_loss(plan: Plan, fingerprint: Fingerprint) -> Plan:
-    """The plan with the loss that suits its smallest label, and why."""
-    volumes = [min(case.label_ml.values()) for case in fingerprint.cases if case.label_ml]
-    patch_ml = float(np.prod(plan.window.patch) * np.prod(plan.grid.spacing_mm)) / 1000
-    share = float(np.median(volumes)) / patch_ml if volumes else 1.0
-    if plan.task.unit == "px" or share >= SMALL_LABEL:
-        return plan.change(reasons={"loss": "Dice and cross-entropy (Isensee 2021)"})
-    why = f"the smallest label fills {share:.2%} of a patch in the median case, so what is missed costs more than "
-    return plan.change(training={"loss": "tversky_ce"}, reasons={"loss": why + "what is too much (Salehi 2017)"})
 
 
 def estimate_work(plan: Plan) -> float:

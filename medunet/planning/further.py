@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from medunet.cohort import Cohort, describe_split
 from medunet.errors import InputError
 from medunet.measuring.fingerprint import Fingerprint
-from medunet.planning.choice import BATCH, EIGHT_GIB, REASONS, choose_loss, state_task
+from medunet.planning.choice import BATCH, EIGHT_GIB, REASONS, state_task
+from medunet.planning.losses import choose_loss
 from medunet.planning.memory import Memory
+from medunet.planning.mirroring import explain_sides
 from medunet.planning.peaks import predict_peaks
 from medunet.planning.plan import Foreseen, GivenNetwork, GridPlan, NetworkPlan, Plan, TrainingPlan, WindowPlan
 from medunet.planning.rules import Triple, plan_spacing
@@ -89,16 +91,16 @@ def plan_further(
     found = {"extent_mm": fingerprint.largest_extent() if fingerprint.unit == "mm" else None}
     reasons = {**REASONS, **dict.fromkeys(TAKEN, f"as {given.source} has it, from which this bundle goes on (--from)")}
     reasons |= {} if mine else dict.fromkeys(("optimizer", "learning_rate"), WHY_LEARNING)
-    split = describe_split(cohort)
+    split, task = describe_split(cohort), state_task(cohort, fingerprint)
     plan = Plan(
-        task=state_task(cohort, fingerprint),
+        task=task,
         grid=given.grid.model_copy(update={**found, "values": fingerprint.values}),
         network=given.network,
         window=given.window,
         training=TrainingPlan(batch=BATCH[dims], budget_minutes=budget_minutes, **learning),
         foreseen=Foreseen(memory=memory),
         source=given.source,
-        reasons={**reasons, **({"patients": split} if split else {})},
+        reasons={**reasons, **explain_sides(task), **({"patients": split} if split else {})},
     )
     plan = choose_loss(_fit_batch(plan, fingerprint), fingerprint)
     return plan.with_step(measure_step(plan))

@@ -146,6 +146,8 @@ class TrainingPlan(Record):
     """Euclidean length to which the gradient of all weights is shortened; None leaves it."""
     budget_minutes: float = Field(gt=0.0)
     """Training time that the network was chosen for."""
+    partial: bool = False
+    """Some cases tell of some labels only: in these a voxel of none may be of any label that nobody looked for."""
     augmentation: tuple[dict[str, Any], ...] = ()
     """MONAI's transforms of `image` and `label` of a patch, as `_target_` and arguments, after those of medunet."""
     seed: int = 0

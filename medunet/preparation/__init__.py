@@ -32,11 +32,13 @@ from medunet.preparation.resample import (
 )
 from medunet.preparation.streaming import BOX_BYTES, Foreseen, foresee_chain, stream_chain
 from medunet.preparation.surroundings import RandSurroundingsd
+from medunet.preparation.unknown import HideUnknownd
 from medunet.preparation.warp import Warp
 
 __all__ = [
     "BOX_BYTES",
     "Foreseen",
+    "HideUnknownd",
     "Keep",
     "PatchDataset",
     "PatchLoader",

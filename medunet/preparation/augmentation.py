@@ -9,9 +9,10 @@ from monai.bundle import ConfigComponent
 from monai.transforms import MapTransform
 
 from medunet.errors import BundleError, name_fault
-from medunet.planning import Plan
+from medunet.planning import Plan, list_mirrored
 from medunet.preparation.chain import find_transform
 from medunet.preparation.warp import Warp
+from medunet.sides import describe_sides
 from medunet.task import Task
 
 PLANE_ONLY_FROM = 3.0
@@ -25,6 +26,9 @@ that cost a tenth of the Dice; Isensee's networks have 250,000. Where it begins 
 LEFT_OUT = 0.25
 """Probability that a patch lacks one of several channels. Beside 0.05, with 1,680 steps on each of five folds of
 sarcomas in PET/CT: Dice 0.784 for 0.775, better in 26 of 38 patients (docs/concepts/training.md)."""
+FLIPS = ("RandFlipd", "Flipd", "RandFlipD", "FlipD", "RandFlipDict", "FlipDict")
+MIRRORING = FLIPS + tuple(f"Rand{name}{end}" for name in ("AxisFlip", "Rotate90") for end in ("d", "D", "Dict"))
+"""MONAI's transforms that mirror or, together with a flip, may: those of an axis, of any axis, and by quarter turns."""
 MISALIGNED_MM = 3.0
 """Largest shift, in mm, of one channel against the others: what two scanners' beds or a breath may cause."""
 
@@ -34,11 +38,13 @@ def make_warp(plan: Plan) -> dict[str, Any]:
     angle = math.radians(30)
     angles = [angle] * 3
     spacing = plan.grid.spacing_mm
+    # Half a turn and a flip from back to front are a flip from left to right.
+    widest = angle if plan.task.sides else math.pi
     if plan.network.dims == 2:
-        angles = [0.0, 0.0, math.pi]
+        angles = [0.0, 0.0, widest]
     elif max(spacing) > PLANE_ONLY_FROM * min(spacing):
         coarse = spacing.index(max(spacing))
-        angles = [math.pi if axis == coarse else 0.0 for axis in range(3)]
+        angles = [widest if axis == coarse else 0.0 for axis in range(3)]
     starts = _find_starts(plan.task)
     several = len(starts) > 1 and plan.task.unit == "mm"
     return {
@@ -62,13 +68,13 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
     """What follows the warp, for `image` (C, …) and `label` (1, …) of a patch: flips and changes of intensity.
 
     Isensee's probabilities and ranges, and in a `LONG_RUN` all his kinds. Pictures have no upright, so quarter turns
-    come along.
+    come along. Where labels have sides nothing is mirrored across the midline, nor turned so.
     """
     both: dict[str, Any] = {"keys": ["image", "label"], "prob": 0.5}
     image = {"keys": ["image"]}
     axes, patch = range(plan.network.dims), plan.window.patch
-    steps = [{"_target_": "RandFlipd", **both, "spatial_axis": axis} for axis in axes]
-    if plan.task.unit == "px" and patch[0] == patch[1]:
+    steps = [{"_target_": "RandFlipd", **both, "spatial_axis": axis} for axis in list_mirrored(plan)]
+    if plan.task.unit == "px" and patch[0] == patch[1] and not plan.task.sides:
         steps.append({"_target_": "RandRotate90d", **both, "max_k": 1})
     steps.append({"_target_": "RandGaussianNoised", **image, "prob": 0.1, "std": 0.3})
     if plan.count_steps() >= LONG_RUN:
@@ -112,6 +118,7 @@ def _build_step(plan: Plan, number: int) -> Any:
     if kind is None or not issubclass(kind, MapTransform):
         found = f"{name!r} is no dictionary transform of MONAI's, or holds more than data"
         raise BundleError(subject, found, "name one like RandGaussianSmoothd", code="bundle-untrusted")
+    _check_sides(plan, part, subject)
     shape = plan.window.patch[: plan.network.dims]
     inputs = torch.rand(plan.task.count_inputs(), *shape, generator=torch.Generator().manual_seed(0))
     patch = {"image": inputs, "label": (inputs[:1] > 0.5).float()}
@@ -129,3 +136,16 @@ def _build_step(plan: Plan, number: int) -> Any:
     if not torch.isin(torch.as_tensor(tried["label"]), patch["label"].unique()).all():
         raise BundleError(subject, f"{name} makes values between those of labels", "give label the mode nearest")
     return step
+
+
+def _check_sides(plan: Plan, part: dict[str, Any], subject: str) -> None:
+    """Refuse a step that mirrors across the midline, or may, where labels have sides."""
+    name = str(part.get("_target_")).rpartition(".")[2]
+    if not plan.task.sides or name not in MIRRORING:
+        return
+    allowed, axis = set(list_mirrored(plan)), part.get("spatial_axis")
+    axes: list[int] = [*axis] if isinstance(axis, list | tuple) else [] if axis is None else [axis]
+    if not axes or name not in FLIPS or not {at % plan.network.dims for at in axes} <= allowed:
+        found = f"{name} mirrors across the midline, but {describe_sides(plan.task.sides)} have sides"
+        listed = ", ".join(map(str, sorted(allowed)))
+        raise BundleError(subject, found, f"flip along spatial_axis {listed} only" if listed else "leave it out")

@@ -41,7 +41,7 @@ class PreparedCase:
 
     Attributes:
         id: the case.
-        folder: holds image.npy, label.npy, centres.npy and hashes.json.
+        folder: holds image.npy, label.npy, centres.npy and hashes.json, and of a partial case unknown.json.
     """
 
     id: str
@@ -66,6 +66,11 @@ class PreparedCase:
         """Hash of each channel as it was read, of `medunet.cohort.hash_image`."""
         found: list[str] = read_json(self.folder / "hashes.json")
         return found
+
+    def unknown(self) -> tuple[int, ...]:
+        """Values of labels that nobody looked for."""
+        path = self.folder / "unknown.json"
+        return tuple(read_json(path)) if path.is_file() else ()
 
     def check(self) -> None:
         """Check that all is there, without reading the voxels.
@@ -125,6 +130,9 @@ def prepare_case(
         np.save(part / "image.npy", np.ascontiguousarray(image.as_tensor().numpy(), dtype=np.float32))
         np.save(part / "label.npy", label)
         write_json(part / "hashes.json", hashes)
+        if mask.unknown:
+            # Of objects neither interior nor border is known where their label isn't.
+            write_json(part / "unknown.json", [*range(1, BORDER + 1)] if border else mask.unknown)
         count = BORDER if border else len(cohort.labels.labels)
         np.save(part / "centres.npy", _find_centres(label, count, cohort.labels.ignore))
     return prepared
@@ -157,7 +165,11 @@ def _find_centres(label: npt.NDArray[np.uint8], count: int, ignore: int | None) 
 
 
 def _name_entry(cohort: Cohort, case: Case, steps: Sequence[dict[str, Any]], border: int) -> str:
-    what = [FORM, case.model_dump(mode="json"), list(steps), stamp_files(case), *([border] if border else [])]
+    # Entries that were made before cases could say what is contoured keep their names.
+    said = case.model_dump(mode="json", exclude={"contoured"} if case.contoured is None else None)
+    what = [FORM, said, list(steps), stamp_files(case), *([border] if border else [])]
+    if cohort.missing == "unknown":
+        what.append(cohort.missing)
     if cohort.label_options != LabelOptions() or cohort.labels.regions:
         regions = [region.model_dump(mode="json") for region in cohort.labels.regions]
         what.append([cohort.label_options.model_dump(mode="json"), regions])

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from medunet.errors import InputError
 from medunet.machine import find_shared_memory
+from medunet.partial import count_codes, pack_unknown
 from medunet.preparation.cache import PreparedCase
 from medunet.preparation.warp import Warp, find_box
 
@@ -34,7 +35,8 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
     No more of a case is read than its patch shows. Each holds a voxel that somebody looked at, where the case has one.
 
     Args:
-        cases: where they come from; every case is drawn equally often.
+        cases: where they come from; every case is drawn equally often. Where some are partial, every label is, in
+            patches that hold one: else those that few have contoured would hardly be seen.
         warp: size and changes of shape of a patch; an axis of 1 gives 2D patches (C, I, J) of slices.
         batch: patches in a batch.
         steps: batches in an epoch.
@@ -70,14 +72,31 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         return [(found[found[:, 0] > 0], found[found[:, 0] == 0]) for found in rows]
 
     @cached_property
+    def _codes(self) -> list[npt.NDArray[np.float32]]:
+        """For each case the numbers of its unknown labels; none of any where all cases tell of all labels."""
+        unknown = [case.unknown() for case in self._cases]
+        count = count_codes(unknown)
+        return [pack_unknown(values, count) for values in unknown]
+
+    @cached_property
     def _with_labels(self) -> list[int]:
         """Numbers of the cases that hold a label."""
         return [number for number, (labelled, _) in enumerate(self._centres) if len(labelled)]
 
+    @cached_property
+    def _holders(self) -> dict[int, list[int]]:
+        """Numbers of the cases that hold a label, by its value."""
+        held = [(int(value), n) for n, (found, _) in enumerate(self._centres) for value in np.unique(found[:, 0])]
+        return {value: [n for own, n in held if own == value] for value in sorted({value for value, _ in held})}
+
     def set_epoch(self, epoch: int) -> None:
         """Choose the patches of an epoch; the loader's workers must start after this."""
         self._epoch = epoch
-        _ = self._with_labels  # read here once, since each worker would read it in every epoch
+        _ = (
+            self._holders,
+            self._with_labels,
+            self._codes,
+        )  # read here once, since each worker would read it in every epoch
 
     def __len__(self) -> int:
         return self._length
@@ -85,21 +104,31 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
     def count_bytes(self) -> int:
         """Bytes of a batch: image and label of each patch, float32."""
         channels = self._cases[0].image().shape[0] if self._cases else 1
-        return 4 * (channels + 1) * self._batch * int(np.prod(self._patch))
+        codes = len(self._codes[0]) if self._cases else 0
+        return 4 * (channels + 1 + codes) * self._batch * int(np.prod(self._patch))
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """One patch: `image` float32 (C, …) and `label` float32 (1, …)."""
-        draw, number, forced = self._choose(index)
+        """One patch: `image` float32 (C, …) and `label` float32 (1, …).
+
+        Where some case is partial, further channels of the label say what is unknown, as `medunet.partial` packs it.
+        """
+        draw, number, value = self._choose(index)
         case = self._cases[number]
         labelled, known = self._centres[number]
-        image, label = self._cut(draw, case, labelled if forced else known)
+        if value is not None:
+            labelled = labelled[labelled[:, 0] == value] if value else labelled
+        image, label = self._cut(draw, case, known if value is None else labelled)
         sample = {"image": image, "label": label}
         if self._patch[-1] == 1:
             sample = {key: value[..., 0] for key, value in sample.items()}
         self._augment.set_random_state(int(draw.integers(2**32)))
         augmented = self._augment(sample)
         # Each operation on MONAI's MetaTensor goes through Python, the network's too.
-        return {key: torch.as_tensor(value).as_subclass(torch.Tensor).contiguous() for key, value in augmented.items()}
+        plain = {key: torch.as_tensor(value).as_subclass(torch.Tensor).contiguous() for key, value in augmented.items()}
+        if len(codes := self._codes[number]):
+            # After all transforms, none of which knows what these channels are.
+            plain["label"] = _append_codes(plain["label"], codes)
+        return plain
 
     def _cut(
         self, draw: np.random.Generator, case: PreparedCase, centres: npt.NDArray[np.int32]
@@ -120,12 +149,15 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         """Cases of the patches of a batch of this epoch, counted from 0."""
         return [self._cases[self._choose(step * self._batch + n)[1]].id for n in range(self._batch)]
 
-    def _choose(self, index: int) -> tuple[np.random.Generator, int, bool]:
-        """What draws a patch, the number of its case, and whether it must hold a label."""
+    def _choose(self, index: int) -> tuple[np.random.Generator, int, int | None]:
+        """What draws a patch, the number of its case, and the label that it must hold: 0 is any, None no label."""
         draw = np.random.default_rng((self._seed, self._epoch, index))
-        forced = index % self._batch < self._forced and bool(self._with_labels)
-        number = int(draw.choice(self._with_labels)) if forced else int(draw.integers(len(self._cases)))
-        return draw, number, forced
+        if index % self._batch >= self._forced or not self._with_labels:
+            return draw, int(draw.integers(len(self._cases))), None
+        if not len(self._codes[0]):
+            return draw, int(draw.choice(self._with_labels)), 0
+        value = int(draw.choice([*self._holders]))
+        return draw, int(draw.choice(self._holders[value])), value
 
     def _place(
         self, draw: np.random.Generator, shape: tuple[int, ...], centres: npt.NDArray[np.int32]
@@ -168,6 +200,11 @@ def cut_patch(array: npt.NDArray[Any], start: npt.NDArray[np.int64], patch: npt.
     target = tuple(slice(o, o + s) for o, s in zip(offset, size, strict=True))
     out[(slice(None), *target)] = inside
     return out
+
+
+def _append_codes(label: torch.Tensor, codes: npt.NDArray[np.float32]) -> torch.Tensor:
+    spread = torch.from_numpy(codes).reshape(-1, *(1,) * (label.ndim - 1)).expand(-1, *label.shape[1:])
+    return torch.cat([label, spread])
 
 
 class PatchLoader(DataLoader[dict[str, torch.Tensor]]):
@@ -272,10 +309,17 @@ def _to_tensors(batch: dict[str, npt.NDArray[np.generic]]) -> dict[str, torch.Te
 
 
 class WholeDataset(Dataset[dict[str, torch.Tensor]]):
-    """Whole prepared cases, for validation: `image` float32 (C, I, J, K) and `label` float32 (1, I, J, K)."""
+    """Whole prepared cases, for validation: `image` float32 (C, I, J, K) and `label` float32 (1, I, J, K).
+
+    Where some case is partial, `unknown` holds the values of its unknown labels, and 0 up to a common length.
+    """
 
     def __init__(self, cases: Sequence[PreparedCase]) -> None:
         self._cases = list(cases)
+
+    @cached_property
+    def _longest(self) -> int:
+        return max((len(case.unknown()) for case in self._cases), default=0)
 
     def __len__(self) -> int:
         return len(self._cases)
@@ -283,7 +327,11 @@ class WholeDataset(Dataset[dict[str, torch.Tensor]]):
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         """One case, copied from its memory map."""
         case = self._cases[index]
-        return {
+        whole = {
             "image": torch.from_numpy(np.array(case.image())),
             "label": torch.from_numpy(np.array(case.label())[None].astype(np.float32)),
         }
+        if self._longest:
+            unknown = case.unknown()
+            whole["unknown"] = torch.tensor([*unknown, *[0] * (self._longest - len(unknown))])
+        return whole

@@ -293,7 +293,8 @@ def read_mask(
         path: a label map (NIfTI, NRRD, MHA, PNG) on that grid, an RTSTRUCT or a DICOM SEG.
         grid: of the image.
         table: the labels that may occur; where it says so, a label map numbers the objects of the only one.
-        names: structure of an RTSTRUCT or segment of a SEG for each label; the label's own name where not given.
+        names: structure of an RTSTRUCT or segment of a SEG for each label; the label's own name where not given, none
+            where it is empty.
         place: of the image, in whose frame of reference RTSTRUCT and SEG must lie, or whose slices they must name.
         options: what values of a label map mean, and which label has voxels that several structures share.
 
@@ -333,6 +334,8 @@ def _fill_contours(
 ) -> None:
     """Paint the structure of each label, in the order of their values."""
     for value, roi in enumerate(names.values(), 1):
+        if not roi:
+            continue
         if roi not in contours:
             found, remedy = f"it has no structure '{roi}'", suggest(roi, sorted(contours))
             raise LabelError(painting.subject, found, remedy, code="label-unknown")

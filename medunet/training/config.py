@@ -179,7 +179,7 @@ def _make_validate_group(plan: Plan) -> Config:
         "dataset": {"_target_": "medunet.preparation.WholeDataset", "cases": "$@session.validation"},
         "dataloader": make_loader("@validate#dataset"),
         "inferer": {"_target_": "medunet.networks.AutocastInferer", "inferer": make_inferer(plan)},
-        "postprocessing": {"_target_": "Compose", "transforms": make_scoring(plan.task)},
+        "postprocessing": {"_target_": "Compose", "transforms": [*make_scoring(plan.task), *_hide_unknown(plan)]},
         "key_metric": {"val_mean_dice": make_metric(plan.task)},
         "handlers": [{"_target_": "medunet.training.KeepBest", "checkpoint": "@checkpoint"}],
         "evaluator": {
@@ -193,6 +193,14 @@ def _make_validate_group(plan: Plan) -> Config:
             "val_handlers": "@validate#handlers",
         },
     }
+
+
+def _hide_unknown(plan: Plan) -> list[Config]:
+    """A step that keeps regions of which a label is unknown out of the metric, where there may be some."""
+    regions = [list(region.values) for region in plan.task.labels.regions]
+    if not (regions and plan.training.partial):
+        return []
+    return [{"_target_": "medunet.preparation.HideUnknownd", "keys": ["label"], "regions": regions}]
 
 
 CONFIGS: Makers = {"train.json": make_train_config, "multi_gpu_train.json": make_multi_gpu_config}

@@ -78,7 +78,7 @@ class History:
         self._dice = read_metric(validator)
 
     def _note_step(self, engine: Engine) -> None:
-        labels = engine.state.batch["label"].flatten(1)
+        labels = engine.state.batch["label"][:, :1].flatten(1)
         labelled = (labels > 0) & (labels != self._ignore)
         shares = labelled.any(dim=1).float().mean(), labelled.float().mean()
         self._seen.append((read_loss(engine), float(shares[0]), float(shares[1])))

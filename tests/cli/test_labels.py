@@ -13,6 +13,7 @@ from medunet.errors import InputError
 
 def test_options_say_what_is_said_of_labels() -> None:
     assert make_labels() is None
+    assert make_labels(missing="unknown") == LabelChoices(missing="unknown")
     assert make_labels(True) == LabelChoices(objects=True)
     assert make_labels(
         precedence="tumor, organ", regions="organ=organ+tumor", label_values="205=1,420=2"

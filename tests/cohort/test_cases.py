@@ -6,7 +6,6 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from dicoms import change, draw_balls, make_grid, write_mask, write_series
 
 from medunet.cohort import (
     Case,
@@ -14,7 +13,6 @@ from medunet.cohort import (
     Cohort,
     LabelSource,
     check_cohort,
-    open_case,
     read_channel,
     read_cohort,
     read_label,
@@ -59,26 +57,6 @@ def test_a_cohort_comes_back_and_relative_paths_lie_beside_it(tmp_path: Path) ->
         read_label(cohort, bare, volume.grid)
 
 
-def test_image_and_labels_are_opened_together_and_in_one_frame_of_reference(tmp_path: Path) -> None:
-    grid = make_grid()
-    voxels = write_series(tmp_path / "ct", grid)
-    write_mask(tmp_path / "contours.dcm", np.asarray(draw_balls(grid).voxels), grid, voxels)
-    channel, label = Channel(path=str(tmp_path / "ct")), LabelSource(path=str(tmp_path / "contours.dcm"))
-    case = Case(id="p", patient="p", channels={"ct": channel}, label=label)
-    labels = LabelTable.from_names(["lesion"])
-    cohort = Cohort(channels=("ct",), modalities={"ct": "CT"}, labels=labels, cases=(case,))
-    volume, mask = open_case(cohort, case)
-    assert np.array_equal(volume.voxels[0], voxels)
-    assert mask.grid is volume.grid
-    assert np.array_equal(mask.voxels, draw_balls(grid).voxels)
-    # A frame of its own doesn't matter where the contours name the slices.
-    change(tmp_path / "ct", lambda dataset, _: setattr(dataset, "FrameOfReferenceUID", "1.2.3"))
-    assert np.array_equal(open_case(cohort, case)[1].voxels, mask.voxels)
-    change(tmp_path / "ct", lambda dataset, n: setattr(dataset, "SOPInstanceUID", f"1.2.4.{n}"))
-    with pytest.raises(LabelError, match="its frame of reference is not that of its image"):
-        open_case(cohort, case)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "kind", "words"),
     [
@@ -86,6 +64,7 @@ def test_image_and_labels_are_opened_together_and_in_one_frame_of_reference(tmp_
         ('"channels": {\n        "ct"', '"channels": {\n        "cd"', RecordError, "known are ct"),
         ('"modalities": {\n    "ct"', '"modalities": {\n    "pet"', RecordError, "has no modality"),
         ('"rois": {}', '"rois": {"lesoin": "x"}', RecordError, "did you mean 'lesion'"),
+        ('"contoured": null', '"contoured": ["lesoin"]', RecordError, "has the label 'lesoin'; did you mean 'lesion'"),
     ],
 )
 def test_wrong_lists_are_named(tmp_path: Path, old: str, new: str, kind: type[Exception], words: str) -> None:

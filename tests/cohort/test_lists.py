@@ -120,3 +120,12 @@ def test_another_encoding_is_told(tmp_path: Path) -> None:
     path.write_bytes(f"{HEAD}\nä".encode("latin-1"))
     with pytest.raises(RecordError, match="save it as CSV UTF-8"):
         find_cohort(path)
+
+
+def test_a_table_says_what_is_contoured(tmp_path: Path) -> None:
+    write(tmp_path, f"{HEAD},contoured", f"{row('b', 'B')},tumor node", f"{row('a', 'A')},lymph node | tumor")
+    listed = {"cases": "cases.csv", "labels": ["tumor", "node", "lymph node"], "missing": "absent"}
+    (tmp_path / "cohort.json").write_text(json.dumps(listed))
+    cohort = find_cohort(tmp_path)
+    assert [case.contoured for case in cohort.cases] == [("tumor", "node"), ("lymph node", "tumor")]
+    assert (cohort.missing, find_cohort(tmp_path, missing="unknown").missing) == ("absent", "unknown")

@@ -1,12 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
 
 from medunet.cohort import find_cohort, read_channel, read_label
-from medunet.cohort.structures import match_structures
+from medunet.cohort.structures import match_structures, name_labels
 from medunet.errors import LabelError
 from medunet.reading import LabelFile
 from medunet.testing.phantoms import PhantomSize, make_cohort
@@ -33,18 +35,21 @@ def test_the_name_goes_first_and_then_aliases_in_their_order(
     assert match_structures(make_file(*names), ["tumor"], aliases) == {"tumor": found}
 
 
+LACKING = "where files lack some structures, say what that means with --missing absent or --missing unknown."
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [
         (
             ("Body", "LN"),
             'no structure fits the label \'tumor\' (there are Body, LN); add the right one, like "Body": "tumor" to '
-            "aliases in the cohort.json.",
+            f"aliases in the cohort.json; {LACKING}",
         ),
         (
             ("lesion",),
             'no structure fits the label \'tumor\' (there are lesion); add "lesion": "tumor" to aliases in the '
-            "cohort.json.",
+            f"cohort.json; {LACKING}",
         ),
         (
             (),
@@ -139,3 +144,46 @@ def test_aliases_hold_for_listed_cases_unless_their_rois_say_otherwise(tree: Pat
     cohort = find_cohort(describe(tree, cases="cases.csv", labels=["tumor"], aliases={"GTV*": "tumor"}))
     assert cohort.cases[0].label is not None
     assert cohort.cases[0].label.rois == {"tumor": "GTV_1"}
+
+
+def test_structures_that_files_lack_are_missing_where_that_is_said() -> None:
+    assert match_structures(make_file("Liver"), ["liver", "tumor"], {}, missing="unknown") == {
+        "liver": "Liver",
+        "tumor": "",
+    }
+    files = [make_file("a", "b"), replace(make_file("b", "c"), path="y.dcm")]
+    assert name_labels(Path("x"), files, (), {}, "absent") == {
+        "x.dcm": {"a": "a", "b": "b", "c": ""},
+        "y.dcm": {"a": "", "b": "b", "c": "c"},
+    }
+    with pytest.raises(LabelError, match=r"--missing absent .* or --missing unknown"):
+        name_labels(Path("x"), files, (), {})
+
+
+def test_a_tree_whose_files_lack_structures_is_read_where_it_is_said_what_that_means(tree: Path) -> None:
+    cohort = find_cohort(tree, missing="unknown").model_copy(update={"precedence": ("GTV_1", "gtv primary")})
+    assert cohort.labels.names == ("Body", "GTV_1", "gtv primary")
+    masks = [read_label(cohort, case, read_channel(case, "ct").grid) for case in cohort.cases]
+    assert [mask.unknown for mask in masks] == [(1, 3), (1, 2)]
+    held = [np.flatnonzero(mask.count_values()[1:]).tolist() for mask in masks]
+    # A structure that is declared and not drawn was looked for by nobody.
+    assert held == [[1], [2]]
+    listed = {
+        "channels": ["ct"],
+        "modalities": {"ct": "CT"},
+        "labels": ["GTV_1", "node"],
+        "cases": [
+            {
+                "id": "a",
+                "patient": "A",
+                "channels": {"ct": {"path": "PH-0000/CT"}},
+                "label": {"path": "PH-0000/contours.dcm"},
+            }
+        ],
+    }
+    absent = find_cohort(describe(tree, **listed, missing="absent"))
+    assert absent.cases[0].label is not None
+    assert absent.cases[0].label.rois == {"GTV_1": "GTV_1", "node": ""}
+    mask = read_label(absent, absent.cases[0], read_channel(absent.cases[0], "ct").grid)
+    assert (mask.unknown, mask.count_values().astype(bool).tolist()) == ((), [True, True, False])
+    assert find_cohort(tree, missing="unknown").missing == "unknown"

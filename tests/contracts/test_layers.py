@@ -22,8 +22,8 @@ GROUND = (
         "geometry",
         "labels",
     ),
-    *("large_parts", "machine", "measures", "objects", "outlines", "parts", "postprocessing", "progress", "records"),
-    *("runs", "scratch", "spread", "task", "terms", "windows"),
+    *("large_parts", "machine", "measures", "objects", "outlines", "partial", "parts", "postprocessing", "progress"),
+    *("records", "runs", "scratch", "sides", "spread", "task", "terms", "windows"),
 )
 LAYERS = {
     **dict.fromkeys(GROUND, 0),

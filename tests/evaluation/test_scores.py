@@ -90,6 +90,27 @@ def test_what_is_ignored_is_not_scored() -> None:
     assert (elsewhere.outcome, elsewhere.false_found) == ("missed", 0)
 
 
+def test_what_is_unknown_in_a_case_is_not_scored() -> None:
+    names = ["a", "b", "c"]
+    truth = replace(make_mask(names, {1: (0, 4)}), unknown=(2,))
+    predicted = make_mask(names, {1: (0, 4), 2: (8, 12), 3: (14, 16)})
+    scores = score_case(predicted, truth, "one")
+    assert [(score.label, score.outcome) for score in scores] == [("a", "both"), ("c", "falsely_found")]
+    regions = tuple(Region(name=f"{values}", values=values, value=values[0]) for values in ((1, 3), (2, 1)))
+    table = LabelTable.from_names(names).model_copy(update={"regions": regions})
+    both = score_case(replace(predicted, table=table), replace(truth, table=table), "one")
+    assert [score.label for score in both] == ["(1, 3)"]
+
+
+def test_a_label_counts_over_the_cases_that_tell_of_it() -> None:
+    known = [make_score("one", 0.5), make_score("two", 0.7), make_score("two", 0.9).model_copy(update={"label": "b"})]
+    scores = Scores(methods={"medunet": tuple(known)})
+    assert [(row.label, row.cases, row.dice) for row in summarize(scores)] == [
+        ("tumor", 2, pytest.approx(0.6)),
+        ("b", 1, 0.9),
+    ]
+
+
 def test_regions_are_scored_as_unions_of_their_labels() -> None:
     regions = (Region(name="whole", values=(1, 2), value=1), Region(name="core", values=(2,), value=2))
     table = LabelTable.from_names(["rim", "core"]).model_copy(update={"regions": regions})

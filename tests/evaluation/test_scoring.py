@@ -1,10 +1,15 @@
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
+from cohorts import write_cohort
 from pet_ct import write_pet_ct
 
-from medunet.cohort import Case, Cohort
+from medunet.cohort import Case, Cohort, find_cohort
 from medunet.evaluation import fit_floors, score_cases, score_masks
+from medunet.evaluation.fitting import Floors
+from medunet.findings import listening
 from medunet.labels import Mask
 
 
@@ -29,6 +34,27 @@ def test_scores_stand_beside_floors_and_each_case_is_shown(cohort: Cohort) -> No
     assert all(value is not None and value < 0.5 for value in dice["threshold ct"][:2])
     assert [case.id for case, *_ in shown] == ["P0", "P1", "P2"]
     assert all(volume.grid.shape == truth.grid.shape and mask is truth for _, volume, truth, mask in shown)
+
+
+@pytest.mark.parametrize(("missing", "said"), [(None, True), ("absent", False), ("unknown", False)])
+def test_what_a_missing_label_was_taken_for_is_told_unless_it_was_said(
+    tmp_path: Path, missing: str | None, said: bool
+) -> None:
+    found = find_cohort(write_cohort(tmp_path / "in", labels=("a", "b"), patients="ab"))
+    empty = found.cases[0].model_copy(update={"label": found.cases[1].label, "channels": found.cases[1].channels})
+    values = {1: 1, 2: 0}
+    assert empty.label is not None
+    path = Path(empty.label.path).with_name("without.nii.gz")
+    image = nib.load(empty.label.path)
+    nib.save(nib.Nifti1Image(np.vectorize(values.get)(image.get_fdata(), 0).astype(np.uint8), image.affine), path)
+    empty = empty.model_copy(update={"label": empty.label.model_copy(update={"path": str(path)})})
+    cohort = found.model_copy(update={"cases": (empty, found.cases[1]), "missing": missing})
+    with listening() as heard:
+        scores = score_cases(
+            cohort, cohort.cases, Floors(fold=0, methods={}), lambda _, truth: truth, lambda *_: None
+        ).of_first()
+    assert [item.code for item in heard if item.code == "label-unsaid"] == ["label-unsaid"] * said
+    assert len(scores) == (3 if missing == "unknown" else 4)
 
 
 def test_masks_of_folds_are_scored_each_by_its_own(cohort: Cohort) -> None:

@@ -102,6 +102,20 @@ def test_a_mirrored_backend_asks_the_other_one_of_all_axes(recipe: Recipe) -> No
     assert said == "by torch in float32, 2 patches at once, preset exact, mirrored"
 
 
+def test_only_axes_that_training_mirrored_are_mirrored(recipe: Recipe) -> None:
+    network = build_network(recipe.network).eval()
+    patches = torch.rand(1, recipe.task.count_inputs(), *recipe.window.patch)
+    results = {}
+    for axes in ((), (1, 2), None):
+        sided = replace(recipe, mirrored=axes)
+        with open_backend(network, sided, Computing(backend="torch", mirror=True)) as backend:
+            results[axes] = backend.run(patches), backend.run(patches.flip([3, 4])).flip([3, 4])
+    with open_backend(network, recipe, Computing(backend="torch")) as backend:
+        assert torch.equal(results[()][0], backend.run(patches))
+    assert torch.allclose(*results[(1, 2)], atol=1e-5)
+    assert not torch.allclose(results[(1, 2)][0], results[None][0], atol=1e-3)
+
+
 def test_torch_takes_what_openvino_cannot_and_says_so_unless_it_was_wanted(recipe: Recipe) -> None:
     pytest.importorskip("openvino")
     odd = Odd(len(recipe.task.name_classes()))

@@ -83,7 +83,7 @@ def test_what_is_logged_is_kept_and_not_shown(
         told.append(channel)
         return read_channel(case, channel)
 
-    monkeypatch.setattr("medunet.cohort.cases.read_channel", tell)
+    monkeypatch.setattr("medunet.cohort.opening.read_channel", tell)
     measured = measure_case(cohort, cohort.cases[0])
     assert told == ["ct"]
     assert (logging.WARNING, "medunet.reading", "ct: odd") in measured.said

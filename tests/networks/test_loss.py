@@ -1,3 +1,7 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigComponent
@@ -9,6 +13,7 @@ from medunet.errors import BundleError
 from medunet.labels import LabelTable, Region
 from medunet.networks import LabelLoss, RegionLoss, find_loss, make_loss, state_loss
 from medunet.networks.loss import build_loss, split_regions
+from medunet.partial import pack_unknown
 from medunet.planning import Plan
 
 REGIONS = [[1, 2, 3], [2, 3], [3]]
@@ -83,6 +88,76 @@ def test_the_loss_of_a_plan() -> None:
         "regions": [[1, 2], [1]],
         "ignore": 255,
     }
+
+
+def attach(label: torch.Tensor, unknown: Sequence[Sequence[int]]) -> torch.Tensor:
+    """A label map in whose samples these labels are unknown: as background, with the channels that say it."""
+    label, codes = label.clone(), torch.tensor(np.array([pack_unknown(values, 1) for values in unknown]))
+    for sample, values in zip(label, unknown, strict=True):
+        sample[torch.isin(sample, torch.tensor(values))] = 0
+    return torch.cat([label, codes[:, :, None, None, None].expand(-1, -1, *label.shape[2:])], 1)
+
+
+def test_the_gradient_at_unknown_voxels_is_that_of_the_marginal_loss() -> None:
+    logits, label = draw(4, 4)
+    label = attach(label, [[1, 3], []])
+    loss = LabelLoss()
+    # Written down once more: probabilities, of which those that can't be told apart are added; Dice where it is known.
+    own = logits.clone().requires_grad_()
+    shares = own.softmax(1)
+    one_hot = functional.one_hot(label[:, 0].long(), 4).movedim(-1, 1).float()
+    certain = (shares * one_hot).sum(1)
+    first = torch.where(label[0, 0] == 0, shares[0, 0] + shares[0, 1] + shares[0, 3], certain[0])
+    entropy = -torch.log(torch.stack([first, certain[1]])).mean()
+    dice = []
+    for value, samples in ((1, [1]), (2, [0, 1]), (3, [1])):
+        p, t = shares[samples, value], one_hot[samples, value]
+        dice.append(1 - (2 * (p * t).sum() + 1e-5) / (p.sum() + t.sum() + 1e-5))
+    (entropy + torch.stack(dice).mean()).backward()
+    found = logits.clone().requires_grad_()
+    loss(found, label).backward()
+    assert own.grad is not None
+    assert found.grad is not None
+    torch.testing.assert_close(found.grad, own.grad, rtol=1e-4, atol=1e-8)
+    # What is none of the known labels says nothing of which of the others it is.
+    places = (label[0, 0] == 0).nonzero().T
+    unnamed = found.grad[0][:, *places] / logits[0].softmax(0)[:, *places]
+    only_entropy = unnamed[[0, 1, 3]] - unnamed[[0, 1, 3]].mean(0)
+    assert float(only_entropy.abs().max()) < 1e-6
+    # As background it would be another one.
+    blind = logits.clone().requires_grad_()
+    loss(blind, label[:, :1]).backward()
+    assert blind.grad is not None
+    assert float((blind.grad - found.grad)[0].abs().max()) > 1e-4
+
+
+@pytest.mark.parametrize("how", [{}, {"focus": 2.0}, {"weights": (0.3, 0.7)}, {"ignore": 9}])
+@pytest.mark.parametrize("regions", [[], REGIONS])
+def test_where_all_labels_are_known_codes_change_nothing(how: dict[str, Any], regions: list[list[int]]) -> None:
+    logits, label = draw(3 if regions else 4, 4)
+    label = hide(label, 9) if "ignore" in how else label
+    plain = LabelLoss(regions, **how)(logits, label)
+    coded = LabelLoss(regions, **how)(logits, attach(label, [[], []]))
+    assert float(coded) == pytest.approx(float(plain), abs=1e-6)
+
+
+def test_a_region_with_an_unknown_label_is_known_where_a_known_one_of_its_own_is() -> None:
+    logits, label = draw(3, 4)
+    label = attach(label, [[3], [1, 2, 3]])
+    found = logits.clone().requires_grad_()
+    DeepSupervisionLoss(LabelLoss(REGIONS))([found], label).backward()
+    assert found.grad is not None
+    for number, values in enumerate(([1, 2], [2], [])):
+        taught = found.grad[0, number] != 0
+        assert torch.equal(taught, torch.isin(label[0, 0], torch.tensor(values)))
+    assert float(found.grad[1].abs().sum()) == 0
+
+
+def test_the_loss_of_a_plan_whose_cases_are_partial() -> None:
+    plan = make_test_plan().change(training={"partial": True})
+    assert make_loss(plan)["_target_"] == "medunet.networks.LabelLoss"
+    with pytest.raises(BundleError, match="some cases don't tell of all labels; take dice_ce"):
+        build_loss(plan.change(training={"loss": {"_target_": "DiceLoss"}}))
 
 
 @pytest.mark.parametrize("loss", ["dice_focal", "tversky_ce"])

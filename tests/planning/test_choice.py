@@ -139,17 +139,6 @@ def test_memory_of_a_gpu_limits_the_patch_too() -> None:
     assert set(tight.foreseen.peak_gib) == {"measure", "prepare", "train", "predict", "train_vram", "predict_vram"}
 
 
-def test_small_labels_get_a_loss_to_which_missing_costs_more() -> None:
-    def measure_at(ml: float) -> Fingerprint:
-        cases = [case.model_copy(update={"label_ml": {"a": 500.0, "b": ml}}) for case in FINGERPRINT.cases]
-        return FINGERPRINT.model_copy(update={"cases": tuple(cases)})
-
-    small, large = (make_plan(COHORT, measure_at(ml), at_speed(1e11)) for ml in (0.1, 200))
-    assert (small.training.loss, large.training.loss) == ("tversky_ce", "dice_ce")
-    assert "of a patch in the median case" in small.reasons["loss"]
-    assert "Isensee" in large.reasons["loss"]
-
-
 def test_minutes_that_are_enough_grow_with_what_more_minutes_want() -> None:
     planned = make_plan(COHORT, measure((64, 64, 32)), at_speed(1e9), memory=Memory(ram_gib=8), budget_minutes=60)
     for seconds in (0.1, 1.0, 5.0):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from monai.bundle import ConfigComponent
@@ -47,6 +49,38 @@ def test_pictures_turn_by_quarters_where_patches_are_square() -> None:
     assert "RandRotate90d" in {step["_target_"] for step in make_augmentation(plan)}
     oblong = plan.change(window={"patch": (32, 16, 1)})
     assert all(step["_target_"] != "RandRotate90d" for step in [*make_augmentation(oblong), *make_augmentation(flat)])
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_nothing_is_mirrored_across_the_midline_where_labels_have_sides(dims: int) -> None:
+    plan = make_test_plan(dims=dims).change(task={"sides": (("eye_l", "eye_r"),)})
+    flips = [step["spatial_axis"] for step in make_augmentation(plan) if step["_target_"] == "RandFlipd"]
+    assert flips == [1, 2][: dims - 1]
+    assert max(make_warp(plan)["angles"]) < math.pi / 2
+    coarse = plan.change(grid={"spacing_mm": (1.0, 1.0, 5.0)})
+    assert max(make_warp(coarse)["angles"]) < math.pi / 2
+    square = make_test_plan(dims=2).change(task={"unit": "px", "sides": (("eye_l", "eye_r"),)})
+    assert "RandRotate90d" not in [step["_target_"] for step in make_augmentation(square)]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"_target_": "RandFlipd", "spatial_axis": 0},
+        {"_target_": "RandFlipd", "spatial_axis": [1, -3]},
+        {"_target_": "RandFlipd"},
+        {"_target_": "RandAxisFlipd"},
+        {"_target_": "RandRotate90d", "spatial_axes": [0, 1]},
+    ],
+)
+def test_a_step_that_mirrors_across_the_midline_is_refused(step: dict[str, object]) -> None:
+    plan = make_test_plan().change(training={"augmentation": ({**step, "keys": ["image", "label"], "prob": 0.5},)})
+    build_augmentation(plan)
+    sided = plan.change(task={"sides": (("eye_l", "eye_r"),)})
+    with pytest.raises(BundleError, match="mirrors across the midline, but eye_l and eye_r have sides; flip along"):
+        build_augmentation(sided)
+    allowed = {"_target_": "RandFlipd", "keys": ["image", "label"], "prob": 0.5, "spatial_axis": 2}
+    build_augmentation(sided.change(training={"augmentation": (allowed,)}))
 
 
 def test_several_channels_are_left_out_and_misaligned_by_their_components() -> None:

@@ -12,6 +12,7 @@ from pydicom import dcmread
 from medunet.bundle import open_bundle
 from medunet.cohort import LabelSource, find_cohort, read_channel, read_label
 from medunet.errors import LabelError
+from medunet.labels import LabelTable
 from medunet.preparation import PatchDataset, Warp, prepare_case, prepare_cases
 
 
@@ -104,6 +105,20 @@ def test_what_is_ignored_stays_so_and_is_no_foreground(untrained: Path, tmp_path
     dataset = PatchDataset([prepared], Warp((8, 8, 8)), 2, 20, 0.5, [], 0)
     assert all((dataset[index]["label"] != 255).any() for index in range(len(dataset)))
     assert all((dataset[index]["label"] == 1).any() for index in range(0, len(dataset), 2))
+
+
+def test_a_prepared_case_knows_what_nobody_looked_for(untrained: Path, tmp_path: Path) -> None:
+    bundle = open_bundle(untrained)
+    cohort = bundle.cohort()
+    first = prepare_case(cohort, cohort.cases[0], bundle.preprocessing, tmp_path)
+    assert first.unknown() == ()
+    names = [*cohort.labels.names, "never drawn"]
+    cohort = cohort.model_copy(update={"labels": LabelTable.from_names(names)})
+    case = cohort.cases[0].model_copy(update={"contoured": ("lesion",)})
+    second = prepare_case(cohort, case, bundle.preprocessing, tmp_path)
+    assert second.folder != first.folder
+    assert second.unknown() == (len(names),)
+    assert np.array_equal(second.label(), first.label())
 
 
 def test_objects_are_prepared_as_interior_and_border(tmp_path: Path) -> None:

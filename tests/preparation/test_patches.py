@@ -103,11 +103,52 @@ def test_what_lies_outside_is_zero() -> None:
     assert cut[0, 2:, :3].all()
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_patches_say_what_is_unknown_in_their_case(cases: list[PreparedCase], dims: int) -> None:
+    plain = make_dataset(cases, dims)
+    plain.set_epoch(0)
+    (cases[0].folder / "unknown.json").write_text("[2, 17]")
+    coded = make_dataset(cases, dims)
+    coded.set_epoch(0)
+    assert coded.count_bytes() == plain.count_bytes() * 4 // 2
+    names = coded.name_batch(0) + coded.name_batch(1)
+    assert "case 0" in names
+    for index, name in enumerate(names):
+        before, after = plain[index], coded[index]
+        if index % 2:
+            # What holds a label is drawn otherwise.
+            assert torch.equal(before["image"], after["image"])
+            assert torch.equal(before["label"], after["label"][:1])
+        assert after["label"].shape == (3, *before["label"].shape[1:])
+        assert after["label"][1:].flatten(1).unique(dim=1)[:, 0].tolist() == ([2, 1] if name == "case 0" else [0, 0])
+
+
 def test_whole_cases_come_as_they_are(cases: list[PreparedCase]) -> None:
     whole = WholeDataset(cases)
+    assert "unknown" not in whole[0]
     assert len(whole) == 3
     assert np.array_equal(whole[0]["image"], cases[0].image())
     assert whole[0]["label"].shape == (1, 40, 30, 12)
+
+
+def test_where_cases_are_partial_each_label_is_drawn_as_often(cases: list[PreparedCase]) -> None:
+    """The first case alone holds the second label, beside the first, which both hold."""
+    rows = cases[0].centres()
+    rare = np.column_stack([np.full(4, 2), rows[:4, 1:] + [20, 0, 0]]).astype(np.int32)
+    np.save(cases[0].folder / "centres.npy", np.concatenate([rows, rare]))
+    shares = []
+    for unknown in ("[]", "[3]"):
+        (cases[1].folder / "unknown.json").write_text(unknown)
+        dataset = PatchDataset(cases, Warp((2, 2, 2)), 1, 400, 1.0, [], 0)
+        names = [dataset.name_batch(step)[0] for step in range(400)]
+        shares.append(names.count("case 0") / 400)
+    assert shares == pytest.approx([1 / 2, 3 / 4], abs=0.07)
+
+
+def test_whole_cases_say_what_is_unknown(cases: list[PreparedCase]) -> None:
+    (cases[0].folder / "unknown.json").write_text("[2, 17]")
+    whole = WholeDataset(cases)
+    assert [whole[number]["unknown"].tolist() for number in range(3)] == [[2, 17], [0, 0], [0, 0]]
 
 
 class Blocked(Dataset[list[bool]]):

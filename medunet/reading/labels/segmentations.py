@@ -173,6 +173,8 @@ def _match_segments(dataset: Any, table: LabelTable, segments: Mapping[str, str]
     numbers, values = _number_segments(dataset, path), {}
     for label in table.labels:
         name = segments.get(label.name, label.name)
+        if not name:
+            continue
         if name not in numbers:
             raise LabelError(path, f"it has no segment '{name}'", suggest(name, sorted(numbers)), code="label-unknown")
         values[numbers[name]] = label.value
