@@ -228,7 +228,7 @@ def _plan(cohort: Cohort, fingerprint: Fingerprint, wishes: Wishes, given: Given
     else:
         planned = plan_further(cohort, fingerprint, given, measure_step, memory=memory, budget_minutes=minutes)
     planned = planned.change(foreseen={"peak_gib": _foresee_peaks(planned, fingerprint)})
-    for key in ("sides", "partial"):
+    for key in ("sides", "partial", "surroundings"):
         if said := planned.reasons.get(key):
             LOGGER.info("%s", said)
     _warn_of_memory(planned)

@@ -69,6 +69,7 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
         **_describe_objects(task),
         **({"sides": describe_sides(task.sides)} if task.sides else {}),
         **({"partial": "some labels are unknown in some cases"} if training.partial else {}),
+        **({"surroundings": f"drawn in {', '.join(training.surroundings)}"} if training.surroundings else {}),
         "loss": _describe_part(training.loss) if isinstance(training.loss, dict) else training.loss,
         "optimizer": training.optimizer,
         "learning_rate": f"{training.learning_rate:g}",

@@ -43,6 +43,7 @@ from medunet.planning.rules import (
     plan_spacing,
     smallest_diameter,
 )
+from medunet.planning.surroundings import explain_cut_out, find_cut_out
 from medunet.planning.swapped import WHY_LEARNING, Swapped, learn_otherwise
 from medunet.progress import report
 from medunet.sides import find_sides, join_sides
@@ -127,6 +128,7 @@ def make_plan(
     """
     axes, task = _check_dims(dims, fingerprint), state_task(cohort, fingerprint)
     grid, why_grid = _plan_grid(axes, fingerprint)
+    cut_out = find_cut_out(task, fingerprint.values) if axes == 3 else ()
     base = Plan(
         task=task,
         grid=GridPlan(
@@ -137,10 +139,12 @@ def make_plan(
         ),
         network=NetworkPlan(dims=axes, filters=(1,), strides=((1, 1, 1),), kernels=((1, 1, 1),), heads=0),
         window=WindowPlan(patch=(1, 1, 1)),
-        training=TrainingPlan(batch=BATCH[axes], learning_rate=8e-3, budget_minutes=budget_minutes),
+        training=TrainingPlan(
+            batch=BATCH[axes], learning_rate=8e-3, budget_minutes=budget_minutes, surroundings=cut_out
+        ),
         foreseen=Foreseen(memory=memory),
         reasons={
-            **{**why_grid, "batch": WHY_BATCH[axes], **REASONS, **explain_sides(task)},
+            **{**why_grid, "batch": WHY_BATCH[axes], **REASONS, **explain_sides(task), **explain_cut_out(cut_out)},
             **({"objects": WHY_OBJECTS} if task.objects else {}),
             **({"patients": said} if (said := describe_split(cohort)) else {}),
         },

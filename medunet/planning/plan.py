@@ -148,6 +148,8 @@ class TrainingPlan(Record):
     """Training time that the network was chosen for."""
     partial: bool = False
     """Some cases tell of some labels only: in these a voxel of none may be of any label that nobody looked for."""
+    surroundings: tuple[str, ...] = ()
+    """Channels, CTs that were cut out of their surroundings, around whose body couches, sheets and noise are drawn."""
     augmentation: tuple[dict[str, Any], ...] = ()
     """MONAI's transforms of `image` and `label` of a patch, as `_target_` and arguments, after those of medunet."""
     seed: int = 0

@@ -67,13 +67,15 @@ def _find_starts(task: Task) -> list[int]:
 def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
     """What follows the warp, for `image` (C, …) and `label` (1, …) of a patch: flips and changes of intensity.
 
-    Isensee's probabilities and ranges, and in a `LONG_RUN` all his kinds. Pictures have no upright, so quarter turns
+    Isensee's probabilities and ranges, and in a `LONG_RUN` all his kinds. Around bodies that were cut out of their CTs
+    something is drawn first. Pictures have no upright, so quarter turns
     come along. Where labels have sides nothing is mirrored across the midline, nor turned so.
     """
     both: dict[str, Any] = {"keys": ["image", "label"], "prob": 0.5}
     image = {"keys": ["image"]}
     axes, patch = range(plan.network.dims), plan.window.patch
-    steps = [{"_target_": "RandFlipd", **both, "spatial_axis": axis} for axis in list_mirrored(plan)]
+    steps = _make_surroundings(plan)
+    steps += [{"_target_": "RandFlipd", **both, "spatial_axis": axis} for axis in list_mirrored(plan)]
     if plan.task.unit == "px" and patch[0] == patch[1] and not plan.task.sides:
         steps.append({"_target_": "RandRotate90d", **both, "max_k": 1})
     steps.append({"_target_": "RandGaussianNoised", **image, "prob": 0.1, "std": 0.3})
@@ -94,6 +96,24 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
         drop = "medunet.preparation.RandDropChanneld"
         steps.append({"_target_": drop, **image, "channels": starts, "prob": LEFT_OUT})
     return [*steps, *plan.training.augmentation]
+
+
+def _make_surroundings(plan: Plan) -> list[dict[str, Any]]:
+    """What draws around a body that was cut out, before anything is mirrored: a couch lies behind it."""
+    steps = []
+    for name in plan.training.surroundings:
+        how = plan.grid.normalization[name]
+        steps.append(
+            {
+                "_target_": "medunet.preparation.RandSurroundingsd",
+                "keys": ["image"],
+                "channel": _find_starts(plan.task)[plan.task.channels.index(name)],
+                "scale": [how.low, how.high, how.mean, how.sd],
+                "spacing_mm": list(plan.grid.spacing_mm),
+                "axes": plan.grid.axes,
+            }
+        )
+    return steps
 
 
 def build_augmentation(plan: Plan) -> tuple[Warp, list[Any]]:

@@ -58,6 +58,7 @@ def test_a_plan_without_groups_is_read_as_the_same_plan(tmp_path: Path) -> None:
     assert (joined.pop("values"), joined.pop("axes")) == ({}, "RAS")
     assert (joined.pop("given"), joined.pop("steps"), joined.pop("mode")) == (None, None, "gaussian")
     assert (joined.pop("augmentation"), joined.pop("partial"), joined.pop("sides")) == ([], False, [])
+    assert joined.pop("surroundings") == []
     assert {**joined, "network": network, "version": 1} == flat
     write_json(tmp_path / "plan.json", {key: value for key, value in flat.items() if key != "version"})
     assert read_plan(tmp_path / "plan.json") == plan

@@ -6,6 +6,7 @@ from monai.bundle import ConfigComponent
 from plans import make_test_plan
 
 from medunet.errors import BundleError
+from medunet.planning.plan import Normalization
 from medunet.preparation import build_augmentation, make_augmentation, make_warp
 
 
@@ -81,6 +82,26 @@ def test_a_step_that_mirrors_across_the_midline_is_refused(step: dict[str, objec
         build_augmentation(sided)
     allowed = {"_target_": "RandFlipd", "keys": ["image", "label"], "prob": 0.5, "spatial_axis": 2}
     build_augmentation(sided.change(training={"augmentation": (allowed,)}))
+
+
+def test_around_a_body_that_was_cut_out_is_drawn_before_anything_is_mirrored() -> None:
+    plan = make_test_plan()
+    assert not any("Surroundings" in step["_target_"] for step in make_augmentation(plan))
+    name = plan.task.channels[0]
+    normalization = Normalization(kind="fixed", low=-950.0, high=900.0, mean=20.0, sd=250.0)
+    grid = {"normalization": {**plan.grid.normalization, name: normalization}}
+    cut = plan.change(grid=grid, training={"surroundings": (name,)})
+    first = make_augmentation(cut)[0]
+    assert first["_target_"] == "medunet.preparation.RandSurroundingsd"
+    assert (first["channel"], first["scale"], first["axes"]) == (0, [-950.0, 900.0, 20.0, 250.0], "RAS")
+    _, steps = build_augmentation(cut)
+    shape = (plan.task.count_inputs(), *plan.window.patch)
+    image = torch.full(shape, (-950 - 20) / 250)
+    middle = tuple(slice(size // 4, -(size // 4)) for size in shape[1:])
+    image[(0, *middle)] = 0
+    drawn = [steps[0].set_random_state(seed)({"image": image})["image"][0] for seed in range(6)]
+    assert sum(not torch.equal(item, image[0]) for item in drawn) >= 2
+    assert all(bool((item[middle] == 0).all()) for item in drawn)
 
 
 def test_several_channels_are_left_out_and_misaligned_by_their_components() -> None:
