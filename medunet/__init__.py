@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         read_volume,
         train,
         train_folds,
+        write_card,
         write_selftest,
     )
     from medunet.cohort import Case, Cohort, LabelChoices
@@ -111,11 +112,12 @@ __all__ = [
     "read_volume",
     "train",
     "train_folds",
+    "write_card",
     "write_selftest",
 ]
 _PLACES = {
     "medunet.api": "Compared Evaluation audit_bundle check check_bundle compare convert evaluate evaluate_masks "
-    "export_bundle export_cohort init list_bundles plan predict predict_each read_volume train train_folds "
+    "export_bundle export_cohort init list_bundles plan predict predict_each read_volume train train_folds write_card "
     "write_selftest",
     "medunet.cohort": "Case Cohort LabelChoices",
     "medunet.cross_validation": "TrainedFolds",

@@ -137,6 +137,7 @@ Code = Literal[
     "backend-unfit",
     "body-box",
     "preset-unmeasured",
+    "limits-dropped",
 ]
 
 
@@ -365,6 +366,11 @@ COMMANDS: dict[Code, Entry] = {
     "backend-unfit": Entry("a network that a backend can't run; as a note, another one runs it", option="--backend"),
     "body-box": Entry("of a CT only the box around the body was predicted, as `--preset fast` does", "note"),
     "preset-unmeasured": Entry("nobody measured what `--preset fast` costs this bundle", "note", option="--preset"),
+    "limits-dropped": Entry(
+        "limits of scores of the column `trust` that were made of other probabilities, before `--calibrate`",
+        "note",
+        remedy="validate the column again, as workflows/claims/trust_score.py does",
+    ),
 }
 """Codes of commands other than `check`."""
 CODES: dict[Code, Entry] = {**FILES, **COHORTS, **COMMANDS}

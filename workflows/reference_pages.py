@@ -29,6 +29,7 @@ COMMANDS = (
     "convert",
     "bundle audit",
     "bundle check",
+    "bundle card",
     "bundle export",
 )
 WIDTH = "80"
@@ -92,10 +93,12 @@ def _sign(function: object) -> str:
 def describe_files() -> str:
     """The page of the JSON files that medunet writes, in Markdown: a table of keys for each."""
     from medunet.bundle import Metadata
+    from medunet.calibration import Calibration
     from medunet.cohort import Cohort
     from medunet.evaluation import Comparison, CrossValidation, Summary
     from medunet.handover import SelfTest
     from medunet.handover.exports.consumer import Consumer
+    from medunet.handover.statements import Statements
     from medunet.inference import PredictionRecord
     from medunet.measures import Measures
     from medunet.measuring import Fingerprint
@@ -111,6 +114,8 @@ def describe_files() -> str:
         "work/fold<K>/result.json": (FoldResult, "of a run: what it came to"),
         "OUT/<scan>.json": (PredictionRecord, "the run record beside a prediction"),
         "OUT/<scan>.measures.json": (Measures, "what is measured of a predicted mask"),
+        "docs/calibration.json": (Calibration, "of a bundle: its temperature, and how well probabilities hold"),
+        "docs/card.json": (Statements, "of a bundle: what only a person can say for its model card"),
         "docs/selftest/selftest.json": (SelfTest, "of a bundle: a made-up case and what is expected of it"),
         "DIR/model.onnx.json": (Consumer, "beside each exported network: what a program must do around it"),
         "work/cross_validation/scores.json": (

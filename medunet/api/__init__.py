@@ -1,6 +1,13 @@
 """The public verbs, where the parts meet; heavy libraries are imported inside the functions."""
 
-from medunet.api.bundles import audit_bundle, check_bundle, export_bundle, list_bundles, write_selftest
+from medunet.api.bundles import (
+    audit_bundle,
+    check_bundle,
+    export_bundle,
+    list_bundles,
+    write_card,
+    write_selftest,
+)
 from medunet.api.cohorts import check, export_cohort, init, plan
 from medunet.api.comparing import Compared, compare
 from medunet.api.masks import convert
@@ -28,5 +35,6 @@ __all__ = [
     "read_volume",
     "train",
     "train_folds",
+    "write_card",
     "write_selftest",
 ]

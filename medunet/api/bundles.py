@@ -1,4 +1,4 @@
-"""Verbs about bundles: audit, check, export, list, self-test."""
+"""Verbs about bundles: audit, card, check, export, list, self-test."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,6 +125,30 @@ def list_bundles() -> "list[ShippedBundle]":
     from medunet.handover import list_bundles as list_all
 
     return list_all()
+
+
+@verb
+def write_card(bundle: PathLike, *, pictures: bool = False) -> list[str]:
+    """Write the model card of a bundle, the part of docs/README.md that records make; what stands around it stays.
+
+    It tells what the bundle is, its data, plan, protocol, results with intervals, probabilities, failures and limits,
+    and which of that answers which items of CLAIM 2024, STARD-AI and FDA's example. What only a person can say stands
+    in `docs/card.json`, whose empty form is written where there is none.
+
+    Args:
+        bundle: a trained one of medunet; scores are those of its last `evaluate`, their cases numbered.
+        pictures: take over pictures of its worst held-out cases from there, which show patients.
+
+    Returns:
+        What only a person can say and nobody said, as keys of `docs/card.json`.
+
+    Raises:
+        BundleError: it is no bundle of medunet.
+        RecordError: `docs/card.json` holds other keys.
+    """
+    from medunet.handover import write_card as write
+
+    return write(Path(bundle), pictures=pictures)
 
 
 @verb

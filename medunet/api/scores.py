@@ -1,5 +1,6 @@
 """Verbs about scores: evaluate and evaluate_masks."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -11,9 +12,11 @@ from medunet.errors import InputError
 from medunet.files import PathLike
 
 if TYPE_CHECKING:
-    from medunet.evaluation import Naming, Pairs, Scores, Wanted
+    from medunet.bundle import Bundle, ForeignBundle
+    from medunet.evaluation import Choice, Naming, Pairs, Scores, Wanted
     from medunet.labels import LabelTable
 
+LOGGER = logging.getLogger(__name__)
 Tolerance = Annotated[float, Above(0, equal=True)]
 
 
@@ -43,6 +46,7 @@ def evaluate(
     cohort: PathLike | None = None,
     predictions: PathLike | None = None,
     output: PathLike | None = None,
+    calibrate: bool = False,
     trust: bool = False,
 ) -> Evaluation:
     """Score a bundle on patients that it wasn't trained on, beside floors that don't learn.
@@ -55,20 +59,20 @@ def evaluate(
         predictions: folder of `<case>.nii.gz` or `<case>.png` from `predict`; they are predicted now if not given.
         output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given, where an earlier
             one is kept with its date behind its name.
+        calibrate: fit a temperature on the held-out patients and keep it in the bundle, whose probabilities, scores of
+            confidence and thresholds it changes from then on; masks stay as they are.
         trust: as of `predict`.
 
     Raises:
         MissingInputError: the cohort, `predictions` or some of its masks aren't there.
         OutputExistsError: the output exists.
         ResourceError: its folder can't be written to.
-        InputError: a patient was in training.
+        InputError: a patient was in training, or the bundle can't be calibrated on these.
     """
     from medunet.bundle import open_any_bundle
-    from medunet.cross_validation import score_choices
-    from medunet.evaluation import Summary, choose_cases, summarize
+    from medunet.evaluation import choose_cases
     from medunet.files import check_free, check_input, check_writable, whole_folder
-    from medunet.records import write_record
-    from medunet.report import describe_scores, write_pages, write_spreadsheet
+    from medunet.report import describe_scores
 
     opened = open_any_bundle(_locate(bundle, output), trust=trust)
     opened.trained()  # or refused before anything is written
@@ -79,12 +83,10 @@ def evaluate(
     target = Path(output) if output is not None else opened.work / "evaluation"
     check_writable(target.parent, target) if output is None else check_free(target)
     choices = choose_cases(opened, others)
+    if calibrate:
+        opened = _calibrate(opened, choices, given or others)
     with whole_folder(target, keep_earlier=output is None) as part:
-        scores, pictures = score_choices(opened, choices, given)
-        write_record(part / "scores.json", scores)
-        write_record(part / "summary.json", Summary(rows=tuple(summarize(scores))))
-        write_spreadsheet(part / "scores.csv", scores)
-        write_pages(part, opened.metadata, scores, pictures)
+        scores = _score_bundle(opened, choices, given, part)
     return _list_files(scores, describe_scores(scores, [choice.cases for choice in choices]), target)
 
 
@@ -97,6 +99,47 @@ def _locate(bundle: PathLike, output: PathLike | None) -> Path:
         found = "it comes with medunet, so that scores can't lie in it"
         raise InputError(bundle, found, "name a folder for them with --output", code="option-wrong")
     return folder
+
+
+def _score_bundle(
+    bundle: "Bundle | ForeignBundle", choices: "Sequence[Choice]", given: Path | None, folder: Path
+) -> "Scores":
+    """Score a bundle on chosen cases and write what comes of it into a folder."""
+    from medunet.bundle import find_calibration
+    from medunet.cross_validation import score_choices
+    from medunet.report import write_failures, write_pages
+
+    scores, pictures = score_choices(bundle, choices, given)
+    _write_scores(folder, scores)
+    write_pages(folder, bundle.metadata, scores, pictures, find_calibration(bundle.folder, bundle.metadata))
+    write_failures(folder, scores, pictures)
+    return scores
+
+
+def _calibrate(bundle: "Bundle | ForeignBundle", choices: "Sequence[Choice]", given: Path | None) -> "Bundle":
+    """Fit a temperature on held-out patients and keep it in the bundle, which is opened again."""
+    from medunet.bundle import ForeignBundle, open_bundle, write_calibration
+    from medunet.calibrating import calibrate_bundle
+
+    if given is not None or isinstance(bundle, ForeignBundle):
+        found = "a temperature is fitted on held-out patients of a bundle's own training"
+        remedy = "leave it out" if given is None else f"leave it out, or leave {given} out"
+        raise InputError("--calibrate", found, remedy, code="option-wrong")
+    record = calibrate_bundle(bundle, choices)
+    write_calibration(bundle.folder, record)
+    LOGGER.info("%s: %s", bundle.folder, record.describe())
+    return open_bundle(bundle.folder, trust=bundle.trust)
+
+
+def _write_scores(folder: Path, scores: "Scores") -> None:
+    """Write scores, what they come to, and both as a table."""
+    from medunet.evaluation import Summary, summarize
+    from medunet.records import write_record
+    from medunet.report import write_spreadsheet
+
+    write_record(folder / "scores.json", scores)
+    write_record(folder / "summary.json", Summary(rows=tuple(summarize(scores))))
+    write_spreadsheet(folder / "scores.csv", scores)
 
 
 def _list_files(scores: "Scores", table: str, target: Path) -> Evaluation:
@@ -164,18 +207,15 @@ def _make_wanted(ours: "Naming", theirs: "Naming", tolerance_mm: float | Mapping
 
 def _score(pairs: "Pairs", wanted: "Wanted", target: Path) -> Evaluation:
     """Score masks and write what comes of it into a folder."""
-    from medunet.evaluation import Summary, score_pairs, summarize
+    from medunet.evaluation import score_pairs
     from medunet.files import whole_folder
-    from medunet.records import write_record
-    from medunet.report import Gallery, describe_scores, write_overview, write_report, write_spreadsheet
+    from medunet.report import Gallery, describe_scores, write_overview, write_report
 
     title = "Evaluation of masks"
     with whole_folder(target) as part:
         gallery = Gallery(objects=wanted.truth.objects)
         scores = score_pairs(pairs, wanted, gallery.add)
-        write_record(part / "scores.json", scores)
-        write_record(part / "summary.json", Summary(rows=tuple(summarize(scores))))
-        write_spreadsheet(part / "scores.csv", scores)
+        _write_scores(part, scores)
         pictures = gallery.list_pictures()
         write_report(part / "report.html", title, scores, pictures, {})
         write_overview(part / "overview.png", title, scores, pictures)

@@ -12,6 +12,7 @@ from medunet.bundle.seen import Seen, TrustFacts, read_seen, summarize_seen
 from medunet.bundle.series import find_rules
 from medunet.bundle.shipped import list_shipped, locate_bundle
 from medunet.bundle.source import Source, fit_source, match_outputs, read_source
+from medunet.bundle.temperature import find_calibration, read_calibration, write_calibration
 from medunet.bundle.weights import (
     find_weights,
     join_hashes,
@@ -41,6 +42,7 @@ __all__ = [
     "adjust_recipe",
     "check_bundle",
     "choose_decision",
+    "find_calibration",
     "find_config",
     "find_rules",
     "find_stale",
@@ -60,6 +62,7 @@ __all__ = [
     "open_bundle",
     "publish_folds",
     "publish_weights",
+    "read_calibration",
     "read_foreign",
     "read_seen",
     "read_source",
@@ -69,5 +72,6 @@ __all__ = [
     "summarize_seen",
     "take_recipe",
     "write_bundle",
+    "write_calibration",
     "write_weights",
 ]

@@ -56,6 +56,8 @@ class Decision:
             output has one.
         unsure: nobody says what makes outputs probabilities; else a softmax does of the kind "largest", a sigmoid of
             the others.
+        temperature: by which logits are divided before that; masks are made as without it, but where a threshold is
+            set.
     """
 
     kind: Literal["largest", "regions", "threshold"]
@@ -66,6 +68,11 @@ class Decision:
     cleaned: Literal["before", "after"] = "after"
     thresholds: tuple[float | None, ...] = ()
     unsure: bool = False
+    temperature: float = 1.0
+
+    def temper(self, logits: Any) -> Any:
+        """Logits of which a softmax or a sigmoid makes probabilities."""
+        return logits if self.temperature == 1 else logits / self.temperature
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from medunet.bundle.foreign_steps import read_chain
 from medunet.bundle.metadata import FOUND_LITTLE, Metadata
 from medunet.bundle.parts import Decision, Recipe, Step, Window
 from medunet.bundle.seen import read_seen
+from medunet.bundle.temperature import divide_logits, find_temperature
 from medunet.bundle.trust import TRUST, evaluate_parts
 from medunet.errors import BundleError
 from medunet.files import hash_file
@@ -242,7 +243,8 @@ class _Reader:
         outputs = self._take("network_def.out_channels", int)
         if not 0 < outputs <= MOST_OUTPUTS:
             raise self.refuse("network_def.out_channels", f"is {outputs}, not from 1 to {MOST_OUTPUTS}")
-        return self._recognise(self.read_cleaning(task)[0], len(first), outputs)
+        decision = self._recognise(self.read_cleaning(task)[0], len(first), outputs)
+        return replace(decision, temperature=find_temperature(first))
 
     def read_cleaning(self, task: Task) -> tuple[list[Step], Cleaning]:
         """The steps of the decision, and what is left out of the label map after it."""
@@ -254,7 +256,8 @@ class _Reader:
         """What medunet writes before the decision."""
         guards = refuse_nan_logits()
         # Bundles of earlier versions have none; medunet's own path refuses such logits anyway.
-        return [*average_logits(self.files), *(guards if guards[0] in steps else []), *self.restoring]
+        first = [*average_logits(self.files), *(guards if guards[0] in steps else [])]
+        return [*first, *divide_logits(find_temperature(steps[len(first) : len(first) + 1])), *self.restoring]
 
     def _recognise(self, steps: Sequence[Step], number: int, outputs: int) -> Decision:
         kind: Literal["largest", "regions"] = "largest"
@@ -348,7 +351,7 @@ def _find_differences(recipe: Recipe, plan: Plan) -> Iterator[tuple[str, str]]:
     else:
         if len(made) > len(recipe.preprocessing):
             yield "grid", f"preprocessing: {made[len(recipe.preprocessing)]['_target_']} is left out"
-    if recipe.decision != choose_decision(plan.task):
+    if replace(recipe.decision, temperature=1.0) != choose_decision(plan.task):
         yield "task.labels", f"postprocessing: {recipe.decision.kind}, values {list(recipe.decision.values)}"
     left_out = [] if recipe.cleaning == NOTHING else make_cleaning(plan.task, recipe.cleaning)
     if make_plan_cleaning(plan) != left_out:

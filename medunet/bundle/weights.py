@@ -12,6 +12,7 @@ from torch import nn
 
 from medunet.bundle.configs import OF_NETWORKS
 from medunet.bundle.metadata import Metadata
+from medunet.bundle.temperature import settle_temperature
 from medunet.errors import BundleError, InputError
 from medunet.files import hash_file, whole_file
 from medunet.planning import read_plan
@@ -71,7 +72,9 @@ def publish_weights(folder: Path, state: Mapping[str, torch.Tensor], facts: dict
     # At every moment of this, metadata.json and the other configurations name files that are there.
     if content.pop("fold_weights", None):
         _write_configs(folder, ())
-    _write_metadata(folder, {**content, "weights_sha256": hash_file(path), **facts})
+    digest = hash_file(path)
+    _write_metadata(folder, {**content, "weights_sha256": digest, **facts})
+    settle_temperature(folder, [digest])
     for left in (folder / "models").glob(name_fold(0).replace("0", "*")):
         left.unlink()
 
@@ -96,6 +99,7 @@ def publish_folds(folder: Path, files: Mapping[int, Path], facts: dict[str, Any]
     joint = {"weights_sha256": join_hashes(hashes), "fold_weights": hashes}
     _write_metadata(folder, {**read_json(folder / "configs" / "metadata.json"), **joint, **facts})
     _write_configs(folder, tuple(hashes))
+    settle_temperature(folder, hashes.values())
     (folder / "models" / "model.pt").unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""`medunet bundle`: which bundles come with medunet, and whether one can be handed on, or taken."""
+"""`medunet bundle`: which bundles come with medunet, whether one can be handed on, or taken, and its card."""
 
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +20,7 @@ LISTED = 5
 """Entries of one kind that are shown; --all shows the others."""
 Target = Literal["torchscript", "torch-export", "onnx", "openvino"]
 app = typer.Typer(
-    help="List the bundles that come with medunet; audit, check or export one before it is taken.",
+    help="List the bundles that come with medunet; audit, check, describe or export one, to take it or hand it on.",
     no_args_is_help=True,
 )
 BundleArgument = Annotated[
@@ -99,6 +99,25 @@ def check(
     print_findings(findings, folder, everything=everything)
     if count_findings(findings)["error"]:
         raise typer.Exit(2)
+
+
+@app.command()
+def card(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle.", show_default=False)],
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Take pictures of the worst held-out cases, which show patients.")
+    ] = False,
+) -> None:
+    """Write the model card from the records of a bundle.
+
+    Scores are those of its last evaluation, their cases numbered. What people wrote into docs/README.md above and below
+    the card stays; what only they can say stands in docs/card.json.
+    """
+    with screen():
+        missing = api.write_card(bundle, pictures=pictures)
+    print(f"card: {bundle / 'docs' / 'README.md'}")
+    if missing:
+        print(f"only a person can say ({bundle / 'docs' / 'card.json'}): {', '.join(missing)}")
 
 
 @app.command()

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from medunet.labels import LabelTable
 
 
+CalibrateOption = Annotated[
+    bool, typer.Option("--calibrate", help="Fit a temperature on held-out patients and keep it in BUNDLE.")
+]
+
+
 def make_masks(
     truth: Annotated[
         Path | None, typer.Option(help="Without BUNDLE: folder of masks that count as right, by the same names.")
@@ -144,6 +149,7 @@ def evaluate(
             show_default="work/evaluation of BUNDLE, or evaluation",
         ),
     ] = None,
+    calibrate: CalibrateOption = False,
     trust: TrustOption = False,
     masks: Any = None,
 ) -> None:
@@ -159,11 +165,13 @@ def evaluate(
             remedy = "leave BUNDLE out to score masks, or leave the option out"
             raise InputError(f"--{option}", "it is of masks without a bundle", remedy, code="option-wrong")
         with screen():
-            result = api.evaluate(bundle, cohort=cohort, predictions=predictions, output=output, trust=trust)
+            result = api.evaluate(
+                bundle, cohort=cohort, predictions=predictions, output=output, calibrate=calibrate, trust=trust
+            )
     else:
-        if cohort is not None or trust:
-            found = "it is of a bundle, and none is named"
-            raise InputError("--trust" if trust else "--cohort", found, "name BUNDLE", code="option-wrong")
+        if cohort is not None or trust or calibrate:
+            found, option = "it is of a bundle, and none is named", "--trust" if trust else "--cohort"
+            raise InputError("--calibrate" if calibrate else option, found, "name BUNDLE", code="option-wrong")
         with screen():
             result = api.evaluate_masks(predictions, output=output or Path("evaluation"), **masks)
     print(result.table)

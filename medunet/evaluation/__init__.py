@@ -2,6 +2,7 @@
 
 from medunet.evaluation.choice import Choice, choose_cases, match_labels, open_memory
 from medunet.evaluation.comparison import Comparison, Measure, compare_scores
+from medunet.evaluation.detections import find_detections, match_detections
 from medunet.evaluation.distances import Distances, measure_distances
 from medunet.evaluation.fitting import Floor, Floors, find_floors, fit_floors, read_case
 from medunet.evaluation.floors import EllipsoidFit, EllipsoidFloor, ThresholdFit, ThresholdFloor, take_intensities
@@ -53,10 +54,12 @@ __all__ = [
     "compare_scores",
     "count_lesions",
     "describe_values",
+    "find_detections",
     "find_floors",
     "find_pairs",
     "fit_floors",
     "join_scores",
+    "match_detections",
     "match_labels",
     "match_objects",
     "measure_dice",

@@ -110,6 +110,19 @@ def find_bca(values: Values, level: float = LEVEL, draws: int = DRAWS) -> tuple[
     return float(low), float(high)
 
 
+def find_share_interval(count: int, of: int) -> tuple[float, float]:
+    """95 % interval of a share by Wilson (J. Am. Stat. Assoc. 1927).
+
+    Args:
+        count: of those that count.
+        of: all, one at least.
+    """
+    z, share = 1.96, count / of
+    middle = share + z * z / (2 * of)
+    width = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return float((middle - width) / (1 + z * z / of)), float((middle + width) / (1 + z * z / of))
+
+
 def is_short(found: Sequence[Distribution]) -> bool:
     """Whether some interval is of so few patients that it holds less often than it says."""
     return any(item.low is not None and item.patients < NEEDED for item in found)

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 from scipy import ndimage
 
+from medunet.confidence import Trust
 from medunet.errors import LabelError
 from medunet.evaluation.instances import match_objects
 from medunet.evaluation.lesions import LesionScore, count_lesions, find_f1
@@ -101,6 +102,8 @@ class Scores(Record):
     """Cases whose image is one that the first method was trained on: of these it proves nothing."""
     patients: dict[str, str] = Field(default_factory=dict)
     """Patient of each case, as far as it is known; a case that isn't named is a patient of its own."""
+    trust: dict[str, dict[str, Trust]] = Field(default_factory=dict)
+    """By label and case the word `trust` of the first method's mask, where it has one."""
     pairing: Pairing | None = None
     """Which masks were scored against which, where they were given as files."""
     methods: dict[str, tuple[CaseScore, ...]] = Field(min_length=1)
@@ -258,4 +261,9 @@ def join_scores(parts: Sequence[Scores]) -> Scores:
     first = parts[0]
     methods = {name: tuple(score for part in parts for score in part.methods[name]) for name in first.methods}
     patients = {case: patient for part in parts for case, patient in part.patients.items()}
-    return first.model_copy(update={"methods": methods, "patients": patients})
+    trust = {label: _join_trust(parts, label) for label in dict.fromkeys(key for part in parts for key in part.trust)}
+    return first.model_copy(update={"methods": methods, "patients": patients, "trust": trust})
+
+
+def _join_trust(parts: Sequence[Scores], label: str) -> dict[str, Trust]:
+    return {case: word for part in parts for case, word in part.trust.get(label, {}).items()}

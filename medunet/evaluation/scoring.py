@@ -1,8 +1,9 @@
 """Score the cases of a cohort, with one case in memory at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from medunet.cohort import Case, Cohort, open_case
+from medunet.confidence import Trust
 from medunet.evaluation.fitting import Floors, read_case, separate_parts
 from medunet.evaluation.scores import CaseScore, Scores, score_case
 from medunet.evaluation.spread import CrossValidation, summarize_folds
@@ -33,6 +34,7 @@ def score_cases(
     objects = cohort.labels.objects
     names = ("medunet", *(("components",) if objects else ()), *floors.methods)
     methods: dict[str, list[CaseScore]] = {name: [] for name in names}
+    trust: dict[str, dict[str, Trust]] = {}
     for case in track(cases, "scoring cases", len(cases)):
         volume, images, truth = read_case(cohort, case)
         mask = predict(case, truth)
@@ -41,11 +43,20 @@ def score_cases(
             methods["components"] += score_case(separate_parts(mask), truth, case.id)
         for name, floor in floors.methods.items():
             methods[name] += score_case(floor.predict(images, truth), truth, case.id)
+        for name, word in list_trust(mask):
+            trust.setdefault(name, {})[case.id] = word
         show(case, volume, truth, mask)
     _tell_missing(cohort, cases, methods["medunet"])
     by_method = {name: tuple(scores) for name, scores in methods.items()}
     patients = {case.id: case.patient for case in cases}
-    return Scores(unit=volume.grid.unit, objects=objects, patients=patients, methods=by_method)
+    return Scores(unit=volume.grid.unit, objects=objects, patients=patients, trust=trust, methods=by_method)
+
+
+def list_trust(mask: Mask) -> Iterator[tuple[str, Trust]]:
+    """Name of each label or region with how far its mask can be relied on; that of the scan where that has reasons."""
+    sure = mask.confidence
+    if sure is not None:
+        yield from ((item.name, sure.trust if sure.reasons else item.trust) for item in sure.structures)
 
 
 def _tell_missing(cohort: Cohort, cases: Sequence[Case], scores: Sequence[CaseScore]) -> None:

@@ -4,7 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from medunet.findings import Finding, make_finding
+from medunet.bundle import Bundle, find_calibration
+from medunet.bundle.temperature import find_temperature
+from medunet.errors import MedunetError
+from medunet.findings import Finding, describe_error, make_finding
+from medunet.handover.model_card import CARD, find_written, render
+from medunet.handover.statements import FILE, read_statements
 
 COUNT = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(million|thousand|[MKk])?\s+(?:trainable\s+)?(?:weights|param(?:eter)?s)\b")
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*MB\b")
@@ -43,6 +48,45 @@ def check_card(folder: Path, counts: Sequence[int], files: Sequence[Path]) -> It
         if not re.search(words, text, re.IGNORECASE):
             yield make_finding("bundle-card", path, f"it doesn't say {topic}", "add it", "warning")
     yield from _check_numbers(text, path, counts, files)
+
+
+def check_written(bundle: Bundle) -> Iterator[Finding]:
+    """Findings of the part of a card that records make: whether it is theirs, and what only a person can say.
+
+    Args:
+        bundle: one of medunet.
+    """
+    yield from _check_temperature(bundle)
+    path, statements = bundle.folder / CARD, bundle.folder / FILE
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    card, remedy = find_written(text), "write it with medunet bundle card BUNDLE"
+    if card is None:
+        found = "it isn't made from the bundle's records, so that no line answers to a checklist"
+        yield make_finding("bundle-card", path, found, remedy, "note")
+        return
+    try:
+        missing = list(read_statements(bundle.folder).list_missing())
+        same = card == render(bundle)
+    except MedunetError as error:
+        yield describe_error(error)
+        return
+    if not same:
+        yield make_finding("bundle-card", path, "the bundle's records say otherwise by now", remedy, "warning")
+    if missing:
+        keys = ", ".join(key for key, _ in missing)
+        found = f"{len(missing)} things are missing that only a person can say: {keys}"
+        yield make_finding("bundle-card", statements, found, f"say them there, then {remedy}", "note")
+
+
+def _check_temperature(bundle: Bundle) -> Iterator[Finding]:
+    """Whether what is told of probabilities is of the temperature that they are by."""
+    own = find_temperature(bundle.inference["postprocessing"]["transforms"])
+    record = find_calibration(bundle.folder, bundle.metadata)
+    told = record.temperature if record else 1.0
+    if own != told:
+        found = f"it divides logits by {own:g}, and docs/calibration.json of these weights tells of {told:g}"
+        path = bundle.folder / "configs" / "inference.json"
+        yield make_finding("bundle-card", path, found, "fit it with medunet evaluate BUNDLE --calibrate", "warning")
 
 
 def _check_numbers(text: str, path: Path, counts: Sequence[int], files: Sequence[Path]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from medunet.bundle.parts import Recipe
 from medunet.errors import MedunetError, MissingInputError
 from medunet.findings import Finding, describe_error, make_finding, sort_findings
 from medunet.handover.alone import predict_alone
-from medunet.handover.card import check_card
+from medunet.handover.card import check_card, check_written
 from medunet.handover.chains import check_chains
 from medunet.handover.deployed import predict_deployed, tell_unfit
 from medunet.handover.files import check_files
@@ -88,6 +88,8 @@ def _check_ready(ready: _Ready, audit: Audit, *, trust: bool) -> Iterator[Findin
     loaded = load_networks(recipe, ready.files)
     yield from loaded.findings
     yield from check_card(folder, loaded.counts, list(ready.files))
+    if isinstance(bundle, Bundle):
+        yield from check_written(bundle)
     if not loaded.networks:
         return
     metadata, _ = attempt(read_config, folder / "configs" / "metadata.json")

@@ -1,6 +1,7 @@
 """Predict the cases of a cohort, and find what was predicted of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from medunet.cohort import Case
@@ -10,6 +11,8 @@ from medunet.inference.jobs import Wanted, predict_found
 from medunet.inference.maker import Maker
 from medunet.inference.outputs import name_mask
 from medunet.inference.predict import Predictor, predict_scan
+from medunet.inference.record import find_record
+from medunet.inference.sampling import LogitSamples
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.preparation import find_images
@@ -20,13 +23,18 @@ LISTED = 20
 """Masks that a sentence lists."""
 
 
-def predict_case(predictor: Predictor, case: Case) -> Mask:
+def predict_case(predictor: Predictor, case: Case, samples: LogitSamples | None = None) -> Mask:
     """Predict one case, on the grid of its first channel.
+
+    Args:
+        predictor: with what.
+        case: of a cohort.
+        samples: are given the logits of their voxels.
 
     Raises:
         MedunetError: as `predict_scan`.
     """
-    return predict_scan(predictor, _make_scan(predictor, case))
+    return predict_scan(predictor, _make_scan(predictor, case), maps=samples)
 
 
 def _make_scan(predictor: Predictor, case: Case) -> Scan:
@@ -73,7 +81,7 @@ def check_predictions(folder: Path, cases: Sequence[Case], unit: Unit) -> None:
 
 
 def find_prediction(folder: Path, case: Case, truth: Mask) -> Mask:
-    """Read what was predicted of a case.
+    """Read what was predicted of a case, with how far it can be relied on where its run record says so.
 
     Args:
         folder: of `predict_cases` or `medunet predict`.
@@ -87,4 +95,5 @@ def find_prediction(folder: Path, case: Case, truth: Mask) -> Mask:
     path = folder / name_mask(case.id, truth.grid.unit)
     if not path.is_file():
         raise MissingInputError(path, f"there is no prediction of case {case.id}", "predict it first")
-    return read_mask(path, truth.grid, truth.table)
+    record = find_record(folder / f"{case.id}.json")
+    return replace(read_mask(path, truth.grid, truth.table), confidence=record.confidence if record else None)

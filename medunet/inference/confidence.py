@@ -51,6 +51,7 @@ class Watch:
     def __init__(self, recipe: Recipe) -> None:
         self._outputs = find_outputs(recipe)
         self._exclusive = recipe.decision.kind == "largest"
+        self._temper = recipe.decision.temper
         count = len(self._outputs)
         # Of each structure: sums of p m, of p and of m.
         self._sums = torch.zeros((3, count), dtype=torch.float64)
@@ -70,6 +71,7 @@ class Watch:
             yield plane
 
     def _add(self, logits: torch.Tensor) -> None:
+        logits = self._temper(logits)
         likely = torch.softmax(logits, 0) if self._exclusive else torch.sigmoid(logits)
         for number, (probability, mask) in enumerate(self._list_masks(likely)):
             if number >= len(self._outputs):

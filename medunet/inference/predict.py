@@ -26,6 +26,7 @@ from medunet.inference.memory import Provision
 from medunet.inference.probabilities import ProbabilityMaps
 from medunet.inference.restore import restore_mask
 from medunet.inference.restore_foreign import lay_slices, restore_foreign
+from medunet.inference.sampling import LogitSamples
 from medunet.inference.scans import Scan
 from medunet.labels import Mask
 from medunet.machine import find_free_memory
@@ -131,7 +132,7 @@ def predict_scan(
     predictor: Predictor,
     scan: Scan,
     box: Box | None = None,
-    maps: ProbabilityMaps | None = None,
+    maps: ProbabilityMaps | LogitSamples | None = None,
     provision: Provision | None = None,
 ) -> Mask:
     """Predict one scan.
@@ -140,7 +141,7 @@ def predict_scan(
         predictor: from `open_predictor`.
         scan: what to read.
         box: in the patient, to which the prediction is restricted.
-        maps: keep the probabilities.
+        maps: keep the probabilities, or logits of some voxels.
         provision: how it fits the memory; all is in memory if not given.
 
     Returns:
@@ -190,7 +191,7 @@ def prepare_scan(recipe: Recipe, scan: Scan, box: Box | None = None, way: Provis
 
 
 def predict_prepared(
-    predictor: Predictor, scan: Prepared, maps: ProbabilityMaps | None = None, way: Provision = WHOLE
+    predictor: Predictor, scan: Prepared, maps: ProbabilityMaps | LogitSamples | None = None, way: Provision = WHOLE
 ) -> Mask:
     """Predict a scan that was prepared by the same recipe; arguments and errors as of `predict_scan`."""
     recipe, network, window = predictor.recipe, scan.network, predictor.recipe.window
@@ -202,6 +203,8 @@ def predict_prepared(
     keep = None if maps is None else maps.open(scan.source)
     if recipe.origin == "medunet":
         mask = restore_mask(planes, network, scan.source, recipe.task, recipe.decision, keep, way.labels)
+    elif isinstance(keep, LogitSamples):
+        raise TypeError("logits are those of a scan by medunet's own steps alone")
     else:
         mask = restore_foreign(planes, network, scan.image, recipe, scan.id, keep, way.labels)
     mask = replace(mask, notes=scan.notes, warnings=scan.warnings)

@@ -72,7 +72,7 @@ class ProbabilityMaps:
     def quantize(self, scores: torch.Tensor) -> npt.NDArray[np.uint8]:
         """Probabilities (outputs, I, J, K) as they are kept, of such scores."""
         quantize = quantize_classes if self._exclusive else quantize_regions
-        return quantize(scores)[self._order]
+        return quantize(scores, self._decision.temperature)[self._order]
 
     def store(self, steps: npt.NDArray[np.uint8], box: Part) -> None:
         """Keep what `quantize` made of a box of the grid."""
@@ -122,12 +122,17 @@ class ProbabilityMaps:
         return Probabilities(self.maps, tuple(self._names[n] for n in self._order), self._exclusive)
 
 
-def quantize_classes(scores: torch.Tensor) -> npt.NDArray[np.uint8]:
+def quantize_classes(scores: torch.Tensor, temperature: float = 1.0) -> npt.NDArray[np.uint8]:
     """Softmax of scores (classes, I, J, K) in 255 steps, which they sum to; the largest class has the largest number.
 
     Sums over the first classes are rounded, and a class gets the difference of two of them: within one step of its own.
+
+    Args:
+        scores: as they come from interpolation.
+        temperature: by which they are divided first.
     """
-    sums = (torch.softmax(scores, dim=0).cumsum(dim=0) * STEPS).round()
+    likely = torch.softmax(scores if temperature == 1 else scores / temperature, dim=0)
+    sums = (likely.cumsum(dim=0) * STEPS).round()
     sums[-1] = STEPS
     steps = sums.diff(dim=0, prepend=torch.zeros_like(sums[:1]))
     # Rounding may have turned classes round, or made them alike: a step at a time tells which it is.
@@ -142,9 +147,12 @@ def quantize_classes(scores: torch.Tensor) -> npt.NDArray[np.uint8]:
     return steps.to(torch.uint8).numpy()
 
 
-def quantize_regions(scores: torch.Tensor) -> npt.NDArray[np.uint8]:
-    """Sigmoid of scores (regions, I, J, K) in 255 steps: above 127 where a score is above 0, as the mask is made."""
-    steps = (torch.sigmoid(scores) * STEPS).round()
+def quantize_regions(scores: torch.Tensor, temperature: float = 1.0) -> npt.NDArray[np.uint8]:
+    """Sigmoid of scores (regions, I, J, K) in 255 steps: above 127 where a score is above 0, as the mask is made.
+
+    Arguments as of `quantize_classes`.
+    """
+    steps = (torch.sigmoid(scores if temperature == 1 else scores / temperature) * STEPS).round()
     half = (STEPS + 1) // 2
     return torch.where(scores > 0, steps.clamp(min=half), steps.clamp(max=half - 1)).to(torch.uint8).numpy()
 

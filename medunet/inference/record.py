@@ -84,6 +84,8 @@ class PredictionRecord(RunRecord):
     """The part that the prediction was restricted to, as `--box` has it; empty for the whole scan."""
     thresholds: dict[str, float] = Field(default_factory=dict)
     """Probability from which on a label or region is taken, by its name, as `--threshold` has it."""
+    temperature: float = 1.0
+    """By which logits were divided before probabilities, scores and thresholds; no mask depends on it otherwise."""
     keep_largest: tuple[str, ...] = ()
     """Labels or regions of which only the largest part was kept."""
     smallest: float = 0.0
@@ -235,6 +237,7 @@ def _describe_decision(recipe: Recipe) -> dict[str, Any]:
     given = zip(recipe.name_outputs(), recipe.decision.thresholds, strict=False)
     return {
         "thresholds": {name: value for name, value in given if value is not None},
+        "temperature": recipe.decision.temperature,
         "keep_largest": tuple(region.name for region in task.labels.structures if kept & {*region.values}),
         "smallest": recipe.cleaning.smallest,
     }

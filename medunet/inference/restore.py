@@ -60,6 +60,10 @@ def choose_labels(decision: Decision) -> Callable[[torch.Tensor], torch.Tensor]:
         (likely,) = decision.thresholds or (None,)
         least = decision.threshold if likely is None else math.log(likely / (1 - likely))
         return lambda scores: (scores[0] >= least).to(torch.uint8)
+    if decision.temperature != 1 and decision.thresholds:
+        choose = choose_labels(replace(decision, temperature=1.0))
+        return lambda scores: choose(decision.temper(scores))
+    # Without thresholds masks are those of the logits as they are, bit for bit.
     if decision.kind == "regions":
         return partial(paint_regions, values=decision.values, thresholds=decision.thresholds)
     take = partial(take_likely, thresholds=decision.thresholds) if decision.thresholds else take_largest

@@ -2,6 +2,7 @@
 
 from medunet.report.comparison import describe_comparison, write_comparison
 from medunet.report.drawings import CasePicture, draw_case, draw_overview, draw_scored, part_objects
+from medunet.report.failures import write_failures
 from medunet.report.gallery import Gallery
 from medunet.report.page import make_page, write_overview, write_pages, write_report
 from medunet.report.spreadsheet import write_spreadsheet
@@ -18,6 +19,7 @@ __all__ = [
     "make_page",
     "part_objects",
     "write_comparison",
+    "write_failures",
     "write_overview",
     "write_pages",
     "write_report",

@@ -52,6 +52,10 @@ class CasePicture:
     caption: str
     image: Image.Image
 
+    def without_title(self) -> Image.Image:
+        """The picture of `draw_scored` below its title, which names the case."""
+        return self.image.crop((0, LINE + 6, self.image.width, self.image.height))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Slice:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from medunet.bundle import Metadata
+from medunet.calibration import Calibration
 from medunet.evaluation.pairing import Pairing
 from medunet.evaluation.scores import CaseScore, Scores
 from medunet.evaluation.summary import FEW, PairedRow, SizeRow, SummaryRow, compare_methods, rank_cases, summarize
@@ -16,6 +17,7 @@ from medunet.files import whole_file
 from medunet.report.distributions import write_distributions, write_interval
 from medunet.report.drawings import CasePicture, draw_overview
 from medunet.report.method import name_parts, write_method
+from medunet.report.reliability import write_reliability, write_trust
 from medunet.report.sheet import draw_dots, write_document, write_length, write_percent, write_share, write_table
 
 SHOWN = 8
@@ -31,7 +33,12 @@ OUTCOMES = {
 
 
 def write_report(
-    path: Path, title: str, scores: Scores, pictures: Sequence[CasePicture], facts: Mapping[str, str]
+    path: Path,
+    title: str,
+    scores: Scores,
+    pictures: Sequence[CasePicture],
+    facts: Mapping[str, str],
+    further: Sequence[str] = (),
 ) -> None:
     """Write the page, whole or not at all; an older one is replaced.
 
@@ -41,15 +48,22 @@ def write_report(
         scores: of the method in question and of its floors.
         pictures: pictures of cases with captions.
         facts: what else the reader should know (cohort, fold, time, versions), as names and plain text.
+        further: sections before the last ones, as HTML.
 
     Raises:
         ResourceError: the file can't be written.
     """
     with whole_file(path) as part:
-        part.write_text(make_page(title, scores, pictures, facts), encoding="utf-8")
+        part.write_text(make_page(title, scores, pictures, facts, further), encoding="utf-8")
 
 
-def write_pages(folder: Path, metadata: Metadata, scores: Scores, pictures: Sequence[CasePicture]) -> None:
+def write_pages(
+    folder: Path,
+    metadata: Metadata,
+    scores: Scores,
+    pictures: Sequence[CasePicture],
+    calibration: Calibration | None = None,
+) -> None:
     """Write `report.html` and `overview.png` of a trained bundle.
 
     Args:
@@ -57,12 +71,14 @@ def write_pages(folder: Path, metadata: Metadata, scores: Scores, pictures: Sequ
         metadata: of the bundle.
         scores: of it and of its floors.
         pictures: of cases, captioned by their names; of many the overview shows eight, from the lowest score on.
+        calibration: of the bundle, where it was measured.
     """
     name, subjects = metadata.name, "patients" if scores.unit == "mm" else "pictures"
     known = metadata.training.to_json() if metadata.training else {}
     facts = {key: _write_fact(value) for key, value in known.items()}
     facts["weights"] = str(metadata.weights_sha256)
-    write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts)
+    further = [write_reliability(calibration, scores), write_trust(scores)]
+    write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts, further)
     write_overview(folder / "overview.png", f"{name}: held-out {subjects}", scores, pictures)
 
 
@@ -102,7 +118,13 @@ def _write_fact(value: Any) -> str:
     return ", ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, Mapping) else str(value)
 
 
-def make_page(title: str, scores: Scores, pictures: Sequence[CasePicture], facts: Mapping[str, str]) -> str:
+def make_page(
+    title: str,
+    scores: Scores,
+    pictures: Sequence[CasePicture],
+    facts: Mapping[str, str],
+    further: Sequence[str] = (),
+) -> str:
     """Make the HTML of the page; arguments as of `write_report`. All text is escaped."""
     summary = summarize(scores)
     paired = compare_methods(scores)
@@ -112,7 +134,7 @@ def make_page(title: str, scores: Scores, pictures: Sequence[CasePicture], facts
         body.append(_write_label(label, rows, [row for row in paired if row.label == label], scores))
     if pictures:
         body += ["<section><h2>Pictures</h2>", *map(_write_picture, pictures), "</section>"]
-    body.append(write_method(scores))
+    body += [*filter(None, further), write_method(scores)]
     if facts:
         items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
         body.append(f"<section><h2>About this run</h2><dl>{items}</dl></section>")

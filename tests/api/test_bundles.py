@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from plans import make_test_plan, write_test_bundle
 
 import medunet
+from medunet.errors import BundleError
 
 NUCLEI = Path(__file__).parents[2] / "bundles" / "nuclei_unet2d"
 
@@ -62,3 +64,11 @@ def test_a_bundle_that_comes_with_medunet_is_taken_by_its_name(tmp_path: Path, m
     assert medunet.check(case, bundle="nuclei_unet2d") == medunet.check(case, bundle=NUCLEI)
     with pytest.raises(medunet.BundleError, match="medunet bundle list"):
         medunet.predict("nuclei", case)
+
+
+def test_a_card_is_written_and_its_gaps_are_named(tmp_path: Path) -> None:
+    folder = write_test_bundle(tmp_path / "bundle", make_test_plan())
+    assert "annotators" in medunet.write_card(folder)
+    assert "## Model card" in (folder / "docs" / "README.md").read_text()
+    with pytest.raises(BundleError, match="it is no bundle of medunet"):
+        medunet.write_card(tmp_path / "nowhere")

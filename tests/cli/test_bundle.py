@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from commands import run
+from plans import make_test_plan, write_test_bundle
 
 NUCLEI = Path(__file__).parents[2] / "bundles" / "nuclei_unet2d"
 
@@ -72,7 +73,7 @@ def test_a_list_tells_name_scores_and_place(
     assert run(monkeypatch, "bundle", "list", "--json", "bundles.json") == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3 * len(list(NUCLEI.parent.iterdir()))
-    assert lines[0].startswith("nuclei_unet2d 0.1.0: Segmentation of nuclei")
+    assert lines[0].startswith("nuclei_unet2d 0.1.1: Segmentation of nuclei")
     assert "image → object; AP 0.559 (0.5" in lines[1]
     assert lines[1].endswith(" s a case on two cores, 10 MB")
     assert lines[2].strip() == str(NUCLEI)
@@ -80,3 +81,17 @@ def test_a_list_tells_name_scores_and_place(
     assert kept[0]["score"]["mean"] == pytest.approx(0.559, abs=1e-3)
     assert run(monkeypatch, "bundle", "check", "nuclei_unet2d") == 0
     assert str(NUCLEI) not in capsys.readouterr().err
+
+
+def test_a_card_names_what_only_a_person_can_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_test_bundle(tmp_path / "bundle", make_test_plan())
+    assert run(monkeypatch, "bundle", "card", folder) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"card: {folder / 'docs' / 'README.md'}\nonly a person can say (")
+    assert "users, indications, workflow" in said
+    keys = json.loads((folder / "docs" / "card.json").read_text())
+    (folder / "docs" / "card.json").write_text(json.dumps(dict.fromkeys(keys, "said")))
+    assert run(monkeypatch, "bundle", "card", folder, "--pictures") == 0
+    assert capsys.readouterr().out == f"card: {folder / 'docs' / 'README.md'}\n"

@@ -31,6 +31,21 @@ def test_an_earlier_evaluation_of_a_bundle_is_kept(
     assert f"evaluation of before is kept as {kept.name}" in capsys.readouterr().err
 
 
+def test_a_bundle_is_calibrated_and_its_page_shows_it(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = shutil.copytree(trained, tmp_path / "bundle")
+    assert run(monkeypatch, "evaluate", bundle, "--calibrate", "-o", tmp_path / "e") == 0
+    said = capsys.readouterr()
+    assert "by 1 held-out case; ECE of voxels: lesion" in said.err
+    page = (tmp_path / "e" / "report.html").read_text()
+    assert "<h2>Probabilities</h2>" in page
+    assert "<h2>Trust</h2>" in page
+    assert (bundle / "docs" / "calibration.json").is_file()
+    assert run(monkeypatch, "evaluate", "--calibrate") == 2
+    assert "--calibrate: it is of a bundle, and none is named" in capsys.readouterr().err
+
+
 @pytest.fixture
 def masks(tmp_path: Path) -> tuple[object, ...]:
     """Options that name two folders: a prediction that is right, and one that is missing."""

@@ -12,6 +12,7 @@ GROUND = (
     *(
         "algorithms",
         "archives",
+        "calibration",
         "codes",
         "confidence",
         "errors",
@@ -46,6 +47,7 @@ LAYERS = {
     "handover": 11,
     "report": 10,
     "testing": 10,
+    "calibrating": 11,
     "cross_validation": 11,
     "api": 12,
     "node": 13,

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from medunet.evaluation.intervals import MANY, Distribution, describe_values, find_bca, find_t, is_short
+from medunet.evaluation.intervals import (
+    MANY,
+    Distribution,
+    describe_values,
+    find_bca,
+    find_share_interval,
+    find_t,
+    is_short,
+)
 
 
 def describe(values: np.ndarray, patients: dict[str, str] | None = None, high: float = 1.0) -> Distribution | None:
@@ -61,3 +69,9 @@ def test_skewed_scores_are_covered(patients: int, least: float) -> None:
     random, mean = np.random.default_rng(4), 0.8
     found = [describe(random.beta(4, 1, patients)) for _ in range(400)]
     assert np.mean([item.low <= mean <= item.high for item in found]) >= least
+
+
+def test_shares_by_wilson() -> None:
+    # Of 5 in 50: 4.3 % to 21.4 %.
+    assert find_share_interval(5, 50) == pytest.approx((0.0435, 0.2136), abs=1e-3)
+    assert find_share_interval(0, 38)[1] == pytest.approx(0.0918, abs=1e-3)

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -6,9 +8,11 @@ import pytest
 from cohorts import write_cohort
 from pet_ct import write_pet_ct
 
-from medunet.cohort import Case, Cohort, find_cohort
-from medunet.evaluation import fit_floors, score_cases, score_masks
+from medunet.cohort import Case, Cohort, find_cohort, open_case
+from medunet.confidence import Confidence, StructureConfidence
+from medunet.evaluation import fit_floors, join_scores, score_cases, score_masks
 from medunet.evaluation.fitting import Floors
+from medunet.evaluation.scoring import list_trust
 from medunet.findings import listening
 from medunet.labels import Mask
 
@@ -55,6 +59,27 @@ def test_what_a_missing_label_was_taken_for_is_told_unless_it_was_said(
         ).of_first()
     assert [item.code for item in heard if item.code == "label-unsaid"] == ["label-unsaid"] * said
     assert len(scores) == (3 if missing == "unknown" else 4)
+
+
+def test_the_word_trust_is_kept_by_label_and_case(cohort: Cohort) -> None:
+    lesion = StructureConfidence(name="lesion", trust="look", score=0.4, expected=0.4)
+    organ = StructureConfidence(name="organ", trust="as trained", score=0.9, expected=0.9)
+    own = Confidence(trust="look", structures=(lesion, organ))
+    floors = fit_floors(cohort, cohort.cases, 0)
+    scores = score_cases(cohort, cohort.cases, floors, lambda _, truth: replace(truth, confidence=own), lambda *_: None)
+    assert scores.trust["lesion"] == dict.fromkeys(("P0", "P1", "P2"), "look")
+    assert scores.trust["organ"]["P1"] == "as trained"
+    whole = replace(next(iter(masks(cohort))), confidence=own.model_copy(update={"reasons": ("odd",)}))
+    assert dict(list_trust(whole)) == {"lesion": "look", "organ": "look"}
+    assert list(list_trust(replace(whole, confidence=None))) == []
+    first = scores.model_copy(update={"methods": {"medunet": scores.methods["medunet"][:1]}})
+    other = first.model_copy(update={"trust": {"lesion": {"P9": "look"}}})
+    assert join_scores([first, other]).trust["lesion"].keys() == {"P0", "P1", "P2", "P9"}
+
+
+def masks(cohort: Cohort) -> Iterator[Mask]:
+    """Truths of the cases."""
+    return (open_case(cohort, case)[1] for case in cohort.cases)
 
 
 def test_masks_of_folds_are_scored_each_by_its_own(cohort: Cohort) -> None:

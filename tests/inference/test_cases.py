@@ -29,7 +29,12 @@ def test_masks_of_the_same_weights_stay_and_others_are_made_anew(trained: Path, 
     mask.write_bytes(content[:100])
     predict_cases(predictor, [case], tmp_path)
     truth = predict_case(predictor, case)
-    assert np.array_equal(find_prediction(tmp_path, case, truth).voxels, truth.voxels)
+    found = find_prediction(tmp_path, case, truth)
+    assert np.array_equal(found.voxels, truth.voxels)
+    assert found.confidence is not None
+    assert found.confidence == truth.confidence
+    record.unlink()
+    assert find_prediction(tmp_path, case, truth).confidence is None
 
 
 def test_a_mask_that_is_not_there_is_named(trained: Path, tmp_path: Path) -> None:

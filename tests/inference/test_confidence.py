@@ -34,6 +34,17 @@ def see(watch: Watch, logits: torch.Tensor) -> None:
     )
 
 
+def test_a_temperature_makes_the_score_that_of_other_probabilities(recipe: Recipe) -> None:
+    logits = 3 * torch.randn((2, 6, 5, 4), generator=torch.Generator().manual_seed(0))
+    cold = replace(recipe, decision=replace(recipe.decision, temperature=2.0))
+    scores = []
+    for own, given in ((cold, logits), (recipe, logits / 2), (recipe, logits)):
+        watch = Watch(own)
+        see(watch, given)
+        scores.append(watch.finish()["lesion"][0])
+    assert scores[0] == scores[1] < scores[2]
+
+
 def test_the_expected_dice_is_that_of_probabilities_with_their_own_mask(recipe: Recipe) -> None:
     recipe = label(recipe, ["a", "b"])
     logits = 3 * torch.randn((3, 6, 5, 4), generator=torch.Generator().manual_seed(0))

@@ -44,6 +44,15 @@ def test_regions_are_above_one_half_where_they_are_painted() -> None:
     assert steps == [0, 69, 127, 127, 128, 128, 225, 255]
 
 
+def test_a_temperature_divides_and_the_order_stays() -> None:
+    scores = 4 * torch.randn((3, 6, 5, 4), generator=torch.Generator().manual_seed(1))
+    steps = quantize_classes(scores, 2.0)
+    assert np.abs(steps - torch.softmax(scores / 2, dim=0).numpy() * 255).max() <= 2
+    assert np.array_equal(steps.argmax(axis=0), scores.numpy().argmax(axis=0))
+    regions = quantize_regions(torch.tensor([-4.0, -1e-9, 0, 1e-9, 4]).reshape(1, 5, 1, 1), 2.0).ravel().tolist()
+    assert regions == [30, 127, 127, 128, 225]
+
+
 def restore(source: Grid, decision: Decision, task: Task, maps: ProbabilityMaps | None, seed: int = 0) -> np.ndarray:
     image = torch.randn((1, *NETWORK.shape), generator=torch.Generator().manual_seed(seed))
     backend = LocalBackend(len(decision.values))

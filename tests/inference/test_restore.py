@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import permutations, product
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from torch.nn.functional import grid_sample
 from medunet.bundle import Decision, choose_decision
 from medunet.geometry import Grid, Shape
 from medunet.inference import assemble_planes, restore_mask
+from medunet.inference.restore import choose_labels
 from medunet.labels import LabelTable, Mask, Region
 from medunet.planning import Normalization
 from medunet.preparation import make_decision, make_preprocessing, run_chain
@@ -159,3 +161,18 @@ def test_the_largest_class_is_written_as_the_value_that_it_has() -> None:
         mask = restore_mask(logits.unbind(1), grid, grid, task, Decision("largest", values))
         assert mask.voxels.ravel().tolist() == [values[index] for index in (0, 1, 2, 1)]
         assert mask.voxels.dtype == np.uint8
+
+
+def test_thresholds_are_of_probabilities_by_temperature_and_masks_without_are_as_ever() -> None:
+    scores = 4 * torch.randn((3, 6, 5, 4), generator=torch.Generator().manual_seed(2))
+    plain, tempered = Decision("largest", (0, 1, 2)), Decision("largest", (0, 1, 2), temperature=3.0)
+    assert choose_labels(tempered) is choose_labels(plain)
+    given = (None, 0.4, None)
+    wanted = choose_labels(replace(plain, thresholds=given))(scores / 3)
+    assert torch.equal(choose_labels(replace(tempered, thresholds=given))(scores), wanted)
+    assert not torch.equal(choose_labels(replace(plain, thresholds=given))(scores), wanted)
+    regions = Decision("regions", (2, 1), temperature=3.0)
+    assert torch.equal(choose_labels(regions)(scores[:2]), choose_labels(replace(regions, temperature=1.0))(scores[:2]))
+    above = choose_labels(replace(regions, thresholds=(0.6, 0.6)))(scores[:2])
+    likely = torch.sigmoid(scores[:2] / 3) >= 0.6
+    assert torch.equal(above, torch.where(likely[1], 1, torch.where(likely[0], 2, 0)).to(torch.uint8))

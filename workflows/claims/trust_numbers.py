@@ -30,11 +30,3 @@ def find_interval(values: npt.ArrayLike, bad: npt.ArrayLike, seed: int = 0) -> t
     found = [measure_auroc(every[own], is_bad[own]) for own in samples]
     low, high = np.nanpercentile(found, [2.5, 97.5])
     return float(low), float(high)
-
-
-def find_share_interval(count: int, of: int) -> tuple[float, float]:
-    """95 % interval of a share by Wilson."""
-    z, share = 1.96, count / of
-    middle = share + z * z / (2 * of)
-    width = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return float((middle - width) / (1 + z * z / of)), float((middle + width) / (1 + z * z / of))

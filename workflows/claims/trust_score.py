@@ -23,7 +23,7 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1]))
 from command import finish
-from trust_numbers import find_interval, find_share_interval, measure_auroc
+from trust_numbers import find_interval, measure_auroc
 from trust_shifts import SHIFTS, keep
 
 from medunet.bundle import (
@@ -37,6 +37,7 @@ from medunet.bundle import (
 )
 from medunet.cohort import Case, Cohort, find_cohort, open_case, read_channel, read_folds, take_percentiles
 from medunet.confidence import Confidence, Limits, Reason
+from medunet.evaluation.intervals import find_share_interval
 from medunet.inference import Predictor, Scan, predict_scan
 from medunet.inference.backends import MeanBackend, TorchBackend
 from medunet.inference.computing import PLAIN, describe_computed

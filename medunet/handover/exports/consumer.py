@@ -52,6 +52,8 @@ class DecisionFacts(Record):
     """Of the outputs, before they are brought back and decided."""
     threshold: float
     """See `kind`."""
+    temperature: float = 1.0
+    """By which logits are divided before a softmax or a sigmoid makes probabilities of them; labels are the same."""
     restored: str
     """What is resampled back to the grid of the scan: `linear` the outputs, before the decision; `nearest` labels."""
     steps: tuple[dict[str, Any], ...]
@@ -113,6 +115,7 @@ def describe_decision(recipe: Recipe) -> DecisionFacts:
         values=decision.values,
         activation=decision.activation,
         threshold=decision.threshold,
+        temperature=decision.temperature,
         restored=recipe.restoring,
         steps=decision.steps,
         objects=recipe.task.labels.objects,
