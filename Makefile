@@ -12,12 +12,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JUDGES := .venv-judges
 DEPLOY := .venv-deploy
+BROWSER := .venv-browser
 READERS := .venv-readers
 NNUNET := .venv-nnunet
 MASKRCNN := .venv-maskrcnn
 METRICS := .venv-metrics
 # Programs and SDK of others exist for Linux; elsewhere the tests that need them are skipped.
-OTHERS := $(if $(filter Linux,$(shell uname -s)),$(JUDGES)/.ready $(DEPLOY)/.ready)
+OTHERS := $(if $(filter Linux,$(shell uname -s)),$(JUDGES)/.ready $(DEPLOY)/.ready $(BROWSER)/.ready)
 PIP_TORCH = pip install $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) -c constraints.txt torch
 
 # Found by its path: a finder of setuptools comes too late where Python runs in the folder above the checkout, whose
@@ -29,7 +30,7 @@ EDITABLE = --config-settings editable_mode=compat -e
 PURELIB = import sysconfig; print(sysconfig.get_path("purelib"))
 BORROW = { $(BIN)/python -c '$(PURELIB)'; echo "$(CURDIR)"; } > $$($(1)/bin/python -c '$(PURELIB)')/medunet.pth
 
-.PHONY: help setup judges deploy-env readers nnunet-env maskrcnn-env metrics-env demo test test-slow check format
+.PHONY: help setup judges deploy-env browser readers nnunet-env maskrcnn-env metrics-env demo test test-slow check format
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -56,6 +57,15 @@ $(DEPLOY)/.ready: pyproject.toml constraints.txt
 	test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
 	$(DEPLOY)/bin/python -c 'import torch' 2>/dev/null || $(DEPLOY)/bin/$(PIP_TORCH)
 	$(DEPLOY)/bin/pip install -c constraints.txt $(EDITABLE) '.[deploy]'
+	touch $@
+
+browser: $(BROWSER)/.ready ## what opens pages in Debian's Chromium (apt install chromium), and niivue, for tests
+
+# ipyniivue alone: pages take a file out of it, and nothing of what it imports.
+$(BROWSER)/.ready: constraints.txt
+	test -x $(BROWSER)/bin/python || $(PYTHON) -m venv $(BROWSER)
+	$(BROWSER)/bin/pip install -c constraints.txt playwright
+	$(BROWSER)/bin/pip install -c constraints.txt --no-deps ipyniivue
 	touch $@
 
 readers: $(READERS)/.ready ## an environment with other readers of DICOM, for workflows/peers/compare_readers.py

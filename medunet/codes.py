@@ -138,6 +138,7 @@ Code = Literal[
     "body-box",
     "preset-unmeasured",
     "limits-dropped",
+    "viewer-plain",
 ]
 
 
@@ -370,6 +371,9 @@ COMMANDS: dict[Code, Entry] = {
         "limits of scores of the column `trust` that were made of other probabilities, before `--calibrate`",
         "note",
         remedy="validate the column again, as workflows/claims/trust_score.py does",
+    ),
+    "viewer-plain": Entry(
+        "niivue is installed in a version that isn't as expected: pages have the plain viewer", "note"
     ),
 }
 """Codes of commands other than `check`."""

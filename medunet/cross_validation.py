@@ -23,6 +23,7 @@ from medunet.errors import InputError
 from medunet.evaluation import (
     Choice,
     CrossValidation,
+    ScoredCase,
     Scores,
     check_held_out,
     find_floors,
@@ -43,9 +44,8 @@ from medunet.inference import (
 )
 from medunet.inference.computing import PLAIN
 from medunet.labels import Mask
-from medunet.reading import Volume
 from medunet.records import write_record
-from medunet.report import CasePicture, draw_scored, write_spread
+from medunet.report import Gallery, write_spread
 from medunet.training import FoldResult, find_run, is_launched, train_bundle
 from medunet.training.runs import Action
 
@@ -169,14 +169,15 @@ def predict_held_out(bundle: Bundle, choice: Choice) -> Path:
 
 
 def score_choices(
-    bundle: Bundle | ForeignBundle, choices: Sequence[Choice], predictions: Path | None
-) -> tuple[Scores, list[CasePicture]]:
-    """Score a bundle on chosen cases beside floors, with a picture of each.
+    bundle: Bundle | ForeignBundle, choices: Sequence[Choice], predictions: Path | None, gallery: Gallery
+) -> Scores:
+    """Score a bundle on chosen cases beside floors.
 
     Args:
         bundle: a trained one.
         choices: of `choose_cases`; several are the folds of an ensemble.
         predictions: folder of masks; None predicts.
+        gallery: takes pictures and volumes of the cases.
 
     Raises:
         InputError: masks of an ensemble are given for patients that it has seen.
@@ -193,24 +194,23 @@ def score_choices(
     if predictions:
         check_predictions(predictions, choices[0].cases, bundle.task.unit)
     parts: list[Scores] = []
-    pictures: list[CasePicture] = []
     modality = bundle.task.modalities[bundle.task.channels[0]]
 
     seen: list[str] = []
     was_seen = open_memory(bundle, choices[0])
 
-    def show(case: Case, volume: Volume, truth: Mask, mask: Mask) -> None:
-        if was_seen(volume):
-            seen.append(case.id)
+    def show(scored: ScoredCase) -> None:
+        if was_seen(scored.volume):
+            seen.append(scored.case.id)
             found = "its image is one that the bundle was trained on, so that its score proves nothing"
-            warn("patient-seen", f"case {case.id}", found, "score patients that were not")
-        pictures.append(draw_scored(volume, truth, mask, modality, case.id))
+            warn("patient-seen", f"case {scored.case.id}", found, "score patients that were not")
+        gallery.add_scored(scored, modality)
 
     for choice in choices:
         floors = find_floors(bundle, choice)
         find_mask = _choose_masks(bundle, choice, predictions, held_out=held_out)
         parts.append(score_cases(choice.cohort, choice.cases, floors, find_mask, show))
-    return join_scores(parts).model_copy(update={"seen": tuple(seen)}), pictures
+    return join_scores(parts).model_copy(update={"seen": tuple(seen)})
 
 
 def _choose_masks(

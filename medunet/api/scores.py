@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from medunet.bundle import Bundle, ForeignBundle
     from medunet.evaluation import Choice, Naming, Pairs, Scores, Wanted
     from medunet.labels import LabelTable
+    from medunet.report import Gallery
 
 LOGGER = logging.getLogger(__name__)
 Tolerance = Annotated[float, Above(0, equal=True)]
@@ -47,6 +48,7 @@ def evaluate(
     predictions: PathLike | None = None,
     output: PathLike | None = None,
     calibrate: bool = False,
+    full: bool = False,
     trust: bool = False,
 ) -> Evaluation:
     """Score a bundle on patients that it wasn't trained on, beside floors that don't learn.
@@ -61,6 +63,7 @@ def evaluate(
             one is kept with its date behind its name.
         calibrate: fit a temperature on the held-out patients and keep it in the bundle, whose probabilities, scores of
             confidence and thresholds it changes from then on; masks stay as they are.
+        full: the page's viewer holds all cases, whole and on their own grids, however large that makes it.
         trust: as of `predict`.
 
     Raises:
@@ -72,7 +75,7 @@ def evaluate(
     from medunet.bundle import open_any_bundle
     from medunet.evaluation import choose_cases
     from medunet.files import check_free, check_input, check_writable, whole_folder
-    from medunet.report import describe_scores
+    from medunet.report import Gallery, describe_scores
 
     opened = open_any_bundle(_locate(bundle, output), trust=trust)
     opened.trained()  # or refused before anything is written
@@ -86,7 +89,8 @@ def evaluate(
     if calibrate:
         opened = _calibrate(opened, choices, given or others)
     with whole_folder(target, keep_earlier=output is None) as part:
-        scores = _score_bundle(opened, choices, given, part)
+        gallery = Gallery(objects=opened.task.labels.objects, most=inf, full=full)
+        scores = _score_bundle(opened, choices, given, gallery, part)
     return _list_files(scores, describe_scores(scores, [choice.cases for choice in choices]), target)
 
 
@@ -102,17 +106,18 @@ def _locate(bundle: PathLike, output: PathLike | None) -> Path:
 
 
 def _score_bundle(
-    bundle: "Bundle | ForeignBundle", choices: "Sequence[Choice]", given: Path | None, folder: Path
+    bundle: "Bundle | ForeignBundle", choices: "Sequence[Choice]", given: Path | None, gallery: "Gallery", folder: Path
 ) -> "Scores":
     """Score a bundle on chosen cases and write what comes of it into a folder."""
     from medunet.bundle import find_calibration
     from medunet.cross_validation import score_choices
-    from medunet.report import write_failures, write_pages
+    from medunet.report import write_pages, write_worst
 
-    scores, pictures = score_choices(bundle, choices, given)
+    scores = score_choices(bundle, choices, given, gallery)
     _write_scores(folder, scores)
-    write_pages(folder, bundle.metadata, scores, pictures, find_calibration(bundle.folder, bundle.metadata))
-    write_failures(folder, scores, pictures)
+    calibration = find_calibration(bundle.folder, bundle.metadata)
+    write_pages(folder, bundle.metadata, scores, gallery, _describe_plan(bundle.folder), calibration)
+    write_worst(folder, scores, gallery.list_pictures())
     return scores
 
 
@@ -129,6 +134,20 @@ def _calibrate(bundle: "Bundle | ForeignBundle", choices: "Sequence[Choice]", gi
     write_calibration(bundle.folder, record)
     LOGGER.info("%s: %s", bundle.folder, record.describe())
     return open_bundle(bundle.folder, trust=bundle.trust)
+
+
+def _describe_plan(folder: Path) -> str:
+    """What a bundle of medunet's was planned to be; nothing of one from elsewhere."""
+    from medunet.planning import Plan
+    from medunet.records import read_record
+
+    path = folder / "configs" / "plan.json"
+    if not path.is_file():
+        return ""
+    plan = read_record(path, Plan)
+    patch, spacing = (" × ".join(f"{n:.3g}" for n in numbers) for numbers in (plan.window.patch, plan.grid.spacing_mm))
+    unit = "mm" if plan.task.unit == "mm" else "pixels"
+    return f"{plan.network.dims}D, patches of {patch} voxels of {spacing} {unit}"
 
 
 def _write_scores(folder: Path, scores: "Scores") -> None:
@@ -209,7 +228,7 @@ def _score(pairs: "Pairs", wanted: "Wanted", target: Path) -> Evaluation:
     """Score masks and write what comes of it into a folder."""
     from medunet.evaluation import score_pairs
     from medunet.files import whole_folder
-    from medunet.report import Gallery, describe_scores, write_overview, write_report
+    from medunet.report import Gallery, Shown, describe_scores, write_overview, write_report
 
     title = "Evaluation of masks"
     with whole_folder(target) as part:
@@ -217,7 +236,7 @@ def _score(pairs: "Pairs", wanted: "Wanted", target: Path) -> Evaluation:
         scores = score_pairs(pairs, wanted, gallery.add)
         _write_scores(part, scores)
         pictures = gallery.list_pictures()
-        write_report(part / "report.html", title, scores, pictures, {})
+        write_report(part / "report.html", title, scores, Shown(pictures, gallery.list_cases()), {})
         write_overview(part / "overview.png", title, scores, pictures)
     return _list_files(scores, describe_scores(scores, []), target)
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from medunet.api.arguments import Count, Minutes, verb
 from medunet.files import PathLike
@@ -41,19 +41,21 @@ def train(
     """
     from medunet.bundle import locate_bundle
     from medunet.planner import warn_if_stale
-    from medunet.training import train_bundle
+    from medunet.training import train_bundle, watching
+    from medunet.training_page import TrainingPage
 
     warn_if_stale(Path(bundle))
     begin = locate_bundle(Path(source)) if source is not None else None
-    weights = train_bundle(
-        Path(bundle),
-        fold=fold,
-        budget_minutes=budget_minutes,
-        restart=restart,
-        source=begin,
-        patience=patience,
-        trust=trust,
-    )
+    with watching(TrainingPage()):
+        weights = train_bundle(
+            Path(bundle),
+            fold=fold,
+            budget_minutes=budget_minutes,
+            restart=restart,
+            source=begin,
+            patience=patience,
+            trust=trust,
+        )
     _prove(Path(bundle))
     return weights
 
@@ -87,12 +89,14 @@ def train_folds(
     from medunet.bundle import locate_bundle
     from medunet.cross_validation import train_folds as train_all
     from medunet.planner import warn_if_stale
+    from medunet.training import watching
+    from medunet.training_page import TrainingPage
 
     warn_if_stale(Path(bundle))
     begin = locate_bundle(Path(source)) if source is not None else None
-    trained = train_all(
-        Path(bundle), budget_minutes=budget_minutes, restart=restart, source=begin, patience=patience, trust=trust
-    )
+    how: dict[str, Any] = {"source": begin, "patience": patience, "trust": trust}
+    with watching(TrainingPage(Path(bundle) / "work" / "training.html")):
+        trained = train_all(Path(bundle), budget_minutes=budget_minutes, restart=restart, **how)
     _prove(Path(bundle))
     return trained
 

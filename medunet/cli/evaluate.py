@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from medunet.labels import LabelTable
 
 
-CalibrateOption = Annotated[
-    bool, typer.Option("--calibrate", help="Fit a temperature on held-out patients and keep it in BUNDLE.")
-]
+def make_scoring(
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Fit a temperature on held-out patients and keep it in BUNDLE.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Let the page hold all cases for its viewer, whole and on their own grids.")
+    ] = False,
+    trust: TrustOption = False,
+) -> dict[str, bool]:
+    """How a bundle is scored, as arguments of `medunet.evaluate`."""
+    return {"calibrate": calibrate, "full": full, "trust": trust}
 
 
 def make_masks(
@@ -128,7 +136,12 @@ def _take_masks(command: Any) -> Any:
     return share_options(command, make_masks, "masks")
 
 
+def _take_scoring(command: Any) -> Any:
+    return share_options(command, make_scoring, "scoring")
+
+
 @_take_masks
+@_take_scoring
 def evaluate(
     bundle: Annotated[
         Path | None, typer.Argument(metavar="BUNDLE", help="Folder of the bundle.", show_default="none")
@@ -149,8 +162,7 @@ def evaluate(
             show_default="work/evaluation of BUNDLE, or evaluation",
         ),
     ] = None,
-    calibrate: CalibrateOption = False,
-    trust: TrustOption = False,
+    scoring: Any = None,
     masks: Any = None,
 ) -> None:
     """Score a bundle on held-out patients, or masks against masks.
@@ -165,13 +177,11 @@ def evaluate(
             remedy = "leave BUNDLE out to score masks, or leave the option out"
             raise InputError(f"--{option}", "it is of masks without a bundle", remedy, code="option-wrong")
         with screen():
-            result = api.evaluate(
-                bundle, cohort=cohort, predictions=predictions, output=output, calibrate=calibrate, trust=trust
-            )
+            result = api.evaluate(bundle, cohort=cohort, predictions=predictions, output=output, **scoring)
     else:
-        if cohort is not None or trust or calibrate:
-            found, option = "it is of a bundle, and none is named", "--trust" if trust else "--cohort"
-            raise InputError("--calibrate" if calibrate else option, found, "name BUNDLE", code="option-wrong")
+        given = {"cohort": cohort is not None, **scoring}
+        if option := next((name for name, is_given in given.items() if is_given), None):
+            raise InputError(f"--{option}", "it is of a bundle, and none is named", "name BUNDLE", code="option-wrong")
         with screen():
             result = api.evaluate_masks(predictions, output=output or Path("evaluation"), **masks)
     print(result.table)

@@ -4,6 +4,7 @@ from medunet.evaluation.choice import Choice, choose_cases, match_labels, open_m
 from medunet.evaluation.comparison import Comparison, Measure, compare_scores
 from medunet.evaluation.detections import find_detections, match_detections
 from medunet.evaluation.distances import Distances, measure_distances
+from medunet.evaluation.failures import Failure, find_failures, rate_failure
 from medunet.evaluation.fitting import Floor, Floors, find_floors, fit_floors, read_case
 from medunet.evaluation.floors import EllipsoidFit, EllipsoidFloor, ThresholdFit, ThresholdFloor, take_intensities
 from medunet.evaluation.folders import Wanted, score_pairs
@@ -14,7 +15,7 @@ from medunet.evaluation.masks import CaseMasks, Naming, read_masks
 from medunet.evaluation.pairing import Pairing, Refused
 from medunet.evaluation.pairs import Pair, Pairs, find_pairs
 from medunet.evaluation.scores import CaseScore, Scores, join_scores, score_case
-from medunet.evaluation.scoring import score_cases, score_masks
+from medunet.evaluation.scoring import ScoredCase, score_cases, score_masks
 from medunet.evaluation.spread import CrossValidation, check_held_out, summarize_folds
 from medunet.evaluation.summary import PairedRow, SizeRow, Summary, SummaryRow, compare_methods, rank_cases, summarize
 from medunet.evaluation.voxels import VoxelScore, measure_dice, measure_nsd, measure_nsd_voxels, measure_voxels
@@ -29,6 +30,7 @@ __all__ = [
     "Distribution",
     "EllipsoidFit",
     "EllipsoidFloor",
+    "Failure",
     "Floor",
     "Floors",
     "InstanceScore",
@@ -40,6 +42,7 @@ __all__ = [
     "Pairing",
     "Pairs",
     "Refused",
+    "ScoredCase",
     "Scores",
     "SizeRow",
     "Summary",
@@ -55,6 +58,7 @@ __all__ = [
     "count_lesions",
     "describe_values",
     "find_detections",
+    "find_failures",
     "find_floors",
     "find_pairs",
     "fit_floors",
@@ -69,6 +73,7 @@ __all__ = [
     "measure_voxels",
     "open_memory",
     "rank_cases",
+    "rate_failure",
     "read_case",
     "read_masks",
     "score_case",

@@ -1,10 +1,12 @@
 """Score the cases of a cohort, with one case in memory at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from medunet.cohort import Case, Cohort, open_case
 from medunet.confidence import Trust
 from medunet.evaluation.fitting import Floors, read_case, separate_parts
+from medunet.evaluation.floors import Image
 from medunet.evaluation.scores import CaseScore, Scores, score_case
 from medunet.evaluation.spread import CrossValidation, summarize_folds
 from medunet.findings import warn
@@ -12,8 +14,30 @@ from medunet.labels import Mask
 from medunet.progress import track
 from medunet.reading import Volume
 
-Show = Callable[[Case, Volume, Mask, Mask], None]
-"""Takes a scored case: its first channel, truth and prediction, all on one grid."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredCase:
+    """A case that was scored; all of it lies on one grid.
+
+    Attributes:
+        case: of the cohort.
+        volume: its first channel.
+        images: intensities (I, J, K) of all channels.
+        truth: its labels.
+        mask: what was predicted.
+        scores: of its labels, of the first method.
+    """
+
+    case: Case
+    volume: Volume
+    images: Mapping[str, Image]
+    truth: Mask
+    mask: Mask
+    scores: tuple[CaseScore, ...]
+
+
+Show = Callable[[ScoredCase], None]
+"""Takes a scored case."""
 
 
 def score_cases(
@@ -38,14 +62,15 @@ def score_cases(
     for case in track(cases, "scoring cases", len(cases)):
         volume, images, truth = read_case(cohort, case)
         mask = predict(case, truth)
-        methods["medunet"] += score_case(mask, truth, case.id)
+        own = score_case(mask, truth, case.id)
+        methods["medunet"] += own
         if objects:
             methods["components"] += score_case(separate_parts(mask), truth, case.id)
         for name, floor in floors.methods.items():
             methods[name] += score_case(floor.predict(images, truth), truth, case.id)
         for name, word in list_trust(mask):
             trust.setdefault(name, {})[case.id] = word
-        show(case, volume, truth, mask)
+        show(ScoredCase(case, volume, images, truth, mask, own))
     _tell_missing(cohort, cases, methods["medunet"])
     by_method = {name: tuple(scores) for name, scores in methods.items()}
     patients = {case.id: case.patient for case in cases}

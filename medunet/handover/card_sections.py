@@ -15,7 +15,7 @@ from medunet.handover.checklists import LINES, NONE
 from medunet.handover.statements import Statements, find_meaning
 from medunet.measuring import Fingerprint
 from medunet.report.distributions import KINDS, Write
-from medunet.report.failures import describe_failure, list_worst
+from medunet.report.worst import describe_failure, list_worst
 
 MISSING = "**missing**"
 MANY = 8

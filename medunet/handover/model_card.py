@@ -12,7 +12,7 @@ from medunet.handover.card_sections import Facts, list_sections
 from medunet.handover.statements import FILE, read_statements, write_statements
 from medunet.measuring import Fingerprint
 from medunet.records import Record, read_record, write_record
-from medunet.report.failures import FOLDER
+from medunet.report.worst import FOLDER
 
 R = TypeVar("R", bound=Record)
 BEGIN = "<!-- medunet bundle card writes what follows anew; write above or below it, or in docs/card.json -->"

@@ -5,7 +5,7 @@ coronal from the front with the patient's right on the left and the head up. Pic
 they are, in their colours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,8 +118,15 @@ def draw_case(
     return _compose(slices, grid.unit, title)
 
 
-def draw_scored(volume: Volume, truth: Mask, mask: Mask, modality: str, caption: str) -> CasePicture:
-    """Draw a case that was scored; CT in the usual window for soft tissue.
+def draw_scored(
+    volume: Volume,
+    truth: Mask,
+    mask: Mask,
+    modality: str,
+    caption: str,
+    others: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> CasePicture:
+    """Draw a case that was scored, a row for each channel; CT in the usual window for soft tissue.
 
     Args:
         volume: its first channel.
@@ -127,10 +134,18 @@ def draw_scored(volume: Volume, truth: Mask, mask: Mask, modality: str, caption:
         mask: what was predicted, on the same grid.
         modality: DICOM modality of the volume.
         caption: name of the case.
+        others: further channels (I, J, K), on the same grid, by their names.
     """
+    inside = part_objects(truth), part_objects(mask)
     window = SOFT_TISSUE if modality == "CT" else None
-    image = draw_case(volume.voxels, part_objects(truth), part_objects(mask), truth.grid, window, caption)
-    return CasePicture(caption=caption, image=image)
+    rows = [draw_case(volume.voxels, *inside, truth.grid, window, caption)]
+    rows += [
+        draw_case(image, *inside, truth.grid, None, f"{caption}, {name}") for name, image in (others or {}).items()
+    ]
+    sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), PAPER)
+    for number, row in enumerate(rows):
+        sheet.paste(row, (0, sum(above.height for above in rows[:number])))
+    return CasePicture(caption=caption, image=sheet)
 
 
 def part_objects(mask: Mask) -> Voxels:

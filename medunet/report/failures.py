@@ -1,65 +1,43 @@
-"""The cases with the lowest scores: which they are, what went wrong, and small pictures of them."""
+"""The table of the worst cases on a page, with what went wrong."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Collection
 
-from PIL import Image
+from medunet.evaluation import Scores, find_failures
+from medunet.report.sheet import write_share, write_table
 
-from medunet.evaluation.scores import CaseScore, Scores
-from medunet.evaluation.summary import rank_cases
-from medunet.report.drawings import CasePicture
-
-SHOWN = 6
-"""Cases."""
-WIDTH = 400
-"""Pixels of a picture."""
-FOLDER = "failures"
-"""Of the pictures, within that of an evaluation."""
-TOO_LARGE = 1.5
-"""Times the volume of the truth from which on a mask is too large, and by which it is too small."""
+RULE = (
+    "<b>Missed</b> and <b>falsely found</b>: most of the wrong volume lies in whole lesions that only one of both "
+    "masks has; <b>border</b>: it lies around lesions that were found; <b>wrong place</b>: both masks are there, and "
+    "share less than a tenth of the smaller one."
+)
 
 
-def list_worst(scores: Scores) -> list[str]:
-    """Names of the cases with the lowest mean of their labels by the first method, the lowest first."""
-    values: dict[str, list[float]] = {}
-    for label in scores.labels:
-        for case, value in rank_cases(scores, next(iter(scores.methods)), label).items():
-            values.setdefault(case, []).append(value)
-    return sorted(values, key=lambda case: sum(values[case]) / len(values[case]))[:SHOWN]
-
-
-def describe_failure(score: CaseScore) -> str:
-    """What went wrong with a label, in words."""
-    if score.outcome == "missed":
-        return "nothing was found"
-    if score.outcome == "falsely_found":
-        return "found where there is none"
-    if score.truth_ml == 0:
-        return "rightly empty"
-    ratio = score.predicted_ml / score.truth_ml
-    said = [f"{ratio:.1f} times the volume"] if not 1 / TOO_LARGE <= ratio <= TOO_LARGE else []
-    said += [f"{score.missed} of {score.found + score.missed} missed"] if score.missed else []
-    said += [f"{score.false_found} falsely found"] if score.false_found else []
-    return ", ".join(said) or "its borders"
-
-
-def write_failures(folder: Path, scores: Scores, pictures: Sequence[CasePicture]) -> None:
-    """Write pictures of the worst cases as `failures/1.jpg` on, the lowest score first, without names of cases.
+def write_failures(scores: Scores, links: Collection[str]) -> str:
+    """The section of a page with the worst cases, as HTML; nothing where nothing is wrong.
 
     Args:
-        folder: of an evaluation.
-        scores: of the cases.
-        pictures: of cases, captioned by their names.
+        scores: of any methods; the first counts.
+        links: cases that the viewer of the page can open.
     """
-    by_case = {picture.caption: picture for picture in pictures}
-    place = folder / FOLDER
-    place.mkdir()
-    for number, case in enumerate((name for name in list_worst(scores) if name in by_case), start=1):
-        shrink(by_case[case].without_title()).save(place / f"{number}.jpg", quality=85)
+    found = find_failures(scores)
+    if not found:
+        return ""
+    unit = "mL" if scores.unit == "mm" else "voxels"
+    head = ["case", "label", scores.measure, "what went wrong", f"{unit} missed", f"{unit} falsely found"]
+    cells = [
+        [
+            item.case,
+            item.label,
+            write_share(item.value),
+            item.kind,
+            *map(_write_volume, (item.missed, item.false, item.border)),
+        ]
+        for item in found
+    ]
+    worst = "The worst case" if len(found) == 1 else f"The {len(found)} worst"
+    table = write_table(f"{worst}, by {scores.measure}", [*head, f"{unit} at borders"], cells, links)
+    return f'<section><h2>What went wrong</h2><div class="words">{table}</div><p class="note">{RULE}</p></section>'
 
 
-def shrink(image: Image.Image) -> Image.Image:
-    """A picture no broader than is looked at in a card."""
-    if image.width <= WIDTH:
-        return image
-    return image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
+def _write_volume(value: float) -> str:
+    return "0" if not value else "< 0.01" if value < 0.005 else f"{value:.2f}" if value < 10 else f"{value:.0f}"

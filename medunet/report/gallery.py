@@ -1,33 +1,71 @@
-"""Keep pictures of the cases with the lowest scores, of many or few."""
+"""Keep pictures and volumes of the cases with the lowest scores, of many or few."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from heapq import heappush, heappushpop
+from math import inf
+from typing import Generic, TypeVar
 
 import numpy as np
 
+from medunet.cohort import read_channel
 from medunet.errors import MedunetError
-from medunet.evaluation import CaseMasks, CaseScore
+from medunet.evaluation import CaseMasks, CaseScore, ScoredCase, rate_failure
 from medunet.geometry import Grid, measure_displacement, turn_voxels
 from medunet.labels import LabelTable, Mask
+from medunet.measures import Channel
 from medunet.reading import Image, Source, Volume, read_image
 from medunet.report.drawings import CasePicture, draw_scored
+from medunet.report.embedding import ShownCase, embed_case
 
 MOST = 40
 """Pictures that a page has at most."""
+VIEWED = 10
+"""Cases in the viewer: those that a page lists as the worst."""
+Item = TypeVar("Item")
+
+
+class _Worst(Generic[Item]):
+    """What was made of the worst cases; of others nothing is made."""
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._kept: list[tuple[tuple[float, ...], int, Item]] = []
+        self._count = 0
+
+    def add(self, badness: tuple[float, ...], make: Callable[[], Item]) -> None:
+        self._count += 1
+        if len(self._kept) >= self._most and badness <= self._kept[0][0]:
+            return
+        item = badness, -self._count, make()
+        if len(self._kept) < self._most:
+            heappush(self._kept, item)
+        else:
+            heappushpop(self._kept, item)
+
+    def list_items(self) -> list[Item]:
+        """In the order in which they came."""
+        return [item for _, _, item in sorted(self._kept, key=lambda kept: -kept[1])]
+
+    def list_ranked(self) -> list[Item]:
+        """The worst first."""
+        return [item for _, _, item in sorted(self._kept, key=lambda kept: kept[:2], reverse=True)]
 
 
 class Gallery:
-    """Pictures of the cases that were scored lowest; of others none is drawn.
+    """Pictures and volumes of the cases that were scored lowest; of others nothing is drawn or kept.
 
     Args:
         objects: cases are ranked by the average precision of objects, not by Dice.
         most: pictures that are kept.
+        full: all cases come into the viewer, whole and as they are, whatever room that takes.
     """
 
-    def __init__(self, *, objects: bool = False, most: int = MOST) -> None:
-        self._key, self._most = "precision" if objects else "dice", most
-        self._kept: list[tuple[float, int, CasePicture]] = []
-        self._count = 0
+    def __init__(self, *, objects: bool = False, most: float = MOST, full: bool = False) -> None:
+        self._objects, self._full = objects, full
+        self._pictures: _Worst[CasePicture] = _Worst(most)
+        self._cases: _Worst[ShownCase] = _Worst(inf if full else VIEWED)
 
     def add(self, case: str, masks: CaseMasks, scores: tuple[CaseScore, ...]) -> None:
         """Draw a case, if it is among the lowest so far.
@@ -37,26 +75,65 @@ class Gallery:
             masks: of it; what they were made on is drawn below them, where it lies on their grid.
             scores: of its labels; a case without any comes last.
         """
-        values = [value for score in scores if (value := getattr(score, self._key)) is not None]
-        rank = -float(np.mean(values)) if values else -2.0
-        self._count += 1
-        if len(self._kept) >= self._most and rank <= self._kept[0][0]:
-            return
-        item = rank, -self._count, _draw(case, masks)
-        if len(self._kept) < self._most:
-            heappush(self._kept, item)
-        else:
-            heappushpop(self._kept, item)
+
+        @cache
+        def join() -> tuple[Volume, Mask, Mask]:
+            predicted, truth = (_join([pair[side] for pair in masks.parts]) for side in (0, 1))
+            return _read(masks.image, truth.grid), truth, predicted
+
+        def draw() -> CasePicture:
+            volume, truth, predicted = join()
+            return draw_scored(volume, truth, predicted, volume.source.modality, case)
+
+        def embed() -> ShownCase:
+            volume, truth, predicted = join()
+            seen = [Channel("image", volume.source.units, volume.voxels, volume.grid)] if volume.source.path else []
+            return embed_case(case, seen, truth, predicted, full=self._full)
+
+        self.show(scores, draw, embed)
+
+    def add_scored(self, scored: ScoredCase, modality: str) -> None:
+        """Draw a case of a cohort, if it is among the lowest so far; its volumes are on the grids of its files.
+
+        Args:
+            scored: with masks on the grid of its first channel.
+            modality: DICOM modality of that.
+        """
+        first, *others = scored.images
+
+        def draw() -> CasePicture:
+            below = {name: scored.images[name] for name in others}
+            return draw_scored(scored.volume, scored.truth, scored.mask, modality, scored.case.id, below)
+
+        def embed() -> ShownCase:
+            read = {first: scored.volume, **{name: read_channel(scored.case, name) for name in others}}
+            channels = [Channel(name, one.source.units, one.voxels, one.grid) for name, one in read.items()]
+            return embed_case(scored.case.id, channels, scored.truth, scored.mask, full=self._full)
+
+        self.show(scored.scores, draw, embed)
+
+    def show(
+        self, scores: Sequence[CaseScore], draw: Callable[[], CasePicture], embed: Callable[[], ShownCase]
+    ) -> None:
+        """Keep what is made of a case, if it is among the lowest so far.
+
+        Args:
+            scores: of its labels.
+            draw: makes its picture.
+            embed: makes its volumes.
+        """
+        values = [score.precision if self._objects else score.dice for score in scores]
+        known = [value for value in values if value is not None]
+        self._pictures.add((-float(np.mean(known)) if known else -2.0,), draw)
+        self._cases.add(rate_failure(scores, objects=self._objects), embed)
 
     def list_pictures(self) -> list[CasePicture]:
         """Pictures, in the order in which their cases were scored."""
-        return [picture for _, _, picture in sorted(self._kept, key=lambda item: -item[1])]
+        return self._pictures.list_items()
 
-
-def _draw(case: str, masks: CaseMasks) -> CasePicture:
-    predicted, truth = (_join([pair[side] for pair in masks.parts]) for side in (0, 1))
-    volume = _read(masks.image, truth.grid)
-    return draw_scored(volume, truth, predicted, volume.source.modality, case)
+    def list_cases(self) -> list[ShownCase]:
+        """Volumes, the lowest score first."""
+        return self._cases.list_ranked()
 
 
 def _join(parts: list[Mask]) -> Mask:

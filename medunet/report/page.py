@@ -2,7 +2,8 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from math import inf
 from pathlib import Path
@@ -16,9 +17,14 @@ from medunet.evaluation.summary import FEW, PairedRow, SizeRow, SummaryRow, comp
 from medunet.files import whole_file
 from medunet.report.distributions import write_distributions, write_interval
 from medunet.report.drawings import CasePicture, draw_overview
+from medunet.report.embedding import ShownCase
+from medunet.report.failures import write_failures
+from medunet.report.gallery import Gallery
 from medunet.report.method import name_parts, write_method
 from medunet.report.reliability import write_reliability, write_trust
 from medunet.report.sheet import draw_dots, write_document, write_length, write_percent, write_share, write_table
+from medunet.report.spreads import draw_spreads
+from medunet.report.viewer import write_viewer
 
 SHOWN = 8
 """Cases of the overview."""
@@ -32,36 +38,51 @@ OUTCOMES = {
 }
 
 
-def write_report(
-    path: Path,
-    title: str,
-    scores: Scores,
-    pictures: Sequence[CasePicture],
-    facts: Mapping[str, str],
-    further: Sequence[str] = (),
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page shows of cases.
+
+    Attributes:
+        pictures: with captions.
+        cases: volumes for the viewer.
+        curves: of a training, with captions.
+        further: sections before the last ones, as HTML.
+    """
+
+    pictures: Sequence[CasePicture] = ()
+    cases: Sequence[ShownCase] = ()
+    curves: Sequence[CasePicture] = ()
+    further: Sequence[str] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Cases that the viewer can open."""
+        return frozenset(case.name for case in self.cases)
+
+
+def write_report(path: Path, title: str, scores: Scores, shown: Shown, facts: Mapping[str, str]) -> None:
     """Write the page, whole or not at all; an older one is replaced.
 
     Args:
         path: the HTML file.
         title: heading of the page.
         scores: of the method in question and of its floors.
-        pictures: pictures of cases with captions.
+        shown: pictures and volumes of cases.
         facts: what else the reader should know (cohort, fold, time, versions), as names and plain text.
-        further: sections before the last ones, as HTML.
 
     Raises:
         ResourceError: the file can't be written.
     """
     with whole_file(path) as part:
-        part.write_text(make_page(title, scores, pictures, facts, further), encoding="utf-8")
+        part.write_text(make_page(title, scores, shown, facts), encoding="utf-8")
 
 
 def write_pages(
     folder: Path,
     metadata: Metadata,
     scores: Scores,
-    pictures: Sequence[CasePicture],
+    gallery: Gallery,
+    plan: str = "",
     calibration: Calibration | None = None,
 ) -> None:
     """Write `report.html` and `overview.png` of a trained bundle.
@@ -70,15 +91,24 @@ def write_pages(
         folder: that is there.
         metadata: of the bundle.
         scores: of it and of its floors.
-        pictures: of cases, captioned by their names; of many the overview shows eight, from the lowest score on.
+        gallery: of its cases; of many the overview shows eight, from the lowest score on.
+        plan: in words, where the bundle has one.
         calibration: of the bundle, where it was measured.
     """
+    pictures = gallery.list_pictures()
     name, subjects = metadata.name, "patients" if scores.unit == "mm" else "pictures"
     known = metadata.training.to_json() if metadata.training else {}
     facts = {key: _write_fact(value) for key, value in known.items()}
-    facts["weights"] = str(metadata.weights_sha256)
+    versions = (metadata.version, metadata.monai_version, metadata.pytorch_version)
+    said = zip(("bundle", "MONAI", "torch"), versions, strict=True)
+    facts |= {"plan": plan} if plan else {}
+    facts |= {
+        "versions": ", ".join(f"{what} {version}" for what, version in said if version),
+        "weights": f"SHA-256 {metadata.weights_sha256}",
+    }
     further = [write_reliability(calibration, scores), write_trust(scores)]
-    write_report(folder / "report.html", f"{name}: evaluation", scores, pictures, facts, further)
+    shown = Shown(pictures, gallery.list_cases(), further=further)
+    write_report(folder / "report.html", f"{name}: evaluation", scores, shown, facts)
     write_overview(folder / "overview.png", f"{name}: held-out {subjects}", scores, pictures)
 
 
@@ -118,23 +148,22 @@ def _write_fact(value: Any) -> str:
     return ", ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, Mapping) else str(value)
 
 
-def make_page(
-    title: str,
-    scores: Scores,
-    pictures: Sequence[CasePicture],
-    facts: Mapping[str, str],
-    further: Sequence[str] = (),
-) -> str:
+def make_page(title: str, scores: Scores, shown: Shown, facts: Mapping[str, str]) -> str:
     """Make the HTML of the page; arguments as of `write_report`. All text is escaped."""
     summary = summarize(scores)
     paired = compare_methods(scores)
     body = [f"<h1>{escape(title)}</h1>", _write_intro(scores)]
-    for label in scores.labels:
-        rows = [row for row in summary if row.label == label]
-        body.append(_write_label(label, rows, [row for row in paired if row.label == label], scores))
-    if pictures:
-        body += ["<section><h2>Pictures</h2>", *map(_write_picture, pictures), "</section>"]
-    body += [*filter(None, further), write_method(scores)]
+    by_label = {label: [row for row in summary if row.label == label] for label in scores.labels}
+    body += [_write_headline(label, rows, scores) for label, rows in by_label.items()]
+    if shown.curves:
+        body += ["<section><h2>Training</h2>", *map(_write_picture, shown.curves), "</section>"]
+    body += [write_failures(scores, shown.names), write_viewer(shown.cases)]
+    for label, rows in by_label.items():
+        pairs = [row for row in paired if row.label == label]
+        body.append(_write_label(label, rows, pairs, scores, shown.names))
+    if shown.pictures:
+        body += ['<section class="pictures"><h2>Pictures</h2>', *map(_write_picture, shown.pictures), "</section>"]
+    body += [*filter(None, shown.further), write_method(scores)]
     if facts:
         items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
         body.append(f"<section><h2>About this run</h2><dl>{items}</dl></section>")
@@ -165,7 +194,9 @@ def _write_pairing(pairing: Pairing) -> str:
     return "".join(f"<p><b>{escape(head)}: {escape('; '.join(listed))}</b></p>" for head, listed in said if listed)
 
 
-def _write_label(label: str, rows: Sequence[SummaryRow], paired: Sequence[PairedRow], scores: Scores) -> str:
+def _write_label(
+    label: str, rows: Sequence[SummaryRow], paired: Sequence[PairedRow], scores: Scores, links: Collection[str]
+) -> str:
     first, measure = rows[0], scores.measure
     values = {method: rank_cases(scores, method, label) for method in scores.methods}
     if not values[first.method]:
@@ -173,26 +204,26 @@ def _write_label(label: str, rows: Sequence[SummaryRow], paired: Sequence[Paired
             f"<p>No case holds this label, so there is no {measure}; what was falsely found stands in the tables.</p>"
         )
     else:
-        plot = f"<h3>{measure} case by case</h3>{draw_dots(values, measure)}"
+        plot = f"<h3>{measure} case by case</h3>{draw_dots(values, measure, links)}"
     return "\n".join(
         [
-            f"<section><h2>{escape(label)}</h2>",
-            _write_headline(rows, scores),
+            f"<section><h2>{escape(label)} in detail</h2>",
             _write_few(first),
             "".join(f"<p>{_describe_pair(row, first.method, measure)}</p>" for row in paired),
             _write_summary(rows, scores),
             write_distributions(first, scores),
+            draw_spreads(first, scores, links),
             _write_measures(rows, scores),
             _write_sizes(rows, scores),
             plot,
             "<h3>Each case</h3>",
-            _write_cases(label, scores),
+            _write_cases(label, scores, links),
             "</section>",
         ]
     )
 
 
-def _write_headline(rows: Sequence[SummaryRow], scores: Scores) -> str:
+def _write_headline(label: str, rows: Sequence[SummaryRow], scores: Scores) -> str:
     first, *floors = rows
     tiles = []
     shown = [("Dice", "dice"), (_name_nsd(scores, first.label), "nsd")]
@@ -208,7 +239,7 @@ def _write_headline(rows: Sequence[SummaryRow], scores: Scores) -> str:
         f'<div class="tile"><p class="name">{name_parts(scores).capitalize()} found</p><p class="big">{first.found}'
         f"<small> of {lesions}</small></p><ul><li>falsely found <b>{first.false_found}</b></li></ul></div>"
     )
-    return f'<div class="tiles">{"".join(tiles)}</div>'
+    return f'<section class="summary"><h2>{escape(label)}</h2><div class="tiles">{"".join(tiles)}</div></section>'
 
 
 def _write_few(row: SummaryRow) -> str:
@@ -296,7 +327,7 @@ def _name_size(size: SizeRow, unit: str) -> str:
     return f"{f'{size.at_least_ml:g} to' if size.at_least_ml else 'below'} {size.below_ml:g} {unit}"
 
 
-def _write_cases(label: str, scores: Scores) -> str:
+def _write_cases(label: str, scores: Scores, links: Collection[str]) -> str:
     first, *floors = scores.methods
     volume = _name_volume(scores)
     measure = scores.measure
@@ -310,7 +341,7 @@ def _write_cases(label: str, scores: Scores) -> str:
         for score in scores.methods[first]
         if score.label == label
     ]
-    return write_table(f"Scores of {first}", head, cells)
+    return write_table(f"Scores of {first}", head, cells, links)
 
 
 def _write_case(score: CaseScore, overlaps: Sequence[float | None]) -> list[str]:
@@ -329,11 +360,11 @@ def _write_case(score: CaseScore, overlaps: Sequence[float | None]) -> list[str]
 
 def _write_picture(picture: CasePicture) -> str:
     stream = io.BytesIO()
-    picture.image.save(stream, format="PNG")
+    picture.image.save(stream, format="WEBP", quality=88)
     data = base64.b64encode(stream.getvalue()).decode("ascii")
     caption = escape(picture.caption)
     return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{caption}" loading="lazy" '
+        f'<figure><img src="data:image/webp;base64,{data}" alt="{caption}" loading="lazy" '
         f'width="{picture.image.width}" height="{picture.image.height}"><figcaption>{caption}</figcaption></figure>'
     )
 

@@ -1,6 +1,6 @@
 """What reports look like: the document with its style sheet, tables, numbers, and the plot of dots."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib import metadata
@@ -31,7 +31,8 @@ p { margin: .35rem 0; overflow-wrap: anywhere; }
   background: var(--card); }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding: .6rem .75rem .2rem; }
-th, td { padding: .35rem .75rem; text-align: right; }
+th, td { padding: .35rem .75rem; text-align: right; } td { white-space: nowrap; }
+.words :is(th, td):is(:nth-child(2), :nth-child(4)) { text-align: left; }
 thead th { color: var(--soft); font-weight: 500; vertical-align: bottom; border-bottom: 1px solid var(--line);
   line-height: 1.25; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
@@ -44,6 +45,17 @@ tbody th { font-weight: 500; white-space: nowrap; max-width: 14rem; overflow: hi
 .plot text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 .plot .rule { stroke: var(--line); }
 .plot .span { stroke: var(--line); stroke-width: 3; }
+a { color: var(--m0); text-underline-offset: .15em; text-decoration-thickness: 1px; }
+a:focus-visible { outline: 2px solid var(--m0); outline-offset: 2px; border-radius: .15rem; }
+svg a:hover circle { stroke: var(--ink); stroke-width: 2; }
+.note { color: var(--soft); font-size: .9rem; }
+.summary h2 { margin-top: 1.5rem; }
+.spreads { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; gap: 0 1rem; align-items: center;
+  font-size: .88rem; font-variant-numeric: tabular-nums; background: var(--card); border: 1px solid var(--line);
+  border-radius: .6rem; padding: .6rem 1rem; }
+.spreads svg { display: block; width: 100%; overflow: visible; } .spreads .ends { color: var(--soft); }
+.spreads .m0 { fill-opacity: .75; stroke: none; } .rule { stroke: var(--line); }
+.box { fill: var(--line); stroke: none; } .middle { stroke: var(--ink); stroke-width: 2; }
 .key { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; font-size: .9rem; margin: 0 0 .5rem; padding: 0;
   list-style: none; }
 .key svg { width: 14px; height: 14px; margin-right: .4rem; vertical-align: -2px; overflow: visible; }
@@ -55,13 +67,17 @@ figcaption { color: var(--soft); font-size: .92rem; margin-top: .4rem; overflow-
 dl { display: grid; grid-template-columns: minmax(7rem, auto) 1fr; gap: .25rem 1rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 footer { color: var(--soft); font-size: .85rem; margin-top: 3rem; border-top: 1px solid var(--line); }
+@page { margin: 14mm; }
 @media print { :root { --paper: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb;
   --m0: #00796b; --m1: #b4500a; --m2: #5a5fb0; --m3: #7a6a00; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; } .tile .big { font-size: 20pt; }
   .scroll { overflow: visible; border: 0; } table { font-size: 7pt; } th, td { padding: 2pt 3pt; }
-  th:first-child { position: static; } tbody th { white-space: normal; max-width: none; overflow-wrap: anywhere; }
-  .plot ol { max-width: 25%; } figure, tr, .tile, .plot li { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  figure img { max-height: 22cm; } }
+  th:first-child { position: static; } tbody th { white-space: normal; max-width: 3.5cm; overflow-wrap: break-word; }
+  td { white-space: normal; overflow-wrap: break-word; } a { color: inherit; text-decoration: none; }
+  .plot ol { max-width: 5cm; } figure, tr, .tile, .plot li, .spreads { break-inside: avoid; }
+  h2, h3, .key, caption, thead { break-after: avoid; } figure { margin: 0 0 .5cm; }
+  figure img { max-height: 11.2cm; width: auto; }
+  .spreads { font-size: 8pt; } section { margin: 0; } }
 """
 
 NAMED = 60
@@ -91,7 +107,9 @@ def write_document(title: str, parts: Sequence[str]) -> str:
     )
 
 
-def draw_dots(values: Mapping[str, Mapping[str, float]], measure: str = "Dice") -> str:
+def draw_dots(
+    values: Mapping[str, Mapping[str, float]], measure: str = "Dice", links: Collection[str] = frozenset()
+) -> str:
     """Draw a line a case from 0 to 1 with a dot a method, the best case of the first method on top.
 
     Places are in percent of the width, so that text and dots keep their size on a narrow screen.
@@ -99,6 +117,7 @@ def draw_dots(values: Mapping[str, Mapping[str, float]], measure: str = "Dice") 
     Args:
         values: 0 to 1 by case, by method; the first method has filled dots, the others have hollow ones.
         measure: what the values are.
+        links: cases that the viewer of the page can open.
 
     Returns:
         HTML with inline SVG; names are escaped.
@@ -113,14 +132,20 @@ def draw_dots(values: Mapping[str, Mapping[str, float]], measure: str = "Dice") 
         for tick, anchor in ((0, "start"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end"))
     ]
     for row, case in enumerate(cases):
-        parts.append(
-            _draw_line({method: values[method][case] for method in values if case in values[method]}, row, high)
-        )
+        line = _draw_line({method: values[method][case] for method in values if case in values[method]}, row, high)
+        parts.append(link_case(case, line) if case in links else line)
     key = "".join(
         f'<li><svg aria-hidden="true">{_draw_mark(number, "50%", 7, "")}</svg>{escape(method)}</li>'
         for number, method in enumerate([first, *others])
     )
-    names = "".join(f'<li title="{escape(case)}">{escape(case)}</li>' for case in cases) if high == HIGH else ""
+    names = (
+        "".join(
+            f'<li title="{escape(case)}">{link_case(case, escape(case)) if case in links else escape(case)}</li>'
+            for case in cases
+        )
+        if high == HIGH
+        else ""
+    )
     return (
         f'<ul class="key">{key}</ul><div class="plot"><ol>{names}</ol>'
         f'<svg height="{bottom + AXIS}" role="img" aria-label="{measure} of {len(cases)} cases, from 0 to 1">'
@@ -148,11 +173,27 @@ def _draw_mark(number: int, x: str, y: float, title: str) -> str:
     return f'<circle class="m{min(number, 3)}" cx="{x}" cy="{y:g}" r="{radius}">{told}</circle>'
 
 
-def write_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls sideways on its own where the screen is narrow; the first column names the row."""
+def link_case(case: str, html: str) -> str:
+    """HTML or SVG that opens a case in the viewer of the page."""
+    return f'<a href="#viewer" data-case="{escape(case)}">{html}</a>'
+
+
+def write_table(
+    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], links: Collection[str] = frozenset()
+) -> str:
+    """A table that scrolls sideways on its own where the screen is narrow; the first column names the row.
+
+    Args:
+        caption: of the table.
+        head: of its columns.
+        rows: text of its cells.
+        links: names of rows that the viewer of the page can open.
+    """
     top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     lines = "\n".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        f'<tr><th scope="row">{link_case(row[0], escape(row[0])) if row[0] in links else escape(row[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
         for row in rows
     )
     # The region takes the keyboard's focus, or it couldn't be scrolled without a mouse.

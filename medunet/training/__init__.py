@@ -15,6 +15,7 @@ from medunet.training.runs import FoldResult, RunFolder, State, find_run
 from medunet.training.schedule import Schedule, make_schedule
 from medunet.training.session import TrainingSession, open_session
 from medunet.training.transfer import Start, fit_weights, prepare_start, read_start
+from medunet.training.watching import ValidatedCase, watching
 
 __all__ = [
     "CONFIGS",
@@ -36,6 +37,7 @@ __all__ = [
     "TensorBoard",
     "TrainingProgress",
     "TrainingSession",
+    "ValidatedCase",
     "WeightAverage",
     "check_untrained",
     "find_run",
@@ -55,5 +57,6 @@ __all__ = [
     "share_cases",
     "take_start",
     "train_bundle",
+    "watching",
     "write_start",
 ]

@@ -16,6 +16,7 @@ from medunet.training.curves import draw_curves
 from medunet.training.handlers import read_loss
 from medunet.training.ranks import is_first
 from medunet.training.session import TrainingSession
+from medunet.training.watching import Watch
 
 LOGGER = logging.getLogger(__name__)
 AS_FOUND = 0.01
@@ -73,6 +74,7 @@ class History:
         self._validator.add_event_handler(Events.COMPLETED, self._note_dice)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._note_step)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._close_epoch)
+        Watch(self._session, self._validator).attach(engine)
 
     def _note_dice(self, validator: Engine) -> None:
         self._dice = read_metric(validator)

@@ -49,6 +49,7 @@ LAYERS = {
     "testing": 10,
     "calibrating": 11,
     "cross_validation": 11,
+    "training_page": 11,
     "api": 12,
     "node": 13,
     "cli": 14,

@@ -31,13 +31,15 @@ def test_scores_stand_beside_floors_and_each_case_is_shown(cohort: Cohort) -> No
         return truth
 
     shown = []
-    scores = score_cases(cohort, cohort.cases, floors, repeat, lambda *scored: shown.append(scored))
+    scores = score_cases(cohort, cohort.cases, floors, repeat, shown.append)
     dice = {name: [score.dice for score in cases] for name, cases in scores.methods.items()}
     assert dice["medunet"] == [1.0, 1.0, None]
     assert all(value is not None and value > 0.8 for value in dice["threshold pet"][:2])
     assert all(value is not None and value < 0.5 for value in dice["threshold ct"][:2])
-    assert [case.id for case, *_ in shown] == ["P0", "P1", "P2"]
-    assert all(volume.grid.shape == truth.grid.shape and mask is truth for _, volume, truth, mask in shown)
+    assert [scored.case.id for scored in shown] == ["P0", "P1", "P2"]
+    assert all(one.volume.grid.shape == one.truth.grid.shape and one.mask is one.truth for one in shown)
+    assert all(list(one.images) == ["ct", "pet"] for one in shown)
+    assert tuple(score for one in shown for score in one.scores) == scores.methods["medunet"]
 
 
 @pytest.mark.parametrize(("missing", "said"), [(None, True), ("absent", False), ("unknown", False)])

@@ -11,7 +11,7 @@ from medunet.evaluation import CaseScore, Scores
 from medunet.handover.model_card import BEGIN, CARD, END, SCORES, find_written, merge, number_cases, render, write_card
 from medunet.handover.statements import FILE, Statements, write_statements
 from medunet.records import read_record, write_record
-from medunet.report.failures import FOLDER
+from medunet.report.worst import FOLDER
 
 
 @pytest.fixture
