@@ -11,6 +11,7 @@ from medunet.bundle.configs import ENSEMBLE_KEYS, INFERENCE_KEYS, OF_NETWORKS, M
 from medunet.bundle.expressions import refuse_nan, runs_more
 from medunet.bundle.metadata import Metadata, TrainingFacts, make_metadata
 from medunet.bundle.series import write_rules
+from medunet.bundle.temperature import find_temperature, set_temperature
 from medunet.cohort import Cohort, read_cohort, write_cohort
 from medunet.errors import BundleError
 from medunet.files import whole_file, whole_folder
@@ -159,7 +160,7 @@ def rewrite_bundle(bundle: Bundle, plan: Plan, further: Makers) -> Bundle:
 
 
 def find_stale(bundle: Bundle, further: Makers) -> list[str]:
-    """Names of configurations that aren't what the plan makes, since it or they were edited.
+    """Names of configurations that aren't what the plan makes, since it or they were edited; a temperature is no edit.
 
     Args:
         bundle: as it was opened.
@@ -171,6 +172,8 @@ def find_stale(bundle: Bundle, further: Makers) -> list[str]:
     made = {
         bundle.folder / "configs" / name: json.loads(json.dumps(make(bundle.plan))) for name, make in makers.items()
     }
+    own = bundle.folder / "configs" / "inference.json"
+    made[own] = set_temperature(made[own], find_temperature(bundle.inference["postprocessing"]["transforms"]))
     return [path.name for path, config in made.items() if path.is_file() and read_json(path) != config]
 
 

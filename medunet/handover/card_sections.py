@@ -224,7 +224,7 @@ def _tell_parts(row: SummaryRow, scores: Scores) -> Iterator[str]:
 def _tell_probabilities(facts: Facts) -> Iterator[str]:
     record = facts.calibration
     if record is None:
-        yield f"{MISSING}: nobody calibrated it; `medunet evaluate BUNDLE --calibrate` does."
+        yield f"{MISSING}: it has no temperature; `medunet evaluate BUNDLE --calibrate` fits one and tells its errors."
         return
     yield (
         f"Logits are divided by the temperature {record.temperature:g}, fitted on {record.cases} held-out cases; masks "

@@ -54,7 +54,7 @@ class CasePicture:
 
     def without_title(self) -> Image.Image:
         """The picture of `draw_scored` below its title, which names the case."""
-        return self.image.crop((0, LINE + 6, self.image.width, self.image.height))
+        return self.image.crop((0, MARGIN + LINE, self.image.width, self.image.height))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,15 @@ import torch
 from monai.transforms import ScaleIntensityRanged
 from plans import make_test_plan, write_test_bundle
 
-from medunet.bundle import make_recipe, open_bundle, publish_folds, publish_weights, read_calibration, write_calibration
+from medunet.bundle import (
+    find_stale,
+    make_recipe,
+    open_bundle,
+    publish_folds,
+    publish_weights,
+    read_calibration,
+    write_calibration,
+)
 from medunet.bundle.temperature import (
     DIVIDE,
     FILE,
@@ -21,6 +29,7 @@ from medunet.files import hash_file
 from medunet.findings import overhearing
 from medunet.networks import build_network, make_network
 from medunet.records import read_json, write_json
+from medunet.training import CONFIGS
 
 
 def make_record(temperature: float, *weights: str) -> Calibration:
@@ -74,6 +83,7 @@ def test_a_recipe_takes_it_and_the_decision_is_that_of_the_plan(folder: Path, ca
     digest = train(folder)
     write_calibration(folder, make_record(1.5, digest))
     assert make_recipe(open_bundle(folder)).decision.temperature == 1.5
+    assert not find_stale(open_bundle(folder), CONFIGS)
     assert not caplog.records
     path = folder / "configs" / "inference.json"
     config = read_json(path)

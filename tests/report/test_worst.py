@@ -45,10 +45,9 @@ def test_what_went_wrong(more: dict[str, float], said: str) -> None:
 def test_pictures_are_small_and_have_no_names(tmp_path: Path) -> None:
     mask = np.zeros((20, 20, 8), bool)
     mask[5:12, 5:12, 2:6] = True
-    images = [
-        draw_case(mask.astype(np.float32), mask, mask, Grid(mask.shape, np.eye(4)), title=name) for name in ("c7", "c0")
-    ]
-    pictures = [CasePicture(name, image) for name, image in zip(("c7", "c0"), images, strict=True)]
+    names, grid = ("c7", "c_g"), Grid(mask.shape, np.eye(4))
+    images = [draw_case(mask.astype(np.float32), mask, mask, grid, title=name) for name in names]
+    pictures = [CasePicture(name, image) for name, image in zip(names, images, strict=True)]
     write_worst(tmp_path, SCORES, pictures)
     (written,) = (tmp_path / FOLDER).iterdir()
     assert written.name == "1.jpg"
