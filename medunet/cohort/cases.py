@@ -304,9 +304,10 @@ def check_labelled(cohort: Cohort, subject: str) -> Cohort:
     check_ids(cohort.cases, subject)
     labelled = tuple(case for case in cohort.cases if case.label is not None and case.contoured != ())
     for case in cohort.cases:
-        if case not in labelled:
-            lacking = "has no label" if case.label is None else "was looked at for no label"
-            warn("label-missing", case.id, f"it {lacking}, so it is left out")
+        if case.label is None:
+            warn("label-missing", case.id, "it has no label, so it is left out")
+        elif case.contoured == ():
+            warn("label-missing", case.id, "nobody looked for any of its labels, so it is left out")
     if not labelled:
         raise InputError(subject, "none of its cases has a label", "add labels", code="label-missing")
     return cohort.model_copy(update={"cases": labelled})

@@ -246,13 +246,17 @@ def _ordinal(number: int) -> str:
 
 
 def find_empty(cases: Cases) -> Iterator[Finding]:
-    """Cases without any voxel of a label, and those that lack one that others have."""
+    """Cases without any voxel of a label, and those that lack one that others have and that was looked for."""
     names = _names(cases)
     for case in cases:
-        if case.labels == {}:
+        lacking = [name for name in names if name not in (case.labels or ()) and name not in case.unknown]
+        if case.labels == {} and (lacking or not names):
             said = "it holds no label, so it teaches background only"
             yield make_finding("label-empty", case.id, said, "make sure that there is nothing to mark")
-        elif case.labels and (lacking := [name for name in names if name not in case.labels]):
+        elif case.labels == {}:
+            said = "it holds no label, and nobody looked for one, so it teaches nothing"
+            yield make_finding("label-empty", case.id, said, "leave it out")
+        elif case.labels and lacking:
             yield make_finding("label-empty", case.id, f"it has no voxel of {', '.join(lacking)}", severity="note")
 
 

@@ -92,11 +92,8 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the patches of an epoch; the loader's workers must start after this."""
         self._epoch = epoch
-        _ = (
-            self._holders,
-            self._with_labels,
-            self._codes,
-        )  # read here once, since each worker would read it in every epoch
+        # Read here once, since each worker would read it in every epoch.
+        _ = self._holders, self._with_labels, self._codes
 
     def __len__(self) -> int:
         return self._length

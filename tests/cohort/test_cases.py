@@ -89,6 +89,10 @@ def test_cases_without_a_label_are_left_out(tmp_path: Path, caplog: pytest.LogCa
     checked = check_cohort(cohort.model_copy(update={"cases": (bare, *cohort.cases[1:])}), "c")
     assert [case.id for case in checked.cases] == ["b", "c"]
     assert "a: it has no label" in caplog.text
+    blind = cohort.cases[1].model_copy(update={"contoured": ()})
+    checked = check_cohort(cohort.model_copy(update={"cases": (cohort.cases[0], blind, cohort.cases[2])}), "c")
+    assert [case.id for case in checked.cases] == ["a", "c"]
+    assert "b: nobody looked for any of its labels" in caplog.text
 
 
 Change = Callable[[dict[str, Any]], object]

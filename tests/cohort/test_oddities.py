@@ -43,6 +43,15 @@ FAULTS: dict[str, tuple[str, Callable[[CaseFacts], CaseFacts]]] = {
 }
 
 
+def test_a_label_that_nobody_looked_for_is_not_missing() -> None:
+    cases = [make_case(number) for number in range(8)]
+    cases[0] = replace(cases[0], labels={"liver": (cases[0].labels or {})["liver"]}, unknown=("spleen",))
+    assert compare_cases(COHORT, cases) == []
+    cases[1] = replace(cases[1], labels={}, margins=(), unknown=("liver", "spleen"))
+    (odd,) = [item for item in compare_cases(COHORT, cases) if item.code == "label-empty"]
+    assert odd.found == "it holds no label, and nobody looked for one, so it teaches nothing"
+
+
 def test_a_sound_cohort_has_no_finding() -> None:
     assert compare_cases(COHORT, [make_case(number) for number in range(COUNT)]) == []
     assert compare_cases(COHORT, [make_case(0)]) == []

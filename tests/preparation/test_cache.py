@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from dicoms import change
 from discs import draw_discs
+from PIL import Image
 from pydicom import dcmread
 
 from medunet.bundle import open_bundle
@@ -131,6 +132,11 @@ def test_objects_are_prepared_as_interior_and_border(tmp_path: Path) -> None:
     assert np.unique(parted.label()).tolist() == [0, 1, 2]
     assert np.array_equal(parted.label() > 0, joined.label() > 0)
     assert set(parted.centres()[:, 0]) == {1, 2}
+    blank = tmp_path / "blank.png"
+    Image.fromarray(np.zeros(joined.label().shape[1::-1], np.uint8)).save(blank)
+    case = cohort.cases[1].model_copy(update={"label": LabelSource(path=str(blank))})
+    unsaid = cohort.model_copy(update={"missing": "unknown"})
+    assert [prepare_case(unsaid, case, steps, tmp_path, border).unknown() for border in (0, 2)] == [(1,), (1, 2)]
 
 
 def test_an_entry_that_was_cut_short_is_made_anew_with_one_warning(
