@@ -56,7 +56,7 @@ class TrainingPage:
 
     def _write(self, session: TrainingSession, cases: tuple[ValidatedCase, ...]) -> None:
         self._folds[session.fold] = _look_at(session, cases)
-        path = self._path or session.folder / "report.html"
+        path = self._path or session.run.page
         scores = [held for held, _ in self._folds.values()]
         found = tuple(score for held in scores for score in held.of_first())
         joined = scores[0].model_copy(update={"methods": {"medunet": found}})

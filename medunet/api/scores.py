@@ -62,7 +62,7 @@ def evaluate(
         output: folder for scores, pictures and page; `work/evaluation` of the bundle if not given, where an earlier
             one is kept with its date behind its name.
         calibrate: fit a temperature on the held-out patients and keep it in the bundle, whose probabilities, scores of
-            confidence and thresholds it changes from then on; masks stay as they are.
+            confidence and thresholds it changes; masks stay as they are.
         full: the page's viewer holds all cases, whole and on their own grids, however large that makes it.
         trust: as of `predict`.
 
@@ -79,8 +79,7 @@ def evaluate(
 
     opened = open_any_bundle(_locate(bundle, output), trust=trust)
     opened.trained()  # or refused before anything is written
-    given = Path(predictions) if predictions is not None else None
-    others = Path(cohort) if cohort is not None else None
+    given, others = (Path(path) if path is not None else None for path in (predictions, cohort))
     for path in filter(None, (others, given)):
         check_input(path)
     target = Path(output) if output is not None else opened.work / "evaluation"

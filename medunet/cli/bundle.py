@@ -20,7 +20,7 @@ LISTED = 5
 """Entries of one kind that are shown; --all shows the others."""
 Target = Literal["torchscript", "torch-export", "onnx", "openvino"]
 app = typer.Typer(
-    help="List the bundles that come with medunet; audit, check, describe or export one, to take it or hand it on.",
+    help="List, audit, check, describe or export bundles.",
     no_args_is_help=True,
 )
 BundleArgument = Annotated[

@@ -177,6 +177,9 @@ def hash_recipe(recipe: Recipe) -> str:
         # What was evaluated has no text of its own that stays the same.
         decisive |= {"preprocessing": None, "network": None}
     decisive["task"] = recipe.task.model_dump(mode="json")
+    if not recipe.task.sides:  # all axes may be mirrored then, as before there were sides
+        decisive["task"].pop("sides")
+        decisive.pop("mirrored", None)
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -143,14 +143,17 @@ def make_plan(
             batch=BATCH[axes], learning_rate=8e-3, budget_minutes=budget_minutes, surroundings=cut_out
         ),
         foreseen=Foreseen(memory=memory),
-        reasons={
-            **{**why_grid, "batch": WHY_BATCH[axes], **REASONS, **explain_sides(task), **explain_cut_out(cut_out)},
-            **({"objects": WHY_OBJECTS} if task.objects else {}),
-            **({"patients": said} if (said := describe_split(cohort)) else {}),
-        },
+        reasons={**why_grid, "batch": WHY_BATCH[axes], **_explain(cohort, task), **explain_cut_out(cut_out)},
     )
     candidates = _list_swapped(base, fingerprint, swap(base)) if swap else _list_candidates(base, fingerprint)
     return choose_loss(_choose_network(candidates, measure_step), fingerprint)
+
+
+def _explain(cohort: Cohort, task: Task) -> dict[str, str]:
+    """Reasons that hold whatever the grid."""
+    split = describe_split(cohort)
+    own = {**({"objects": WHY_OBJECTS} if task.objects else {}), **({"patients": split} if split else {})}
+    return {**REASONS, **explain_sides(task), **own}
 
 
 def state_task(cohort: Cohort, fingerprint: Fingerprint) -> Task:

@@ -183,6 +183,11 @@ class RunFolder:
         return self.path / "history.csv"
 
     @property
+    def page(self) -> Path:
+        """Scores of the held-out cases while it is trained."""
+        return self.path / "report.html"
+
+    @property
     def picture(self) -> Path:
         """The curves of the history."""
         return self.path / "progress.png"

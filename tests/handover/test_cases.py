@@ -45,5 +45,5 @@ def test_pictures_are_of_bytes_with_all_components() -> None:
     recipe = open_recipe("nuclei_unet2d")
     picture = draw_case(recipe, 0)["image"]
     assert (picture.voxels.dtype, len(picture.voxels), picture.grid.unit) == (np.uint8, 3, "px")
-    assert find_range(recipe, "image", "image") == Range(0.0, 85.0, 255.0, (127.5, 255.0))
+    assert find_range(recipe, "image", "image") == Range(1.0, 114.5, 255.0, (128.0, 255.0))
     assert find_spacing(recipe) == (1.0, 1.0, 1.0)

@@ -28,7 +28,7 @@ def test_predictions_of_before_there_were_thresholds_are_known_again(trained: Pa
     decisive = {name: whole[name] for name in ("inputs", "preprocessing", "network", "window", "restoring")}
     decisive["window"] = {name: whole["window"][name] for name in ("patch", "overlap", "mode", "dims")}
     decisive["decision"] = {"kind": "largest", "values": (0, 1)}
-    decisive["task"] = recipe.task.model_dump(mode="json")
+    decisive["task"] = {name: item for name, item in recipe.task.model_dump(mode="json").items() if name != "sides"}
     content = json.dumps(decisive, sort_keys=True, default=str)
     assert hash_recipe(recipe) == hashlib.sha256(content.encode()).hexdigest()
 

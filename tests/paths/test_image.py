@@ -110,7 +110,9 @@ def test_an_image_is_built_and_segments_a_scan(
         seconds=1800,
     )
     assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
-    assert int(podman("image", "inspect", "--format", "{{.Size}}", image).stdout) < 3e9
+    size = int(podman("image", "inspect", "--format", "{{.Size}}", image).stdout)
+    print(f"{size / 1e9:.2f} GB")  # noqa: T201 - of which its base has 0.3
+    assert size <= 2e9
     assert podman("image", "inspect", "--format", "{{.Config.User}}", image).stdout.strip() == "1000:1000"
     (wanted,) = medunet.predict(trained, patients[0])
 

@@ -124,7 +124,7 @@ def test_the_table_in_words_is_the_table(text: str) -> None:
 def test_everything_in_a_run_has_its_name(trained: Path) -> None:
     run = find_run(open_bundle(trained), 0)
     assert (run.fold, run.find_state()) == ("0", State.FINISHED)
-    named = {run.weights, run.result, run.finished, run.schedule, run.history, run.picture, run.path / "lock"}
+    named = {run.weights, run.result, run.finished, run.schedule, run.history, run.picture, run.page, run.path / "lock"}
     pairs = {path for epoch in (4, 5) for path in (run.checkpoint(epoch), run.checkpoint(epoch).with_suffix(".sha256"))}
     assert {path for path in run.path.iterdir() if path != run.board} == named | pairs
     assert run.list_checkpoints() == [run.checkpoint(5), run.checkpoint(4)]

@@ -107,13 +107,23 @@ POEM = "The Zen of Python"
 """What the import of `this` prints, wherever it is run."""
 BREAKS = (
     Break("weights of another training", "weights-wrong", lambda at: change_weights(at, shake, noted=False)),
-    Break("the same, with their hash", "bundle-selftest", lambda at: change_weights(at, shake, noted=True)),
+    Break(
+        "the same, with their hash",
+        "bundle-selftest",
+        lambda at: change_weights(at, shake, noted=True),
+        others=("bundle-card",),
+    ),
     Break(
         "no hash of the weights",
         "weights-wrong",
         lambda at: edit(at, "metadata.json", lambda content: content.pop("weights_sha256")),
     ),
-    Break("a NaN in the weights, with their hash", "weights-wrong", lambda at: change_weights(at, spoil, noted=True)),
+    Break(
+        "a NaN in the weights, with their hash",
+        "weights-wrong",
+        lambda at: change_weights(at, spoil, noted=True),
+        others=("bundle-card",),
+    ),
     Break(
         "normalisation left out of the chain",
         "bundle-chain",
@@ -152,7 +162,7 @@ BREAKS = (
         others=("bundle-schema",),
     ),
     Break("a wrong number of weights in the card", "bundle-card", _count_wrongly),
-    Break("no licence", "bundle-incomplete", _remove_licence),
+    Break("no licence", "bundle-incomplete", _remove_licence, others=("bundle-card",)),
 )
 """Each way, and the code of the finding that tells it."""
 
