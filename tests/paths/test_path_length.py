@@ -45,7 +45,7 @@ AROUND_LINES = 1_235
 # Beside the mask lies what is measured of it, which is no part of how it is made; what is large is read once, in the
 # order of its file: 20 lines.
 MEASURING = ("extents.py", "measures.py", "parts.py", "writing/measures.py")
-MEASURING_LINES = 320
+MEASURING_LINES = 321
 
 
 def test_predict_runs_few_files_and_lines(trained: Path, patients: list[Path], tmp_path: Path) -> None:
