@@ -25,10 +25,10 @@ FILES = 64
 LINES = 3_972
 # Before a scan is looked for, the bundle is opened, whoever wrote it, its inference.json compared with what medunet
 # writes, and its weights are found. Plans may hold the network and the steps of another bundle: 35 lines since then; a
-# temperature of its logits: a file and 15 lines.
+# temperature of its logits: a file and 15 lines; which axes may be mirrored: a file and 5.
 OPENING = ("open_any_bundle", "take_recipe")
-OPENING_FILES = 15
-OPENING_LINES = 900
+OPENING_FILES = 16
+OPENING_LINES = 905
 # Around the path of one scan lies what makes it one of many: arguments are checked, names told apart, what was made
 # before is known again, and a record tells of what and by what. Scans overlap in time and share
 # the memory: 70 lines; results refer to each other, as a report to its SEG: 10; a folder is parted by rules: 10, so is
