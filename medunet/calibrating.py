@@ -19,7 +19,7 @@ from medunet.inference.computing import PLAIN
 from medunet.inference.confidence import find_outputs
 from medunet.inference.sampling import LogitSamples
 from medunet.labels import Mask, Region
-from medunet.parts import Crop, find_extent, is_any
+from medunet.parts import Crop, find_extent, is_any, widen_box
 from medunet.progress import track
 from medunet.training import find_run
 
@@ -91,8 +91,7 @@ def calibrate_bundle(bundle: Bundle, choices: Sequence[Choice]) -> Calibration:
         with open_predictor(bundle, fold, PLAIN) as predictor:
             for held in _predict_held_out(bundle, predictor, choice, fold):
                 drawn.append(draw_case(predictor, held.case, held.truth, held.mask, (held.group, room)))
-    weights = bundle.metadata.fold_weights.values() or [str(bundle.metadata.weights_sha256)]
-    return calibrate(drawn, make_scale(recipe), list(weights))
+    return calibrate(drawn, make_scale(recipe), [*bundle.metadata.weight_hashes.values()])
 
 
 def _predict_held_out(bundle: Bundle, predictor: Predictor, choice: Choice, fold: int | None) -> Iterator[_Held]:
@@ -155,12 +154,9 @@ def _draw_places(truth: Mask, mask: Mask, random: np.random.Generator, most: int
 def _find_surroundings(truth: Mask, mask: Mask) -> Crop:
     """The box around all that is there or was found, and the margin; the whole grid where nothing is."""
     shape, spacing = truth.grid.shape, truth.grid.spacing
-    found = find_extent(truth.is_labelled(), mask.is_labelled()) or tuple(slice(0, length) for length in shape)
-    first, second, third = (
-        slice(max(0, side.start - ceil(MARGIN / size)), min(length, side.stop + ceil(MARGIN / size)))
-        for side, length, size in zip(found, shape, spacing, strict=True)
-    )
-    return first, second, third
+    found = find_extent(truth.is_labelled(), mask.is_labelled())
+    first, second, third = (slice(0, length) for length in shape)
+    return widen_box(found or (first, second, third), [ceil(MARGIN / size) for size in spacing], shape)
 
 
 def _list_parts(truth: Mask, mask: Mask) -> Iterator[tuple[str, bool, Places]]:

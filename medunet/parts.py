@@ -31,6 +31,15 @@ def find_extent(*masks: Voxels) -> Crop | None:
     return sides[0], sides[1], sides[2]
 
 
+def widen_box(box: Crop, margins: Sequence[int], shape: Sequence[int]) -> Crop:
+    """A box with so many more voxels on both sides along each axis, as far as an array of a shape has them."""
+    first, second, third = (
+        slice(max(0, side.start - margin), min(size, side.stop + margin))
+        for side, margin, size in zip(box, margins, shape, strict=True)
+    )
+    return first, second, third
+
+
 def number_parts(inside: Voxels) -> tuple[npt.NDArray[np.integer], int]:
     """Number connected parts (I, J, K) from 1 on, in the order of their first voxels; and how many there are."""
     numbers: npt.NDArray[np.integer] = np.empty(inside.shape, dtype=np.uint16)

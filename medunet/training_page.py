@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from medunet.errors import MedunetError
-from medunet.evaluation import CaseScore, Scores, score_case
+from medunet.evaluation import CaseScore, Scores, join_scores, score_case
 from medunet.geometry import Grid
 from medunet.labels import LabelTable, Mask
 from medunet.measures import Channel
@@ -57,9 +57,7 @@ class TrainingPage:
     def _write(self, session: TrainingSession, cases: tuple[ValidatedCase, ...]) -> None:
         self._folds[session.fold] = _look_at(session, cases)
         path = self._path or session.run.page
-        scores = [held for held, _ in self._folds.values()]
-        found = tuple(score for held in scores for score in held.of_first())
-        joined = scores[0].model_copy(update={"methods": {"medunet": found}})
+        joined = join_scores([held for held, _ in self._folds.values()])
         shown = Shown(
             pictures=[picture for _, held in self._folds.values() for picture in held.pictures],
             cases=[case for _, held in self._folds.values() for case in held.cases],

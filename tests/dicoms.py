@@ -4,14 +4,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pydicom import Dataset, dcmread
 
+from medunet.errors import ResourceError
+from medunet.files import whole_file
 from medunet.geometry import Grid, flip_lps_ras
 from medunet.labels import LabelTable, Mask
 from medunet.reading import read_segmentation
 from medunet.testing.faults import ORIENTATIONS
 from medunet.testing.phantoms import Identity, write_contours, write_ct
-from medunet.writing import Algorithm, write_segmentation
+from medunet.writing import Algorithm, Result, write_segmentation
+from medunet.writing.formats import FORMATS
 
 
 def make_grid(orientation: str = "oblique", shape: tuple[int, int, int] = (12, 10, 6)) -> Grid:
@@ -56,6 +60,16 @@ def write_seg(path: Path, mask: Mask, series: Path) -> None:
     slices = [dcmread(file, stop_before_pixels=True) for file in sorted(series.glob("*.dcm"))]
     algorithm = Algorithm("ball finder", "1.2.3", "f" * 64)
     write_segmentation(mask, path, slices, algorithm, lambda part, _: read_segmentation(part, mask.grid, mask.table))
+
+
+def refuse_another_reading(name: str, result: Result, path: Path) -> None:
+    """Write a result beside its `series`, whose file reads back otherwise: it is refused, and nothing of it is left."""
+    with (
+        pytest.raises(ResourceError, match="differs from what was written"),
+        whole_file(path) as part,
+    ):
+        FORMATS[name].write(result, part)
+    assert [item.name for item in path.parent.iterdir()] == ["series"]
 
 
 def change(folder: Path, edit: Callable[[Dataset, int], None], only: Sequence[int] | None = None) -> None:

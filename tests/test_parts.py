@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from medunet.parts import count_least, drop_small, find_extent, keep_largest, number_parts
+from medunet.parts import count_least, drop_small, find_extent, keep_largest, number_parts, widen_box
 
 
 def test_voxels_that_share_a_corner_are_one_part() -> None:
@@ -68,3 +68,8 @@ def test_parts_are_those_of_the_whole_volume(seed: int, share: float, least: int
         assert int((kept == value).sum()) == max(sizes, default=0)
         assert ndimage.label(kept == value, np.ones((3, 3, 3)))[1] == min(count, 1)
         assert int((large == value).sum()) == sum(size for size in sizes if size >= least)
+
+
+def test_a_box_is_widened_as_far_as_there_are_voxels() -> None:
+    box = (slice(1, 3), slice(0, 4), slice(6, 9))
+    assert widen_box(box, (2, 1, 0), (9, 4, 9)) == (slice(0, 5), slice(0, 4), slice(6, 9))

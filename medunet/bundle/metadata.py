@@ -129,6 +129,11 @@ class Metadata(OpenRecord):
     fold_weights: dict[str, Sha256] = Field(default_factory=dict)
     """SHA-256 of each file of weights of an ensemble, one a fold, by its name."""
 
+    @property
+    def weight_hashes(self) -> dict[str, str]:
+        """SHA-256 of each file of weights by its name, of one network or of all folds; "" before training."""
+        return dict(self.fold_weights) or {"model.pt": self.weights_sha256 or ""}
+
 
 def hide_images(hashes: Iterable[str]) -> dict[str, Any]:
     """The `training_images` of metadata.json of images with these hashes, with a salt that was never used before."""

@@ -79,7 +79,7 @@ def read_calibration(folder: Path, weights: Iterable[str]) -> Calibration | None
 
 def find_calibration(folder: Path, metadata: Metadata) -> Calibration | None:
     """The same of a bundle by its metadata.json."""
-    return read_calibration(folder, metadata.fold_weights.values() or [str(metadata.weights_sha256)])
+    return read_calibration(folder, metadata.weight_hashes.values())
 
 
 def write_calibration(folder: Path, record: Calibration) -> None:

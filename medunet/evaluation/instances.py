@@ -19,8 +19,10 @@ from medunet.evaluation.lesions import LesionScore, find_f1, list_sizes
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 ROUNDING = 1e-9
 """An IoU of exactly the threshold is not above it, whatever the rounding."""
+MATCHED = THRESHOLDS[0] + ROUNDING
+"""Intersection over union above which an object is one of the truth's."""
 
-Numbers = npt.NDArray[np.unsignedinteger]
+Numbers = npt.NDArray[np.integer]
 """One number an object, 0 outside of them, (I, J, K)."""
 
 
@@ -59,14 +61,14 @@ def match_objects(predicted: Numbers, truth: Numbers) -> InstanceScore:
         predicted: (I, J, K), one number an object, 0 outside of them.
         truth: likewise.
     """
-    (theirs, sizes), (ours, true_sizes) = _count(predicted), _count(truth)
-    guess, true, ious = _overlap(theirs, sizes, ours, true_sizes)
+    (theirs, sizes), (ours, true_sizes) = count_objects(predicted), count_objects(truth)
+    guess, true, ious = overlap_objects(theirs, sizes, ours, true_sizes)
     guesses, objects = len(sizes) - 1, len(true_sizes) - 1
     precisions: tuple[float, ...] = ()
     if guesses + objects:
         pairs = [int(np.count_nonzero(ious > threshold + ROUNDING)) for threshold in THRESHOLDS]
         precisions = tuple(count / (guesses + objects - count) for count in pairs)
-    matched = ious > THRESHOLDS[0] + ROUNDING
+    matched = ious > MATCHED
     false, missed = np.ones(len(sizes), dtype=np.bool_), np.ones(len(true_sizes), dtype=np.bool_)
     false[0] = missed[0] = False
     false[guess[matched]] = missed[true[matched]] = False
@@ -79,7 +81,7 @@ def match_objects(predicted: Numbers, truth: Numbers) -> InstanceScore:
     )
 
 
-def _count(numbers: Numbers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def count_objects(numbers: Numbers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Numbers without a gap, flat, and the voxels of each; 0 stays 0."""
     flat = np.append(numbers.ravel().astype(np.int64), 0)  # so that there is a 0
     _, compact = np.unique(flat, return_inverse=True)
@@ -87,7 +89,7 @@ def _count(numbers: Numbers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int6
     return compact, np.bincount(compact, minlength=int(compact.max(initial=0)) + 1)
 
 
-def _overlap(
+def overlap_objects(
     theirs: npt.NDArray[np.int64],
     sizes: npt.NDArray[np.int64],
     ours: npt.NDArray[np.int64],

@@ -67,14 +67,26 @@ def count_lesions(predicted: Voxels, truth: Voxels, found_share: float = FOUND_S
     if box is None:
         return LesionScore()
     predicted, truth = predicted[box], truth[box]
-    lesions, lesion_count = ndimage.label(truth, CONNECTED)
+    _, sizes, found = find_lesions(predicted, truth, found_share)
+    sizes, found = sizes[1:], found[1:]
     parts, part_count = ndimage.label(predicted, CONNECTED)
-    sizes = np.bincount(lesions.ravel(), minlength=lesion_count + 1)[1:]
-    covered = np.bincount(lesions[predicted], minlength=lesion_count + 1)[1:]
-    found = covered >= found_share * sizes
     part_sizes = np.bincount(parts.ravel(), minlength=part_count + 1)[1:]
     false = np.bincount(parts[truth], minlength=part_count + 1)[1:] == 0
     return LesionScore(list_sizes(sizes[found]), list_sizes(sizes[~found]), list_sizes(part_sizes[false]))
+
+
+def find_lesions(
+    predicted: Voxels, truth: Voxels, found_share: float = FOUND_SHARE
+) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.bool_]]:
+    """Number the lesions of a truth from 1 on (I, J, K); voxels of each number, and whether it was found, 0 never.
+
+    Arguments as of `count_lesions`.
+    """
+    lesions, count = ndimage.label(truth, CONNECTED)
+    sizes = np.bincount(lesions.ravel(), minlength=count + 1)
+    found = np.bincount(lesions[predicted], minlength=count + 1) >= found_share * sizes
+    found[0] = False
+    return lesions, sizes, found
 
 
 def list_sizes(sizes: npt.NDArray[np.integer]) -> tuple[int, ...]:

@@ -12,10 +12,10 @@ from medunet.errors import LabelError
 from medunet.evaluation.instances import match_objects
 from medunet.evaluation.lesions import LesionScore, count_lesions, find_f1
 from medunet.evaluation.pairing import Pairing
-from medunet.evaluation.voxels import TOLERANCE_MM, Outcome, measure_voxels, widen_box
+from medunet.evaluation.voxels import TOLERANCE_MM, Outcome, measure_voxels
 from medunet.geometry import check_same_grid
 from medunet.labels import Mask
-from medunet.parts import Crop, Voxels
+from medunet.parts import Crop, Voxels, widen_box
 from medunet.records import Record
 
 
@@ -192,7 +192,7 @@ def score_case(
         pairs = zip(boxes, (theirs[region.name], region.values), strict=True)
         box = _join([found[value - 1] for found, values in pairs for value in values])
         if known is not None:
-            box = widen_box(box)
+            box = widen_box(box, (1, 1, 1), truth.voxels.shape)
         masks = np.isin(predicted.voxels[box], theirs[region.name]), np.isin(truth.voxels[box], region.values)
         seen = None if known is None else known[box]
         tolerance = (tolerances_mm or {}).get(region.name, tolerance_mm)

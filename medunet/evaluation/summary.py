@@ -1,7 +1,9 @@
 """What scores come to: means over the cases that hold a label, totals, recall by size, and methods compared."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import inf
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -244,6 +246,15 @@ def compare_methods(scores: Scores) -> list[PairedRow]:
                 )
             )
     return rows
+
+
+def average_labels(scores: Scores) -> dict[str, float]:
+    """For each case the mean over the labels that its truth holds of what methods are compared by, of the first one."""
+    first, values = next(iter(scores.methods)), defaultdict[str, list[float]](list)
+    for label in scores.labels:
+        for case, value in rank_cases(scores, first, label).items():
+            values[case].append(value)
+    return {case: fmean(own) for case, own in values.items()}
 
 
 def rank_cases(scores: Scores, method: str, label: str) -> dict[str, float]:

@@ -25,7 +25,7 @@ from scipy.spatial import cKDTree
 from medunet.evaluation.distances import ROUNDING_MM, measure_distances
 from medunet.evaluation.surfaces import find_surface
 from medunet.geometry import Grid, Points
-from medunet.parts import Crop, Voxels, find_extent
+from medunet.parts import Voxels, find_extent, widen_box
 
 Outcome = Literal["both", "missed", "falsely_found", "correct_absent"]
 """Which of truth and prediction hold the label: both, truth alone, prediction alone, neither."""
@@ -86,7 +86,7 @@ def measure_voxels(
     if box is None:
         return VoxelScore("correct_absent", None, None, None, 0.0, 0.0)
     if known is not None:
-        box = widen_box(box)  # since what isn't known may begin right beside it
+        box = widen_box(box, (1, 1, 1), truth.shape)  # since what isn't known may begin right beside it
         known = known[box]
     predicted, truth = predicted[box], truth[box]
     factor = grid.voxel_volume / 1000 if grid.unit == "mm" else 1.0
@@ -213,9 +213,3 @@ def find_surface_voxels(mask: Voxels, *, flat: bool = False, known: Voxels | Non
         neighbours[:, :, [0, 2]] = False
     surface: Voxels = mask & ~ndimage.binary_erosion(mask if known is None else mask | ~known, neighbours)
     return surface
-
-
-def widen_box(box: Crop) -> Crop:
-    """A box with one more voxel on each side, as far as there are some."""
-    first, second, third = (slice(max(0, side.start - 1), side.stop + 1) for side in box)
-    return first, second, third

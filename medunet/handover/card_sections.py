@@ -87,7 +87,7 @@ def write_rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[s
 def _tell_device(facts: Facts) -> Iterator[str]:
     bundle, metadata, task = facts.bundle, facts.bundle.metadata, facts.bundle.task
     plan, version = bundle.plan, str(metadata.version)
-    hashes = metadata.fold_weights or {"model.pt": metadata.weights_sha256 or ""}
+    hashes = metadata.weight_hashes
     units = {name: f" in {task.units[name]}" if name in task.units else "" for name in task.channels}
     outputs = (f"{region.value} {region.name}" for region in task.labels.structures)
     patch = " × ".join(map(str, plan.window.patch[: plan.network.dims]))

@@ -1,15 +1,12 @@
 """The bundles that come with medunet, a line for each: what it finds, on what, how well, how fast, how large."""
 
-from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean
 
 from medunet.bundle import list_shipped, open_bundle
 from medunet.errors import MissingInputError
 from medunet.evaluation import Scores
 from medunet.evaluation.intervals import Distribution, describe_values
-from medunet.evaluation.summary import rank_cases
+from medunet.evaluation.summary import average_labels
 from medunet.inference.measured import read_measured
 from medunet.records import Record, read_record
 
@@ -56,7 +53,7 @@ def _describe(name: str, folder: Path) -> ShippedBundle:
         channels=tuple(task.channels),
         labels=tuple(label.name for label in task.labels.labels),
         measure=scores.measure if scores else "Dice",
-        score=_take_mean(scores) if scores else None,
+        score=describe_values(average_labels(scores), scores.patients, (0.0, 1.0)) if scores else None,
         seconds=max((record.exact_seconds for record in measured), default=None),
         size=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
     )
@@ -67,14 +64,3 @@ def _read_scores(folder: Path) -> Scores | None:
         return read_record(folder / "docs" / "scores.json", Scores)
     except MissingInputError:
         return None
-
-
-def _take_mean(scores: Scores) -> Distribution | None:
-    """Over patients, of the mean over the labels that their truth holds."""
-    first, by_case = next(iter(scores.methods)), defaultdict[str, list[float]](list)
-    for label in scores.labels:
-        held: Mapping[str, float] = rank_cases(scores, first, label)
-        for case, value in held.items():
-            by_case[case].append(value)
-    means = {case: fmean(values) for case, values in by_case.items()}
-    return describe_values(means, scores.patients, (0.0, 1.0))

@@ -68,8 +68,8 @@ def make_augmentation(plan: Plan) -> list[dict[str, Any]]:
     """What follows the warp, for `image` (C, …) and `label` (1, …) of a patch: flips and changes of intensity.
 
     Isensee's probabilities and ranges, and in a `LONG_RUN` all his kinds. Around bodies that were cut out of their CTs
-    something is drawn first. Pictures have no upright, so quarter turns
-    come along. Where labels have sides nothing is mirrored across the midline, nor turned so.
+    something is drawn first. Pictures have no upright, so quarter turns come along. Where labels have sides nothing is
+    mirrored across the midline, nor turned so.
     """
     both: dict[str, Any] = {"keys": ["image", "label"], "prob": 0.5}
     image = {"keys": ["image"]}

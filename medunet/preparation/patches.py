@@ -83,6 +83,11 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         """Numbers of the cases that hold a label."""
         return [number for number, (labelled, _) in enumerate(self._centres) if len(labelled)]
 
+    @property
+    def _partial(self) -> bool:
+        """Whether some case doesn't tell of all labels."""
+        return bool(self._cases) and len(self._codes[0]) > 0
+
     @cached_property
     def _holders(self) -> dict[int, list[int]]:
         """Numbers of the cases that hold a label, by its value."""
@@ -93,7 +98,7 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         """Choose the patches of an epoch; the loader's workers must start after this."""
         self._epoch = epoch
         # Read here once, since each worker would read it in every epoch.
-        _ = self._holders, self._with_labels, self._codes
+        _ = self._with_labels, self._holders if self._partial else None
 
     def __len__(self) -> int:
         return self._length
@@ -151,7 +156,7 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
         draw = np.random.default_rng((self._seed, self._epoch, index))
         if index % self._batch >= self._forced or not self._with_labels:
             return draw, int(draw.integers(len(self._cases))), None
-        if not len(self._codes[0]):
+        if not self._partial:
             return draw, int(draw.choice(self._with_labels)), 0
         value = int(draw.choice([*self._holders]))
         return draw, int(draw.choice(self._holders[value])), value

@@ -121,7 +121,6 @@ class RandSurroundingsd(RandomizableTransform, MapTransform):
         away = ndimage.distance_transform_edt(air, self._spacing)
         start = self.R.uniform(0, 12)
         sheet = (away > start) & (away <= start + max(self.R.uniform(2, 5), float(self._spacing.min())))
-        depth, _ = self._measure_depth(drawn.shape)
         if self.R.random() < 0.7:  # a mask lies on the front
             depth = np.broadcast_to(self._measure_depth(drawn.shape)[0], drawn.shape)
             sheet &= depth < np.median(depth[~air])

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from medunet.geometry import Grid, Shape, measure_displacement
 from medunet.labels import Mask
 from medunet.measures import Channel
-from medunet.parts import Crop
+from medunet.parts import Crop, find_extent, widen_box
 from medunet.report.drawings import part_objects
 from medunet.windows import SOFT_TISSUE, find_window
 
@@ -149,14 +149,12 @@ def _split(image: Channel) -> Iterator[tuple[str, npt.NDArray[Any]]]:
 
 def _find_box(truth: Mask, mask: Mask) -> Crop:
     """Around all that either mask holds; the whole image where they hold nothing."""
-    inside = truth.is_labelled() | mask.is_labelled()
-    sides = []
-    for axis, (size, spacing) in enumerate(zip(inside.shape, truth.grid.spacing, strict=True)):
-        held = np.flatnonzero(inside.any(axis=tuple(n for n in range(3) if n != axis)))
-        margin = MARGIN_PX if truth.grid.unit == "px" else ceil(MARGIN_MM / spacing)
-        low, high = (int(held[0]), int(held[-1])) if len(held) else (0, size - 1)
-        sides.append(slice(max(0, low - margin), min(size, high + 1 + margin)))
-    return sides[0], sides[1], sides[2]
+    grid = truth.grid
+    found = find_extent(truth.is_labelled(), mask.is_labelled())
+    if found is None:
+        return slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2])
+    margins = [MARGIN_PX if grid.unit == "px" else ceil(MARGIN_MM / size) for size in grid.spacing]
+    return widen_box(found, margins, grid.shape)
 
 
 def _find_place(truth: Mask, mask: Mask) -> npt.NDArray[Any]:

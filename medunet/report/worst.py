@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from medunet.evaluation.scores import CaseScore, Scores
-from medunet.evaluation.summary import rank_cases
+from medunet.evaluation.summary import average_labels
 from medunet.report.drawings import CasePicture
 
 SHOWN = 6
@@ -21,11 +21,8 @@ TOO_LARGE = 1.5
 
 def list_worst(scores: Scores) -> list[str]:
     """Names of the cases with the lowest mean of their labels by the first method, the lowest first."""
-    values: dict[str, list[float]] = {}
-    for label in scores.labels:
-        for case, value in rank_cases(scores, next(iter(scores.methods)), label).items():
-            values.setdefault(case, []).append(value)
-    return sorted(values, key=lambda case: sum(values[case]) / len(values[case]))[:SHOWN]
+    values = average_labels(scores)
+    return sorted(values, key=values.__getitem__)[:SHOWN]
 
 
 def describe_failure(score: CaseScore) -> str:

@@ -88,3 +88,10 @@ def test_what_finds_parts_is_required_where_parts_are_left_out() -> None:
     plan = make_test_plan()
     assert "scikit-image" not in make_metadata(plan, "b").required_packages_version
     assert "scikit-image" in make_metadata(plan.change(decision={"smallest": 0.1}), "b").required_packages_version
+
+
+def test_weights_are_named_of_one_network_and_of_folds() -> None:
+    assert Metadata().weight_hashes == {"model.pt": ""}
+    assert Metadata(weights_sha256="a" * 64).weight_hashes == {"model.pt": "a" * 64}
+    folds = {"model_fold0.pt": "b" * 64, "model_fold1.pt": "c" * 64}
+    assert Metadata(weights_sha256="a" * 64, fold_weights=folds).weight_hashes == folds

@@ -1,7 +1,7 @@
 import pytest
 
 from medunet.evaluation import CaseScore, Pairing, Scores
-from medunet.evaluation.summary import compare_methods, summarize
+from medunet.evaluation.summary import average_labels, compare_methods, summarize
 
 
 def make_score(case: str, dice: float | None, **more: object) -> CaseScore:
@@ -29,6 +29,13 @@ def test_summary_without_any_case_that_holds_the_label() -> None:
     scores = Scores(methods={"medunet": (absent,), "ellipsoid": (absent,)})
     assert [row.dice for row in summarize(scores)] == [None, None]
     assert compare_methods(scores) == []
+
+
+def test_a_case_has_the_mean_over_the_labels_that_it_holds() -> None:
+    first = make_score("one", 0.5), make_score("two", None)
+    second = make_score("one", 0.7), make_score("two", 0.9)
+    both = (*first, *(score.model_copy(update={"label": "node"}) for score in second))
+    assert average_labels(Scores(methods={"m": both})) == {"one": pytest.approx(0.6), "two": pytest.approx(0.9)}
 
 
 def test_methods_are_compared_case_by_case() -> None:
