@@ -58,7 +58,7 @@ def compare(
         margin: a loss that counts as none, like 0.02: it is said which methods lose no more.
         by: column of groups in `table`, or in that of which the first method was evaluated; `size` is the volume of the
             truth. Numbers of more than six values make three groups.
-        table: CSV with the column `case`.
+        table: CSV with the column `case`; of folders of masks also `contoured`, as in `evaluate_masks`.
         output: folder for the table, the picture and the page.
 
     Raises:
@@ -78,7 +78,7 @@ def compare(
         raise InputError("compare", few, "give two or more", code="option-wrong")
     target = Path(output)
     check_free(target)
-    given = dict(zip(_name(paths), (_open(path, truth) for path in paths), strict=True))
+    given = dict(zip(_name(paths), (_open(path, truth, table) for path in paths), strict=True))
     groups = None if by is None else (by, _find_groups(by, next(iter(given.values())), table))
     found = compare_scores(given, Wish(measure, margin, groups))
     with whole_folder(target) as part:
@@ -101,7 +101,7 @@ def _name(paths: Sequence[Path]) -> list[str]:
     raise ValueError("different paths differ")
 
 
-def _open(path: Path, truth: PathLike | None) -> "Scores":
+def _open(path: Path, truth: PathLike | None, table: PathLike | None) -> "Scores":
     """The scores of a method, of masks by scoring them now."""
     from medunet.evaluation import Naming, Scores, Wanted, find_pairs, score_pairs
     from medunet.files import check_input
@@ -118,7 +118,7 @@ def _open(path: Path, truth: PathLike | None) -> "Scores":
         remedy = "evaluate it, or give --truth if it holds masks"
         raise MissingInputError(path, f"it holds no {SCORES}", remedy, code="path-missing")
     naming = Naming(None)
-    pairs = find_pairs(path, Path(truth), None, None)
+    pairs = find_pairs(path, Path(truth), None, None if table is None else Path(table))
     return score_pairs(pairs, Wanted(naming, naming), lambda *_: None)
 
 

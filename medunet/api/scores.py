@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from medunet.api.arguments import Above, verb
 from medunet.errors import InputError
@@ -174,6 +174,8 @@ def evaluate_masks(  # noqa: PLR0913 - its options have names
     labels: "Mapping[int, str] | Sequence[str] | LabelTable | None" = None,
     prediction_labels: "Mapping[int, str] | Sequence[str] | LabelTable | None" = None,
     tolerance_mm: Tolerance | Mapping[str, float] = 2.0,
+    missing: Literal["absent", "unknown"] = "absent",
+    full: bool = False,
     output: PathLike = "evaluation",
 ) -> Evaluation:
     """Score masks against masks, whoever made them; neither a bundle nor images are needed.
@@ -187,12 +189,15 @@ def evaluate_masks(  # noqa: PLR0913 - its options have names
         truth: folder of masks that count as right.
         images: folder of what they were made on, by the same names: files, or folders of a series. Contours on both
             sides need them, others are shown on them.
-        table: CSV with the columns `case`, `pred`, `truth` (and `image`), in place of folders; `patient`; any others
-            are kept with the scores.
+        table: CSV with the columns `case`, `pred`, `truth` (and `image`), in place of folders; `patient`;
+            `contoured`, names of the labels that were looked for in the truth; any others are kept with the scores.
         labels: names of values of label maps, `{1: "tumor"}` or names of 1, 2, …; of contours and segments those that
             count. What files say if not given. A table may also give regions, a value to ignore, or number objects.
         prediction_labels: the same of predictions, where they are numbered otherwise.
         tolerance_mm: of NSD; or of each label by its name, those not named have 2.
+        missing: what it means that a truth has nothing of a label, where no table says what is `contoured`: there is
+            none (absent), or nobody looked for it (unknown), so that it isn't scored in that case.
+        full: the page's viewer holds all cases, whole and on their own grids, however large that makes it.
         output: folder for scores and page.
 
     Raises:
@@ -209,7 +214,8 @@ def evaluate_masks(  # noqa: PLR0913 - its options have names
     check_free(Path(output))
     ours = _make_naming(labels)
     theirs = ours if prediction_labels is None else _make_naming(prediction_labels)
-    return _score(pairs, _make_wanted(ours, theirs, tolerance_mm), Path(output))
+    wanted = replace(_make_wanted(ours, theirs, tolerance_mm), missing=missing)
+    return _score(pairs, wanted, Path(output), full=full)
 
 
 def _make_wanted(ours: "Naming", theirs: "Naming", tolerance_mm: float | Mapping[str, float]) -> "Wanted":
@@ -223,7 +229,7 @@ def _make_wanted(ours: "Naming", theirs: "Naming", tolerance_mm: float | Mapping
     return Wanted(ours, theirs, tolerances_mm=tolerance_mm)
 
 
-def _score(pairs: "Pairs", wanted: "Wanted", target: Path) -> Evaluation:
+def _score(pairs: "Pairs", wanted: "Wanted", target: Path, *, full: bool) -> Evaluation:
     """Score masks and write what comes of it into a folder."""
     from medunet.evaluation import score_pairs
     from medunet.files import whole_folder
@@ -231,7 +237,7 @@ def _score(pairs: "Pairs", wanted: "Wanted", target: Path) -> Evaluation:
 
     title = "Evaluation of masks"
     with whole_folder(target) as part:
-        gallery = Gallery(objects=wanted.truth.objects)
+        gallery = Gallery(objects=wanted.truth.objects, full=full)
         scores = score_pairs(pairs, wanted, gallery.add)
         _write_scores(part, scores)
         pictures = gallery.list_pictures()

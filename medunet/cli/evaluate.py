@@ -1,7 +1,7 @@
 """`medunet evaluate`: scores of a bundle beside floors, or of masks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -38,9 +38,38 @@ def make_masks(
     table: Annotated[
         Path | None,
         typer.Option(
-            metavar="CSV", help="Columns case, pred, truth (image), in place of folders; patient, and subgroups."
+            metavar="CSV",
+            help="Columns case, pred, truth (image), in place of folders; patient, contoured, and subgroups.",
         ),
     ] = None,
+    tolerance: Annotated[
+        str | None,
+        typer.Option(metavar="MM|LABEL=MM,…", help="Of NSD, for all or for each label.", show_default="2"),
+    ] = None,
+    missing: Annotated[
+        Literal["absent", "unknown"] | None,
+        typer.Option(
+            help="Where a truth lacks a label that others have: absent (there is none), or unknown (not contoured).",
+            show_default="absent",
+        ),
+    ] = None,
+) -> dict[str, Any]:
+    """Arguments of `medunet.evaluate_masks`; of those that aren't given none.
+
+    Raises:
+        InputError: one isn't written as its metavar says.
+    """
+    given = {
+        "truth": truth,
+        "images": images,
+        "table": table,
+        "tolerance_mm": _parse_tolerance(tolerance),
+        "missing": missing,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def make_naming(
     labels: Annotated[
         str | None,
         typer.Option(
@@ -52,25 +81,17 @@ def make_masks(
     pred_labels: Annotated[
         str | None, typer.Option(metavar="VALUE=NAME,…|JSON", help="The same of predictions.", show_default="alike")
     ] = None,
-    tolerance: Annotated[
-        str | None,
-        typer.Option(metavar="MM|LABEL=MM,…", help="Of NSD, for all or for each label.", show_default="2"),
-    ] = None,
     objects: Annotated[bool, typer.Option("--objects", help="Masks number objects of one label.")] = False,
 ) -> dict[str, Any]:
-    """Arguments of `medunet.evaluate_masks`; of those that aren't given none.
+    """What values of masks mean, as arguments of `medunet.evaluate_masks`; of those that aren't given none.
 
     Raises:
         InputError: one isn't written as its metavar says.
     """
     names = _parse_labels(labels, "--labels")
     given = {
-        "truth": truth,
-        "images": images,
-        "table": table,
         "labels": _number_objects(names) if objects else names,
         "prediction_labels": _parse_labels(pred_labels, "--pred-labels"),
-        "tolerance_mm": _parse_tolerance(tolerance),
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -136,10 +157,15 @@ def _take_masks(command: Any) -> Any:
     return share_options(command, make_masks, "masks")
 
 
+def _take_naming(command: Any) -> Any:
+    return share_options(command, make_naming, "naming")
+
+
 def _take_scoring(command: Any) -> Any:
     return share_options(command, make_scoring, "scoring")
 
 
+@_take_naming
 @_take_masks
 @_take_scoring
 def evaluate(
@@ -164,6 +190,7 @@ def evaluate(
     ] = None,
     scoring: Any = None,
     masks: Any = None,
+    naming: Any = None,
 ) -> None:
     """Score a bundle on held-out patients, or masks against masks.
 
@@ -171,6 +198,7 @@ def evaluate(
     --pred against those of --truth, whoever made them. Exit code 2 where a prediction or a truth is missing or a case
     can't be scored: it is listed, and the others are scored.
     """
+    masks = {**masks, **naming}
     if bundle is not None:
         if masks:
             option = next(iter(masks)).replace("prediction_", "pred-").replace("_mm", "")
@@ -179,11 +207,12 @@ def evaluate(
         with screen():
             result = api.evaluate(bundle, cohort=cohort, predictions=predictions, output=output, **scoring)
     else:
+        full = scoring.pop("full")
         given = {"cohort": cohort is not None, **scoring}
         if option := next((name for name, is_given in given.items() if is_given), None):
             raise InputError(f"--{option}", "it is of a bundle, and none is named", "name BUNDLE", code="option-wrong")
         with screen():
-            result = api.evaluate_masks(predictions, output=output or Path("evaluation"), **masks)
+            result = api.evaluate_masks(predictions, output=output or Path("evaluation"), full=full, **masks)
     print(result.table)
     print(f"picture: {result.picture}\nreport: {result.report}\nscores: {result.spreadsheet}")
     pairing = result.scores.pairing

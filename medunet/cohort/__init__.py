@@ -29,7 +29,7 @@ from medunet.cohort.export import export_cohort
 from medunet.cohort.facts import CaseFacts, ImageFacts, LabelFacts, gather_facts, measure_image, take_percentiles
 from medunet.cohort.folds import count_folds, find_folds, fold_cohort, read_folds, split_cases, split_folds
 from medunet.cohort.identity import hash_files, list_case_files, stamp_files
-from medunet.cohort.lists import read_rows
+from medunet.cohort.lists import read_rows, split_names
 from medunet.cohort.oddities import compare_cases, find_rare_labels
 from medunet.cohort.opening import find_channel, open_case, read_channel, read_label
 from medunet.cohort.opposite import find_opposite
@@ -94,6 +94,7 @@ __all__ = [
     "salt_hashes",
     "split_cases",
     "split_folds",
+    "split_names",
     "stamp_files",
     "take_percentiles",
     "unpack_series",

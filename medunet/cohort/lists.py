@@ -126,7 +126,7 @@ def _read_table(path: Path) -> tuple[dict[int, Case], tuple[tuple[str, ...], ...
                 "patient": row["patient"],
                 "channels": {name: {"path": cell} for name, cell in channels.items()},
                 "label": {"path": row["label"]} if row.get("label") else None,
-                "contoured": _split_names(row["contoured"]) if row.get("contoured") else None,
+                "contoured": split_names(row["contoured"]) if row.get("contoured") else None,
             }
             cases[line] = check_record(content, Case, where, "list-wrong")
             fold, patient = row.get("fold", ""), row["patient"]
@@ -136,8 +136,8 @@ def _read_table(path: Path) -> tuple[dict[int, Case], tuple[tuple[str, ...], ...
     return cases, _make_folds(path, fold_of)
 
 
-def _split_names(cell: str) -> list[str]:
-    """Names of labels in a cell, a space between them, or a `|` where names hold spaces themselves."""
+def split_names(cell: str) -> list[str]:
+    """Names of labels in a cell of a table, a space between them, or a `|` where names hold spaces themselves."""
     return [name.strip() for name in (cell.split("|") if "|" in cell else cell.split()) if name.strip()]
 
 

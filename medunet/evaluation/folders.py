@@ -1,7 +1,7 @@
 """Score masks against masks, whoever made them: no bundle, no plan, no image is needed."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from medunet.evaluation.masks import CaseMasks, Naming, rank_value, read_masks
 from medunet.evaluation.pairing import Pairing, Refused
 from medunet.evaluation.pairs import Pairs
 from medunet.evaluation.scores import CaseScore, Scores, score_case
+from medunet.evaluation.unknown import Missing, mark_unknown
 from medunet.evaluation.voxels import TOLERANCE_MM
 from medunet.findings import warn
 from medunet.labels import simplify_name
@@ -31,12 +32,14 @@ class Wanted:
         predictions: of those of predictions.
         tolerance_mm: of NSD.
         tolerances_mm: of labels that have their own.
+        missing: what it means that a truth has nothing of a label, where a table doesn't say what is contoured.
     """
 
     truth: Naming = field(default_factory=Naming)
     predictions: Naming = field(default_factory=Naming)
     tolerance_mm: float = TOLERANCE_MM
     tolerances_mm: Mapping[str, float] = field(default_factory=dict)
+    missing: Missing = "absent"
 
 
 def score_pairs(pairs: Pairs, wanted: Wanted, look: Look) -> Scores:
@@ -52,12 +55,14 @@ def score_pairs(pairs: Pairs, wanted: Wanted, look: Look) -> Scores:
     """
     scores: list[CaseScore] = []
     refused: list[Refused] = []
+    looked_for: dict[str, Collection[str] | None] = {}
     first: MedunetError | None = None
     left_out: Counter[str] = Counter()
-    units, cases = set(), list[str]()
+    units = set()
     for pair in track(pairs.pairs, "scoring cases", len(pairs.pairs)):
         try:
             masks = read_masks(pair, wanted.truth, wanted.predictions)
+            masks = mark_unknown(masks, pair, wanted.truth, wanted.missing)
             found = _score(pair.case, masks, wanted)
         except MedunetError as error:
             first = first or error
@@ -65,7 +70,7 @@ def score_pairs(pairs: Pairs, wanted: Wanted, look: Look) -> Scores:
             warn(error.code, f"case {pair.case}", f"it isn't scored: {error}")
             continue
         scores += found
-        cases.append(pair.case)
+        looked_for[pair.case] = () if pair.contoured is None and wanted.missing == "unknown" else pair.contoured
         left_out.update(masks.left_out)
         units.add(masks.parts[0][1].grid.unit)
         look(pair.case, masks, found)
@@ -78,7 +83,7 @@ def score_pairs(pairs: Pairs, wanted: Wanted, look: Look) -> Scores:
         objects=wanted.truth.objects,
         patients=dict(pairs.patients),
         pairing=_describe(pairs, refused, left_out),
-        methods={METHOD: tuple(_fill(scores, cases, wanted))},
+        methods={METHOD: tuple(_fill(scores, looked_for, wanted))},
     )
 
 
@@ -102,11 +107,14 @@ def _name_tolerances(tolerances: Mapping[str, float], scores: list[CaseScore]) -
     return {labels[key]: value for name, value in tolerances.items() if (key := simplify_name(name)) in labels}
 
 
-def _fill(scores: list[CaseScore], cases: list[str], wanted: Wanted) -> list[CaseScore]:
-    """Where nobody named values, a label map that lacks one of the others' lacks that label; values are in order."""
+def _fill(scores: list[CaseScore], looked_for: Mapping[str, Collection[str] | None], wanted: Wanted) -> list[CaseScore]:
+    """Where nobody named values, a label map that lacks one of the others' lacks that label; values are in order.
+
+    Of a case that says what was looked for these labels alone are added.
+    """
     if wanted.truth.values is not None or wanted.truth.objects:
         return scores
-    held: dict[str, set[str]] = {case: set() for case in cases}
+    held: dict[str, set[str]] = {case: set() for case in looked_for}
     for score in scores:
         held[score.case].add(score.label)
     values = [label for label in dict.fromkeys(score.label for score in scores) if label.isdecimal()]
@@ -116,10 +124,14 @@ def _fill(scores: list[CaseScore], cases: list[str], wanted: Wanted) -> list[Cas
         CaseScore(case=case, label=label, **nothing)
         for case, labels in held.items()
         for label in values
-        if label not in labels and not labels - set(values)
+        if label not in labels and not labels - set(values) and _is_known(label, looked_for[case])
     ]
-    places = {case: place for place, case in enumerate(cases)}
+    places = {case: place for place, case in enumerate(looked_for)}
     return sorted([*scores, *added], key=lambda score: (places[score.case], *rank_value(score.label)))
+
+
+def _is_known(label: str, looked_for: Collection[str] | None) -> bool:
+    return looked_for is None or label in looked_for
 
 
 def _describe(pairs: Pairs, refused: list[Refused], left_out: Counter[str]) -> Pairing:

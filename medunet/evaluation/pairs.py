@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medunet import reading
-from medunet.cohort import read_rows
+from medunet.cohort import read_rows, split_names
 from medunet.errors import InputError, MissingInputError, RecordError
 from medunet.reading.volume import IMAGES
 from medunet.records import suggest
@@ -37,7 +37,7 @@ BESIDE = (
 """Endings of what may lie in a folder beside masks."""
 CHANNEL = "_0000"
 """End of the name of a case's first image in nnU-Net's layout."""
-COLUMNS = ("case", "pred", "truth", "image", "patient")
+COLUMNS = ("case", "pred", "truth", "image", "patient", "contoured")
 """Columns of a table that aren't subgroups."""
 
 
@@ -50,12 +50,14 @@ class Pair:
         truth: file or folder of the mask that counts as right.
         prediction: of the mask in question; None where there is none.
         image: file, or folder of a series, that both were made on; None where it isn't named.
+        contoured: names of the labels that somebody looked for in the truth; None where nobody says it.
     """
 
     case: str
     truth: Path
     prediction: Path | None = None
     image: Path | None = None
+    contoured: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def find_pairs(
         truth: folder of masks.
         images: folder of what they were made on.
         table: CSV with a column `case`, and `pred` and `truth` (and `image`) where no folders are given, relative to
-            its own folder; `patient`, and any others.
+            its own folder; `patient`, `contoured`, and any others.
 
     Raises:
         MissingInputError: a folder isn't there.
@@ -110,11 +112,15 @@ def find_pairs(
         raise MissingInputError(truth or table, "it holds no mask", "give masks that count as right")
     further = {name: {key: cell for key, cell in row.items() if key not in COLUMNS} for name, row in rows.items()}
     return Pairs(
-        pairs,
+        tuple(_add_contoured(pair, rows.get(pair.case, {})) for pair in pairs),
         unpaired,
         {name: row["patient"] for name, row in rows.items() if row.get("patient")},
         {name: row for name, row in further.items() if row},
     )
+
+
+def _add_contoured(pair: Pair, row: Mapping[str, str]) -> Pair:
+    return replace(pair, contoured=tuple(split_names(row["contoured"]))) if row.get("contoured") else pair
 
 
 def _match(predictions: Path, truth: Path, images: Path | None) -> tuple[tuple[Pair, ...], tuple[str, ...]]:

@@ -72,6 +72,8 @@ def test_masks_are_scored_without_a_bundle(
     assert (tmp_path / "evaluation" / "report.html").is_file()
     assert run(monkeypatch, *masks, *options) == 2
     assert "it exists already" in capsys.readouterr().err
+    assert run(monkeypatch, *masks, "--missing", "unknown", "--full", "-o", tmp_path / "f") == 0
+    assert (tmp_path / "f" / "report.html").is_file()
     assert run(monkeypatch, *masks, "--objects", "-o", tmp_path / "o") == 0
     assert "AP 0.5" in capsys.readouterr().out
 

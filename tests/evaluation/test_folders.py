@@ -91,3 +91,22 @@ def test_what_does_not_count_is_told_once(tmp_path: Path) -> None:
     scores, _ = score(tmp_path, Wanted(named, named))
     assert scores.pairing.left_out == ("values 5 of predictions, in 2 cases",)
     assert scores.pairing.is_whole
+
+
+def test_labels_that_nobody_looked_for_are_not_scored(tmp_path: Path) -> None:
+    for name, held in (("a", {1: (0, 4), 2: (5, 7)}), ("b", {1: (0, 4)})):
+        save(tmp_path / "t" / f"{name}.nii.gz", held)
+        save(tmp_path / "p" / f"{name}.nii.gz", {1: (0, 4), 2: (5, 7)})
+    named = Naming({1: "liver", 2: "tumor"})
+    absent, unknown = (score(tmp_path, Wanted(named, named, missing=word))[0] for word in ("absent", "unknown"))
+    assert [(item.case, item.label, item.false_found) for item in absent.of_first()][-1] == ("b", "tumor", 1)
+    assert [(item.case, item.label) for item in unknown.of_first()] == [("a", "liver"), ("a", "tumor"), ("b", "liver")]
+    assert unknown.pairing.left_out == ("tumor, which nobody looked for, in 1 case",)
+    # Nor are values that nobody named, unless a table says that they were looked for.
+    values = score(tmp_path, Wanted(missing="unknown"))[0]
+    assert [(item.case, item.label) for item in values.of_first()] == [("a", "1"), ("a", "2"), ("b", "1")]
+    (tmp_path / "table.csv").write_text("case,contoured\nb,1 2\n")
+    pairs = find_pairs(tmp_path / "p", tmp_path / "t", None, tmp_path / "table.csv")
+    told = score_pairs(pairs, Wanted(missing="unknown"), lambda *_: None)
+    assert [(item.case, item.label, item.false_found) for item in told.of_first()][-1] == ("b", "2", 1)
+    assert told.pairing.columns == {}

@@ -104,3 +104,12 @@ def test_wrong_tables_are_refused(text: str, sentence: str, tmp_path: Path) -> N
     (tmp_path / "c.csv").write_text(text)
     with pytest.raises(RecordError, match=sentence):
         find_pairs(None, None, table=tmp_path / "c.csv")
+
+
+def test_a_table_says_what_was_looked_for(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    predictions, truth = folders
+    touch(truth, "a.nii.gz", "b.nii.gz", "c.nii.gz")
+    (tmp_path / "c.csv").write_text("case,Contoured,scanner\na,liver tumor,A\nb,left lung|right lung,B\n")
+    found = find_pairs(predictions, truth, None, tmp_path / "c.csv")
+    assert [pair.contoured for pair in found.pairs] == [("liver", "tumor"), ("left lung", "right lung"), None]
+    assert found.columns == {"a": {"scanner": "A"}, "b": {"scanner": "B"}}
