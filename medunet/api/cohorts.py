@@ -153,7 +153,7 @@ def init(
 
     Args:
         cohort: a tree of DICOM studies with RTSTRUCT, a Decathlon or nnU-Net folder, a folder of `images/` and
-            `labels/` of PNG, or a `cohort.json`.
+            `labels/`, or a `cohort.json`.
         bundle: folder that is made.
         dims: 3, or 2 for slices; 2 where every image is one slice, if not given.
         budget_minutes: training time that the network is chosen for.

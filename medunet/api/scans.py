@@ -114,7 +114,7 @@ def predict(  # noqa: PLR0913 - its options have names
         bundle: a trained bundle: its folder, or the name of one that comes with medunet (`list_bundles`).
         scans: each a file, a folder of a series, a patient or files, a dict with a path for each channel, or a cohort
             as `init` takes it, each case under its name: a list (CSV, JSON lines, `cohort.json`), a dataset's folder
-            (`imagesTs`, else `imagesTr`), `images/` of PNG, a tree of DICOM studies given alone.
+            (`imagesTs`, else `imagesTr`), `images/`, a tree of DICOM studies given alone.
         output: folder for the masks and a run record of each; without it nothing is written, and masks stay in memory.
         options: how to read a channel, by its name, or all by "".
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.

@@ -18,8 +18,7 @@ CohortArgument = Annotated[
     Path,
     typer.Argument(
         metavar="COHORT",
-        help="Tree of DICOM studies, Decathlon or nnU-Net folder, images/ and labels/ of PNG, cohort.json, CSV or "
-        "JSON lines.",
+        help="Tree of DICOM studies, Decathlon or nnU-Net folder, images/ and labels/, cohort.json, CSV or JSON lines.",
         show_default=False,
     ),
 ]

@@ -26,7 +26,7 @@ LISTED = 3
 
 SCANS = (
     "Files, folders of them, series' or patients' folders, zips; or all cases of a COHORT: CSV, JSON lines, "
-    "cohort.json, dataset's folder (imagesTs, else imagesTr), images/ of PNG; alone a DICOM tree."
+    "cohort.json, dataset's folder (imagesTs, else imagesTr), images/; alone a DICOM tree."
 )
 
 

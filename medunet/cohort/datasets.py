@@ -37,7 +37,7 @@ def read_dataset(folder: Path) -> Cohort:
     if not isinstance(content, dict):
         raise RecordError(path, "it is no JSON object", "take the dataset's own file", code="list-wrong")
     names, modalities = _read_channels(path, content)
-    labels = _read_labels(path, content)
+    labels = read_labels(path, content)
     if content.get("training"):
         names, modalities = _join_channels(path, names, modalities)
         cases = _list_decathlon(path, content["training"], names[0])
@@ -73,7 +73,7 @@ def read_unlabelled(folder: Path, images: str) -> Cohort:
     if content.get("training"):
         names, modalities = _join_channels(path, names, modalities)
     found: dict[str, dict[str, Channel]] = {}
-    for stem, files in sorted(_list_files(folder / images, str(content.get("file_ending", ENDINGS[0]))).items()):
+    for stem, files in sorted(list_files(folder / images, str(content.get("file_ending", ENDINGS[0]))).items()):
         match = re.fullmatch(r"(.+)_(\d{4})", stem)
         if content.get("training"):
             found[stem] = {names[0]: Channel(path=str(files[0]))}
@@ -100,8 +100,16 @@ def name_channels(titles: list[str]) -> tuple[str, ...]:
     return tuple(name if names.count(name) == 1 else f"{name}_{n}" for n, name in enumerate(names))
 
 
-def _read_labels(path: Path, content: dict[str, Any]) -> LabelTable:
-    """Labels by number (Decathlon) or by name, regions and what is to be ignored (nnU-Net); 0 is background."""
+def read_labels(path: Path, content: Mapping[str, Any]) -> LabelTable:
+    """Labels by number (Decathlon) or by name, regions and what is to be ignored (nnU-Net); 0 is background.
+
+    Args:
+        path: of the file, which errors name.
+        content: holds them as `labels`, and perhaps `regions_class_order`.
+
+    Raises:
+        RecordError: they aren't 1, 2, … with a background, or regions have no order.
+    """
     by_name = _number_labels(path, content.get("labels"))
     ignored = by_name.pop(IGNORE, None)
     background = [name for name, values in by_name.items() if values == (0,)]
@@ -189,7 +197,7 @@ def _list_decathlon(path: Path, listed: Any, name: str) -> tuple[Case, ...]:
 
 
 def _find_nnunet(path: Path, ending: str, names: tuple[str, ...]) -> tuple[Case, ...]:
-    labels, images = (_list_files(path.parent / name, ending) for name in ("labelsTr", "imagesTr"))
+    labels, images = (list_files(path.parent / name, ending) for name in ("labelsTr", "imagesTr"))
     if not any(label.name.endswith(ending) for found in labels.values() for label in found):
         raise MissingInputError(
             path.parent / "labelsTr", f"it holds no *{ending}", "correct file_ending or add labels", code="path-missing"
@@ -199,14 +207,14 @@ def _find_nnunet(path: Path, ending: str, names: tuple[str, ...]) -> tuple[Case,
         with independent():
             wanted = {channel: f"{name}_{number:04d}" for number, channel in enumerate(names)}
             found = {
-                channel: _choose(images[stem]) if stem in images else _locate(path, f"imagesTr/{stem}{ending}")
+                channel: choose_file(images[stem]) if stem in images else _locate(path, f"imagesTr/{stem}{ending}")
                 for channel, stem in wanted.items()
             }
-            cases.append(_make_case(name, found, _choose(label)))
+            cases.append(_make_case(name, found, choose_file(label)))
     return tuple(cases)
 
 
-def _list_files(folder: Path, ending: str) -> dict[str, list[Path]]:
+def list_files(folder: Path, ending: str) -> dict[str, list[Path]]:
     """Files of a folder by their names without an ending; such that end otherwise than the dataset says, too."""
     found: dict[str, list[Path]] = {}
     endings = dict.fromkeys((ending, *ENDINGS))
@@ -217,7 +225,12 @@ def _list_files(folder: Path, ending: str) -> dict[str, list[Path]]:
     return found
 
 
-def _choose(files: list[Path]) -> Path:
+def choose_file(files: list[Path]) -> Path:
+    """The only file of a name.
+
+    Raises:
+        InputError: two have it.
+    """
     if len(files) > 1:
         found = f"{files[0].name} has the same name and another ending"
         raise InputError(files[1], found, "take one of them away", code="name-twice")

@@ -28,6 +28,7 @@ from medunet.cohort.lists import ENDINGS, Tables, read_list, read_tables
 from medunet.cohort.picture_folders import find_pictures, hold_pictures
 from medunet.cohort.structures import name_cases, name_labels
 from medunet.cohort.studies import LIST, Visit, find_visits, take_labels
+from medunet.cohort.volume_folders import find_volumes, hold_volumes
 from medunet.errors import GeometryError, InputError, LabelError, MissingInputError, SeriesError, independent
 from medunet.findings import warn
 from medunet.geometry import Grid
@@ -61,7 +62,7 @@ def find_cohort(
     """Read a `cohort.json` or `dataset.json` (or the folder that holds one), or find the cases of a folder.
 
     Args:
-        path: file (a list may be CSV or JSON lines, too), or folder: of `images/` and `labels/` of PNG, or a tree of
+        path: file (a list may be CSV or JSON lines, too), or folder: of `images/` and `labels/`, or a tree of
             DICOM studies.
         channels: limits the cohort to these, in this order.
         objects: label maps number the objects of the only label.
@@ -87,6 +88,8 @@ def find_cohort(
         found = _number_objects(_limit(read, channels, listed), objects, listed)
     elif hold_pictures(path):
         found = _limit(find_pictures(path, objects=objects), channels, path)
+    elif hold_volumes(path):
+        found = find_volumes(path, channels, objects=objects)
     else:
         found = _number_objects(_search(path, channels, TREE.model_copy(update={"missing": missing})), objects, path)
     return find_contoured(_say(found, missing), listed or path)
@@ -134,7 +137,7 @@ def _search(path: Path, channels: tuple[str, ...] | None, tables: Tables) -> Coh
         raise MissingInputError(
             path,
             "it holds no DICOM image" if any(path.iterdir()) else "it is empty",
-            "give a DICOM tree, a folder of images/ and labels/ of PNG, a dataset.json, cohort.json, CSV or JSON lines",
+            "give a DICOM tree, a folder of images/ and labels/, a dataset.json, cohort.json, CSV or JSON lines",
             code="path-missing",
         )
     return carry_series(arrange_cohort(path, found, channels, tables), found.series)
@@ -144,7 +147,7 @@ def is_listed(path: Path) -> bool:
     """Whether a path is a list of cases, or a folder that holds one or is laid out as pictures; else it is scans."""
     if path.is_file():
         return path.suffix.lower() in (".json", ".zip", *ENDINGS)
-    return (path / "cohort.json").is_file() or (path / NAME).is_file() or hold_pictures(path)
+    return (path / "cohort.json").is_file() or (path / NAME).is_file() or hold_pictures(path) or hold_volumes(path)
 
 
 def _number_objects(cohort: Cohort, objects: bool, path: Path) -> Cohort:

@@ -63,7 +63,7 @@ def find_pictures(folder: Path, *, objects: bool = False) -> Cohort:
         )
         for name, path in images.items()
     ]
-    table = LabelTable.from_names(["object"], objects=True) if objects else _name_labels(labels)
+    table = LabelTable.from_names(["object"], objects=True) if objects else _find_labels(labels)
     return group_cases(Cohort(channels=("image",), modalities={"image": "OT"}, labels=table, cases=tuple(cases)))
 
 
@@ -83,12 +83,21 @@ def _list_pictures(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _name_labels(labels: dict[str, Path]) -> LabelTable:
-    """Classes or objects, by the largest value of all label maps."""
+def _find_labels(labels: dict[str, Path]) -> LabelTable:
     name, largest = "", 0
     for label, path in track(labels.items(), "reading labels", len(labels)):
         with independent():
             largest, name = max((largest, name), (int(np.max(read_indices(path)[0])), label))
+    return name_labels(largest, name)
+
+
+def name_labels(largest: int, name: str) -> LabelTable:
+    """Classes or objects, by the largest value of all label maps.
+
+    Args:
+        largest: that value.
+        name: of the case that has it.
+    """
     if largest > CLASSES:
         LOGGER.info("label values up to %d (%s) number objects: together they are one label, 'object'", largest, name)
         return LabelTable.from_names(["object"], objects=True)

@@ -205,6 +205,9 @@ def _open_folder(item: Given, task: Task) -> list[Part]:
         pictures = item / "images"
         return [pictures if pictures.is_dir() and not any(item.glob("*.[pP][nN][gG]")) else item]
     try:
+        volumes = item / "images"
+        if volumes.is_dir() and any(map(is_image_file, volumes.iterdir())):
+            item = volumes
         inside = sorted(path for path in item.iterdir() if not path.name.startswith("."))
     except OSError:
         return [item]

@@ -138,6 +138,15 @@ def test_a_folder_of_files_is_a_scan_a_file_but_not_where_dicom_may_lie(tmp_path
     assert found.find().reference.series is not None
 
 
+def test_volumes_may_lie_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4))
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+        for name in ("a", "b"):
+            nib.save(image, tmp_path / folder / f"{name}.nii.gz")
+    assert name_all(tmp_path) == ["a", "b"]
+
+
 def test_masks_that_predict_has_written_are_no_scans(trained: Path, patients: list[Path], tmp_path: Path) -> None:
     volume = medunet.read_volume(patients[0] / "CT")
     nib.save(nib.Nifti1Image(volume.voxels[0], volume.grid.affine), tmp_path / "a.nii")
