@@ -124,8 +124,9 @@ def measure_ordinary(bench: Bench, fold: int, case: Case) -> dict[str, Any]:
     mask = bench.predict(fold, case, volumes)
     truth = open_case(bench.cohort, case)[1]
     kept = measure_mask(mask)
+    known = {region.name for region in truth.list_known()}
     for name, own in kept.items():
-        own["dice"] = measure_dice(truth, mask, name)
+        own["dice"] = measure_dice(truth, mask, name) if name in known else None
     images = zip(recipe.inputs, volumes.items(), strict=True)
     return {
         "id": case.id,
@@ -242,7 +243,7 @@ def measure_bundle(bench: Bench) -> tuple[list[dict[str, Any]], dict[str, list[C
 def tell(rows: Sequence[Mapping[str, Any]], judged: Mapping[str, list[Confidence]]) -> Iterator[str]:
     """Lines of the result, in Markdown."""
     for name in rows[0]["structures"]:
-        own = [row["structures"][name] for row in rows]
+        own = [found for row in rows if (found := row["structures"][name])["dice"] is not None]
         bad = [item["dice"] < BAD for item in own]
         yield f"{name}: {sum(bad)} of {len(bad)} masks have a Dice below {BAD}"
         numbers = {

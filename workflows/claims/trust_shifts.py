@@ -63,8 +63,10 @@ def take_mr(volumes: Volumes, folder: Path, _seed: int) -> dict[str, Volume] | N
     return {**keep(volumes, folder, _seed), "ct": _change(mr, mr.voxels)}
 
 
-def swap(volumes: Volumes, _folder: Path, _seed: int) -> dict[str, Volume]:
-    """PET in place of the CT and the other way round."""
+def swap(volumes: Volumes, _folder: Path, _seed: int) -> dict[str, Volume] | None:
+    """PET in place of the CT and the other way round, where there are both."""
+    if "pet" not in volumes:
+        return None
     kept = keep(volumes, _folder, _seed)
     return {"ct": kept["pet"], "pet": kept["ct"]}
 
