@@ -2,7 +2,7 @@
 
     make nnunet-env
     python workflows/peers/compare_nnunet.py --data FOLDER --out DIR --budget 40m [--fold 0] [--channels ct,pet]
-        [--ours DIR]
+        [--ours DIR] [--complete]
 
 nnU-Net is trained twice: with its stock plan, and with a plan for a small memory target, the largest of which some
 thousand steps fit the minutes (on the coarser grid, if nnU-Net plans one since its patch sees too little). Its own
@@ -12,8 +12,10 @@ everything counts from the command on. Masks are predicted by each tool's own pr
 (where that takes no longer than training) and without, and scored by medunet's evaluator on the grid of the scan. The
 headline is against the best nnU-Net.
 
-`--ours` takes the folder of a finished `sts.py` or `hippocampus.py` instead of training medunet. What is finished in
-DIR is not done again. On a CPU nnU-Net computes in fp32: it knows half precision on GPUs only.
+`--ours` takes the folder of a finished `sts.py` or `hippocampus.py` instead of training medunet. nnU-Net takes what
+wasn't contoured in a case as background; with `--complete` it is trained on the cases alone in which every label is
+known. Both are scored where labels are known. What is finished in DIR is not done again. On a CPU nnU-Net computes in
+fp32: it knows half precision on GPUs only.
 """
 
 import argparse
@@ -65,6 +67,7 @@ def main() -> int:
     parser = make_parser(str(__doc__), "the cohort, as of medunet init", "nnunet-run")
     parser.add_argument("--channels", help="limits the cohort to these, like ct,pet")
     parser.add_argument("--ours", type=Path, help="out folder of a finished training of medunet on this fold")
+    parser.add_argument("--complete", action="store_true", help="nnU-Net sees complete cases alone in training")
     parser.add_argument("--python", type=Path, default=PEER, help="of the environment that holds nnunetv2")
     arguments = parser.parse_args()
     return finish("compare_nnunet", lambda: compare(arguments))
@@ -77,7 +80,7 @@ def compare(arguments: argparse.Namespace) -> None:
     _, held_out = split_cases(cohort, arguments.fold)
     methods = {OURS: _predict_ours(bundle, held_out, arguments.out / "ours")}
     listed = arguments.out / "cohort.json"
-    write_cohort(listed, cohort)
+    write_cohort(listed, keep_complete(cohort, held_out) if arguments.complete else cohort)
     peer = Peer(arguments.python.absolute(), (arguments.out / "nnunet").absolute(), arguments.fold, arguments.budget)
     peer.export(listed)
     planned, small = peer.plan(), peer.choose_small()
@@ -99,6 +102,17 @@ def compare(arguments: argparse.Namespace) -> None:
     (arguments.out / "comparison.md").write_text(text + "\n", encoding="utf-8")
     write_json(arguments.out / "scores.json", scores.model_dump(mode="json"))
     print(text)
+
+
+def keep_complete(cohort: Cohort, held_out: Sequence[Case]) -> Cohort:
+    """The cohort without the cases of training in which a label is unknown."""
+    names, held = set(cohort.labels.names), {case.id for case in held_out}
+    cases = tuple(
+        case for case in cohort.cases if case.id in held or case.contoured is None or names <= {*case.contoured}
+    )
+    left = {case.patient for case in cases}
+    folds = tuple(tuple(name for name in fold if name in left) for fold in cohort.folds or ())
+    return cohort.model_copy(update={"cases": cases, "folds": folds or None})
 
 
 def _train_ours(arguments: argparse.Namespace) -> Bundle:

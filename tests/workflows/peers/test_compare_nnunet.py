@@ -59,6 +59,20 @@ def test_an_environment_without_nnunet_is_told(
     assert (raw / "splits_final.json").is_file()
 
 
+def test_complete_cases_alone_are_kept_and_all_that_are_held_out(trained: Path) -> None:
+    cohort = open_bundle(trained).cohort()
+    name, known = cohort.labels.names[0], [None, (), ()]
+    cases = tuple(
+        case.model_copy(update={"contoured": known[number] if number < 3 else (name,)})
+        for number, case in enumerate(cohort.cases)
+    )
+    partial = cohort.model_copy(update={"cases": cases})
+    held = [cases[1]]
+    kept = compare_nnunet.keep_complete(partial, held)
+    assert [case.id for case in kept.cases] == [case.id for case in cases if case.id != cases[2].id]
+    assert {patient for fold in kept.folds or () for patient in fold} == {case.patient for case in kept.cases}
+
+
 def test_masks_of_both_are_scored_on_the_grid_of_the_scan(trained: Path, tmp_path: Path) -> None:
     """The labels as nnU-Net gets them stand for its masks: they are right in every voxel."""
     bundle = open_bundle(trained)
