@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 LEFT = (
     *("left", "lt", "lft", "li", "links", "linke", "linker", "linkes", "gauche", "izquierdo", "izquierda", "izq"),
@@ -43,6 +44,23 @@ def find_sides(names: Sequence[str]) -> Sides:
     taken = {name for pair in pairs.values() for name in pair}
     alone = tuple((name,) for name in names if name not in taken and _is_clear(name))
     return (*pairs.values(), *alone)
+
+
+def find_side(name: str, names: Sequence[str]) -> Literal["left", "right"] | None:
+    """The side of a label, by its name beside those of all labels.
+
+    Args:
+        name: of the label.
+        names: of all labels; a word that says no side by itself does where another label is the other one.
+
+    Example:
+        >>> find_side("Kidney_L", ["Kidney_L"]), find_side("L1", ["L1", "L2"])
+        ('left', None)
+    """
+    pair = next((pair for pair in find_sides(names) if name in pair), ())
+    if len(pair) == 2:
+        return "left" if pair[0] == name else "right"
+    return None if not pair else "left" if _split(name, LEFT) else "right"
 
 
 def join_sides(named: Sides, placed: Sides) -> Sides:

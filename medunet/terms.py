@@ -1,11 +1,14 @@
 """Coded terms for labels: those that they bring, those that their names stand for, or the generic one.
 
-The terms are of SNOMED CT as DICOM lists them: categories in PS3.16 CID 7150, types in CID 7151 and 7159.
+The terms are of SNOMED CT as DICOM lists them: categories in PS3.16 CID 7150, types in CID 7151 and 7159, sides in
+CID 244.
 """
 
 import re
+from collections.abc import Sequence
 
 from medunet.labels import CodedTerm, Label, LabelTable
+from medunet.sides import WORDS, find_side
 
 
 def _sct(value: str, meaning: str) -> CodedTerm:
@@ -27,35 +30,94 @@ _ABNORMAL_TYPES = {
     "lesion": _sct("52988006", "Lesion"),
 }
 _ANATOMICAL_TYPES = {
+    "adrenal": _sct("23451007", "Adrenal gland"),
     "aorta": _sct("15825003", "Aorta"),
     "bladder": _sct("89837001", "Bladder"),
     "brain": _sct("12738006", "Brain"),
+    "brainstem brain_stem": _sct("119238007", "Brain Stem"),
+    "breast": _sct("76752008", "Breast"),
+    "carotid": _sct("69105007", "Carotid Artery"),
+    "cerebellum": _sct("113305005", "Cerebellum"),
+    "chiasm": _sct("244453006", "Optic chiasm"),
+    "clavicle": _sct("51299004", "Clavicle"),
     "colon": _sct("71854001", "Colon"),
+    "duodenum": _sct("38848004", "Duodenum"),
     "esophagus oesophagus": _sct("32849002", "Esophagus"),
+    "eyeball": _sct("79652003", "Eyeball"),
+    "eye": _sct("81745001", "Eye"),
+    "femur": _sct("71341001", "Femur"),
     "gallbladder": _sct("28231008", "Gallbladder"),
     "heart": _sct("80891009", "Heart"),
     "hippocampus hippocampal": _sct("5366008", "Hippocampus"),
+    "humerus": _sct("85050009", "Humerus"),
     "kidney": _sct("64033007", "Kidney"),
+    "large_intestine": _sct("14742008", "Large intestine"),
+    "larynx": _sct("4596009", "Larynx"),
+    "lip": _sct("48477009", "Lip"),
     "liver": _sct("10200004", "Liver"),
     "lung": _sct("39607008", "Lung"),
+    "mandible": _sct("91609006", "Mandible"),
+    "mouth": _sct("123851003", "Mouth"),
+    "ovary": _sct("15497006", "Ovary"),
     "pancreas": _sct("15776009", "Pancreas"),
+    "parotid": _sct("45289007", "Parotid gland"),
+    "pharynx": _sct("54066008", "Pharynx"),
     "prostate": _sct("41216001", "Prostate"),
+    "pulmonary_artery": _sct("81040000", "Pulmonary artery"),
+    "rectum": _sct("34402009", "Rectum"),
+    "rib": _sct("113197003", "Rib"),
+    "sacrum": _sct("54735007", "Sacrum"),
+    "scapula": _sct("79601000", "Scapula"),
+    "seminal_vesicle": _sct("64739004", "Seminal Vesicle"),
+    "skin": _sct("39937001", "Skin"),
+    "skull": _sct("89546000", "Skull"),
+    "small_intestine small_bowel": _sct("30315005", "Small intestine"),
+    "spinalcord spinal_cord": _sct("2748008", "Spinal cord"),
     "spleen": _sct("78961009", "Spleen"),
+    "sternum": _sct("56873002", "Sternum"),
     "stomach": _sct("69695003", "Stomach"),
+    "submandibular": _sct("54019009", "Submandibular gland"),
+    "temporal_lobe": _sct("78277001", "Temporal lobe"),
+    "testis testicle": _sct("40689003", "Testis"),
+    "thalamus": _sct("42695009", "Thalamus"),
     "thyroid": _sct("69748006", "Thyroid"),
+    "tongue": _sct("21974007", "Tongue"),
+    "trachea": _sct("44567001", "Trachea"),
+    "ureter": _sct("87953007", "Ureter"),
+    "uterus": _sct("35039007", "Uterus"),
+    "inferior_vena_cava": _sct("64131007", "Inferior vena cava"),
+    "vertebra vertebrae": _sct("51282000", "Vertebra"),
 }
 _TERMS = [
-    (words.split(), category, kind)
+    (frozenset(words.split("_")), category, kind)
     for category, types in ((ABNORMAL, _ABNORMAL_TYPES), (ANATOMICAL, _ANATOMICAL_TYPES))
-    for words, kind in types.items()
+    for phrases, kind in types.items()
+    for words in phrases.split()
 ]
 """Words to category and type. What is abnormal comes first: a liver tumor is a neoplasm, not a liver."""
+_SIDES = {"left": _sct("7771000", "Left"), "right": _sct("24028007", "Right")}
 
 
 def _look_up(name: str) -> tuple[CodedTerm, CodedTerm] | None:
-    words = re.findall(r"[a-z]+", name.lower())
-    words += [word.removesuffix("s") for word in words]
-    return next(((category, kind) for known, category, kind in _TERMS if set(known) & set(words)), None)
+    """Category and type of the abnormal term, else of that of which the name has the most words."""
+    words = {*re.findall(r"[a-z]+", name.lower()), *(word.lower() for word in WORDS.findall(name))}
+    words |= {word.removesuffix("s") for word in words}
+    found = [(category, kind, len(known)) for known, category, kind in _TERMS if known <= words]
+    if not found:
+        return None
+    category, kind, _ = max(found, key=lambda item: (item[0] == ABNORMAL, item[2]))
+    return category, kind
+
+
+def find_laterality(name: str, names: Sequence[str]) -> CodedTerm | None:
+    """The side that the name of a label says, as DICOM wants it for a segment; None where it says none.
+
+    Args:
+        name: of the label.
+        names: of all labels.
+    """
+    side = find_side(name, names)
+    return None if side is None else _SIDES[side]
 
 
 def code_labels(table: LabelTable) -> LabelTable:

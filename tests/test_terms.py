@@ -2,7 +2,7 @@ from pydicom.sr.codedict import codes
 
 from medunet import terms
 from medunet.labels import CodedTerm, Label, LabelTable
-from medunet.terms import GENERIC, code_labels, find_terms
+from medunet.terms import GENERIC, code_labels, find_laterality, find_terms
 
 OWN = CodedTerm(scheme="SCT", value="108369006", meaning="Tumor")
 
@@ -30,6 +30,27 @@ def test_names_say_what_a_label_is() -> None:
     assert find_terms(label("lesions"))[1].meaning == "Lesion"
     assert find_terms(label("Hippocampus anterior")) == (terms.ANATOMICAL, terms._sct("5366008", "Hippocampus"))
     assert find_terms(label("massive")) == (GENERIC, GENERIC)
+
+
+def test_the_term_with_the_most_words_of_a_name_is_its_own() -> None:
+    said = {
+        "BrainStem": "Brain Stem",
+        "brain": "Brain",
+        "SpinalCord": "Spinal cord",
+        "RightParotid": "Parotid gland",
+        "Inferior vena cava": "Inferior vena cava",
+        "Brain stem tumor": "Neoplasm",
+        "vertebrae_L1": "Vertebra",
+    }
+    assert {name: find_terms(label(name))[1].meaning for name in said} == said
+
+
+def test_sides_have_codes() -> None:
+    names = ["RightParotid", "LeftParotid", "Larynx"]
+    sides = list_terms("cid244")
+    found = [find_laterality(name, names) for name in names]
+    assert [term and sides[term.value] for term in found] == ["Right", "Left", None]
+    assert [term and term.meaning for term in found] == ["Right", "Left", None]
 
 
 def test_own_terms_come_first() -> None:

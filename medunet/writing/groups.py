@@ -21,7 +21,7 @@ from medunet.geometry import flip_lps_ras
 from medunet.labels import Label
 from medunet.measures import PERCENTILES, LesionMeasures, Measured, Measures, StructureMeasures, Values
 from medunet.reading import Header
-from medunet.terms import find_terms
+from medunet.terms import ANATOMICAL, find_laterality, find_terms
 
 MOST_LESIONS = 100
 """Lesions of a structure that have a group; the largest. All count in its volume and in their number. Each takes 8 KB
@@ -142,10 +142,14 @@ class Groups:
             label = Label(value=label.value, name=structure.name, colour=label.colour)
         category, kind = find_terms(label)
         name = structure.name if lesion is None else f"{structure.name} {lesion}"
+        side = find_laterality(label.name, [one.name for one in self.labels]) if category == ANATOMICAL else None
+        place = Code(kind.value, kind.scheme, kind.meaning)
+        sites = [self.highdicom.sr.FindingSite(place, Code(side.value, side.scheme, side.meaning))] if side else None
         return {
             "tracking_identifier": self.highdicom.sr.TrackingIdentifier(generate_uid(prefix=None), name),
             "finding_category": Code(category.value, category.scheme, category.meaning),
-            "finding_type": Code(kind.value, kind.scheme, kind.meaning),
+            "finding_type": place,
+            "finding_sites": sites,
         }
 
     def _place(self, named: dict[str, Any], measured: Sequence[Any], where: Measured | None) -> Any:

@@ -15,7 +15,7 @@ from medunet.algorithms import UNNAMED, Algorithm
 from medunet.errors import SeriesError
 from medunet.extras import load_extra
 from medunet.labels import CodedTerm, Label
-from medunet.terms import find_terms
+from medunet.terms import find_laterality, find_terms
 from medunet.writing.sources import (
     LONG_STRING,
     Kind,
@@ -201,7 +201,14 @@ def _copy_facts(slices: Sequence[Any], segmentation: Any) -> None:
 
 
 def _describe_all(labels: Sequence[Label], algorithm: Algorithm, highdicom: Any) -> list[Any]:
-    return [_describe(label, algorithm.find(label.name), highdicom) for label in labels]
+    described = [_describe(label, algorithm.find(label.name), highdicom) for label in labels]
+    names = [label.name for label in labels]
+    for item in described:
+        side = find_laterality(item.SegmentLabel, names)
+        if side is not None:
+            modifiers = [highdicom.sr.CodedConcept.from_code(_code(side))]
+            item.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = modifiers
+    return described
 
 
 def _describe(label: Label, made: Algorithm, highdicom: Any) -> Any:

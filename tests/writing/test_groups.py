@@ -78,6 +78,15 @@ def test_a_group_for_each_structure_and_lesion(series: Path) -> None:
     assert len(derived) == 9
 
 
+def test_the_side_of_an_organ_is_that_of_its_site(series: Path) -> None:
+    table = LabelTable.from_names(["Kidney_L", "Kidney_R", "tumor left"])
+    made = Groups(highdicom, table.labels, {"ct": find_slices(series)}, None).list_groups(measure(series, table=table))
+    sites = {group.tracking_identifier: group.finding_sites for group in made}
+    assert [site.laterality.meaning for site in sites["Kidney_L"]] == ["Left"]
+    assert [(site.value.meaning, site.laterality.meaning) for site in sites["Kidney_R 1"]] == [("Kidney", "Right")]
+    assert sites["tumor left"] == []
+
+
 def test_a_lesion_lies_at_its_centre_on_the_nearest_slice(series: Path) -> None:
     slices = find_slices(series)
     *_, lesion, _ = Groups(highdicom, TABLE.labels, {"ct": slices}, None).list_groups(measure(series))

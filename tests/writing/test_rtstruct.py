@@ -167,3 +167,14 @@ def test_what_has_no_slices_is_refused_before(tmp_path: Path) -> None:
     change(tmp_path / "series", lambda dataset, _: delattr(dataset, "FrameOfReferenceUID"))
     with pytest.raises(SeriesError, match="its header has no FrameOfReferenceUID"):
         FORMATS["rtstruct"].check(find_image(tmp_path / "series"), TABLE, ALGORITHM)
+
+
+@needs_judges
+def test_sides_are_coded(tmp_path: Path) -> None:
+    write_series(tmp_path / "series", make_grid("oblique", (21, 17, 9)))
+    write("rtstruct", tmp_path / "series", tmp_path / "m.dcm", LabelTable.from_names(["Kidney_L", "Kidney_R", "GTV"]))
+    assert find_errors(tmp_path / "m.dcm") == set()
+    kinds = [item.RTROIIdentificationCodeSequence[0] for item in dcmread(tmp_path / "m.dcm").RTROIObservationsSequence]
+    sides = [kind.get("SegmentedPropertyTypeModifierCodeSequence", ()) for kind in kinds]
+    assert [[side.CodeValue for side in own] for own in sides] == [["7771000"], ["24028007"], []]
+    assert [kind.CodeMeaning for kind in kinds] == ["Kidney", "Kidney", "Neoplasm"]

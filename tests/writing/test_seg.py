@@ -132,6 +132,29 @@ def test_segments_are_coded_and_name_the_bundle(written: Dataset) -> None:
     assert liver.TrackingUID != tumor.TrackingUID
 
 
+@needs_judges
+@pytest.mark.parametrize("name", ["seg", "seg-labelmap"])
+def test_sides_are_coded(tmp_path: Path, name: str) -> None:
+    write_series(tmp_path / "series", make_grid())
+    grid = read_volume(tmp_path / "series").grid
+    table = LabelTable.from_names(["RightParotid", "LeftParotid", "SpinalCord"])
+    mask = Mask("classes", draw_balls(grid, table.names[:2]).voxels, grid, table)
+    path = tmp_path / "m.dcm"
+    FORMATS[name].write(Result(mask, find_image(tmp_path / "series"), ALGORITHM), path)
+    assert find_errors(path) - find_errors(next((tmp_path / "series").iterdir())) == set()
+    types = {
+        item.SegmentLabel: item.SegmentedPropertyTypeCodeSequence[0]
+        for item in dcmread(path).SegmentSequence
+        if item.SegmentLabel in table.names
+    }
+    modifiers = {
+        label: [modifier.CodeMeaning for modifier in kind.get("SegmentedPropertyTypeModifierCodeSequence", ())]
+        for label, kind in types.items()
+    }
+    assert modifiers == {"RightParotid": ["Right"], "LeftParotid": ["Left"], "SpinalCord": []}
+    assert {types[label].CodeValue for label in ("RightParotid", "LeftParotid")} == {"45289007"}
+
+
 def test_geometry_is_that_of_the_positions(tmp_path: Path) -> None:
     def misstate(dataset: Dataset, _: int) -> None:
         dataset.SpacingBetweenSlices = -1.0
