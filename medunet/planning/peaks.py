@@ -20,8 +20,8 @@ SOURCE_BYTES = 24
 """For a voxel of an image as it is read: its own value, one in float32 and two in float64, in which MONAI resamples."""
 PREPARED_BYTES = 16
 """For a voxel of a prepared image: two copies in float64, or four in float32."""
-LABEL_BYTES = 5
-"""For a voxel and class of labels that are resampled: a truth value and a float32."""
+PLACE_BYTES = 80
+"""For a voxel of the prepared image that MONAI resamples: its place, by seven numbers in float64 and copies of them."""
 OPTIMIZER_BYTES = 16
 """For a weight: itself, its gradient and two moments of AdamW."""
 GRADIENTS = 2
@@ -105,11 +105,16 @@ def predict_network(plan: Plan) -> float:
 
 
 def predict_preparing(plan: Plan, source: int, prepared: int) -> float:
-    """GiB of preparing a case of so many voxels as it is read and as it is prepared."""
-    inputs, classes = plan.task.count_inputs(), count_classes(plan)
-    image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
-    label = LABEL_BYTES * source * classes + 4 * prepared * inputs
-    return PROGRAM_GIB + max(image, label) / 2**30
+    """GiB of preparing a case of so many voxels as it is read and as it is prepared; its labels come after its image,
+    plane by plane.
+    """
+    return PROGRAM_GIB + _count_image(plan, source, prepared) / 2**30
+
+
+def _count_image(plan: Plan, source: int, prepared: int) -> int:
+    """Bytes of an image as it is read and resampled, a channel at a time."""
+    places = PLACE_BYTES * prepared if plan.task.unit == "mm" else 0
+    return SOURCE_BYTES * source + PREPARED_BYTES * prepared * plan.task.count_inputs() + places
 
 
 def predict_validation(plan: Plan, prepared: int) -> float:
@@ -123,7 +128,7 @@ def predict_validation(plan: Plan, prepared: int) -> float:
 def predict_prediction(plan: Plan, source: int, prepared: int) -> float:
     """GiB of predicting a scan of so many voxels as it is read and as it is prepared."""
     inputs, classes = plan.task.count_inputs(), len(plan.task.name_classes())
-    image = SOURCE_BYTES * source + PREPARED_BYTES * prepared * inputs
+    image = _count_image(plan, source, prepared)
     logits = 4 * prepared * (inputs + classes + 1) + _count_forward(plan) + 4 * source
     return PROGRAM_GIB + max(image / 2**30, KERNELS_GIB + logits / 2**30)
 

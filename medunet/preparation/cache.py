@@ -23,7 +23,7 @@ from medunet.geometry import Grid
 from medunet.labels import Mask
 from medunet.objects import BORDER, make_border_target
 from medunet.preparation.chain import find_images, find_source_grid, run_chain
-from medunet.preparation.resample import resample_labels, resample_numbers
+from medunet.preparation.resample import resample_numbers, resample_planes
 from medunet.progress import track
 from medunet.reading import LabelOptions
 from medunet.records import read_json, write_json
@@ -147,8 +147,9 @@ def _resample_classes(mask: Mask, grid: Grid) -> npt.NDArray[np.uint8]:
     values = np.array([0, *(label.value for label in mask.table.labels)], dtype=np.uint8)
     if mask.table.ignore is not None:
         values = np.append(values, np.uint8(mask.table.ignore))
-    one_hot = torch.from_numpy(np.stack([mask.voxels == value for value in values]).astype(np.float32))
-    return values[resample_labels(one_hot, mask.grid.affine, grid)]
+    # Plane by plane: all classes at once are 4 bytes each for a voxel.
+    planes = (torch.from_numpy((plane == values[:, None, None]).astype(np.float32)) for plane in mask.voxels)
+    return values[resample_planes(planes, mask.grid, grid)]
 
 
 def _find_centres(label: npt.NDArray[np.uint8], count: int, ignore: int | None) -> npt.NDArray[np.int32]:
