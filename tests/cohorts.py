@@ -67,3 +67,19 @@ def write_pictures(folder: Path, patients: str = "abcd", size: tuple[int, int] =
         Image.fromarray(picture.astype(np.uint8)).save(folder / "images" / f"{name}.png")
         Image.fromarray(truth.astype(np.uint8)).save(folder / "labels" / f"{name}.png")
     return folder
+
+
+def draw_neck(folder: Path, name: str, contoured: list[str]) -> None:
+    """Two organs in noise, of which some are drawn."""
+    rng = np.random.default_rng(len(name) + sum(map(ord, name)))
+    values = rng.normal(0, 20, (24, 24, 12)).astype(np.int16)
+    labels = np.zeros(values.shape, np.uint8)
+    for value, (organ, start) in enumerate((("cord", 4), ("larynx", 14)), 1):
+        place = (slice(start, start + 6), slice(8, 14), slice(3, 9))
+        values[place] += 200 * value
+        if organ in contoured:
+            labels[place] = value
+    for part, voxels in (("images", values), ("labels", labels)):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        image = nib.Nifti1Image(voxels, np.diag([2.0, 2.0, 3.0, 1.0]))
+        nib.save(image, folder / part / f"{name}.nii.gz")
