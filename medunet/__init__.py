@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         check_bundle,
         compare,
         convert,
+        distill,
         evaluate,
         evaluate_masks,
         export_bundle,
@@ -100,6 +101,7 @@ __all__ = [
     "check_bundle",
     "compare",
     "convert",
+    "distill",
     "evaluate",
     "evaluate_masks",
     "export_bundle",
@@ -116,9 +118,9 @@ __all__ = [
     "write_selftest",
 ]
 _PLACES = {
-    "medunet.api": "Compared Evaluation audit_bundle check check_bundle compare convert evaluate evaluate_masks "
-    "export_bundle export_cohort init list_bundles plan predict predict_each read_volume train train_folds write_card "
-    "write_selftest",
+    "medunet.api": "Compared Evaluation audit_bundle check check_bundle compare convert distill evaluate "
+    "evaluate_masks export_bundle export_cohort init list_bundles plan predict predict_each read_volume train "
+    "train_folds write_card write_selftest",
     "medunet.cohort": "Case Cohort LabelChoices",
     "medunet.cross_validation": "TrainedFolds",
     "medunet.errors": "BundleError ExtraError GeometryError InputError LabelError MedunetError MissingInputError "

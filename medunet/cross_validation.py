@@ -77,6 +77,7 @@ def train_folds(
     source: Path | None = None,
     patience: int = 0,
     trust: bool = False,
+    teach: Callable[[int], None] = lambda _: None,
 ) -> TrainedFolds:
     """Train every fold of a bundle, one after the other, and make the ensemble of all.
 
@@ -89,11 +90,11 @@ def train_folds(
         source: bundle from whose weights each fold starts.
         patience: validations without a gain after which a fold ends; 0 never ends it.
         trust: run what its configurations hold, whoever wrote it.
+        teach: is called before a fold is trained.
 
     Raises:
         InputError: there is one fold only, two hold out the same patient, or torchrun started this process.
-        ResourceError: a signal stopped a fold; its state is kept.
-        MedunetError: whatever stopped it.
+        MedunetError: whatever stopped it; where that was a signal, the state of the fold is kept.
     """
     if is_launched():
         remedy = "train each with --fold K, then run medunet train --fold all without torchrun, which takes them over"
@@ -104,14 +105,15 @@ def train_folds(
     check_held_out(held_out, str(folder))
     if len(held_out) < 2:
         raise InputError("--fold all", "the cohort has one fold only", "train it with --fold 0", code="option-wrong")
-    how: dict[str, Any] = {"source": source, "patience": patience, "trust": trust}
-    train = partial(train_bundle, folder, budget_minutes=budget_minutes, restart=restart, **how)
+    how: dict[str, Any] = {"restart": restart, "source": source, "patience": patience, "trust": trust}
+    train = partial(train_bundle, folder, budget_minutes=budget_minutes, **how)
     recipe, results = make_recipe(bundle), []
     for fold, cases in enumerate(held_out):
         run = find_run(bundle, fold)
         trained = not restart and run.allows(Action.TAKE_OVER)
         LOGGER.info("fold %d%s", fold, " is trained already" if trained else ":")
         if not trained:
+            teach(fold)
             train(fold=fold)
         results.append(run.read_result())
         predictor = load_predictor(recipe, {run.weights: results[-1].weights_sha256}, PLAIN)

@@ -304,6 +304,9 @@ def _warn_of_steps(planned: Plan) -> None:
 def _plan_again(bundle: Bundle, wishes: Wishes) -> Plan:
     """Plan from what was measured for a bundle; its cohort need not have come along."""
     former, task = bundle.plan, bundle.plan.task
+    if former.training.teacher is not None:
+        found = "its network was chosen for the seconds of a scan, and learns from another bundle"
+        raise InputError(bundle.folder, found, "make another student with medunet distill", code="option-wrong")
     fingerprint = _read_fingerprint(bundle)
     cohort = Cohort(channels=task.channels, modalities=task.modalities, labels=task.labels, cases=())
     filled = Wishes(

@@ -24,6 +24,7 @@ COMMANDS = (
     "init",
     "plan",
     "train",
+    "distill",
     "predict",
     "evaluate",
     "convert",

@@ -13,7 +13,7 @@ from medunet.api.comparing import Compared, compare
 from medunet.api.masks import convert
 from medunet.api.scans import predict, predict_each, read_volume
 from medunet.api.scores import Evaluation, evaluate, evaluate_masks
-from medunet.api.training import train, train_folds
+from medunet.api.training import distill, train, train_folds
 
 __all__ = [
     "Compared",
@@ -23,6 +23,7 @@ __all__ = [
     "check_bundle",
     "compare",
     "convert",
+    "distill",
     "evaluate",
     "evaluate_masks",
     "export_bundle",

@@ -74,6 +74,8 @@ class Above:
 Count = Annotated[int, Above(0, equal=True)]
 """A fold, or how often something may happen."""
 Minutes = Annotated[float, Above(0)]
+Size = Annotated[int, Above(0)]
+"""Voxels along an axis."""
 
 
 def verb(function: Callable[P, R]) -> Callable[P, R]:

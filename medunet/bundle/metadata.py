@@ -11,7 +11,7 @@ from medunet.bundle.seen import TrustFacts
 from medunet.cohort import salt_hashes
 from medunet.labels import CodedTerm, Label
 from medunet.networks import list_packages
-from medunet.planning import Plan
+from medunet.planning import Plan, Teacher, TimedScan
 from medunet.postprocessing import PartsPlan
 from medunet.records import Record
 from medunet.task import Task
@@ -126,6 +126,10 @@ class Metadata(OpenRecord):
     """Hashes of the images that it was trained on; None in bundles of earlier versions, and before training."""
     trust: TrustFacts | None = None
     """What the column `trust` of predictions was made by and how well it does; None where nobody measured it."""
+    teacher: Teacher | None = None
+    """The bundle that taught it beside the labels; None where none did."""
+    timed_scan: TimedScan | None = None
+    """The scan that its network was made small for; None of any other."""
     fold_weights: dict[str, Sha256] = Field(default_factory=dict)
     """SHA-256 of each file of weights of an ensemble, one a fold, by its name."""
 
@@ -147,6 +151,8 @@ def make_metadata(plan: Plan, name: str) -> Metadata:
     given = list_packages(plan.network.given.definition) if plan.network.given else ()
     packages = (READING_PACKAGE[task.unit], *INFERENCE_PACKAGES, *given)
     names = [region.name for region in task.labels.structures]
+    of_students = {"teacher": plan.training.teacher, "timed_scan": plan.foreseen.scan}
+    further: dict[str, Any] = {key: value for key, value in of_students.items() if value is not None}
     return Metadata(
         schema=SCHEMA,
         version="0.1.0",
@@ -160,14 +166,20 @@ def make_metadata(plan: Plan, name: str) -> Metadata:
         },
         name=name,
         task=f"Segmentation of {', '.join(names)} in {', '.join(task.modalities.values())}",
-        description=f"A {plan.network.describe()} planned and trained by medunet.",
+        description=f"A {plan.network.describe()} planned and trained by medunet{_tell_teacher(plan)}.",
         authors="medunet",
         copyright="The users of this bundle",
         intended_use="Research; not a medical device.",
         data_type=READING_PACKAGE[task.unit],
         segments={str(label.value): _describe_label(label) for label in task.labels.labels},
         network_data_format=_describe_data(plan),
+        **further,
     )
+
+
+def _tell_teacher(plan: Plan) -> str:
+    teacher = plan.training.teacher
+    return f", a student of {teacher.name} {teacher.version}" if teacher else ""
 
 
 def _describe_data(plan: Plan) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from medunet.cli.check import check
 from medunet.cli.cohort import app as cohort
 from medunet.cli.compare import compare
 from medunet.cli.convert import convert
+from medunet.cli.distill import distill
 from medunet.cli.evaluate import evaluate
 from medunet.cli.init import init
 from medunet.cli.package import package
@@ -25,7 +26,7 @@ from medunet.errors import InputError, MedunetError
 
 PATHS = (
     *("-o", "--output", "--bundle", "--from", "--source", "--predictions", "--pred", "--truth", "--images", "--table"),
-    *("--json", "--sarif"),
+    *("--json", "--sarif", "--cohort", "--unlabelled"),
 )
 """Options whose value is a path."""
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.add_typer(cohort, name="cohort")
 app.command(name="init")(init)
 app.command(name="plan")(plan)
 app.command(name="train")(train)
+app.command(name="distill")(distill)
 app.command(name="predict")(predict)
 app.command(name="evaluate")(evaluate)
 app.command(name="compare")(compare)

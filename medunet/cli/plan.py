@@ -69,6 +69,7 @@ def describe_plan(planned: "Plan", explain: bool = False) -> None:
         **_describe_objects(task),
         **({"sides": describe_sides(task.sides)} if task.sides else {}),
         **({"partial": "some labels are unknown in some cases"} if training.partial else {}),
+        **_describe_teacher(planned),
         **({"surroundings": f"drawn in {', '.join(training.surroundings)}"} if training.surroundings else {}),
         "loss": _describe_part(training.loss) if isinstance(training.loss, dict) else training.loss,
         "optimizer": training.optimizer,
@@ -107,6 +108,17 @@ def _describe_objects(task: "Task") -> dict[str, str]:
         return {}
     unit = "mL" if task.unit == "mm" else "px"
     return {"objects": f"border {task.objects.border}, smallest {task.objects.smallest:g} {unit}"}
+
+
+def _describe_teacher(planned: "Plan") -> dict[str, str]:
+    """Who teaches a student, and the scan that it was made small for."""
+    rows, teacher, scan = {}, planned.training.teacher, planned.foreseen.scan
+    if teacher is not None:
+        scans = f", alone of {teacher.unlabelled} unlabelled scans" if teacher.unlabelled else ""
+        rows["teacher"] = f"{teacher.name} {teacher.version}, weight {teacher.weight:g}{scans}"
+    if scan is not None:
+        rows["scan"] = scan.describe()
+    return rows
 
 
 def _describe_foreseen(foreseen: "Foreseen") -> dict[str, str]:

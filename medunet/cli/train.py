@@ -41,13 +41,24 @@ def train(
     how: dict[str, Any] = {"budget_minutes": minutes, "restart": restart, "source": source}
     how |= {"patience": patience, "trust": trust}
     with screen():
-        if number is None:
-            result = api.train_folds(bundle, **how)
-            wrote = f"{len(result.weights)} files of weights beside {result.weights[0]}, and {result.scores}"
-        else:
-            wrote = str(api.train(bundle, fold=number, **how))
+        describe_training(bundle, number, how)
+
+
+def describe_training(bundle: Path, fold: int | None, how: dict[str, Any]) -> None:
+    """Train a fold or all, and print what came of it.
+
+    Args:
+        bundle: that is trained.
+        fold: None for all.
+        how: further arguments of `medunet.train`.
+    """
+    if fold is None:
+        result = api.train_folds(bundle, **how)
+        wrote = f"{len(result.weights)} files of weights beside {result.weights[0]}, and {result.scores}"
+    else:
+        wrote = str(api.train(bundle, fold=fold, **how))
     if not is_first_rank():
         return
-    if number is None:
+    if fold is None:
         print(result.table)
     print(f"wrote {wrote}; next: medunet evaluate {bundle}, or medunet predict {bundle} SCAN -o OUT")

@@ -142,6 +142,7 @@ def _tell_protocol(facts: Facts) -> Iterator[str]:
     if training is None:
         yield "It wasn't trained yet."
         return
+    yield from _tell_teacher(facts)
     many = training.fold == "all"
     whose = "each from the one network that is scored on it" if many else f"those of fold {training.fold}"
     yield (
@@ -152,6 +153,22 @@ def _tell_protocol(facts: Facts) -> Iterator[str]:
         f"{' No held-out case can score the mean of all folds, which the bundle takes.' if many else ''}"
     )
     yield from facts.tell("registration", "protocol")
+
+
+def _tell_teacher(facts: Facts) -> Iterator[str]:
+    """Who taught a student, and the seconds that both take."""
+    teacher, scan = facts.bundle.plan.training.teacher, facts.bundle.plan.foreseen.scan
+    if teacher is None:
+        return
+    scans = f"; of {teacher.unlabelled} unlabelled scans these alone" if teacher.unlabelled else ""
+    yield (
+        f"It is a student of {teacher.name} {teacher.version} (weights {teacher.weights_sha256[:12]}…), whose "
+        f"probabilities taught it beside the labels, with the weight {teacher.weight:g}{scans}. Each network was "
+        "taught by the one of the same fold alone, which never saw the held-out patients."
+    )
+    if scan is not None:
+        yield f"Where it was made, for a scan of {scan.describe()}."
+    yield ""
 
 
 def _tell_results(facts: Facts) -> Iterator[str]:

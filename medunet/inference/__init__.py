@@ -9,6 +9,7 @@ from medunet.inference.inputs import Input, list_inputs
 from medunet.inference.jobs import Wanted, finish_job, plan_job, predict_found, run_jobs
 from medunet.inference.maker import Maker, make_maker
 from medunet.inference.memory import Means, Provision, provide
+from medunet.inference.onto import predict_onto
 from medunet.inference.outputs import Outputs, name_mask
 from medunet.inference.predict import Predictor, load_predictor, open_predictor, predict_scan
 from medunet.inference.record import PredictionRecord
@@ -52,6 +53,7 @@ __all__ = [
     "predict_case",
     "predict_cases",
     "predict_found",
+    "predict_onto",
     "predict_scan",
     "provide",
     "restore_mask",

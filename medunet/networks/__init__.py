@@ -15,6 +15,7 @@ from medunet.networks.loss import LabelLoss, RegionLoss, find_loss, make_loss, s
 from medunet.networks.optimizer import Muon, make_optimizer
 from medunet.networks.precision import AutocastInferer, choose_device, choose_precision, find_vram, measure_peak_vram
 from medunet.networks.swap import check_stated, count_network, find_multiple, state_network, swap_network
+from medunet.networks.taught import TaughtLoss
 from medunet.networks.unet import DeepSupervision, build_network, make_network
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MeanNetwork",
     "Muon",
     "RegionLoss",
+    "TaughtLoss",
     "build_foreign_network",
     "build_network",
     "check_stated",

@@ -31,6 +31,20 @@ OWN = "take dice_ce, dice_focal or tversky_ce"
 
 def make_loss(plan: Plan) -> dict[str, Any]:
     """`_target_` dictionary of the loss of one level of the network."""
+    teacher = plan.training.teacher
+    if teacher is None:
+        return _make_own(plan)
+    return {
+        "_target_": "medunet.networks.TaughtLoss",
+        "loss": _make_own(plan),
+        "count": plan.count_taught(),
+        "exclusive": not plan.task.labels.regions,
+        "weight": teacher.weight,
+    }
+
+
+def _make_own(plan: Plan) -> dict[str, Any]:
+    """The loss of the labels."""
     table, kind = plan.task.labels, plan.training.loss
     regions = [list(region.values) for region in table.regions]
     if isinstance(kind, dict):

@@ -113,6 +113,54 @@ class Speed(Record):
     """Threads with which torch computed."""
 
 
+class Teacher(Record):
+    """Whose probabilities a network learns beside the labels."""
+
+    name: str
+    """Name of the bundle."""
+    version: str
+    """Its version."""
+    weights_sha256: str
+    """SHA-256 of its weights, of an ensemble of the hashes of all."""
+    weight: float = Field(default=1.0, gt=0.0)
+    """Of what it teaches, where the loss of the labels has 1."""
+    unlabelled: int = Field(default=0, ge=0)
+    """Scans of nobody's cohort, of which it alone tells."""
+
+
+class TimedScan(Record):
+    """A scan of a stated size, and what it takes where somebody measured it."""
+
+    shape: Triple
+    """Voxels along x, y, z."""
+    spacing_mm: Spacing
+    """Of a voxel, along x, y, z."""
+    wanted_seconds: float = Field(gt=0.0)
+    """That a prediction may take: reading, network, way back, and writing the mask."""
+    foreseen_seconds: float = Field(gt=0.0)
+    """From windows and stages that were timed one by one, when the network was chosen."""
+    seconds: float = Field(gt=0.0)
+    """Of one prediction by a network of this plan."""
+    teacher_seconds: float = Field(gt=0.0)
+    """Of one by one network of the teacher, computed alike."""
+    network_seconds: float = Field(gt=0.0)
+    """Of all patches in the network alone, as it was timed by the patch."""
+    teacher_network_seconds: float = Field(gt=0.0)
+    """The same of one network of the teacher."""
+    computed: str
+    """By what, and how."""
+    cores: int
+    """That were there."""
+
+    def describe(self) -> str:
+        """Sizes and seconds, in words."""
+        size, spacing = (" × ".join(f"{value:g}" for value in values) for values in (self.shape, self.spacing_mm))
+        seconds = f"{self.seconds:g} s measured ({self.network_seconds:g} s of them in the network)"
+        teacher = f"one network of the teacher {self.teacher_seconds:g} s ({self.teacher_network_seconds:g} s)"
+        told = f"{self.wanted_seconds:g} s wanted, {self.foreseen_seconds:g} s foreseen, {seconds}, {teacher}"
+        return f"{size} voxels of {spacing} mm: {told}, {self.computed}, on {self.cores} cores"
+
+
 TRAINING_SHARE = 0.8
 """Share of the budget that goes into training steps; the rest goes into preparation and validation."""
 
@@ -152,6 +200,8 @@ class TrainingPlan(Record):
     """Channels, CTs that were cut out of their surroundings, around whose body couches, sheets and noise are drawn."""
     augmentation: tuple[dict[str, Any], ...] = ()
     """MONAI's transforms of `image` and `label` of a patch, as `_target_` and arguments, after those of medunet."""
+    teacher: Teacher | None = None
+    """Another bundle, whose probabilities are learnt beside the labels."""
     seed: int = 0
     """Number from which everything random in training follows."""
 
@@ -168,6 +218,8 @@ class Foreseen(Record):
     """Seconds of one training step on the machine that planned."""
     speed: Speed | None = None
     """Measured where it was planned."""
+    scan: TimedScan | None = None
+    """What the network was made small for."""
 
 
 class Plan(Record):
@@ -232,6 +284,12 @@ class Plan(Record):
     def with_step(self, seconds: float) -> Self:
         """This plan with what one training step was measured to take, in seconds to three digits."""
         return self.change(foreseen={"step_seconds": float(f"{seconds:.3g}")})
+
+    def count_taught(self) -> int:
+        """Probabilities of a voxel that a teacher tells; that of the background is what the others leave."""
+        if self.training.teacher is None:
+            return 0
+        return len(self.task.name_classes()) - (0 if self.task.labels.regions else 1)
 
     def count_steps(self) -> int:
         """Steps that the budget holds on the machine that planned; 0 where none was timed."""

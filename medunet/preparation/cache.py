@@ -41,11 +41,13 @@ class PreparedCase:
 
     Attributes:
         id: the case.
-        folder: holds image.npy, label.npy, centres.npy and hashes.json, and of a partial case unknown.json.
+        folder: holds image.npy, affine.npy, label.npy, centres.npy and hashes.json, and of a partial case unknown.json.
+        teaching: file of what a teacher tells of it, if there is one.
     """
 
     id: str
     folder: Path
+    teaching: Path | None = None
 
     def image(self) -> npt.NDArray[np.float32]:
         """(C, I, J, K), memory-mapped, float32."""
@@ -67,6 +69,16 @@ class PreparedCase:
         found: list[str] = read_json(self.folder / "hashes.json")
         return found
 
+    def grid(self) -> Grid:
+        """Where its voxels lie."""
+        return Grid(self.label().shape, np.load(self.folder / "affine.npy"))
+
+    def told(self) -> npt.NDArray[np.uint8]:
+        """(N, I, J, K), memory-mapped: 255 times the probabilities of a teacher; N is 0 without one."""
+        if self.teaching is None:
+            return np.zeros((0, 1, 1, 1), np.uint8)
+        return np.load(self.teaching, mmap_mode="r")
+
     def unknown(self) -> tuple[int, ...]:
         """Values of labels that nobody looked for."""
         path = self.folder / "unknown.json"
@@ -78,6 +90,8 @@ class PreparedCase:
         Raises:
             ValueError, EOFError, OSError, MedunetError: a file was cut short or is missing.
         """
+        if (self.folder / "affine.npy").exists():  # entries of earlier versions have none
+            self.grid()
         if self.image().shape[1:] != self.label().shape or self.centres().shape[1:] != (4,) or not self.hashes():
             raise ValueError("its parts don't fit each other")
 
@@ -121,13 +135,14 @@ def prepare_case(
     image = run_chain(steps, find_images(case, cohort.channels), look=partial(_hash_images, hashes))
     source = find_source_grid(image)
     grid = Grid(tuple(image.shape[1:]), np.asarray(image.affine), source.unit)
-    mask = read_label(cohort, case, source)
+    mask = _read_label(cohort, case, source)
     if border:
         label = make_border_target(resample_numbers(mask.voxels, source.affine, grid), border)
     else:
         label = _resample_classes(mask.join_objects(), grid)
     with whole_folder(prepared.folder) as part:
         np.save(part / "image.npy", np.ascontiguousarray(image.as_tensor().numpy(), dtype=np.float32))
+        np.save(part / "affine.npy", grid.affine)
         np.save(part / "label.npy", label)
         write_json(part / "hashes.json", hashes)
         if mask.unknown:
@@ -140,6 +155,15 @@ def prepare_case(
 
 def _hash_images(hashes: list[str], images: Mapping[str, MetaTensor]) -> None:
     hashes.extend(hash_image(image.numpy(), np.asarray(image.affine)) for image in images.values())
+
+
+def _read_label(cohort: Cohort, case: Case, grid: Grid) -> Mask:
+    """The labels of a case; all are unknown of one that has none, and says that nobody looked for any."""
+    if case.label is not None or case.contoured != ():
+        return read_label(cohort, case, grid)
+    voxels = np.zeros(grid.shape, np.uint8)
+    unknown = tuple(label.value for label in cohort.labels.labels)
+    return Mask(kind="classes", voxels=voxels, grid=grid, table=cohort.labels, unknown=unknown)
 
 
 def _resample_classes(mask: Mask, grid: Grid) -> npt.NDArray[np.uint8]:

@@ -105,14 +105,15 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
 
     def count_bytes(self) -> int:
         """Bytes of a batch: image and label of each patch, float32."""
-        channels = self._cases[0].image().shape[0] if self._cases else 1
-        codes = len(self._codes[0]) if self._cases else 0
-        return 4 * (channels + 1 + codes) * self._batch * int(np.prod(self._patch))
+        first = self._cases[0] if self._cases else None
+        channels = first.image().shape[0] + len(self._codes[0]) + len(first.told()) if first else 1
+        return 4 * (channels + 1) * self._batch * int(np.prod(self._patch))
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         """One patch: `image` float32 (C, …) and `label` float32 (1, …).
 
-        Where some case is partial, further channels of the label say what is unknown, as `medunet.partial` packs it.
+        Where cases have a teacher, its probabilities are further channels of the label. Where some case is partial,
+        the last ones say what is unknown, as `medunet.partial` packs it.
         """
         draw, number, value = self._choose(index)
         case = self._cases[number]
@@ -135,17 +136,17 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
     def _cut(
         self, draw: np.random.Generator, case: PreparedCase, centres: npt.NDArray[np.int32]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        image, label = case.image(), case.label()[None]
-        start, voxel = self._place(draw, label.shape[1:], centres)
+        shape = case.label().shape
+        start, voxel = self._place(draw, shape, centres)
         warped = self._warp.draw(draw)
         if warped is None:
-            return _cut_both(image, label, start, self._patch)
+            return _cut_both(case, start, self._patch)
         # The wanted voxel stays at its place in the patch, whatever is changed about it.
         at = start + (self._patch - 1) / 2 if voxel is None else voxel - warped.offsets[:, *(voxel - start)]
         # Up to where the patch unchanged or the case ends; what a change would show beyond is its outermost voxels.
-        size = np.array(label.shape[1:])
+        size = np.array(shape)
         first, box = find_box(warped, at, np.minimum(0, start), np.maximum(size, start + self._patch))
-        return self._warp.sample(*_cut_both(image, label, first, box), warped, at - first)
+        return self._warp.sample(*_cut_both(case, first, box), warped, at - first)
 
     def name_batch(self, step: int) -> list[str]:
         """Cases of the patches of a batch of this epoch, counted from 0."""
@@ -180,13 +181,13 @@ class PatchDataset(Dataset[dict[str, torch.Tensor]]):
 
 
 def _cut_both(
-    image: npt.NDArray[np.float32],
-    label: npt.NDArray[np.uint8],
-    start: npt.NDArray[np.int64],
-    size: npt.NDArray[np.int64],
+    case: PreparedCase, start: npt.NDArray[np.int64], size: npt.NDArray[np.int64]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    known = cut_patch(label, start, size).astype(np.float32)
-    return torch.from_numpy(cut_patch(image, start, size)), torch.from_numpy(known)
+    """Image (C, I, J, K), and label (1, I, J, K) with what a teacher tells as further channels."""
+    known = cut_patch(case.label()[None], start, size).astype(np.float32)
+    if len(told := case.told()):
+        known = np.concatenate([known, cut_patch(told, start, size).astype(np.float32) / 255])
+    return torch.from_numpy(cut_patch(case.image(), start, size)), torch.from_numpy(known)
 
 
 def cut_patch(array: npt.NDArray[Any], start: npt.NDArray[np.int64], patch: npt.NDArray[np.int64]) -> npt.NDArray[Any]:

@@ -95,6 +95,8 @@ class Warp:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """A patch of `image` (C, I, J, K) linearly and of `label` (1, I, J, K) by nearest voxel.
 
+        Further channels of `label` are probabilities, which are taken linearly.
+
         Outside lie the outermost voxels: 0 is the mean intensity of labels, and would teach that what looks like a
         lesion near the border isn't one.
 
@@ -105,14 +107,17 @@ class Warp:
             at: voxel that the middle of the patch shows.
         """
         places = warped.offsets + at[:, None, None, None]
+        values = _resample(label[:1], places, "nearest")
+        if len(label) > 1:
+            values = torch.cat([values, _resample(label[1:], places, "bilinear")])
         if warped.shifts is None:
-            return _resample(image, places, "bilinear"), _resample(label, places, "nearest")
+            return _resample(image, places, "bilinear"), values
         ends = [*self._channels[1:], len(image)]
         parts = [
             _resample(image[begin:end], places + shift[:, None, None, None], "bilinear")
             for begin, end, shift in zip(self._channels, ends, warped.shifts, strict=True)
         ]
-        return torch.cat(parts), _resample(label, places, "nearest")
+        return torch.cat(parts), values
 
 
 def find_box(

@@ -9,6 +9,7 @@ from medunet.training.early_stop import EarlyStop
 from medunet.training.given import Fitted, fit_outputs, fit_start, take_start, write_start
 from medunet.training.handlers import Deadline, EpochSeed, GradientClip, NanStop, TrainingProgress
 from medunet.training.history import History
+from medunet.training.prepared import list_untaught, prepare_fold
 from medunet.training.ranks import GatheredLoss, is_launched, join_ranks, share_batch, share_cases
 from medunet.training.run import train_bundle
 from medunet.training.runs import FoldResult, RunFolder, State, find_run
@@ -47,10 +48,12 @@ __all__ = [
     "fit_weights",
     "is_launched",
     "join_ranks",
+    "list_untaught",
     "make_multi_gpu_config",
     "make_schedule",
     "make_train_config",
     "open_session",
+    "prepare_fold",
     "prepare_start",
     "read_start",
     "share_batch",

@@ -4,9 +4,8 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -15,14 +14,15 @@ from torch import nn
 
 from medunet.bundle import Bundle, hide_images, open_bundle, publish_weights
 from medunet.bundle.metadata import FOUND_LITTLE
-from medunet.cohort import Case, Cohort, split_cases
+from medunet.cohort import split_cases
 from medunet.machine import compare_peak, forget_peak_memory, measure_peak_memory
 from medunet.networks import choose_device, measure_peak_vram, measure_step
 from medunet.planning import Plan, subtract_program
-from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches, prepare_cases
+from medunet.preparation import PatchDataset, PreparedCase, build_augmentation, place_patches
 from medunet.progress import speak
 from medunet.records import read_record, write_record
 from medunet.training.given import take_start
+from medunet.training.prepared import check_taught, prepare_fold
 from medunet.training.ranks import (
     check_joined,
     count_here,
@@ -153,14 +153,14 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: i
     started = time.monotonic()
     forget_peak_memory()  # of planning in this process, which times wider networks
     held_gib = subtract_program(measure_peak_memory() / 2**30)
-    cohort = bundle.cohort()
-    training_cases, held_out = split_cases(cohort, fold)  # refuses a fold that isn't one before a run is made of it
+    split_cases(bundle.cohort(), fold)  # refuses a fold that isn't one before a run is made of it
     share_batch(plan.training.batch)
     locks: list[IO[bytes]] = []
     on_first(lambda: locks.append(run.hold()))
     on_first(lambda: take_start(bundle, run))
     start = on_first(lambda: read_start(run))
-    training, validation = _prepare(bundle, cohort, training_cases, held_out)
+    training, validation = in_turn(lambda: prepare_fold(bundle, fold))
+    check_taught(bundle.folder, training, fold)
     peak_gib = {"prepare": note_peak(plan, "prepare", measure_peak_memory() / 2**30, held_gib)}
     schedule = _fix_schedule(
         run, lambda: _probe(plan, training, validation, budget_minutes * 60, started), patience=patience
@@ -178,15 +178,6 @@ def open_session(bundle_root: str, fold: int, budget_minutes: float, patience: i
         peak_gib=peak_gib,
         locks=locks,
     )
-
-
-def _prepare(
-    bundle: Bundle, cohort: Cohort, training: Sequence[Case], held_out: Sequence[Case]
-) -> tuple[list[PreparedCase], list[PreparedCase]]:
-    """Prepared cases to train on, and those of the held-out patients."""
-    border = bundle.plan.task.objects.border if bundle.plan.task.objects else 0
-    prepare = partial(prepare_cases, cohort, steps=bundle.preprocessing, cache=bundle.work / "cache", border=border)
-    return in_turn(lambda: prepare(cases=training)), in_turn(lambda: prepare(cases=held_out))
 
 
 def _fix_schedule(run: RunFolder, probe: Callable[[], Schedule], *, patience: int) -> Schedule:

@@ -48,6 +48,7 @@ LAYERS = {
     "report": 10,
     "testing": 10,
     "calibrating": 11,
+    "distilling": 11,
     "cross_validation": 11,
     "training_page": 11,
     "api": 12,

@@ -4,6 +4,7 @@ from medunet.calibration import Bin, Calibration, Curve, StructureCalibration
 from medunet.evaluation import CaseScore, Scores
 from medunet.handover.card_sections import MANY, MISSING, Facts, list_sections, write_rows
 from medunet.handover.statements import Statements
+from medunet.planning import Teacher, TimedScan
 
 
 def make_score(case: str, dice: float | None, label: str = "GTV_Mass_CT", **more: float) -> CaseScore:
@@ -35,6 +36,30 @@ def test_device_data_plan_and_protocol_are_those_of_the_records(facts: Facts) ->
     assert "- loss: Dice and cross-entropy" in found["How it was planned"]
     assert "38 cases were held out, each from the one network that is scored on it" in found["Protocol"]
     assert "| ordinary | 38 | 7 | 18% (9% to 33%) |" in found["Robustness"]
+
+
+def test_a_student_says_who_taught_it_and_what_both_take(facts: Facts) -> None:
+    assert "student" not in write(facts)["Protocol"]
+    plan = facts.bundle.plan
+    teacher = Teacher(name="large", version="2.0", weights_sha256="ab" * 32, weight=0.5, unlabelled=7)
+    scan = TimedScan(
+        shape=(512, 512, 300),
+        spacing_mm=(0.8, 0.8, 1.0),
+        wanted_seconds=10,
+        foreseen_seconds=9,
+        seconds=9.5,
+        teacher_seconds=40,
+        network_seconds=5,
+        teacher_network_seconds=35,
+        computed="by torch in float32",
+        cores=2,
+    )
+    taught = plan.change(training={"teacher": teacher}, foreseen={"scan": scan})
+    said = write(replace(facts, bundle=replace(facts.bundle, plan=taught)))["Protocol"]
+    assert "a student of large 2.0 (weights abababababab…)" in said
+    assert "with the weight 0.5; of 7 unlabelled scans these alone" in said
+    assert "512 × 512 × 300 voxels of 0.8 × 0.8 × 1 mm: 10 s wanted, 9 s foreseen, 9.5 s measured" in said
+    assert "one network of the teacher 40 s (35 s), by torch in float32, on 2 cores" in said
 
 
 def test_results_have_intervals_and_failures_say_what_went_wrong(facts: Facts) -> None:

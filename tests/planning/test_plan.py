@@ -4,8 +4,8 @@ import pytest
 from plans import make_test_plan
 
 from medunet.errors import RecordError
-from medunet.labels import LabelTable
-from medunet.planning import read_plan
+from medunet.labels import LabelTable, Region
+from medunet.planning import Teacher, read_plan
 from medunet.planning.plan import TRAINING_SHARE
 from medunet.records import read_json, write_json, write_record
 
@@ -58,7 +58,7 @@ def test_a_plan_without_groups_is_read_as_the_same_plan(tmp_path: Path) -> None:
     assert (joined.pop("values"), joined.pop("axes")) == ({}, "RAS")
     assert (joined.pop("given"), joined.pop("steps"), joined.pop("mode")) == (None, None, "gaussian")
     assert (joined.pop("augmentation"), joined.pop("partial"), joined.pop("sides")) == ([], False, [])
-    assert joined.pop("surroundings") == []
+    assert (joined.pop("surroundings"), joined.pop("teacher"), joined.pop("scan")) == ([], None, None)
     assert {**joined, "network": network, "version": 1} == flat
     write_json(tmp_path / "plan.json", {key: value for key, value in flat.items() if key != "version"})
     assert read_plan(tmp_path / "plan.json") == plan
@@ -129,3 +129,15 @@ def test_objects_have_a_smallest_size_of_their_own(tmp_path: Path) -> None:
         write_json(tmp_path / "plan.json", {**content, "decision": decision})
         with pytest.raises(RecordError, match=words):
             read_plan(tmp_path / "plan.json")
+
+
+def test_a_teacher_tells_of_all_but_the_background(tmp_path: Path) -> None:
+    plan = make_test_plan()
+    assert plan.count_taught() == 0
+    taught = plan.change(training={"teacher": Teacher(name="t", version="1", weights_sha256="0" * 64)})
+    assert taught.count_taught() == 1
+    overlapping = plan.task.labels.model_copy(update={"regions": (Region(name="r", values=(1,), value=1),) * 2})
+    task = plan.task.model_copy(update={"labels": overlapping})
+    assert taught.model_copy(update={"task": task}).count_taught() == 2
+    write_record(tmp_path / "plan.json", taught)
+    assert read_plan(tmp_path / "plan.json") == taught

@@ -147,7 +147,7 @@ def test_an_entry_that_was_cut_short_is_made_anew_with_one_warning(
     case = cohort.cases[0]
     first = prepare_case(cohort, case, bundle.preprocessing, tmp_path)
     wanted = {path.name: path.read_bytes() for path in first.folder.iterdir()}
-    assert set(wanted) == {"image.npy", "label.npy", "centres.npy", "hashes.json"}
+    assert set(wanted) == {"image.npy", "affine.npy", "label.npy", "centres.npy", "hashes.json"}
     for name, content in wanted.items():
         for size in (0, len(content) - 1, None):
             path = first.folder / name
@@ -155,12 +155,31 @@ def test_an_entry_that_was_cut_short_is_made_anew_with_one_warning(
                 path.unlink()
             else:
                 path.write_bytes(content[:size])
-            # Of the hashes only the last line's end is gone.
-            whole = name == "hashes.json" and size == len(content) - 1
+            # Of the hashes only the last line's end is gone; entries of earlier versions have no affine.
+            whole = (name, size) in (("hashes.json", len(content) - 1), ("affine.npy", None))
             caplog.clear()
             again = prepare_case(cohort, case, bundle.preprocessing, tmp_path)
             assert whole or {path.name: path.read_bytes() for path in again.folder.iterdir()} == wanted
             assert caplog.text.count("the prepared case is damaged") == (not whole), (name, size)
+            path.write_bytes(content)
     caplog.clear()
     prepare_case(cohort, case, bundle.preprocessing, tmp_path)
     assert "damaged" not in caplog.text
+
+
+def test_a_case_of_which_nobody_looked_for_any_label_is_prepared_with_all_unknown(
+    untrained: Path, tmp_path: Path
+) -> None:
+    bundle = open_bundle(untrained)
+    cohort = bundle.cohort()
+    case = cohort.cases[0]
+    known = prepare_case(cohort, case, bundle.preprocessing, tmp_path)
+    bare = case.model_copy(update={"label": None})
+    with pytest.raises(LabelError, match="it has no label"):
+        prepare_case(cohort, bare, bundle.preprocessing, tmp_path)
+    blank = prepare_case(cohort, bare.model_copy(update={"contoured": ()}), bundle.preprocessing, tmp_path)
+    assert np.array_equal(blank.image(), known.image())
+    assert blank.hashes() == known.hashes()
+    assert (blank.label().any(), blank.unknown(), known.unknown()) == (False, (1,), ())
+    assert blank.grid().shape == known.label().shape
+    assert blank.grid().spacing == pytest.approx(bundle.plan.grid.spacing_mm, rel=0.01)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -254,3 +255,40 @@ def test_training_ends_where_shared_memory_is_small(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert "come through pipes" in done.stdout + done.stderr
     assert (bundle / "models" / "model.pt").is_file()
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_what_a_teacher_tells_follows_every_change_of_its_image(cases: list[PreparedCase], dims: int) -> None:
+    """It tells the label itself here: at its voxels where a patch is only cut and mirrored, else nearly so."""
+    taught = []
+    for case in cases:
+        path = case.folder / "told.npy"
+        np.save(path, 255 * case.label()[None])
+        taught.append(replace(case, teaching=path))
+    plain, dataset = make_dataset(cases, dims), make_dataset(taught, dims)
+    assert dataset.count_bytes() == plain.count_bytes() * 3 // 2
+    exact, near, changed = 0, [], 0
+    for index in range(20):
+        sample, same = dataset[index], plain[index]
+        assert torch.equal(sample["image"], same["image"])
+        label, told = sample["label"][:1], sample["label"][1:]
+        assert torch.equal(label, same["label"])
+        assert told.shape == label.shape
+        assert told.min() >= 0
+        assert told.max() <= 1 + 1e-6
+        exact += torch.equal(label, told)
+        changed += bool(((told > 0) & (told < 1)).any())
+        near.append(float(((told >= 0.5) == (label > 0)).float().mean()))
+    assert exact >= 5
+    assert changed >= 2
+    assert min(near) > 0.98
+
+
+def test_a_teacher_comes_before_what_is_unknown(cases: list[PreparedCase]) -> None:
+    (cases[0].folder / "unknown.json").write_text("[1]")
+    np.save(cases[0].folder / "told.npy", np.full((1, 40, 30, 12), 51, np.uint8))
+    case = replace(cases[0], teaching=cases[0].folder / "told.npy")
+    label = PatchDataset([case], Warp((8, 8, 8)), 1, 1, 0.5, [], 0)[0]["label"]
+    assert label.shape == (3, 8, 8, 8)
+    torch.testing.assert_close(label[1].unique(), torch.tensor([0.2]))
+    assert label[2].unique().tolist() == [1.0]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from medunet.preparation import Warp
-from medunet.preparation.warp import find_box
+from medunet.preparation.warp import Warped, find_box
 
 SIZE = (24, 20, 16)
 
@@ -121,3 +121,18 @@ def test_a_slice_stays_in_its_plane() -> None:
     image, label = draw_volume()
     patch, _ = warp.sample(image[..., 7:8], label[..., 7:8], warped, np.array([30.0, 25.0, 0.0]))
     assert patch.shape == (1, 24, 20, 1)
+
+
+def test_further_channels_of_a_label_are_taken_linearly_and_in_place() -> None:
+    """Those of an image may be out of place; what a teacher tells lies where the label does."""
+    warp = make_warp(channels=(0, 1), shift_mm=3.0, angles=(1, 1, 1), probabilities=(1, 0, 0, 1))
+    image, label = draw_volume()
+    warped = warp.draw(np.random.default_rng(0))
+    assert warped is not None
+    assert warped.shifts is not None
+    at = np.array(image.shape[1:]) / 2
+    _, alone = warp.sample(torch.cat([image, image])[:2], label, warped, at)
+    _, both = warp.sample(torch.cat([image, image])[:2], torch.cat([label, image[:1]]), warped, at)
+    plain, _ = warp.sample(image[:1], label, Warped(warped.offsets, None), at)
+    assert torch.equal(both[:1], alone)
+    assert torch.equal(both[1:], plain)
