@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict, Unpack
 
 from medunet.api.arguments import Above, verb
 from medunet.errors import InputError
@@ -17,8 +17,22 @@ if TYPE_CHECKING:
     from medunet.labels import LabelTable
     from medunet.report import Gallery
 
+    Names = Mapping[int, str] | Sequence[str] | LabelTable | None
+
 LOGGER = logging.getLogger(__name__)
 Tolerance = Annotated[float, Above(0, equal=True)]
+
+
+class Scoring(TypedDict, total=False):
+    """How masks are scored.
+
+    `missing`: what it means that a truth has nothing of a label, where no table says what is `contoured`: there is none
+    (absent), or nobody looked for it (unknown), so that it isn't scored in that case. `full`: the page's viewer holds
+    all cases, whole and on their own grids, however large that makes it.
+    """
+
+    missing: Literal["absent", "unknown"]
+    full: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +188,8 @@ def evaluate_masks(  # noqa: PLR0913 - its options have names
     labels: "Mapping[int, str] | Sequence[str] | LabelTable | None" = None,
     prediction_labels: "Mapping[int, str] | Sequence[str] | LabelTable | None" = None,
     tolerance_mm: Tolerance | Mapping[str, float] = 2.0,
-    missing: Literal["absent", "unknown"] = "absent",
-    full: bool = False,
     output: PathLike = "evaluation",
+    **how: Unpack[Scoring],
 ) -> Evaluation:
     """Score masks against masks, whoever made them; neither a bundle nor images are needed.
 
@@ -195,10 +208,8 @@ def evaluate_masks(  # noqa: PLR0913 - its options have names
             count. What files say if not given. A table may also give regions, a value to ignore, or number objects.
         prediction_labels: the same of predictions, where they are numbered otherwise.
         tolerance_mm: of NSD; or of each label by its name, those not named have 2.
-        missing: what it means that a truth has nothing of a label, where no table says what is `contoured`: there is
-            none (absent), or nobody looked for it (unknown), so that it isn't scored in that case.
-        full: the page's viewer holds all cases, whole and on their own grids, however large that makes it.
         output: folder for scores and page.
+        how: `missing`, `full`; see `Scoring`.
 
     Raises:
         MissingInputError: a folder or a table isn't there, or there is no truth.
@@ -212,15 +223,15 @@ def evaluate_masks(  # noqa: PLR0913 - its options have names
     given = [None if path is None else Path(path) for path in (predictions, truth, images, table)]
     pairs = find_pairs(*given)
     check_free(Path(output))
-    ours = _make_naming(labels)
-    theirs = ours if prediction_labels is None else _make_naming(prediction_labels)
-    wanted = replace(_make_wanted(ours, theirs, tolerance_mm), missing=missing)
-    return _score(pairs, wanted, Path(output), full=full)
+    wanted = replace(_make_wanted(labels, prediction_labels, tolerance_mm), missing=how.get("missing", "absent"))
+    return _score(pairs, wanted, Path(output), full=how.get("full", False))
 
 
-def _make_wanted(ours: "Naming", theirs: "Naming", tolerance_mm: float | Mapping[str, float]) -> "Wanted":
+def _make_wanted(labels: "Names", prediction_labels: "Names", tolerance_mm: float | Mapping[str, float]) -> "Wanted":
     from medunet.evaluation import Wanted
 
+    ours = _make_naming(labels)
+    theirs = ours if prediction_labels is None else _make_naming(prediction_labels)
     if not isinstance(tolerance_mm, Mapping):
         return Wanted(ours, theirs, tolerance_mm)
     if not all(0 <= value < inf for value in tolerance_mm.values()):
@@ -246,7 +257,7 @@ def _score(pairs: "Pairs", wanted: "Wanted", target: Path, *, full: bool) -> Eva
     return _list_files(scores, describe_scores(scores, []), target)
 
 
-def _make_naming(labels: "Mapping[int, str] | Sequence[str] | LabelTable | None") -> "Naming":
+def _make_naming(labels: "Names") -> "Naming":
     from medunet.evaluation import Naming
     from medunet.labels import LabelTable
 

@@ -23,7 +23,7 @@ NEAR = 0.8
 """How like a key must be to one of these to be taken for a misspelling."""
 STARTS = ("run", "evaluator", "trainer", "train", "network_def")
 """Keys one of which a configuration has that runs by itself."""
-CONFIG_NAMES = ("metadata", "plan", "fingerprint", "logging")
+CONFIG_NAMES = ("metadata", "plan", "fingerprint", "logging", "series")
 """Files beside them that hold no configuration."""
 MOST_HOPS = 20
 ELSEWHERE = object()

@@ -31,6 +31,11 @@ def test_one_of_the_zoo_has_none_and_a_misspelled_one_is_named(tmp_path: Path) -
     assert said == "'handlers::0::validator' refers to 'evaluatr', which isn't there; did you mean 'evaluator'?"
 
 
+def test_rules_for_series_are_no_configuration(trained: Path) -> None:
+    assert (trained / "configs" / "series.json").is_file()
+    assert look(trained) == []
+
+
 def test_keys_that_are_nearly_those_that_run(tmp_path: Path) -> None:
     folder = write_zoo_bundle(tmp_path / "b", initialise=["$print(1)"])
     assert look(folder) == ["nothing refers to 'initialise', and MONAI doesn't run it; did you mean 'initialize'?"]
