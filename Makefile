@@ -6,6 +6,9 @@ VENV ?= .venv
 TORCH_INDEX ?=
 # Of training in the demo; a busy machine needs more.
 MINUTES ?= 6
+# Of demo-ct: what is segmented (a folder of DICOM or a NIfTI file; a made-up head and neck if not given), by what.
+SCAN ?=
+BUNDLE ?= headneck_ct_organs_unet3d
 # Tests at once.
 WORKERS ?= 2
 BIN := $(VENV)/bin
@@ -30,7 +33,7 @@ EDITABLE = --config-settings editable_mode=compat -e
 PURELIB = import sysconfig; print(sysconfig.get_path("purelib"))
 BORROW = { $(BIN)/python -c '$(PURELIB)'; echo "$(CURDIR)"; } > $$($(1)/bin/python -c '$(PURELIB)')/medunet.pth
 
-.PHONY: help setup judges deploy-env browser readers nnunet-env maskrcnn-env metrics-env demo test test-slow check format
+.PHONY: help setup judges deploy-env browser readers nnunet-env maskrcnn-env metrics-env demo demo-ct test test-slow check format
 
 help: ## list what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -106,6 +109,9 @@ $(METRICS)/.ready: $(READY)
 
 demo: $(READY) ## the whole path on made-up CT patients: on 2 free cores under 10 minutes, MINUTES=6 of them training
 	$(BIN)/python workflows/demo.py demo --again --minutes $(MINUTES)
+
+demo-ct: $(READY) ## a CT in a minute by a bundle that ships: SCAN=folder or file, else a made-up one
+	$(BIN)/python workflows/demo_ct.py demo-ct --again --bundle $(BUNDLE) $(if $(SCAN),--scan "$(SCAN)")
 
 check: $(READY) ## style and types
 	$(BIN)/ruff check .

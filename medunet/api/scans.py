@@ -120,7 +120,7 @@ def predict(  # noqa: PLR0913 - its options have names
         box: "x0:x1,y0:y1,z0:z1" in RAS mm, to which predictions are restricted.
         formats: `nifti`, `seg` (DICOM SEG; `seg-labelmap` as a compressed label map), `rtstruct` (DICOM contours;
             `rtstruct-inner` with holes as contours of their own) and `png` of pictures hold the mask; `sr` (DICOM
-            report), `sc` (DICOM pictures with outlines), `probabilities` (`seg-fractional` as DICOM SEG) and `picture`
+            report), `sc` (slices with outlines), `probabilities` (`seg-fractional` as DICOM SEG), `picture` and `page`
             come beside it. `nifti` or `png` where none of the first is named. What is measured is always written.
         empty_seg: write a SEG or RTSTRUCT where nothing was found, too.
         overwrite: replace files that something else has made.
@@ -196,7 +196,7 @@ def _start(
     from medunet.files import check_writable
     from medunet.inference import Computing, Means, Wanted, list_inputs, parse_box, run_jobs
     from medunet.inference.cluster import Setup, load_ray, run_on_cluster
-    from medunet.report.picture import FORMAT
+    from medunet.report import picture, scan_page
     from medunet.writing import add_beside, choose_formats, omit_empty_frames
 
     place = Path.absolute if "ray" in further else Path  # workers run in folders of their own
@@ -211,7 +211,7 @@ def _start(
     setup = Setup(place(locate_bundle(Path(bundle))), how["trust"], decisions, computing)
     maker = setup.make()
     task = maker.recipe.task
-    formats = add_beside(choose_formats(how["formats"], task.unit, [FORMAT]))
+    formats = add_beside(choose_formats(how["formats"], task.unit, [picture.FORMAT, scan_page.FORMAT]))
     if further.get("seg_empty_frames") == "omit":
         formats = tuple(map(omit_empty_frames, formats))
     given = [

@@ -26,6 +26,9 @@ def make_outputs(
     picture: Annotated[
         bool, typer.Option("--picture", help="A PNG beside each mask: three planes with outlines, all channels.")
     ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="A page beside each mask: a viewer of it, and what is measured.")
+    ] = False,
     empty_seg: Annotated[
         bool, typer.Option("--empty-seg/--no-empty-seg", help="Write a SEG or RTSTRUCT where nothing was found, too.")
     ] = True,
@@ -40,7 +43,7 @@ def make_outputs(
     Raises:
         InputError: `--format` names nothing.
     """
-    names = [*(parse_names(formats, "--format") or []), *(["picture"] if picture else [])]
+    names = [*(parse_names(formats, "--format") or []), *(["picture"] if picture else []), *(["page"] if page else [])]
     given = {"output": output, "formats": names, "empty_seg": empty_seg, "overwrite": overwrite}
     return given if seg_empty_frames is None else {**given, "seg_empty_frames": seg_empty_frames}
 

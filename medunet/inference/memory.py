@@ -47,8 +47,8 @@ CLEANED = 14
 """Bytes for a voxel of labels of which parts are numbered, in memory."""
 PART = 20
 """Bytes of what is known of one part of a mask, where parts are numbered in scratch files."""
-SEG = 10
-"""Bytes for a voxel of a mask that becomes a DICOM SEG."""
+SEG, PAGE = 10, 16
+"""Bytes for a voxel of a mask that becomes a DICOM SEG, and of one that comes into a page."""
 SLACK = 1.03
 """A peak is stated a little higher than it was counted."""
 WHOLE_SLACK = 1.05
@@ -383,7 +383,9 @@ def _count_network(load: Load, backend: Backend, batch: int, held: int) -> int:
 
 
 def _count_formats(load: Load) -> int:
-    return SEG * load.voxels * any(name.startswith("seg") for name in load.formats)
+    """Bytes of the one that takes most, since they are written one by one."""
+    seg = SEG * any(name.startswith("seg") for name in load.formats)
+    return load.voxels * max(seg, PAGE * ("page" in load.formats))
 
 
 def _count_scratch(load: Load, way: Provision) -> int:

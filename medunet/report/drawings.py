@@ -5,8 +5,11 @@ coronal from the front with the patient's right on the left and the head up. Pic
 they are, in their colours.
 """
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -312,3 +315,15 @@ def draw_overview(images: Sequence[Image.Image], title: str, columns: int = 2) -
 
 def _fit(size: tuple[int, int], width: int) -> tuple[int, int]:
     return width, max(1, round(size[1] * width / size[0]))
+
+
+def write_figure(picture: CasePicture) -> str:
+    """HTML that holds a picture, with its caption."""
+    stream = io.BytesIO()
+    picture.image.save(stream, format="WEBP", quality=88)
+    data = base64.b64encode(stream.getvalue()).decode("ascii")
+    caption = escape(picture.caption)
+    return (
+        f'<figure><img src="data:image/webp;base64,{data}" alt="{caption}" loading="lazy" '
+        f'width="{picture.image.width}" height="{picture.image.height}"><figcaption>{caption}</figcaption></figure>'
+    )

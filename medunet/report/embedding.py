@@ -1,8 +1,8 @@
 """What a page holds of a case for its viewer: images and both masks as compressed NIfTI, in a box and as a whole.
 
-The *box* around truth and prediction has the grid of the scan, the *whole* scan is coarser, each voxel the mean of
-several (of masks the largest label that any of them has). Channels that lie on a grid of their own keep it. What is too
-large for a page is rounded first and made coarser then, and says so.
+The *box* around truth and prediction (where the truth isn't known, around the prediction) has the grid of the scan, the
+*whole* scan is coarser, each voxel the mean of several (of masks the largest label that any of them has). Channels that
+lie on a grid of their own keep it. What is too large for a page is rounded first and made coarser then, and says so.
 """
 
 import gzip
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from medunet.geometry import Grid, Shape, measure_displacement
 from medunet.labels import Mask
 from medunet.measures import Channel
-from medunet.parts import Crop, find_extent, widen_box
+from medunet.parts import Crop, Voxels, find_extent, widen_box
 from medunet.report.drawings import part_objects
 from medunet.windows import SOFT_TISSUE, find_window
 
@@ -62,8 +62,8 @@ class ShownPart:
         start: voxel of the scan (3,) where it begins.
         step: voxels of the scan (3,) in each of its own.
         channels: images; each has a grid of its own.
-        truth: a compressed NIfTI.
-        prediction: another one.
+        truth: a compressed NIfTI, where it is known.
+        prediction: a compressed NIfTI.
     """
 
     name: str
@@ -71,7 +71,7 @@ class ShownPart:
     start: tuple[int, ...]
     step: tuple[int, ...]
     channels: tuple[ShownChannel, ...]
-    truth: bytes
+    truth: bytes | None
     prediction: bytes
 
 
@@ -109,18 +109,20 @@ class ShownCase:
     parts: tuple[ShownPart, ...]
 
 
-def embed_case(name: str, channels: Sequence[Channel], truth: Mask, mask: Mask, *, full: bool = False) -> ShownCase:
+def embed_case(
+    name: str, channels: Sequence[Channel], truth: Mask | None, mask: Mask, *, full: bool = False
+) -> ShownCase:
     """Make what the viewer needs of a case.
 
     Args:
         name: of the case.
         channels: images, on any grids.
-        truth: gives the grid.
-        mask: what was predicted, on the same grid.
+        truth: on the grid of the mask, where it is known.
+        mask: what was predicted; gives the grid.
         full: leave nothing out to save room: the whole scan on its own grid, and every value as it is.
     """
-    masks = _separate(truth), _separate(mask)
-    grid = truth.grid
+    masks = tuple(_separate(one) for one in (truth, mask) if one is not None)
+    grid = mask.grid
     images = [replace(image, name=said, voxels=one[None]) for image in channels for said, one in _split(image)]
     box, whole = _find_box(*masks), (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
     wish = _Wish() if full else _Wish(rounded=True, step=_find_step(grid, WHOLE_VOXELS))
@@ -132,7 +134,7 @@ def embed_case(name: str, channels: Sequence[Channel], truth: Mask, mask: Mask, 
             _make_part("whole scan", whole, images, masks, wish),
         ]
     place = grid.to_world(_find_place(*masks)[None])[0]
-    labels = {label.value: label.name for label in truth.table.labels}
+    labels = {label.value: label.name for label in masks[0].table.labels}
     return ShownCase(name, grid.unit, labels, tuple(map(float, place)), tuple(parts))
 
 
@@ -147,25 +149,38 @@ def _split(image: Channel) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     return zip(image.name_components(), image.voxels, strict=True)
 
 
-def _find_box(truth: Mask, mask: Mask) -> Crop:
-    """Around all that either mask holds; the whole image where they hold nothing."""
-    grid = truth.grid
-    found = find_extent(truth.is_labelled(), mask.is_labelled())
+def _find_box(*masks: Mask) -> Crop:
+    """Around all that any mask holds; the whole image where they hold nothing."""
+    grid = masks[0].grid
+    found = find_extent(*(mask.is_labelled() for mask in masks))
     if found is None:
         return slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2])
     margins = [MARGIN_PX if grid.unit == "px" else ceil(MARGIN_MM / size) for size in grid.spacing]
     return widen_box(found, margins, grid.shape)
 
 
-def _find_place(truth: Mask, mask: Mask) -> npt.NDArray[Any]:
+def _find_place(*masks: Mask) -> npt.NDArray[Any]:
     """The voxel of the truth (else of the prediction) that is nearest to its middle."""
-    for inside in (truth.is_labelled(), mask.is_labelled()):
-        held = np.argwhere(inside)
-        if len(held):
-            apart = (held - held.mean(axis=0)) * truth.grid.spacing
-            nearest: npt.NDArray[Any] = held[np.square(apart).sum(axis=1).argmin()]
-            return nearest
-    return np.array([(n - 1) // 2 for n in truth.grid.shape])
+    grid = masks[0].grid
+    for inside in (mask.is_labelled() for mask in masks):
+        if inside.any():
+            return _find_middle(inside, grid)
+    return np.array([(n - 1) // 2 for n in grid.shape])
+
+
+def _find_middle(inside: Voxels, grid: Grid) -> npt.NDArray[Any]:
+    """The voxel of some that is nearest to their middle, plane by plane."""
+    counts = [np.count_nonzero(inside, axis=tuple({0, 1, 2} - {axis})) for axis in range(3)]
+    middle = np.array([np.arange(len(count)) @ count / count.sum() for count in counts])
+    least, nearest = inf, np.zeros(3, np.intp)
+    for i in np.flatnonzero(counts[0]):
+        held = np.argwhere(inside[i])
+        apart = np.square((held - middle[1:]) * grid.spacing[1:]).sum(axis=1)
+        apart += ((i - middle[0]) * grid.spacing[0]) ** 2
+        best = int(apart.argmin())
+        if apart[best] < least:
+            least, nearest = float(apart[best]), np.array([i, *held[best]])
+    return nearest
 
 
 def _find_step(grid: Grid, most: int) -> Shape:
@@ -184,7 +199,7 @@ def _lengthen(step: Shape, grid: Grid) -> Shape:
     return longer[0], longer[1], longer[2]
 
 
-def _make_part(name: str, box: Crop, images: Sequence[Channel], masks: tuple[Mask, Mask], wish: _Wish) -> ShownPart:
+def _make_part(name: str, box: Crop, images: Sequence[Channel], masks: tuple[Mask, ...], wish: _Wish) -> ShownPart:
     grid = masks[0].grid
     cut = [_cut(image, grid, box) for image in images]
     windows = [find_window(image.voxels, WINDOWS.get(image.unit)) for image in cut]
@@ -201,8 +216,9 @@ def _make_part(name: str, box: Crop, images: Sequence[Channel], masks: tuple[Mas
         for image, window, nifti in zip(cut, windows, packed, strict=True)
     ]
     said = _describe(wish, [(image, unit) for image, unit in zip(cut, units, strict=True)], grid)
-    flat = [_pack_mask(mask, box, wish.step) for mask in masks]
-    return ShownPart(name, said, tuple(side.start for side in box), wish.step, tuple(shown), flat[0], flat[1])
+    *truth, prediction = (_pack_mask(mask, box, wish.step) for mask in masks)
+    known, start = truth[0] if truth else None, tuple(side.start for side in box)
+    return ShownPart(name, said, start, wish.step, tuple(shown), known, prediction)
 
 
 def _match(step: Shape, grid: Grid, own: Grid) -> Shape:

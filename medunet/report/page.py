@@ -1,7 +1,5 @@
 """The report: one HTML page that needs no network, with the floors beside every score."""
 
-import base64
-import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -16,7 +14,7 @@ from medunet.evaluation.scores import CaseScore, Scores
 from medunet.evaluation.summary import FEW, PairedRow, SizeRow, SummaryRow, compare_methods, rank_cases, summarize
 from medunet.files import whole_file
 from medunet.report.distributions import write_distributions, write_interval
-from medunet.report.drawings import CasePicture, draw_overview
+from medunet.report.drawings import CasePicture, draw_overview, write_figure
 from medunet.report.embedding import ShownCase
 from medunet.report.failures import write_failures
 from medunet.report.gallery import Gallery
@@ -156,13 +154,13 @@ def make_page(title: str, scores: Scores, shown: Shown, facts: Mapping[str, str]
     by_label = {label: [row for row in summary if row.label == label] for label in scores.labels}
     body += [_write_headline(label, rows, scores) for label, rows in by_label.items()]
     if shown.curves:
-        body += ["<section><h2>Training</h2>", *map(_write_picture, shown.curves), "</section>"]
+        body += ["<section><h2>Training</h2>", *map(write_figure, shown.curves), "</section>"]
     body += [write_failures(scores, shown.names), write_viewer(shown.cases)]
     for label, rows in by_label.items():
         pairs = [row for row in paired if row.label == label]
         body.append(_write_label(label, rows, pairs, scores, shown.names))
     if shown.pictures:
-        body += ['<section class="pictures"><h2>Pictures</h2>', *map(_write_picture, shown.pictures), "</section>"]
+        body += ['<section class="pictures"><h2>Pictures</h2>', *map(write_figure, shown.pictures), "</section>"]
     body += [*filter(None, shown.further), write_method(scores)]
     if facts:
         items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
@@ -356,17 +354,6 @@ def _write_case(score: CaseScore, overlaps: Sequence[float | None]) -> list[str]
         _volume(score.false_ml),
         OUTCOMES[score.outcome],
     ]
-
-
-def _write_picture(picture: CasePicture) -> str:
-    stream = io.BytesIO()
-    picture.image.save(stream, format="WEBP", quality=88)
-    data = base64.b64encode(stream.getvalue()).decode("ascii")
-    caption = escape(picture.caption)
-    return (
-        f'<figure><img src="data:image/webp;base64,{data}" alt="{caption}" loading="lazy" '
-        f'width="{picture.image.width}" height="{picture.image.height}"><figcaption>{caption}</figcaption></figure>'
-    )
 
 
 def _name_nsd(scores: Scores, label: str) -> str:

@@ -174,11 +174,15 @@ def _split_labels(mask: Mask, labels: npt.NDArray[Any]) -> Iterator[tuple[npt.ND
     yield drawn, mask.table.labels[0].colour
 
 
-def _write(result: Result, path: Path) -> None:
+def draw_result(result: Result) -> Image.Image:
+    """Draw a result through the middle of its largest lesion, or of the scan where there is none."""
     lesion = result.measures.find_largest()
     place = _find_inside(result.mask, lesion.centre_voxel) if lesion else [(n - 1) / 2 for n in result.mask.grid.shape]
-    channels = list_channels(result.volumes)
-    picture = draw_prediction(result.mask, channels, place, _title(result))
+    return draw_prediction(result.mask, list_channels(result.volumes), place, _title(result))
+
+
+def _write(result: Result, path: Path) -> None:
+    picture = draw_result(result)
     picture.save(path, format="PNG")
     with Image.open(path) as again:
         if not np.array_equal(np.asarray(again), np.asarray(picture)):

@@ -106,17 +106,17 @@ async function open(number, partNumber, world) {
   const given = JSON.parse(scripts[number].textContent);
   const part = given.parts[Math.min(partNumber, given.parts.length - 1)];
   const [truth, prediction, ...images] = (await Promise.all(
-    [part.truth, part.prediction, ...part.channels.map((channel) => channel.nifti)].map(unpack)))
-    .map((buffer) => new Volume(buffer));
+    [part.truth, part.prediction, ...part.channels.map((channel) => channel.nifti)].map((text) => text && unpack(text))))
+    .map((buffer) => buffer && new Volume(buffer));
   if (ticket !== opening) return;
-  const frame = new Frame(truth, given.unit);
+  const frame = new Frame(prediction, given.unit);
   state.number = number;
   state.part = given.parts.indexOf(part);
   state.channel = Math.min(state.channel, Math.max(images.length - 1, 0));
-  shown = {given, part, frame, truth: frame.reader(truth), prediction: frame.reader(prediction),
-    images: images.map((image) => frame.reader(image))};
+  shown = {given, part, frame, compared: Boolean(truth), truth: truth ? frame.reader(truth) : () => 0,
+    prediction: frame.reader(prediction), images: images.map((image) => frame.reader(image))};
   state.windows = part.channels.map((channel) => [...channel.window]);
-  state.place = frame.place(apply(truth.inverse, world || given.place));
+  state.place = frame.place(apply(prediction.inverse, world || given.place));
   build();
   await renderer.load();
   if (ticket !== opening) return;
@@ -185,7 +185,7 @@ function build() {
       (n) => open(state.number, n, world()))] : []),
     ...(part.channels.length > 1 ? [choose("channel", part.channels.map((one) => one.name), state.channel,
       (n) => { state.channel = n; build(); renderer.load().then(() => update()); })] : [])],
-    [check("truth", "truth"), check("prediction", "prediction"),
+    [...(shown.compared ? [check("truth", "truth")] : []), check("prediction", "prediction"),
       make("label", {}, "black ", ends[0]), make("label", {}, "white ", ends[1]),
       make("button", {type: "button", onclick: () => setWindow([...(part.channels[state.channel]
         || {window: [0, 1]}).window])}, "usual window")],
@@ -196,7 +196,8 @@ function build() {
       "data-plane": plane.name, oninput: () => { state.plane = n; move(plane.across, +slider.value); }});
     return make("label", {}, make("span", {"data-slice": plane.name}), slider);
   }));
-  find("which").textContent = `${part.name === "box" ? "A box around truth and prediction" : "The whole scan"}: ${part.text}.`;
+  const around = shown.compared ? "A box around truth and prediction" : "A box around what was found";
+  find("which").textContent = `${part.name === "box" ? around : "The whole scan"}: ${part.text}.`;
 }
 
 function setWindow([low, high]) {
@@ -215,7 +216,7 @@ function update(repaint) {
     `${name} ${Number.isNaN(value) ? "–" : (between ? "≈ " : "") + short(value) + (kind ? ` ${kind}` : "")}`);
   const label = (value) => (value ? labels[value] || value : "–");
   find("readout").replaceChildren(...[
-    ...said, `truth ${label(at.truth)}`, `prediction ${label(at.prediction)}`,
+    ...said, ...(shown.compared ? [`truth ${label(at.truth)}`] : []), `prediction ${label(at.prediction)}`,
     `voxel ${at.voxel.map((n) => +n.toFixed(1)).join(", ")}`,
     ...(unit === "mm" ? [`R ${at.mm[0].toFixed(1)}, A ${at.mm[1].toFixed(1)}, S ${at.mm[2].toFixed(1)} mm`] : []),
   ].map((text) => make("span", {}, text)));

@@ -33,9 +33,12 @@ def write_viewer(cases: Sequence[ShownCase]) -> str:
         return ""
     niivue = find_niivue() if any(case.unit == "mm" for case in cases) else None
     style, code = _read("viewer.css"), _read("viewer.js")
-    keys = "".join(f"<li><kbd>{escape(key)}</kbd> {escape(does)}</li>" for key, does in KEYS)
+    compared = any(part.truth for case in cases for part in case.parts)
+    does = [(key, does) for key, does in KEYS if compared or does != "truth"]
+    keys = "".join(f"<li><kbd>{escape(key)}</kbd> {escape(said)}</li>" for key, said in does)
+    heading = "Look into cases" if compared else "Look into it"
     return (
-        f'<section id="viewer"><style>{style}</style><h2>Look into cases</h2><div data-is="bars"></div>'
+        f'<section id="viewer"><style>{style}</style><h2>{heading}</h2><div data-is="bars"></div>'
         '<div data-is="planes" class="planes"></div><div data-is="sliders" class="sliders"></div>'
         '<p data-is="readout" class="readout" aria-live="off"></p><p data-is="which" class="which"></p>'
         '<p data-is="note" class="which"></p><noscript><p>The viewer needs JavaScript.</p></noscript>'
@@ -77,7 +80,7 @@ def _write_part(part: ShownPart) -> dict[str, Any]:
     ]
     return {
         **{"name": part.name, "text": part.text, "start": part.start, "step": part.step, "channels": channels},
-        **{"truth": _write(part.truth), "prediction": _write(part.prediction)},
+        **{"truth": _write(part.truth) if part.truth else None, "prediction": _write(part.prediction)},
     }
 
 

@@ -15,6 +15,7 @@ def test_formats_are_a_list_and_the_rest_is_handed_on() -> None:
     }  # fmt: skip
     assert make_outputs()["formats"] == []
     assert make_outputs(formats="nifti", picture=True)["formats"] == ["nifti", "picture"]
+    assert make_outputs(page=True)["formats"] == ["page"]
     assert make_outputs(seg_empty_frames="omit")["seg_empty_frames"] == "omit"
     with pytest.raises(InputError, match="--format"):
         make_outputs(formats="")

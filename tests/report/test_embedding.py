@@ -102,6 +102,15 @@ def test_without_images_or_voxels_the_masks_are_shown_alone() -> None:
     assert len(whole.truth) < ROOM_BYTES
 
 
+def test_without_a_truth_the_box_lies_around_the_prediction() -> None:
+    mask = make_mask(np.s_[22:32, 20:30, 10:15])
+    case = embed_case("one", [], None, mask)
+    box, _ = case.parts
+    assert (box.start, box.truth) == ((12, 13, 6), None)
+    assert np.array_equal(unpack(box.prediction).get_fdata(), mask.voxels[12:42, 13:37, 6:19])
+    assert mask.voxels[tuple(np.rint(GRID.to_voxel([case.place])[0]).astype(int))] == 2
+
+
 def test_objects_that_touch_are_told_apart() -> None:
     grid = Grid((9, 4, 1), np.eye(4), "px")
     voxels = np.zeros(grid.shape, np.uint16)

@@ -79,7 +79,13 @@ def make_uid(*entropy: str) -> str:
     return str(generate_uid(entropy_srcs=list(entropy)))
 
 
-def write_ct(folder: Path, voxels: npt.NDArray[np.int16], grid: Grid, identity: Identity) -> None:
+def write_ct(
+    folder: Path,
+    voxels: npt.NDArray[np.int16],
+    grid: Grid,
+    identity: Identity,
+    shown: tuple[str, str] = ("ABDOMEN", "Portal venous phase"),
+) -> None:
     """Write one CT file a slice (12 of 16 bits, unsigned, Explicit VR Little Endian).
 
     Args:
@@ -88,6 +94,7 @@ def write_ct(folder: Path, voxels: npt.NDArray[np.int16], grid: Grid, identity: 
         grid: where the voxels lie, RAS+; its axes must be at right angles, with K along the cross product of I and J
             in LPS+.
         identity: patient and UIDs.
+        shown: BodyPartExamined and SeriesDescription.
 
     Source: DICOM PS3.3 A.3 (CT Image IOD) and C.7.6.2 (Image Plane).
     """
@@ -95,7 +102,7 @@ def write_ct(folder: Path, voxels: npt.NDArray[np.int16], grid: Grid, identity: 
     affine_lps = flip_lps_ras(grid.affine)
     for k in range(grid.shape[2]):
         ct = _start_dataset(CT_IMAGE, identity.make_instance_uid(k), identity, explicit=True)
-        _add_ct_series(ct, identity)
+        _add_ct_series(ct, identity, shown)
         _add_plane(ct, affine_lps, grid.spacing, k)
         stored = np.clip(voxels[:, :, k].T, INTERCEPT, HIGHEST_HU) - np.int16(INTERCEPT)
         _add_pixels(ct, np.ascontiguousarray(stored, dtype="<u2"))
@@ -248,14 +255,14 @@ def _start_dataset(sop_class: str, uid: str, identity: Identity, *, explicit: bo
     return dataset
 
 
-def _add_ct_series(ct: Dataset, identity: Identity) -> None:
+def _add_ct_series(ct: Dataset, identity: Identity, shown: tuple[str, str]) -> None:
     ct.Modality = "CT"
     ct.SeriesInstanceUID = identity.series_uid
-    ct.SeriesNumber, ct.SeriesDescription = 1, "Portal venous phase"
+    ct.SeriesNumber, ct.SeriesDescription = 1, shown[1]
     ct.SeriesDate, ct.SeriesTime = DATE, TIME
     ct.AcquisitionDate, ct.AcquisitionTime = DATE, TIME
     ct.ContentDate, ct.ContentTime = DATE, TIME
-    ct.BodyPartExamined, ct.PatientPosition = "ABDOMEN", "HFS"
+    ct.BodyPartExamined, ct.PatientPosition = shown[0], "HFS"
     ct.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     ct.AcquisitionNumber, ct.KVP = 1, "120"
     ct.RescaleIntercept, ct.RescaleSlope, ct.RescaleType = str(INTERCEPT), "1", "HU"
