@@ -37,8 +37,8 @@ KERNELS = 96 << 20
 DECODER = 72 << 20
 """A child process that unpacks slices."""
 DECODERS = 4
-PIECES = 200 << 20
-"""Of what is measured, written and read back piece by piece."""
+PIECES, PLANE = 160 << 20, 160
+"""Of what is measured, written and read back piece by piece, and for each voxel of the largest plane."""
 RESAMPLED, READ, PREPARED = 24, 10, 16
 """Bytes for a voxel of an image that is read and resampled whole, or not resampled; and for one that comes of it."""
 MEASURED = 16
@@ -184,6 +184,11 @@ class Load:
     def voxels(self) -> int:
         """Of the scan."""
         return int(np.prod(self.source.shape))
+
+    @property
+    def plane(self) -> int:
+        """Voxels of the largest plane of the scan."""
+        return self.voxels // min(self.source.shape)
 
     @property
     def stored(self) -> int:
@@ -368,7 +373,7 @@ def _foresee_streams(load: Load, backend: Backend, base: int, way: Provision) ->
     held = load.classes if way.held is None else way.held
     network = _count_network(load, backend, batch, held) + (load.prepared if load.chain.tail else 0)
     network += labels + count_resampling(load.network, load.source, load.classes, held=False)
-    after = labels + PIECES + CLEANED * load.voxels * load.cleaned + _count_formats(load)
+    after = labels + PIECES + PLANE * load.plane + CLEANED * load.voxels * load.cleaned + _count_formats(load)
     return int(SLACK * (base + max(preparing, network, after)))
 
 

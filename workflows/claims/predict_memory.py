@@ -5,9 +5,9 @@
 Made-up chests with a couch and noise, 410 mm wide, are predicted by bundles from elsewhere whose network is one
 convolution, or a U-Net of 32 to 320 features: 1.5 mm, patches of 96³, overlap 0.25. With `--network unet` its weights
 are random and its labels noise, with `--network compact` only its coarsest level counts, so that labels are as compact
-as organs: measuring noise in a hundred structures takes longer than its network. Memory is
-that of all processes of the job together, shared pages counted once (PSS), sampled 20 times a second. `equal` compares
-labels with those of a run without a limit, where that fits this machine; of the largest scan those of DICOM and NIfTI.
+as organs: measuring noise in a hundred structures takes longer than its network. Memory is that of all processes of the
+job together, shared pages counted once (PSS), sampled 20 times a second. With `--unlimited` each scan is predicted
+without a limit, too, and `equal` says whether the labels are the same; the largest scans take 19 GiB that way.
 """
 
 import argparse
