@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 MINUTES ?= 6
 # Of demo-ct: what is segmented (a folder of DICOM or a NIfTI file; a made-up head and neck if not given), by what.
 SCAN ?=
-BUNDLE ?= headneck_ct_organs_unet3d
+BUNDLE ?=
 # Tests at once.
 WORKERS ?= 2
 BIN := $(VENV)/bin
@@ -110,8 +110,8 @@ $(METRICS)/.ready: $(READY)
 demo: $(READY) ## the whole path on made-up CT patients: on 2 free cores under 10 minutes, MINUTES=6 of them training
 	$(BIN)/python workflows/demo.py demo --again --minutes $(MINUTES)
 
-demo-ct: $(READY) ## a CT in a minute by a bundle that ships: SCAN=folder or file, else a made-up one
-	$(BIN)/python workflows/demo_ct.py demo-ct --again --bundle $(BUNDLE) $(if $(SCAN),--scan "$(SCAN)")
+demo-ct: $(READY) ## a CT in a minute by BUNDLE=one for CT: SCAN=folder or file, else a made-up one
+	$(BIN)/python workflows/demo_ct.py demo-ct --again --bundle "$(BUNDLE)" $(if $(SCAN),--scan "$(SCAN)")
 
 check: $(READY) ## style and types
 	$(BIN)/ruff check .

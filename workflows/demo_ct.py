@@ -1,6 +1,6 @@
-"""Segment a CT with a bundle that comes with medunet: a scan of yours, or a made-up head and neck.
+"""Segment a CT with a bundle: a scan of yours, or a made-up head and neck.
 
-    python workflows/demo_ct.py [OUT] [--scan SCAN] [--bundle headneck_ct_organs_unet3d] [--seed 0] [--again]
+    python workflows/demo_ct.py [OUT] --bundle BUNDLE [--scan SCAN] [--seed 0] [--again]
 
 SCAN is a folder of DICOM or a NIfTI file. Without one a head and neck is made up and written as DICOM; its Dice is
 printed beside what was drawn. Mask, measures, picture and page are written into OUT, and where they lie is printed.
@@ -25,7 +25,6 @@ from medunet.progress import format_seconds
 from medunet.testing.phantoms import HeadAndNeck, make_head_and_neck, write_head_and_neck
 from medunet.testing.phantoms.head_and_neck import SCANNED
 
-BUNDLE = "headneck_ct_organs_unet3d"
 SIZE = SCANNED
 FORMATS = ("nifti", "picture", "page")
 
@@ -122,7 +121,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", nargs="?", type=Path, default=Path("demo-ct"))
     parser.add_argument("--scan", type=Path, help="a folder of DICOM or a NIfTI file; a made-up one if not given")
-    parser.add_argument("--bundle", default=BUNDLE, help="name of one that comes with medunet, or a folder")
+    parser.add_argument("--bundle", required=True, help="name of one that comes with medunet, or a folder")
     parser.add_argument("--seed", type=int, default=0, help="of the made-up scan")
     parser.add_argument("--again", action="store_true", help="remove an older demonstration in OUT first")
     arguments = parser.parse_args()

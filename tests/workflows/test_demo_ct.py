@@ -74,7 +74,7 @@ def test_a_folder_with_the_scan_is_not_removed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan = write_scan(tmp_path / "scan.nii.gz")
-    assert run(monkeypatch, tmp_path, "--scan", scan, "--again") == 2
+    assert run(monkeypatch, tmp_path, "--bundle", "any", "--scan", scan, "--again") == 2
     assert "it lies in" in capsys.readouterr().err
     assert scan.is_file()
 
