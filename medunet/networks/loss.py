@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from medunet.errors import BundleError, name_fault
-from medunet.networks.marginal import find_marginal_entropy, split_codes
+from medunet.networks.marginal import find_marginal_entropy, measure_overlap, split_codes
 from medunet.planning import Plan
 from medunet.records import suggest
 
@@ -216,21 +216,26 @@ class LabelLoss(nn.Module):
         known = (label != self._ignore).to(logits.dtype)
         if self._regions:
             wanted = split_regions(label, self._regions).to(logits.dtype)
-            shares = logits.sigmoid()
             whole = torch.stack([~_pick(unknown, values).any(1) for values in self._regions], 1)
             entropy = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
             counted = known * torch.maximum(wanted, _spread(whole, logits))
+            seen = known * _spread(whole, logits)
+            overlaps = self._overlaps(logits.sigmoid() * seen, wanted * seen)
         else:
-            values, labels = (label * known)[:, 0].long(), range(1, logits.shape[1])
-            wanted = torch.cat([(values == value)[:, None] for value in labels], 1).to(logits.dtype)
-            shares = logits.softmax(1)[:, 1:]
-            whole = ~_pick(unknown, labels)
-            entropy, counted = find_marginal_entropy(logits, values, ~whole)[:, None], known
+            values, likely = (label * known)[:, 0].long(), logits.log_softmax(1)
+            whole = ~_pick(unknown, range(1, logits.shape[1]))
+            entropy, counted = find_marginal_entropy(likely, values, ~whole)[:, None], known
+            overlaps = self._rate(*measure_overlap(likely.exp(), values, known, whole))
         mean = (self._focus_on(entropy) * counted).sum() / counted.sum().clamp(min=1)
-        seen = known * _spread(whole, logits)
         held = whole.any(0).to(logits.dtype)
-        overlap: torch.Tensor = (self._overlaps(shares * seen, wanted * seen) * held).sum() / held.sum().clamp(min=1)
-        return overlap + mean
+        return (overlaps * held).sum() / held.sum().clamp(min=1) + mean
+
+    def _rate(self, common: torch.Tensor, predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """As MONAI's TverskyLoss, from volumes."""
+        how = self._overlaps
+        wrong = how.alpha * (predicted - common) + how.beta * (truth - common)
+        rated: torch.Tensor = 1 - (common + how.smooth_nr) / (common + wrong + how.smooth_dr)
+        return rated
 
 
 def _pick(unknown: torch.Tensor, values: Sequence[int]) -> torch.Tensor:
