@@ -48,7 +48,7 @@ CLEANED = 14
 PART = 20
 """Bytes of what is known of one part of a mask, where parts are numbered in scratch files."""
 SEG, PAGE = 10, 16
-"""Bytes for a voxel of a mask that becomes a DICOM SEG, and of one that comes into a page."""
+"""Bytes for a voxel of a mask that becomes a DICOM SEG, and of one that comes into a page; one is written at a time."""
 SLACK = 1.03
 """A peak is stated a little higher than it was counted."""
 WHOLE_SLACK = 1.05
@@ -184,11 +184,6 @@ class Load:
     def voxels(self) -> int:
         """Of the scan."""
         return int(np.prod(self.source.shape))
-
-    @property
-    def plane(self) -> int:
-        """Voxels of the largest plane of the scan."""
-        return self.voxels // min(self.source.shape)
 
     @property
     def stored(self) -> int:
@@ -373,7 +368,8 @@ def _foresee_streams(load: Load, backend: Backend, base: int, way: Provision) ->
     held = load.classes if way.held is None else way.held
     network = _count_network(load, backend, batch, held) + (load.prepared if load.chain.tail else 0)
     network += labels + count_resampling(load.network, load.source, load.classes, held=False)
-    after = labels + PIECES + PLANE * load.plane + CLEANED * load.voxels * load.cleaned + _count_formats(load)
+    pieces = PIECES + PLANE * load.voxels // min(load.source.shape)
+    after = labels + pieces + CLEANED * load.voxels * load.cleaned + _count_formats(load)
     return int(SLACK * (base + max(preparing, network, after)))
 
 
@@ -388,9 +384,7 @@ def _count_network(load: Load, backend: Backend, batch: int, held: int) -> int:
 
 
 def _count_formats(load: Load) -> int:
-    """Bytes of the one that takes most, since they are written one by one."""
-    seg = SEG * any(name.startswith("seg") for name in load.formats)
-    return load.voxels * max(seg, PAGE * ("page" in load.formats))
+    return load.voxels * max(SEG * any(one.startswith("seg") for one in load.formats), PAGE * ("page" in load.formats))
 
 
 def _count_scratch(load: Load, way: Provision) -> int:
