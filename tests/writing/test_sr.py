@@ -80,6 +80,19 @@ def test_judges_read_what_was_measured(tmp_path: Path, orientation: str, seg: bo
 
 
 @needs_judges
+def test_judges_read_the_side_of_an_organ(tmp_path: Path) -> None:
+    write_series(tmp_path / "series", make_grid("oblique", (21, 17, 9)))
+    table = LabelTable.from_names(["RightParotid", "LeftParotid", "GTV"])
+    path = write(make_result(tmp_path / "series", table), tmp_path)
+    assert find_errors(path) == set()
+    read = {item["TrackingIdentifier"]: item for item in read_report_by_dcmqi(path, tmp_path / "out.json")}
+    sides = {name: read[name]["Laterality"]["CodeMeaning"] for name in ("RightParotid", "LeftParotid 1")}
+    assert sides == {"RightParotid": "Right", "LeftParotid 1": "Left"}
+    assert read["RightParotid"]["FindingSite"]["CodeValue"] == "45289007"
+    assert "Laterality" not in read["GTV"]
+
+
+@needs_judges
 @pytest.mark.parametrize("seg", [True, False], ids=["seg", "alone"])
 def test_nothing_found_is_a_report(tmp_path: Path, seg: bool) -> None:
     write_series(tmp_path / "series", make_grid())
