@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,22 @@ from gpu_steps import STEPS, UNLIKE, Facts, Setup, Step
 def run(monkeypatch: pytest.MonkeyPatch, *options: object) -> int:
     monkeypatch.setattr(sys, "argv", ["gpu.py", *map(str, options)])
     return main()
+
+
+def run_afresh(out: Path, *left_out: str) -> str:
+    """What the workflow says in a process of its own, since torch that has computed here doesn't survive a fork."""
+    script = "import sys, gpu; [gpu.STEPS.pop(name) for name in sys.argv[6:]]; del sys.argv[6:]; sys.exit(gpu.main())"
+    command = [sys.executable, "-c", script, out, "--device", "cpu", "--quick", "--budget=0.05", *left_out]
+    workflows = str(Path(__file__).parents[2] / "workflows")
+    done = subprocess.run(
+        list(map(str, command)),
+        env={**os.environ, "PYTHONPATH": workflows},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture
@@ -38,23 +55,18 @@ def assert_measured(out: Path, names: list[str]) -> dict[str, Facts]:
     return done
 
 
-def test_the_whole_path_runs_on_a_cpu(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_whole_path_runs_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All but two processes of torchrun, which take half of the time."""
-    few = {name: step for name, step in STEPS.items() if name != "train by torchrun"}
-    monkeypatch.setattr("gpu.STEPS", few)
-    assert run(monkeypatch, tmp_path / "out", "--device", "cpu", "--quick", "--budget", 0.05) == 0
-    done = assert_measured(tmp_path / "out", list(few))
-    said = capsys.readouterr().out
+    said = run_afresh(tmp_path / "out", "train by torchrun")
+    done = assert_measured(tmp_path / "out", [name for name in STEPS if name != "train by torchrun"])
     assert tabulate(done) in said
     assert f"| train | {done['train']['foreseen_gib']:g} |" in said
     assert run(monkeypatch, tmp_path / "out", "--device", "cpu", "--quick") == 2
 
 
 @pytest.mark.slow
-def test_the_whole_path_runs_on_a_cpu_with_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, tmp_path / "out", "--device", "cpu", "--quick", "--budget", 0.05) == 0
+def test_the_whole_path_runs_on_a_cpu_with_two_processes(tmp_path: Path) -> None:
+    run_afresh(tmp_path / "out")
     ranks = assert_measured(tmp_path / "out", list(STEPS))["train by torchrun"]
     assert (ranks["processes"], ranks["over"]) == (2, "gloo")
     assert ranks["steps"] > 0
