@@ -37,8 +37,10 @@ def find_sides(names: Sequence[str]) -> Sides:
         (('LeftParotid', 'RightParotid'), ('Kidney_L',))
     """
     pairs: dict[str, tuple[str, ...]] = {}
+    rights = {name: _split(name, RIGHT) for name in names}
     for left in names:
-        right = next((name for name in names if _split(left, LEFT) & _split(name, RIGHT)), None)
+        own = _split(left, LEFT)
+        right = next((name for name in names if own & rights[name]), None)
         if right is not None:
             pairs[left] = (left, right)
     taken = {name for pair in pairs.values() for name in pair}
@@ -46,21 +48,22 @@ def find_sides(names: Sequence[str]) -> Sides:
     return (*pairs.values(), *alone)
 
 
-def find_side(name: str, names: Sequence[str]) -> Literal["left", "right"] | None:
-    """The side of a label, by its name beside those of all labels.
+def name_sides(names: Sequence[str]) -> dict[str, Literal["left", "right"]]:
+    """The side of each label that has one, by its name beside those of all labels.
 
     Args:
-        name: of the label.
         names: of all labels; a word that says no side by itself does where another label is the other one.
 
     Example:
-        >>> find_side("Kidney_L", ["Kidney_L"]), find_side("L1", ["L1", "L2"])
-        ('left', None)
+        >>> name_sides(["Kidney_L", "L1", "L2"])
+        {'Kidney_L': 'left'}
     """
-    pair = next((pair for pair in find_sides(names) if name in pair), ())
-    if len(pair) == 2:
-        return "left" if pair[0] == name else "right"
-    return None if not pair else "left" if _split(name, LEFT) else "right"
+    sides: dict[str, Literal["left", "right"]] = {}
+    for found in find_sides(names):
+        first, *other = found
+        sides[first] = "left" if other or _split(first, LEFT) else "right"
+        sides |= dict.fromkeys(other, "right")
+    return sides
 
 
 def join_sides(named: Sides, placed: Sides) -> Sides:

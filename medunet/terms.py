@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from medunet.labels import CodedTerm, Label, LabelTable
-from medunet.sides import WORDS, find_side
+from medunet.sides import WORDS, name_sides
 
 
 def _sct(value: str, meaning: str) -> CodedTerm:
@@ -109,15 +109,13 @@ def _look_up(name: str) -> tuple[CodedTerm, CodedTerm] | None:
     return category, kind
 
 
-def find_laterality(name: str, names: Sequence[str]) -> CodedTerm | None:
-    """The side that the name of a label says, as DICOM wants it for a segment; None where it says none.
+def find_lateralities(names: Sequence[str]) -> dict[str, CodedTerm]:
+    """The sides that names of labels say, as DICOM wants them for segments; those that say none have none.
 
     Args:
-        name: of the label.
         names: of all labels.
     """
-    side = find_side(name, names)
-    return None if side is None else _SIDES[side]
+    return {name: _SIDES[side] for name, side in name_sides(names).items()}
 
 
 def code_labels(table: LabelTable) -> LabelTable:

@@ -1,6 +1,6 @@
 import pytest
 
-from medunet.sides import describe_sides, find_side, find_sides, join_sides
+from medunet.sides import describe_sides, find_sides, join_sides, name_sides
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,6 @@ def test_places_add_what_no_name_says() -> None:
 
 def test_the_side_of_a_label() -> None:
     names = ["Kidney_L", "Kidney_R", "Niere links", "ParotidRight", "Larynx", "L1"]
-    assert [find_side(name, names) for name in names] == ["left", "right", "left", "right", None, None]
+    assert [name_sides(names).get(name) for name in names] == ["left", "right", "left", "right", None, None]
     # A letter alone says a side where there is the other one.
-    assert [find_side("lung_l", names) for names in (["lung_l", "lung_r"], ["lungl"])] == ["left", None]
+    assert [name_sides(names).get("lung_l") for names in (["lung_l", "lung_r"], ["lungl"])] == ["left", None]

@@ -2,7 +2,7 @@ from pydicom.sr.codedict import codes
 
 from medunet import terms
 from medunet.labels import CodedTerm, Label, LabelTable
-from medunet.terms import GENERIC, code_labels, find_laterality, find_terms
+from medunet.terms import GENERIC, code_labels, find_lateralities, find_terms
 
 OWN = CodedTerm(scheme="SCT", value="108369006", meaning="Tumor")
 
@@ -48,7 +48,7 @@ def test_the_term_with_the_most_words_of_a_name_is_its_own() -> None:
 def test_sides_have_codes() -> None:
     names = ["RightParotid", "LeftParotid", "Larynx"]
     sides = list_terms("cid244")
-    found = [find_laterality(name, names) for name in names]
+    found = [find_lateralities(names).get(name) for name in names]
     assert [term and sides[term.value] for term in found] == ["Right", "Left", None]
     assert [term and term.meaning for term in found] == ["Right", "Left", None]
 

@@ -78,9 +78,13 @@ def find_volumes(folder: Path, channels: tuple[str, ...] | None = None, *, objec
     return group_cases(Cohort(channels=names, modalities=modalities, labels=table, cases=tuple(cases)))
 
 
+def _list_volumes(folder: Path) -> dict[str, Path]:
+    return {stem: choose_file(files) for stem, files in list_files(folder, ENDINGS[0]).items()}
+
+
 def _list_channels(folder: Path) -> dict[str, list[Path]]:
     """Files of each case, in the order of their numbers."""
-    files = {stem: choose_file(found) for stem, found in list_files(folder, ENDINGS[0]).items()}
+    files = _list_volumes(folder)
     numbered = {stem: NUMBERED.fullmatch(stem) for stem in files}
     if not all(numbered.values()):
         return {stem: [path] for stem, path in files.items()}
@@ -92,7 +96,7 @@ def _list_channels(folder: Path) -> dict[str, list[Path]]:
 
 
 def _list_maps(folder: Path) -> dict[str, Path]:
-    found = {stem: choose_file(files) for stem, files in list_files(folder, ENDINGS[0]).items()}
+    found = _list_volumes(folder)
     if not found:
         remedy = "add label maps named like their volumes"
         raise LabelError(folder, "it holds no label map", remedy, code="path-missing")

@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from medunet.cohort.cases import Missing
 from medunet.errors import MedunetError
 from medunet.evaluation.masks import CaseMasks, Naming, rank_value, read_masks
 from medunet.evaluation.pairing import Pairing, Refused
 from medunet.evaluation.pairs import Pairs
 from medunet.evaluation.scores import CaseScore, Scores, score_case
-from medunet.evaluation.unknown import Missing, mark_unknown
+from medunet.evaluation.unknown import mark_unknown
 from medunet.evaluation.voxels import TOLERANCE_MM
 from medunet.findings import warn
 from medunet.labels import simplify_name

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Literal
 
+from medunet.cohort.cases import Missing
 from medunet.errors import LabelError
 from medunet.evaluation.masks import CaseMasks, Naming
 from medunet.evaluation.pairs import Pair
 from medunet.labels import Mask, simplify_name
-
-Missing = Literal["absent", "unknown"]
-"""What it means that a truth has nothing of a label."""
 
 
 def mark_unknown(masks: CaseMasks, pair: Pair, naming: Naming, missing: Missing = "absent") -> CaseMasks:

@@ -218,8 +218,8 @@ class LabelLoss(nn.Module):
             wanted = split_regions(label, self._regions).to(logits.dtype)
             whole = torch.stack([~_pick(unknown, values).any(1) for values in self._regions], 1)
             entropy = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-            counted = known * torch.maximum(wanted, _spread(whole, logits))
-            seen = known * _spread(whole, logits)
+            spread = _spread(whole, logits)
+            counted, seen = known * torch.maximum(wanted, spread), known * spread
             overlaps = self._overlaps(logits.sigmoid() * seen, wanted * seen)
         else:
             values, likely = (label * known)[:, 0].long(), logits.log_softmax(1)

@@ -18,10 +18,10 @@ from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
 from medunet.geometry import flip_lps_ras
-from medunet.labels import Label
+from medunet.labels import CodedTerm, Label
 from medunet.measures import PERCENTILES, LesionMeasures, Measured, Measures, StructureMeasures, Values
 from medunet.reading import Header
-from medunet.terms import ANATOMICAL, find_laterality, find_terms
+from medunet.terms import ANATOMICAL, find_lateralities, find_terms
 
 MOST_LESIONS = 100
 """Lesions of a structure that have a group; the largest. All count in its volume and in their number. Each takes 8 KB
@@ -93,16 +93,18 @@ class Groups:
 
     def list_groups(self, measures: Measures) -> Iterator[Any]:
         """A group for each structure, found or not, and one for each of its lesions, the 100 largest."""
+        sides = find_lateralities([label.name for label in self.labels])
         for structure in measures.structures:
-            yield self._describe_structure(structure)
+            named = self._name(structure, sides)
+            yield self._describe_structure(structure, named)
             for lesion in structure.lesions[:MOST_LESIONS]:
                 measured = [*self._measure_size(lesion), *self._measure_values(lesion)]
-                yield self._place(self._name(structure, lesion.number), measured, lesion)
+                yield self._place(self._name(structure, sides, lesion.number), measured, lesion)
 
-    def _describe_structure(self, structure: StructureMeasures) -> Any:
+    def _describe_structure(self, structure: StructureMeasures, named: dict[str, Any]) -> Any:
         sr, whole = self.highdicom.sr, structure.whole
         volume = whole.volume if whole else 0.0
-        named = self._name(structure) | {
+        named |= {
             "qualitative_evaluations": [
                 sr.QualitativeEvaluation(codes.DCM.PresenceOfProperty, codes.SCT.Present if whole else codes.SCT.Absent)
             ]
@@ -135,14 +137,16 @@ class Groups:
         segments = self.segmentation.SegmentSequence if self.segmentation is not None else ()
         return next((item for item in segments if item.SegmentNumber == number), None)
 
-    def _name(self, structure: StructureMeasures, lesion: int | None = None) -> dict[str, Any]:
+    def _name(
+        self, structure: StructureMeasures, sides: Mapping[str, CodedTerm], lesion: int | None = None
+    ) -> dict[str, Any]:
         """What a group is about, and how it is tracked."""
         label = self.labels[structure.label_values[0] - 1]
         if len(structure.label_values) > 1:
             label = Label(value=label.value, name=structure.name, colour=label.colour)
         category, kind = find_terms(label)
         name = structure.name if lesion is None else f"{structure.name} {lesion}"
-        side = find_laterality(label.name, [one.name for one in self.labels]) if category == ANATOMICAL else None
+        side = sides.get(label.name) if category == ANATOMICAL else None
         place = Code(kind.value, kind.scheme, kind.meaning)
         sites = [self.highdicom.sr.FindingSite(place, Code(side.value, side.scheme, side.meaning))] if side else None
         return {

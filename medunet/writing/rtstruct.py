@@ -19,7 +19,7 @@ from medunet.labels import CodedTerm, Label, LabelTable, Mask
 from medunet.outlines import Corners, trace_parts
 from medunet.reading import Header, Image, read_mask
 from medunet.reading.labels.contours import OUTLINED
-from medunet.terms import ANATOMICAL, find_laterality, find_terms
+from medunet.terms import ANATOMICAL, find_lateralities, find_terms
 from medunet.writing.interface import Format, Result
 from medunet.writing.sources import (
     LONG_STRING,
@@ -137,8 +137,8 @@ def _make_structure_set(labels: Sequence[Label], slices: Sequence[FileDataset], 
     dataset.ReferencedFrameOfReferenceSequence = [_refer_to(slices)]
     dataset.StructureSetROISequence = [_describe_roi(label, first, algorithm) for label in labels]
     dataset.ROIContourSequence = []
-    names = [label.name for label in labels]
-    dataset.RTROIObservationsSequence = [_describe_observation(label, names) for label in labels]
+    sides = find_lateralities([label.name for label in labels])
+    dataset.RTROIObservationsSequence = [_describe_observation(label, sides.get(label.name)) for label in labels]
     dataset.ApprovalStatus = "UNAPPROVED"
     return dataset
 
@@ -188,12 +188,11 @@ def _say_outlined(name: str) -> str:
     return f"{OUTLINED}: {name}" if name else OUTLINED
 
 
-def _describe_observation(label: Label, names: Sequence[str]) -> Dataset:
+def _describe_observation(label: Label, side: CodedTerm | None) -> Dataset:
     category, kind = find_terms(label)
     item = Dataset()
     item.ObservationNumber = item.ReferencedROINumber = label.value
     item.RTROIIdentificationCodeSequence = [_code(kind)]
-    side = find_laterality(label.name, names)
     if side is not None:
         item.RTROIIdentificationCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [_code(side)]
     item.RTROIInterpretedType = "ORGAN" if category == ANATOMICAL else ""

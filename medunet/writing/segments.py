@@ -15,7 +15,7 @@ from medunet.algorithms import UNNAMED, Algorithm
 from medunet.errors import SeriesError
 from medunet.extras import load_extra
 from medunet.labels import CodedTerm, Label
-from medunet.terms import find_laterality, find_terms
+from medunet.terms import find_lateralities, find_terms
 from medunet.writing.sources import (
     LONG_STRING,
     Kind,
@@ -202,11 +202,10 @@ def _copy_facts(slices: Sequence[Any], segmentation: Any) -> None:
 
 def _describe_all(labels: Sequence[Label], algorithm: Algorithm, highdicom: Any) -> list[Any]:
     described = [_describe(label, algorithm.find(label.name), highdicom) for label in labels]
-    names = [label.name for label in labels]
+    sides = find_lateralities([label.name for label in labels])
     for item in described:
-        side = find_laterality(item.SegmentLabel, names)
-        if side is not None:
-            modifiers = [highdicom.sr.CodedConcept.from_code(_code(side))]
+        if item.SegmentLabel in sides:
+            modifiers = [highdicom.sr.CodedConcept.from_code(_code(sides[item.SegmentLabel]))]
             item.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = modifiers
     return described
 
